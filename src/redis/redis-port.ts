@@ -1,0 +1,19 @@
+/** What one sends to Redis: bytes, or text that is ASCII by construction (command words, numbers). */
+export type Argument = Buffer | string;
+
+/** What Redis answers (RESP2), strings as bytes. Error replies are thrown, or stand as an Error in a pipeline's place. */
+export type Reply = Buffer | number | null | Reply[];
+
+/** One command with its arguments. */
+export type Command = readonly [name: string, ...args: Argument[]];
+
+/**
+ * The few calls that transfer, conversion and verification need of one database of one Redis server.
+ * Implementations never queue while disconnected and never resend by themselves.
+ */
+export interface RedisPort {
+  /** Sends one command. Throws the server's error reply, or the connection's error. */
+  call(...command: Command): Promise<Reply>;
+  /** Sends all commands in one write. A refused command gives an Error in its place; a lost connection throws. */
+  pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]>;
+}
