@@ -1,0 +1,12 @@
+/** Keys that one range should have: a few seconds of work for one of several walkers. */
+const KEYS_PER_RANGE = 32_768;
+const MOST_BITS = 14;
+
+/**
+ * Into how many ranges (2^bits) a database is split: one for a few thousand keys, at most 16,384, so that a range takes
+ * seconds and there are enough for all workers.
+ */
+export function bitsFor(keys: number): number {
+  if (keys <= KEYS_PER_RANGE / 4) return 0;
+  return Math.min(MOST_BITS, Math.max(2, Math.ceil(Math.log2(keys / KEYS_PER_RANGE))));
+}

@@ -1,0 +1,157 @@
+/** Where one Redis is and how to sign in, read from the app's settings. Never leaves the process. */
+export interface ConnectionSettings {
+  /** The connection's name as requests use it, for example "OLD". */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly username?: string;
+  readonly password?: string;
+  /** Sign in with Entra ID instead of a password; clientId chooses a user-assigned identity. */
+  readonly entra?: { readonly clientId?: string };
+}
+
+/** A connection that requests name is missing from the settings, or what is set cannot be read. The message has no secret. */
+export class ConnectionSettingsError extends Error {
+  constructor(
+    readonly connection: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'ConnectionSettingsError';
+  }
+}
+
+const NAME = /^[A-Za-z][A-Za-z0-9_]{0,63}$/;
+
+/** Whether a text can be a connection's name: a letter, then letters, digits and underscores; at most 64. */
+export function isConnectionName(text: string): boolean {
+  return NAME.test(text) && !text.includes('__');
+}
+
+/**
+ * Reads the connection `name` from settings in one of three forms: `REDIS_<NAME>` with a redis:// or rediss:// URL,
+ * `REDIS_<NAME>` with the string the Azure portal shows (`host:6380,password=…,ssl=True,abortConnect=False`), or
+ * `REDIS_<NAME>__hostName` with optional `__port` and `__clientId` for Entra ID.
+ * @throws ConnectionSettingsError when there is none, or it cannot be read
+ */
+export function readConnectionSettings(
+  name: string,
+  settings: Readonly<Record<string, string | undefined>>,
+): ConnectionSettings {
+  const setting = `REDIS_${name}`;
+  const text = (settings[setting] ?? settings[setting.toUpperCase()])?.trim();
+  const hostName = (settings[`${setting}__hostName`] ?? settings[`${setting.toUpperCase()}__hostName`])?.trim();
+  if (text) return /^rediss?:\/\//i.test(text) ? fromUrl(name, text) : fromPortalString(name, text);
+  if (hostName) return fromHostName(name, hostName, settings);
+  throw new ConnectionSettingsError(
+    name,
+    `There is no connection "${name}": set ${setting} to a redis:// or rediss:// URL or the connection string the Azure portal shows, or ${setting}__hostName for Entra ID.`,
+  );
+}
+
+function fromUrl(name: string, text: string): ConnectionSettings {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new ConnectionSettingsError(name, `REDIS_${name} is not a URL that can be read.`);
+  }
+  if (!url.hostname) throw new ConnectionSettingsError(name, `REDIS_${name} names no host.`);
+  if (url.pathname !== '' && url.pathname !== '/') {
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name} ends in a database (${url.pathname}): leave it out and name databases in the request ("databases").`,
+    );
+  }
+  if (url.search !== '' || url.hash !== '') {
+    throw new ConnectionSettingsError(name, `REDIS_${name} has options after the host, which are not understood.`);
+  }
+  const tls = url.protocol.toLowerCase() === 'rediss:';
+  return {
+    name,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? 6379 : Number(url.port),
+    tls,
+    ...(url.username ? { username: decode(name, url.username) } : {}),
+    ...(url.password ? { password: decode(name, url.password) } : {}),
+  };
+}
+
+function decode(name: string, text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name}: the user name or password must be percent-encoded ("%" as %25).`,
+    );
+  }
+}
+
+/** The options of StackExchange.Redis that change nothing here and may stand in a portal string. */
+const IGNORED_OPTIONS =
+  /^(abortconnect|connecttimeout|synctimeout|asynctimeout|connectretry|keepalive|name|resolvedns|allowadmin|version|sslprotocols|responsetimeout|configcheckseconds|defaultversion|tiebreaker|protocol|channelprefix|proxy|highintegrity|setclientlibrary|checkcertificaterevocation)$/;
+
+function fromPortalString(name: string, text: string): ConnectionSettings {
+  const [endpoint = '', ...options] = text.split(',').map((part) => part.trim());
+  const match = /^(?:\[([^\]]+)\]|([^:=\s]+))(?::(\d{1,5}))?$/.exec(endpoint);
+  const host = match?.[1] ?? match?.[2];
+  if (host === undefined) {
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name} is neither a redis:// or rediss:// URL nor a connection string of the form host:port,password=…,ssl=True.`,
+    );
+  }
+  let tls: boolean | undefined;
+  let username: string | undefined;
+  let password: string | undefined;
+  for (const option of options) {
+    if (option === '') continue;
+    const at = option.indexOf('=');
+    const key = option.slice(0, at < 0 ? undefined : at).toLowerCase();
+    const value = at < 0 ? '' : option.slice(at + 1);
+    if (key === 'password') password = value;
+    else if (key === 'user') username = value;
+    else if (key === 'ssl') tls = value.toLowerCase() === 'true';
+    else if (key === 'defaultdatabase' && value !== '' && value !== '0') {
+      throw new ConnectionSettingsError(
+        name,
+        `REDIS_${name} has defaultDatabase=: leave it out and name databases in the request ("databases").`,
+      );
+    } else if (key !== 'defaultdatabase' && !IGNORED_OPTIONS.test(key)) {
+      throw new ConnectionSettingsError(
+        name,
+        at < 0
+          ? `REDIS_${name} has a part without "=" after the host: only one host is understood, and a password with a comma needs the URL form.`
+          : `REDIS_${name} has an option that is not understood.`,
+      );
+    }
+  }
+  const port = match?.[3] === undefined ? (tls === true ? 6380 : 6379) : Number(match[3]);
+  return {
+    name,
+    host,
+    port,
+    tls: tls ?? port === 6380,
+    ...(username ? { username } : {}),
+    ...(password ? { password } : {}),
+  };
+}
+
+function fromHostName(
+  name: string,
+  host: string,
+  settings: Readonly<Record<string, string | undefined>>,
+): ConnectionSettings {
+  const read = (part: string) =>
+    (settings[`REDIS_${name}__${part}`] ?? settings[`REDIS_${name.toUpperCase()}__${part}`])?.trim();
+  const portText = read('port');
+  // Azure Managed Redis listens on 10000, Azure Cache for Redis on 6380; Entra ID needs TLS on both.
+  const port = portText ? Number(portText) : /\.redis\.azure\.net$/i.test(host) ? 10000 : 6380;
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new ConnectionSettingsError(name, `REDIS_${name}__port must be a number from 1 to 65535.`);
+  }
+  const clientId = read('clientId');
+  return { name, host, port, tls: true, entra: clientId ? { clientId } : {} };
+}

@@ -1,0 +1,156 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import type { ConnectionSettings } from './connection-settings';
+import type { CredentialSource, Credentials } from './credentials';
+import { ConnectionLostError } from './errors';
+import { infoField } from './info';
+import type { Argument, Command, RedisPort, Reply } from './redis-port';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A command that gets no byte for so long is on a dead connection. */
+const SILENCE_TIMEOUT_MS = 60_000;
+/** Azure closes connections that are idle for 10 minutes. */
+const PING_INTERVAL_MS = 60_000;
+
+/**
+ * One connection to one database of one Redis. It opens when `ready` is called, never reconnects by itself and never
+ * queues or resends: what is sent, is sent to the server process whose `runId` it had at that moment.
+ */
+export class RedisConnection implements RedisPort {
+  private redis: Redis | undefined;
+  private opening: Promise<void> | undefined;
+  private currentRunId: string | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private lastError: Error | undefined;
+  private usedAt = Date.now();
+
+  constructor(
+    private readonly settings: ConnectionSettings,
+    private readonly database: number,
+    private readonly clientName: string,
+    private readonly credentials?: CredentialSource,
+  ) {}
+
+  /** The run id of the server process on the other end; undefined while not connected. Empty where a server tells none. */
+  get runId(): string | undefined {
+    return this.currentRunId;
+  }
+
+  /** When something was last sent, ms since 1970. */
+  get lastUse(): number {
+    return this.usedAt;
+  }
+
+  /** Opens the connection if it is not open. Throws the reason as the server or the socket gave it. */
+  async ready(): Promise<void> {
+    this.usedAt = Date.now();
+    if (this.currentRunId !== undefined) return;
+    this.opening ??= this.open().finally(() => (this.opening = undefined));
+    await this.opening;
+  }
+
+  async call(...command: Command): Promise<Reply> {
+    const [name, ...args] = command;
+    return (await this.connected().callBuffer(name, args)) as Reply;
+  }
+
+  async pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+    if (commands.length === 0) return [];
+    const pipeline = this.connected().pipeline();
+    for (const [name, ...args] of commands) pipeline.callBuffer(name, args as Argument[]);
+    const results = (await pipeline.exec()) ?? [];
+    if (this.currentRunId === undefined) throw new ConnectionLostError('The connection was lost in the middle.');
+    return results.map(([error, reply]) => error ?? (reply as Reply));
+  }
+
+  /** Ends the connection at once; what is under way fails. */
+  close(): void {
+    this.forget(this.redis);
+  }
+
+  private connected(): Redis {
+    if (this.redis === undefined || this.currentRunId === undefined) {
+      throw new ConnectionLostError('The connection is not open.');
+    }
+    this.usedAt = Date.now();
+    return this.redis;
+  }
+
+  private async open(): Promise<void> {
+    this.forget(this.redis);
+    const credentials = await this.credentials?.();
+    const redis = new Redis(this.options(credentials));
+    this.redis = redis;
+    this.lastError = undefined;
+    // Without a listener ioredis prints errors; the last one tells more than the "Connection is closed." of connect().
+    redis.on('error', (error: Error) => (this.lastError ??= error));
+    redis.on('end', () => {
+      this.forget(redis);
+    });
+    try {
+      await redis.connect();
+      // Replies without an INFO right are rare and harmless here: such a server's restarts are seen by its cursors' range only.
+      const info = await redis.info('server').catch((error: unknown) => {
+        if (error instanceof Error && /NOPERM|unknown command/i.test(error.message)) return '';
+        throw error;
+      });
+      this.currentRunId = infoField(info, 'run_id') ?? '';
+      this.keepAlive(redis, credentials);
+    } catch (error) {
+      this.forget(redis);
+      throw this.lastError ?? error;
+    }
+  }
+
+  private options(credentials: Credentials | undefined): RedisOptions {
+    const { host, port, tls } = this.settings;
+    const username = credentials?.username ?? this.settings.username;
+    const password = credentials?.password ?? this.settings.password;
+    return {
+      host,
+      port,
+      db: this.database,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(tls ? { tls: { servername: host } } : {}),
+      lazyConnect: true,
+      protocol: 2,
+      connectionName: this.clientName,
+      disableClientInfo: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      socketTimeout: SILENCE_TIMEOUT_MS,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      autoResubscribe: false,
+      maxRetriesPerRequest: 0,
+      maxLoadingRetryTime: 1,
+      retryStrategy: () => null,
+    };
+  }
+
+  private keepAlive(redis: Redis, credentials: Credentials | undefined): void {
+    let renewAt = credentials?.renewAt;
+    this.timer = setInterval(() => {
+      void (async () => {
+        if (this.credentials !== undefined && renewAt !== undefined && Date.now() >= renewAt) {
+          const fresh = await this.credentials();
+          await redis.auth(fresh.username, fresh.password);
+          renewAt = fresh.renewAt;
+        } else {
+          await redis.ping();
+        }
+      })().catch(() => {
+        // A connection that cannot be kept is opened anew by whoever needs it next.
+        if (this.credentials === undefined || (renewAt ?? 0) + PING_INTERVAL_MS * 5 < Date.now()) this.forget(redis);
+      });
+    }, PING_INTERVAL_MS);
+    this.timer.unref();
+  }
+
+  private forget(redis: Redis | undefined): void {
+    if (redis === undefined || redis !== this.redis) return;
+    this.redis = undefined;
+    this.currentRunId = undefined;
+    clearInterval(this.timer);
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,57 @@
+import type { AccessToken, TokenCredential } from '@azure/identity';
+
+/** The scope of Azure Cache for Redis and Azure Managed Redis alike. */
+const SCOPE = 'https://redis.azure.com/.default';
+/** A token is renewed when this share of its life is over. */
+const RENEW_AFTER = 0.75;
+
+/** A user name and password, good until `renewAt` (ms since 1970). */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+  readonly renewAt: number;
+}
+
+/** Gives the credentials of the moment: from its own cache while they are fresh, otherwise from Entra ID. */
+export type CredentialSource = () => Promise<Credentials>;
+
+/**
+ * Entra ID sign-in: the token is the password, the user name is the identity's object id (claim "oid").
+ * Calls at the same moment share one request. Throws what @azure/identity throws.
+ */
+export function entraCredentials(credential: TokenCredential, now: () => number = Date.now): CredentialSource {
+  let current: Credentials | undefined;
+  let pending: Promise<Credentials> | undefined;
+  return () => {
+    if (current !== undefined && now() < current.renewAt) return Promise.resolve(current);
+    pending ??= fetchToken(credential, now)
+      .then((fresh) => (current = fresh))
+      .finally(() => (pending = undefined));
+    return pending;
+  };
+}
+
+async function fetchToken(credential: TokenCredential, now: () => number): Promise<Credentials> {
+  const token: AccessToken | null = await credential.getToken(SCOPE);
+  if (token === null) throw new Error('Entra ID gave no token for Redis.');
+  return {
+    username: objectIdOf(token.token),
+    password: token.token,
+    renewAt: now() + (token.expiresOnTimestamp - now()) * RENEW_AFTER,
+  };
+}
+
+/** The object id in an access token. @throws Error when the token has none */
+export function objectIdOf(token: string): string {
+  const payload = token.split('.')[1] ?? '';
+  let claims: unknown;
+  try {
+    claims = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  } catch {
+    claims = undefined;
+  }
+  if (typeof claims === 'object' && claims !== null && 'oid' in claims && typeof claims.oid === 'string') {
+    return claims.oid;
+  }
+  throw new Error('The Entra ID token has no object id (claim "oid").');
+}

@@ -1,0 +1,94 @@
+/**
+ * What a server's error reply, or a broken connection, asks for:
+ * - `retry`: passes by itself (failover, loading, lost connection): try again with back-off
+ * - `full`: the target is out of memory: hold, keep the place, try again
+ * - `busy-key`: RESTORE found the key
+ * - `payload`: RESTORE does not know the payload: copy this key by commands
+ * - `stop`: will not pass by itself (password, rights, unknown command): stop and say it
+ * - `key`: concerns this one key: a finding
+ */
+export type ErrorKind = 'retry' | 'full' | 'busy-key' | 'payload' | 'stop' | 'key';
+
+/** The connection was lost, or is not there yet. Always worth another try. */
+export class ConnectionLostError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConnectionLostError';
+  }
+}
+
+const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
+  BUSYKEY: 'busy-key',
+  OOM: 'full',
+  LOADING: 'retry',
+  READONLY: 'retry',
+  MASTERDOWN: 'retry',
+  CLUSTERDOWN: 'retry',
+  TRYAGAIN: 'retry',
+  BUSY: 'retry',
+  NOREPLICAS: 'retry',
+  MISCONF: 'retry',
+  UNBLOCKED: 'retry',
+  NOAUTH: 'stop',
+  WRONGPASS: 'stop',
+  NOPERM: 'stop',
+  DENIED: 'stop',
+};
+
+const CONNECTION_TROUBLE =
+  /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|Connection is closed|Stream isn't writeable|Socket closed|max clients reached|Connection lost/i;
+
+/** Tells error replies apart by their first word, as servers of all versions keep it. */
+export function errorKind(error: unknown): ErrorKind {
+  if (error instanceof ConnectionLostError) return 'retry';
+  const message = error instanceof Error ? error.message : String(error);
+  const kind = BY_FIRST_WORD[firstWord(message)];
+  if (kind !== undefined) return kind;
+  if (/Bad data format|DUMP payload version or checksum/i.test(message)) return 'payload';
+  if (/unknown command|invalid password|invalid username-password|NOPERM|no password is set/i.test(message)) return 'stop';
+  if (CONNECTION_TROUBLE.test(message)) return 'retry';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return CONNECTION_TROUBLE.test(code) ? 'retry' : 'key';
+}
+
+/** The first word of an error reply, for example "WRONGTYPE". Lua scripts may put "-" or "ERR" before it. */
+export function firstWord(message: string): string {
+  return /^-?([A-Za-z_]+)/.exec(message)?.[1] ?? '';
+}
+
+/**
+ * A connection error in words that name the connection and say what to do, and never carry host, user name or password.
+ */
+export function describeConnectionError(connection: string, error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const text = `${code} ${message}`;
+  const prefix = `Connection "${connection}": `;
+  if (/WRONGPASS|invalid password|invalid username-password/i.test(text)) {
+    return `${prefix}the server refuses the user name or password.`;
+  }
+  if (/no password is set|without any password configured/i.test(text)) {
+    return `${prefix}a password is set, but the server asks for none.`;
+  }
+  if (/NOAUTH/.test(text)) return `${prefix}the server asks for a password and none is set.`;
+  if (/NOPERM/.test(text)) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
+  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
+  if (/ECONNREFUSED/.test(text)) return `${prefix}nothing listens there (connection refused).`;
+  if (/ETIMEDOUT|connect timeout|timed out/i.test(text)) {
+    return `${prefix}no answer in time; check the firewall, the virtual network and the port.`;
+  }
+  if (/wrong version number|packet length too long|SSL routines|EPROTO/i.test(text)) {
+    return `${prefix}the server does not speak TLS on this port; use redis:// or ssl=False, or the TLS port.`;
+  }
+  if (/certificate|CERT_|SELF_SIGNED|ERR_TLS/i.test(text)) {
+    return `${prefix}the server's certificate cannot be verified (${code || 'certificate error'}).`;
+  }
+  if (/ECONNRESET|EPIPE|Socket closed|Connection is closed|Protocol error|unexpectedly/i.test(text)) {
+    return `${prefix}the server closed the connection; is this a TLS port without rediss:// or ssl=True, or a full client list?`;
+  }
+  return `${prefix}${firstWord(message) || 'an unknown error'}.`;
+}
+
+function commandIn(message: string): string {
+  return /'([a-z|]+)'/i.exec(message)?.[1] ?? 'see the ACL log of the server';
+}

@@ -1,0 +1,31 @@
+/** One database's line of INFO keyspace. */
+export interface KeyspaceLine {
+  readonly database: number;
+  /** Keys, with those that have expired and are not yet reaped. */
+  readonly keys: number;
+  /** Keys that have an expiry. */
+  readonly expires: number;
+}
+
+/** A field of an INFO reply by its name; undefined where the server does not say it. */
+export function infoField(info: string, name: string): string | undefined {
+  for (const line of info.split(/\r?\n/)) {
+    if (line.startsWith(`${name}:`)) return line.slice(name.length + 1).trim();
+  }
+  return undefined;
+}
+
+/** A field that is a whole number; undefined where it is not there or not a number. */
+export function infoNumber(info: string, name: string): number | undefined {
+  const text = infoField(info, name);
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** The databases of INFO keyspace, by name ("db5:keys=300,expires=0,…") and never by the line's place. */
+export function parseKeyspace(info: string): KeyspaceLine[] {
+  const lines: KeyspaceLine[] = [];
+  for (const match of info.matchAll(/^db(\d+):keys=(\d+),expires=(\d+)/gm)) {
+    lines.push({ database: Number(match[1]), keys: Number(match[2]), expires: Number(match[3]) });
+  }
+  return lines;
+}

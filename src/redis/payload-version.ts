@@ -1,0 +1,46 @@
+import { crc64 } from './crc64';
+import { ConnectionLostError } from './errors';
+import type { RedisPort } from './redis-port';
+
+/** The oldest and newest payload version looked for. 4.0 writes 8, 5.0–6.2 9, 7.0 10, 7.2 and Valkey 11, 7.4 and 8.0 12. */
+const OLDEST = 6;
+const NEWEST = 100;
+/** An object type that no version has, so that what is accepted by its version is refused by its content. */
+const NO_TYPE = 0xff;
+const PROBE_KEY = 'keyferry:payload-version-probe';
+
+/** A DUMP payload with a good checksum, the given version and no content that any server would load. */
+export function emptyPayload(version: number): Buffer {
+  const head = Buffer.from([NO_TYPE, version & 0xff, version >> 8]);
+  const footer = Buffer.alloc(8);
+  footer.writeBigUInt64LE(crc64(head));
+  return Buffer.concat([head, footer]);
+}
+
+/** The payload version in the last 10 bytes of what DUMP gave. */
+export function payloadVersionOf(payload: Buffer): number {
+  return payload.readUInt16LE(payload.length - 10);
+}
+
+/**
+ * The newest payload version that a server restores, found without writing a key: a payload without content is refused
+ * for its version if that is too new, and for its content otherwise. Undefined where RESTORE is not allowed.
+ */
+export async function newestRestorableVersion(port: RedisPort): Promise<number | undefined> {
+  const versions = Array.from({ length: NEWEST - OLDEST + 1 }, (_, i) => OLDEST + i);
+  const replies = await port.pipeline(versions.map((v) => ['RESTORE', PROBE_KEY, '0', emptyPayload(v)] as const));
+  let newest: number | undefined;
+  replies.forEach((reply, i) => {
+    if (reply instanceof ConnectionLostError) throw reply;
+    if (reply instanceof Error && /Bad data format/i.test(reply.message)) newest = versions[i];
+  });
+  return newest;
+}
+
+/** The payload version that a server writes, read from one of its keys; undefined when it has none or refuses. */
+export async function writtenVersion(port: RedisPort): Promise<number | undefined> {
+  const key = await port.call('RANDOMKEY');
+  if (!Buffer.isBuffer(key)) return undefined;
+  const payload = await port.call('DUMP', key);
+  return Buffer.isBuffer(payload) ? payloadVersionOf(payload) : undefined;
+}

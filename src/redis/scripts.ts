@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Argument, Command, RedisPort, Reply } from './redis-port';
+
+/** A Lua script with the name that EVALSHA calls it by. */
+export interface Script {
+  readonly source: string;
+  readonly sha1: string;
+}
+
+function load(name: string): Script {
+  const source = readFileSync(path.join(__dirname, 'scripts', `${name}.lua`), 'utf8');
+  return { source, sha1: createHash('sha1').update(source).digest('hex') };
+}
+
+/** One script a file in scripts/, each with a header that documents KEYS, ARGV and the reply. */
+export const scripts = {
+  scanAndRead: load('scan-and-read'),
+  scan: load('scan'),
+  read: load('read'),
+  restore: load('restore'),
+  missing: load('missing'),
+} as const;
+
+/** Runs a script by its hash; a server that does not know it (yet, or after a restart or SCRIPT FLUSH) gets the source. */
+export async function runScript(
+  port: RedisPort,
+  script: Script,
+  keys: readonly Argument[],
+  args: readonly Argument[],
+): Promise<Reply> {
+  const rest: readonly Argument[] = [String(keys.length), ...keys, ...args];
+  const bySha: Command = ['EVALSHA', script.sha1, ...rest];
+  try {
+    return await port.call(...bySha);
+  } catch (error) {
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return await port.call('EVAL', script.source, ...rest);
+  }
+}

@@ -1,0 +1,7 @@
+-- Which of the keys do not exist. Writes nothing.
+-- KEYS the keys   Reply: their numbers, from 1
+local missing = {}
+for i = 1, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 0 then missing[#missing + 1] = i end
+end
+return missing
