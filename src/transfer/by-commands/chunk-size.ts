@@ -1,0 +1,54 @@
+import { asNumber, readSource } from './replies';
+import type { BodyContext } from './types';
+
+/** Elements that one command carries at most, so that no single command holds the target for long. */
+export const ELEMENTS_PER_COMMAND = 1_000;
+
+const MOST_ELEMENTS = 10_000;
+const CAUTIOUS_ELEMENTS = 16;
+const GROWTH = 4;
+/** What an element of no bytes still costs in memory and on the wire. */
+const OVERHEAD_BYTES = 16;
+
+/**
+ * How many elements to ask for at first.
+ * @param memory bytes the whole key takes, by MEMORY USAGE; absent (no right, no command) means: be cautious
+ * @param length how many elements there are; not needed for a key that fits a chunk
+ */
+export function firstCount(memory: number | undefined, length: number | undefined, chunkBytes: number): number {
+  if (memory === undefined) return CAUTIOUS_ELEMENTS;
+  if (memory <= chunkBytes) return ELEMENTS_PER_COMMAND;
+  if (length === undefined || length === 0) return CAUTIOUS_ELEMENTS;
+  return clamp(Math.floor(chunkBytes / Math.max(memory / length, OVERHEAD_BYTES)), 1, ELEMENTS_PER_COMMAND);
+}
+
+/** {@link firstCount} for the key at hand; asks the source for its length (`command` is LLEN, SCARD, HLEN, ZCARD) only where that matters. */
+export async function firstCountOf(context: BodyContext, command: string): Promise<number> {
+  const { source, sourceKey, memory, options } = context;
+  if (memory === undefined || memory <= options.chunkBytes) return firstCount(memory, undefined, options.chunkBytes);
+  const [length] = await readSource(source, [[command, sourceKey]]);
+  return firstCount(memory, asNumber(length), options.chunkBytes);
+}
+
+/**
+ * How many elements to ask for next, after some came with some bytes: what fits the chunk at that size; shrinks at once, grows
+ * slowly, because large elements may follow small ones.
+ */
+export function nextCount(count: number, elements: number, bytes: number, chunkBytes: number): number {
+  if (elements === 0) return count;
+  const fitting = Math.floor(chunkBytes / (bytes / elements + OVERHEAD_BYTES));
+  return clamp(Math.min(fitting, count * GROWTH), 1, MOST_ELEMENTS);
+}
+
+/** The elements in portions for one command each; the very first of a key is a single one, see TemporaryKey.write. */
+export function portions<T>(elements: readonly T[], firstAlone: boolean): T[][] {
+  const result: T[][] = [];
+  let at = 0;
+  if (firstAlone && elements.length > 0) result.push(elements.slice(0, (at = 1)));
+  for (; at < elements.length; at += ELEMENTS_PER_COMMAND) result.push(elements.slice(at, at + ELEMENTS_PER_COMMAND));
+  return result;
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}

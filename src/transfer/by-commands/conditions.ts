@@ -1,0 +1,14 @@
+/** The source's key is gone, of another type, or otherwise not what it was when the copy of it began. */
+export class KeyChanged extends Error {
+  override readonly name = 'KeyChanged';
+}
+
+/** The temporary key in the target was evicted, flushed or expired while it was built. */
+export class TemporaryLost extends Error {
+  override readonly name = 'TemporaryLost';
+}
+
+/** The caller asked to stop. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped';
+}

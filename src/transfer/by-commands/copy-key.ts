@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { RedisPort } from '../../redis/redis-port';
+import { hasStreams, hasUnlink } from './abilities';
+import { KeyChanged, Stopped, TemporaryLost } from './conditions';
+import { readExpiry } from './expiry';
+import { copyHash } from './hash';
+import { copyList } from './list';
+import { asBytes } from './replies';
+import { copySet } from './set';
+import { copySortedSet } from './sorted-set';
+import { copyStream } from './stream/stream';
+import { copyString } from './string';
+import { TemporaryKey } from './temporary-key';
+import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Loss } from './types';
+
+const copiers: Readonly<Record<string, BodyCopier>> = {
+  string: copyString,
+  list: copyList,
+  set: copySet,
+  hash: copyHash,
+  zset: copySortedSet,
+  stream: copyStream,
+};
+
+/** Pauses before the second and third attempt at a key that is being written to. */
+const PAUSES_MS = [50, 250];
+
+/**
+ * Copies one key by ordinary commands: for keys that DUMP and RESTORE cannot carry (payload of a newer server, too big, no right).
+ *
+ * The value is built in a temporary key of the same cluster slot and renamed together with its expiry, so the target never shows
+ * half a key nor a mixture of old and new. About two chunks are in memory at any time. The expiry is read last, exact to a
+ * few milliseconds plus the error of `clockOffsetMs`.
+ *
+ * A key that is written to meanwhile is copied anew, three times in all. Strings and lists are then either as they stood at one
+ * moment (growth at their end does no harm) or the outcome is `failed` with code `changing`; sets, hashes, sorted sets and streams
+ * are copied with the loss `changed-while-read`: everything that stayed is there, of what came and went some. Writes in
+ * place that change no length (SETRANGE, LSET, HSET of a field, ZADD of a member) are found by samples at best.
+ *
+ * @returns what became of the key: copied with its payload bytes and losses; expired (gone, or its time was up); conflict (mode
+ * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed) or
+ * `stopped`
+ * @throws the error of server or connection as it came (OOM, READONLY, NOPERM …), after trying to delete the temporary key. Where a
+ * connection is lost at the very end the key may have been renamed already: with `skip` another attempt then says `conflict`.
+ */
+export async function copyKeyByCommands(
+  source: RedisPort,
+  target: RedisPort,
+  options: CommandCopyOptions,
+): Promise<CommandCopyOutcome> {
+  if (options.onConflict === 'skip' && (await target.call('EXISTS', options.targetKey)) === 1)
+    return { kind: 'conflict' };
+  for (let attempt = 0; ; attempt++) {
+    const isLast = attempt === PAUSES_MS.length;
+    const outcome = await attemptCopy(source, target, options, isLast);
+    if (outcome.kind !== 'failed' || !isPassing(outcome.code) || isLast) return outcome;
+    await sleep(PAUSES_MS[attempt]);
+  }
+}
+
+function isPassing(code: string): boolean {
+  return code === 'changing' || code === 'temporary-lost';
+}
+
+async function attemptCopy(
+  source: RedisPort,
+  target: RedisPort,
+  options: CommandCopyOptions,
+  isLast: boolean,
+): Promise<CommandCopyOutcome> {
+  const [typeReply, memory] = await source.pipeline([
+    ['TYPE', options.sourceKey],
+    ['MEMORY', 'USAGE', options.sourceKey],
+  ]);
+  if (typeReply instanceof Error) throw typeReply;
+  const type = asBytes(typeReply).toString('latin1');
+  if (type === 'none') return { kind: 'expired' };
+  const copyBody = copierOf(type, options);
+  if (copyBody === undefined)
+    return failed('unsupported-type', `keys of type ${type} cannot be copied by commands to this target`);
+  const temporary = new TemporaryKey(target, options.targetKey, hasUnlink(options.target) ? 'UNLINK' : 'DEL');
+  try {
+    const body = await copyBody(contextOf(source, temporary, options, memory));
+    return await finish(source, temporary, options, type, body, isLast);
+  } catch (error) {
+    await temporary.remove();
+    if (error instanceof KeyChanged)
+      return (await exists(source, options)) ? failed('changing', error.message) : { kind: 'expired' };
+    if (error instanceof TemporaryLost) return failed('temporary-lost', error.message);
+    if (error instanceof Stopped) return failed('stopped', error.message);
+    throw error;
+  }
+}
+
+/** Looks again at both sides, then publishes. */
+async function finish(
+  source: RedisPort,
+  temporary: TemporaryKey,
+  options: CommandCopyOptions,
+  type: string,
+  body: Body,
+  isLast: boolean,
+): Promise<CommandCopyOutcome> {
+  const [drift, { expiry, type: typeNow }] = await Promise.all([
+    body.check(),
+    readExpiry(source, options.sourceKey, options.source),
+  ]);
+  if (expiry === 'gone') {
+    await temporary.remove();
+    return { kind: 'expired' };
+  }
+  if (typeNow !== type) throw new KeyChanged(`the key became a ${typeNow} while it was read`);
+  if (drift === 'mixture' || (drift === 'drifted' && !isLast))
+    throw new KeyChanged(`the ${type} was written to while it was read`);
+  const expireAt = expiry === 'never' ? undefined : Math.round(expiry + options.clockOffsetMs);
+  const published = await temporary.publish(options.targetKey, options.onConflict, expireAt);
+  if (published !== 'done') return { kind: published };
+  return {
+    kind: 'copied',
+    bytes: body.bytes,
+    losses: drift === 'same' ? body.losses : [...body.losses, changedLoss(type)],
+  };
+}
+
+async function exists(source: RedisPort, options: CommandCopyOptions): Promise<boolean> {
+  return (await source.call('EXISTS', options.sourceKey)) === 1;
+}
+
+function copierOf(type: string, options: CommandCopyOptions): BodyCopier | undefined {
+  if (type === 'stream' && !hasStreams(options.target)) return undefined;
+  return Object.hasOwn(copiers, type) ? copiers[type] : undefined;
+}
+
+function contextOf(
+  source: RedisPort,
+  temporary: TemporaryKey,
+  options: CommandCopyOptions,
+  memory: unknown,
+): BodyContext {
+  const step = (bytes: number): void => {
+    if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
+    options.onProgress?.(bytes);
+  };
+  const known = typeof memory === 'number' ? { memory } : {};
+  return { source, sourceKey: options.sourceKey, temporary, options, step, ...known };
+}
+
+function changedLoss(type: string): Loss {
+  return { kind: 'changed-while-read', count: 1, message: `the ${type} was written to in every attempt to copy it` };
+}
+
+function failed(
+  code: 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped',
+  message: string,
+): CommandCopyOutcome {
+  return { kind: 'failed', code, message };
+}

@@ -1,0 +1,105 @@
+import type { Command } from '../../redis/redis-port';
+import { hasFieldExpiry } from './abilities';
+import { portions } from './chunk-size';
+import { asList, asNumber, readSource } from './replies';
+import { copyScanned } from './scan';
+import type { Body, BodyContext, Loss } from './types';
+
+/** One field of a hash; `expireAt` by the source's clock in milliseconds since 1970, absent where it has none. */
+export interface HashField {
+  readonly name: Buffer;
+  readonly value: Buffer;
+  readonly expireAt?: number;
+}
+
+const NO_FIELD = -2;
+
+/**
+ * Copies a hash by HSCAN and HMSET (HSET takes several fields only from 4.0; HMSET always did), and the expiries of its fields by
+ * HPEXPIRETIME and HPEXPIREAT. Where the target cannot hold these they are counted as a loss `field-expiry`.
+ */
+export async function copyHash(context: BodyContext): Promise<Body> {
+  const { temporary, options } = context;
+  const keepsExpiry = hasFieldExpiry(options.target);
+  let expiring = 0;
+  let gone = 0;
+  const body = await copyScanned(
+    context,
+    { scan: 'HSCAN', length: 'HLEN', width: 2 },
+    async (values, first) => {
+      const all = fieldsOf(values);
+      const fields = hasFieldExpiry(options.source) ? await withExpiries(context, all) : all;
+      gone += all.length - fields.length;
+      expiring += fields.filter(({ expireAt }) => expireAt !== undefined).length;
+      await temporary.write([
+        ...portions(fields, first).map((part): Command => [
+          'HMSET',
+          temporary.name,
+          ...part.flatMap(({ name, value }) => [name, value]),
+        ]),
+        ...(keepsExpiry ? expiryCommands(temporary.name, fields, options.clockOffsetMs) : []),
+      ]);
+    },
+    () => expiring + gone,
+  );
+  return { ...body, losses: keepsExpiry ? [] : lossOf(expiring) };
+}
+
+/** HPEXPIREAT for the fields that end, one command for each moment (and each thousand fields). */
+export function expiryCommands(key: Buffer, fields: readonly HashField[], clockOffsetMs: number): Command[] {
+  const byMoment = new Map<number, Buffer[]>();
+  for (const { name, expireAt } of fields) {
+    if (expireAt === undefined) continue;
+    const names = byMoment.get(expireAt);
+    if (names === undefined) byMoment.set(expireAt, [name]);
+    else names.push(name);
+  }
+  return [...byMoment].flatMap(([moment, names]) =>
+    portions(names, false).map((part): Command => [
+      'HPEXPIREAT',
+      key,
+      String(Math.round(moment + clockOffsetMs)),
+      'FIELDS',
+      String(part.length),
+      ...part,
+    ]),
+  );
+}
+
+function fieldsOf(values: readonly Buffer[]): HashField[] {
+  const fields: HashField[] = [];
+  for (let at = 0; at + 1 < values.length; at += 2) {
+    const [name, value] = values.slice(at, at + 2) as [Buffer, Buffer];
+    fields.push({ name, value });
+  }
+  return fields;
+}
+
+/** The fields with their expiries, without those that ended since they were read. */
+async function withExpiries(context: BodyContext, fields: readonly HashField[]): Promise<HashField[]> {
+  const parts = portions(fields, false);
+  const replies = await readSource(
+    context.source,
+    parts.map((part): Command => [
+      'HPEXPIRETIME',
+      context.sourceKey,
+      'FIELDS',
+      String(part.length),
+      ...part.map(({ name }) => name),
+    ]),
+  );
+  return parts.flatMap((part, at) => {
+    const times = asList(replies[at]);
+    return part.flatMap((field, index): HashField[] => {
+      const time = asNumber(times[index]);
+      if (time === NO_FIELD) return [];
+      return [time < 0 ? field : { ...field, expireAt: time }];
+    });
+  });
+}
+
+function lossOf(count: number): Loss[] {
+  if (count === 0) return [];
+  const message = 'fields that were to expire by themselves stay for ever: the target knows no expiry of hash fields';
+  return [{ kind: 'field-expiry', count, message }];
+}

@@ -1,0 +1,65 @@
+import type { Command, RedisPort, Reply } from '../../redis/redis-port';
+import { KeyChanged } from './conditions';
+
+/** The reply as a number: integers and integers in text. Throws a TypeError for anything else. */
+export function asNumber(reply: Reply | Error | undefined): number {
+  if (typeof reply === 'number') return reply;
+  if (Buffer.isBuffer(reply)) return Number(reply.toString('latin1'));
+  throw unexpected('a number', reply);
+}
+
+/** The reply as bytes. Throws a TypeError for anything else. */
+export function asBytes(reply: Reply | Error | undefined): Buffer {
+  if (Buffer.isBuffer(reply)) return reply;
+  throw unexpected('bytes', reply);
+}
+
+/** The reply as a list. Throws a TypeError for anything else. */
+export function asList(reply: Reply | Error | undefined): Reply[] {
+  if (Array.isArray(reply)) return reply;
+  throw unexpected('a list', reply);
+}
+
+/** A flat list name, value, name, value … (as XINFO gives) by name. Versions differ in fields and order, so never by position. */
+export function asFields(reply: Reply | Error | undefined): Map<string, Reply> {
+  const list = asList(reply);
+  const fields = new Map<string, Reply>();
+  for (let at = 0; at + 1 < list.length; at += 2)
+    fields.set(asBytes(list[at]).toString('latin1'), list[at + 1] ?? null);
+  return fields;
+}
+
+/** The replies, once none of them is an error; otherwise throws the first error as the server gave it. */
+export function throwErrors(replies: readonly (Reply | Error)[]): Reply[] {
+  return replies.map((reply) => {
+    if (reply instanceof Error) throw reply;
+    return reply;
+  });
+}
+
+/** The first word of an error reply, such as WRONGTYPE or OOM. */
+export function firstWord(error: Error): string {
+  return /^\S*/.exec(error.message)?.[0] ?? '';
+}
+
+/**
+ * Reads from the source in one write. A refusal that only says that the key is gone or of another type by now is thrown as
+ * {@link KeyChanged}, any other as the server gave it.
+ */
+export async function readSource(source: RedisPort, commands: readonly Command[]): Promise<Reply[]> {
+  const replies = await source.pipeline(commands);
+  for (const reply of replies) {
+    if (reply instanceof Error && saysChanged(reply)) throw new KeyChanged(reply.message);
+  }
+  return throwErrors(replies);
+}
+
+function saysChanged(error: Error): boolean {
+  const word = firstWord(error);
+  return word === 'WRONGTYPE' || word === 'NOGROUP' || /^ERR no such key/i.test(error.message);
+}
+
+function unexpected(wanted: string, reply: unknown): TypeError {
+  if (reply instanceof Error) return new TypeError(`expected ${wanted}, got the error: ${reply.message}`);
+  return new TypeError(`expected ${wanted}, got ${reply === null ? 'nothing' : typeof reply}`);
+}

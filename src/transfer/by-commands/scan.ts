@@ -1,0 +1,76 @@
+import type { Command } from '../../redis/redis-port';
+import { firstCountOf, nextCount } from './chunk-size';
+import { KeyChanged } from './conditions';
+import { readAhead } from './read-ahead';
+import { asBytes, asList, asNumber, readSource } from './replies';
+import type { Body, BodyContext, Drift } from './types';
+
+/** How a type that is walked by a cursor is read and written. */
+export interface ScannedType {
+  readonly scan: 'SSCAN' | 'HSCAN' | 'ZSCAN';
+  readonly length: 'SCARD' | 'HLEN' | 'ZCARD';
+  /** How many values of the reply make one element: 1 for a set, 2 for a hash or a sorted set. */
+  readonly width: 1 | 2;
+}
+
+/** What one cursor step gave: the flat values of its elements, at least one element. */
+export type Page = readonly Buffer[];
+
+/**
+ * Walks a set, hash or sorted set and hands every page to `write`, reading the next meanwhile. A page may hold elements seen before
+ * (Redis repeats some while it resizes a table), so writing must be idempotent. `spare` tells how many elements the counts may
+ * differ by because they end by themselves (hash fields with an expiry).
+ */
+export async function copyScanned(
+  context: BodyContext,
+  type: ScannedType,
+  write: (page: Page, first: boolean) => Promise<void>,
+  spare: () => number = () => 0,
+): Promise<Omit<Body, 'losses'>> {
+  const { source, sourceKey, temporary } = context;
+  let pages = 0;
+  let steps = 0;
+  let bytes = 0;
+  for await (const page of readAhead(readPages(context, type, () => steps++))) {
+    const size = sizeOf(page);
+    context.step(size);
+    await write(page, pages === 0);
+    pages++;
+    bytes += size;
+  }
+  if (pages === 0) throw new KeyChanged('the key was emptied while it was read');
+  const check = async (): Promise<Drift> => {
+    // One reply that held everything shows the key at one moment.
+    if (steps === 1) return 'same';
+    const [[now], [made]] = await Promise.all([
+      readSource(source, [[type.length, sourceKey]]),
+      temporary.read([type.length, temporary.name]),
+    ]);
+    return Math.abs(asNumber(now) - asNumber(made)) <= spare() ? 'same' : 'drifted';
+  };
+  return { bytes, check };
+}
+
+async function* readPages(
+  context: BodyContext,
+  type: ScannedType,
+  countStep: () => void,
+): AsyncGenerator<Page, void, undefined> {
+  const { source, sourceKey, options } = context;
+  let count = await firstCountOf(context, type.length);
+  let cursor: Buffer = Buffer.from('0');
+  do {
+    const command: Command = [type.scan, sourceKey, cursor, 'COUNT', String(count)];
+    const [reply] = await readSource(source, [command]);
+    countStep();
+    const [next, values] = asList(reply);
+    const page = asList(values).map(asBytes);
+    if (page.length > 0) yield page;
+    count = nextCount(count, page.length / type.width, sizeOf(page), options.chunkBytes);
+    cursor = asBytes(next);
+  } while (cursor.toString('latin1') !== '0');
+}
+
+function sizeOf(values: Page): number {
+  return values.reduce((sum, value) => sum + value.length, 0);
+}

@@ -1,0 +1,33 @@
+/** The id of a stream entry: two unsigned 64-bit numbers, ordered by the first, then the second. */
+export interface StreamId {
+  readonly ms: bigint;
+  readonly seq: bigint;
+}
+
+const MOST = 2n ** 64n - 1n;
+
+export const ZERO_ID: StreamId = { ms: 0n, seq: 0n };
+
+/** Parses `ms-seq`. Throws a SyntaxError for anything else. */
+export function parseId(text: string): StreamId {
+  const match = /^(\d+)-(\d+)$/.exec(text);
+  if (match === null) throw new SyntaxError(`not a stream id: ${text}`);
+  return { ms: BigInt(match[1] ?? 0), seq: BigInt(match[2] ?? 0) };
+}
+
+export function formatId({ ms, seq }: StreamId): string {
+  return `${String(ms)}-${String(seq)}`;
+}
+
+/** Negative, zero or positive as the first id is below, equal to or above the second. */
+export function compareIds(one: StreamId, other: StreamId): number {
+  if (one.ms !== other.ms) return one.ms < other.ms ? -1 : 1;
+  if (one.seq !== other.seq) return one.seq < other.seq ? -1 : 1;
+  return 0;
+}
+
+/** The next possible id (exclusive ranges exist only from 6.2); `undefined` after the greatest. */
+export function idAfter({ ms, seq }: StreamId): StreamId | undefined {
+  if (seq < MOST) return { ms, seq: seq + 1n };
+  return ms < MOST ? { ms: ms + 1n, seq: 0n } : undefined;
+}

@@ -1,0 +1,77 @@
+import type { RedisPort } from '../../redis/redis-port';
+import type { Abilities } from './abilities';
+import type { TemporaryKey } from './temporary-key';
+
+/** How one key is to be copied by ordinary commands. */
+export interface CommandCopyOptions {
+  readonly sourceKey: Buffer;
+  /** The name in the target; differs from sourceKey where keys are renamed. */
+  readonly targetKey: Buffer;
+  /** replace: the target's old key is exchanged at once, never merged. skip: an old key stays and the outcome is `conflict`. */
+  readonly onConflict: 'replace' | 'skip';
+  /** Bytes aimed at per round trip (about 1 MiB); at most two such chunks are in memory. A single element larger than this passes whole. */
+  readonly chunkBytes: number;
+  /** The target's clock minus the source's clock, in milliseconds. */
+  readonly clockOffsetMs: number;
+  readonly source: Abilities;
+  readonly target: Abilities;
+  /** Asked before every chunk; true ends the copy with `failed`, code `stopped`. */
+  readonly shouldStop?: (() => boolean) | undefined;
+  /** Told after every chunk how many payload bytes it held. Counts attempts that are begun anew, too. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/**
+ * What could not be carried over although the key was copied.
+ * - field-expiry: hash fields whose own expiry the target cannot hold; they stay there for ever
+ * - pending-entry: pending stream entries that the target did not take
+ * - stream-facts: entries-added, max-deleted-entry-id, last-generated-id or entries-read that the target does not hold
+ * - consumer-times: consumers of stream groups whose idle time begins anew (no command can set it)
+ * - changed-while-read: the key was written to during every attempt; each element is one that it had at some moment of the copy
+ */
+export interface Loss {
+  readonly kind: 'field-expiry' | 'pending-entry' | 'stream-facts' | 'consumer-times' | 'changed-while-read';
+  /** How many fields, entries, facts or consumers; 1 for the whole key. */
+  readonly count: number;
+  readonly message: string;
+}
+
+/** Codes of keys that could not be copied, apart from errors of server or connection, which are thrown. */
+export type FailureCode = 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped';
+
+/** What became of the key. `bytes` is the payload written: elements, fields, values, without protocol or overhead. */
+export type CommandCopyOutcome =
+  | { readonly kind: 'copied'; readonly bytes: number; readonly losses: readonly Loss[] }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'failed'; readonly code: FailureCode; readonly message: string };
+
+/**
+ * How the source's key looked after it had been read.
+ * same: what was read is the key as it stood at one moment. drifted: elements came, went or moved, yet each is genuine.
+ * mixture: what was read is a value that the key may never have had.
+ */
+export type Drift = 'same' | 'drifted' | 'mixture';
+
+/** What the copier of one type works with. */
+export interface BodyContext {
+  readonly source: RedisPort;
+  readonly sourceKey: Buffer;
+  readonly temporary: TemporaryKey;
+  readonly options: CommandCopyOptions;
+  /** What MEMORY USAGE says of the key (an estimate from five samples), absent where the source refuses to say. */
+  readonly memory?: number;
+  /** To be called for every chunk before it is written: throws when the copy must stop, reports progress. */
+  readonly step: (bytes: number) => void;
+}
+
+/** A value written whole into the temporary key, not yet looked at again. */
+export interface Body {
+  readonly bytes: number;
+  readonly losses: readonly Loss[];
+  /** Looks again at the source, and at the temporary key where counts must agree. */
+  readonly check: () => Promise<Drift>;
+}
+
+/** Copies the value of one type into the temporary key. Throws {@link KeyChanged} when the key is no longer of the type. */
+export type BodyCopier = (context: BodyContext) => Promise<Body>;
