@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from './logger';
+import { processIdentity } from './process-identity';
+
+/** A running Azurite. */
+export interface Azurite {
+  connectionString: string;
+  /** Ends the process and waits until its data is on disk. */
+  close(): Promise<void>;
+}
+
+interface Ports {
+  blob: number;
+  queue: number;
+  table: number;
+}
+
+interface PidFile extends Ports {
+  pid: number;
+  identity: string;
+}
+
+// The account and key that every Azurite has; public, in Azurite's README.
+const account = 'devstoreaccount1';
+const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/**
+ * Starts Azurite with its data in `folder`, on free ports of 127.0.0.1, and waits until it answers. An Azurite that an
+ * earlier host has left running over the same folder (the host was killed) is used further: Azurite writes its tables
+ * and queues to disk every five seconds only, so ending it hard would lose what came last.
+ * @throws Error when the package is not installed or Azurite does not answer in time
+ */
+export async function startAzurite(folder: string, log: Logger): Promise<Azurite> {
+  await mkdir(folder, { recursive: true });
+  const file = path.join(folder, 'azurite.json');
+  const left = await readPidFile(file);
+  if (left) {
+    if (await answers(left)) {
+      log.info(`Azurite (process ${left.pid}) still runs over ${folder}: used further.`);
+      return running(left, file);
+    }
+    await end(left);
+    await rm(file, { force: true });
+  }
+  for (let attempt = 1; ; attempt++) {
+    const started = await launch(folder, file);
+    if (await waitUntilReady(started)) return running(started, file);
+    await end(started);
+    if (attempt === 3) throw new Error(`Azurite does not start over ${folder}.`);
+  }
+}
+
+async function launch(folder: string, file: string): Promise<PidFile> {
+  let script: string;
+  try {
+    script = require.resolve('azurite/dist/src/azurite.js');
+  } catch {
+    throw new Error('Azurite is not installed. Run npm ci, or give AzureWebJobsStorage a connection string.');
+  }
+  const [blob = 0, queue = 0, table = 0] = await freePorts(3);
+  const services: [string, number][] = [
+    ['blob', blob],
+    ['queue', queue],
+    ['table', table],
+  ];
+  const listen = services.flatMap(([name, port]) => [
+    ...[`--${name}Host`, '127.0.0.1', `--${name}Port`, String(port)],
+    // Idle connections live longer than any pause between requests, so that none ends under a request.
+    ...[`--${name}KeepAliveTimeout`, '120'],
+  ]);
+  const flags = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...listen];
+  // In a process group of its own: Ctrl-C must reach it through the host, not before it.
+  const child = spawn(process.execPath, [script, ...flags], { stdio: 'ignore', detached: true });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', reject);
+  });
+  child.unref();
+  const pid = child.pid ?? 0;
+  const started: PidFile = { pid, identity: processIdentity(pid) ?? '', blob, queue, table };
+  await writeFile(`${file}.new`, JSON.stringify(started));
+  await rename(`${file}.new`, file);
+  return started;
+}
+
+function running(azurite: PidFile, file: string): Azurite {
+  const endpoints = (['blob', 'queue', 'table'] as const)
+    .map(
+      (name) => `${name[0]?.toUpperCase() ?? ''}${name.slice(1)}Endpoint=http://127.0.0.1:${azurite[name]}/${account};`,
+    )
+    .join('');
+  return {
+    connectionString: `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};${endpoints}`,
+    close: async () => {
+      await end(azurite);
+      await rm(file, { force: true });
+    },
+  };
+}
+
+async function readPidFile(file: string): Promise<PidFile | undefined> {
+  let left: PidFile;
+  try {
+    left = JSON.parse(await readFile(file, 'utf8')) as PidFile;
+  } catch {
+    return undefined;
+  }
+  return isAlive(left) ? left : undefined;
+}
+
+function isAlive({ pid, identity }: PidFile): boolean {
+  return processIdentity(pid) === identity;
+}
+
+/** Asks it to write its data and end; after 10 s it is killed. */
+async function end(azurite: PidFile): Promise<void> {
+  for (const [signal, waitMs] of [
+    ['SIGTERM', 10_000],
+    ['SIGKILL', 2_000],
+  ] as const) {
+    if (!isAlive(azurite)) return;
+    process.kill(azurite.pid, signal);
+    for (let waited = 0; waited < waitMs && isAlive(azurite); waited += 20) await sleep(20);
+  }
+}
+
+async function waitUntilReady(azurite: PidFile): Promise<boolean> {
+  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
+    if (await answers(azurite)) return true;
+    if (!isAlive(azurite)) return false;
+  }
+  return false;
+}
+
+/** Azurite names itself in each answer, also in the refusal of a request without a signature. */
+async function answers(ports: Ports): Promise<boolean> {
+  const services = [
+    [ports.queue, 'Azurite-Queue'],
+    [ports.table, 'Azurite-Table'],
+  ] as const;
+  const found = await Promise.all(
+    services.map(async ([port, name]) => {
+      try {
+        const response = await fetch(`http://127.0.0.1:${port}/${account}?comp=list`, {
+          signal: AbortSignal.timeout(5000),
+        });
+        await response.arrayBuffer();
+        return response.headers.get('server')?.startsWith(name) ?? false;
+      } catch {
+        return false;
+      }
+    }),
+  );
+  return found.every(Boolean);
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(
+    servers.map(async (server) => {
+      server.close();
+      await once(server, 'close');
+    }),
+  );
+  return ports;
+}

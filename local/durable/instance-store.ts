@@ -1,0 +1,171 @@
+import { odata, type TableClient, type TransactionAction } from '@azure/data-tables';
+import { splitText, joinText } from './chunked-text';
+import type { EventRaised, HistoryEvent } from './history';
+
+export type RuntimeStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Terminated';
+
+/** One orchestration instance; input, output and custom status are JSON, null when there is none. */
+export interface InstanceRecord {
+  instanceId: string;
+  executionId: string;
+  name: string;
+  status: RuntimeStatus;
+  input: string | null;
+  output: string | null;
+  customStatus: string | null;
+  createdAt: string;
+  updatedAt: string;
+  /** How many rows of history the present execution has. */
+  pages: number;
+}
+
+/** An external event that was accepted and that no episode has seen yet. */
+export interface StoredEvent {
+  key: string;
+  event: EventRaised;
+}
+
+type Row = Record<string, unknown> & { partitionKey: string; rowKey: string };
+
+const instanceKey = 'instance';
+
+/**
+ * Instances with their histories in one table: a partition an instance, so that an episode is written whole or not at
+ * all. Rows: `instance`, `history-<execution>-<page>`, `event-<key>`.
+ */
+export class InstanceStore {
+  constructor(private readonly table: TableClient) {}
+
+  async createTable(): Promise<void> {
+    await this.table.createTable();
+  }
+
+  async get(instanceId: string): Promise<InstanceRecord | undefined> {
+    try {
+      return toRecord(await this.table.getEntity(instanceId, instanceKey));
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 404) return undefined;
+      throw error;
+    }
+  }
+
+  /** All instances, or those of the given states. */
+  async list(statuses?: RuntimeStatus[]): Promise<InstanceRecord[]> {
+    const byStatus = (statuses ?? []).map((status) => odata`status eq ${status}`).join(' or ');
+    const filter = odata`RowKey eq ${instanceKey}` + (byStatus ? ` and (${byStatus})` : '');
+    const records: InstanceRecord[] = [];
+    for await (const row of this.table.listEntities({ queryOptions: { filter } })) records.push(toRecord(row as Row));
+    return records;
+  }
+
+  /** The history of the instance's present execution, and the events that wait for it. */
+  async load(record: InstanceRecord): Promise<{ history: HistoryEvent[]; events: StoredEvent[] }> {
+    const pages: Row[] = [];
+    const events: StoredEvent[] = [];
+    const prefix = historyPrefix(record.executionId);
+    for await (const entity of this.rows(record.instanceId)) {
+      if (entity.rowKey.startsWith(prefix)) pages.push(entity);
+      else if (entity.rowKey.startsWith('event-')) {
+        events.push({ key: entity.rowKey, event: JSON.parse(joinText(entity, 'body') ?? '') as EventRaised });
+      }
+    }
+    pages.sort((a, b) => (a.rowKey < b.rowKey ? -1 : 1));
+    events.sort((a, b) => (a.key < b.key ? -1 : 1));
+    return { history: pages.flatMap((page) => JSON.parse(joinText(page, 'body') ?? '[]') as HistoryEvent[]), events };
+  }
+
+  /** Writes a new instance over whatever an ended one of the same id has left. */
+  async create(record: InstanceRecord): Promise<void> {
+    await this.deleteRows(record.instanceId, (rowKey) => rowKey !== instanceKey);
+    await this.table.upsertEntity(toRow(record), 'Replace');
+  }
+
+  /**
+   * Writes the outcome of one episode at once: the instance, its new events, and that the events it took are done.
+   * @param newEvents the events since the last save; they become one page
+   */
+  async save(record: InstanceRecord, newEvents: HistoryEvent[], taken: StoredEvent[] = []): Promise<void> {
+    if (newEvents.length === 0 && taken.length === 0) {
+      await this.table.upsertEntity(toRow(record), 'Replace');
+      return;
+    }
+    const actions: TransactionAction[] = [];
+    if (newEvents.length > 0) {
+      const page = `${historyPrefix(record.executionId)}${String(record.pages).padStart(6, '0')}`;
+      record.pages += 1;
+      actions.push([
+        'upsert',
+        { ...key(record.instanceId, page), ...splitText('body', JSON.stringify(newEvents)) },
+        'Replace',
+      ]);
+    }
+    actions.push(['upsert', toRow(record), 'Replace']);
+    for (const { key: rowKey } of taken.slice(0, 90)) actions.push(['delete', key(record.instanceId, rowKey)]);
+    await this.table.submitTransaction(actions);
+    for (const { key: rowKey } of taken.slice(90)) await this.table.deleteEntity(record.instanceId, rowKey);
+  }
+
+  async addEvent(instanceId: string, stored: StoredEvent): Promise<void> {
+    const body = splitText('body', JSON.stringify(stored.event));
+    await this.table.createEntity({ ...key(instanceId, stored.key), ...body });
+  }
+
+  /** Takes away the history of executions before the present one. */
+  async forgetEarlierExecutions(record: InstanceRecord): Promise<void> {
+    const prefix = historyPrefix(record.executionId);
+    await this.deleteRows(record.instanceId, (rowKey) => rowKey.startsWith('history-') && !rowKey.startsWith(prefix));
+  }
+
+  async purge(instanceId: string): Promise<void> {
+    await this.deleteRows(instanceId, () => true);
+  }
+
+  private async *rows(instanceId: string): AsyncGenerator<Row> {
+    const filter = odata`PartitionKey eq ${instanceId}`;
+    for await (const entity of this.table.listEntities({ queryOptions: { filter } })) yield entity as Row;
+  }
+
+  private async deleteRows(instanceId: string, wanted: (rowKey: string) => boolean): Promise<void> {
+    const keys: string[] = [];
+    for await (const { rowKey } of this.rows(instanceId)) if (wanted(rowKey)) keys.push(rowKey);
+    for (let i = 0; i < keys.length; i += 100) {
+      await this.table.submitTransaction(
+        keys.slice(i, i + 100).map((rowKey): TransactionAction => ['delete', key(instanceId, rowKey)]),
+      );
+    }
+  }
+}
+
+const historyPrefix = (executionId: string): string => `history-${executionId}-`;
+
+const key = (partitionKey: string, rowKey: string) => ({ partitionKey, rowKey });
+
+function toRow(record: InstanceRecord): Row {
+  return {
+    ...key(record.instanceId, instanceKey),
+    executionId: record.executionId,
+    name: record.name,
+    status: record.status,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+    pages: record.pages,
+    ...splitText('input', record.input),
+    ...splitText('output', record.output),
+    ...splitText('customStatus', record.customStatus),
+  };
+}
+
+function toRecord(row: Row): InstanceRecord {
+  return {
+    instanceId: row.partitionKey,
+    executionId: String(row.executionId),
+    name: String(row.name),
+    status: row.status as RuntimeStatus,
+    input: joinText(row, 'input'),
+    output: joinText(row, 'output'),
+    customStatus: joinText(row, 'customStatus'),
+    createdAt: String(row.createdAt),
+    updatedAt: String(row.updatedAt),
+    pages: Number(row.pages),
+  };
+}

@@ -1,0 +1,256 @@
+import { TableClient } from '@azure/data-tables';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { resolveSettings } from './app-settings';
+import { durableClientInput, type DurableEndpoints } from './durable/client-binding';
+import { InstanceStore } from './durable/instance-store';
+import { addManagementApi } from './durable/management-api';
+import { OrchestrationEngine } from './durable/orchestration-engine';
+import { type HostJson, readHostJson } from './host-json';
+import { HttpServer } from './http/http-server';
+import { addHttpTrigger } from './http/http-trigger';
+import type { Logger } from './logger';
+import { LeaseJournal } from './queue/lease-journal';
+import { QueueListener } from './queue/queue-listener';
+import { toQueueInvocation } from './queue/queue-message';
+import { sendOutputs } from './queue/queue-output';
+import { SendWatch } from './queue/send-watch';
+import { startTimer, type RunningTimer, toTimerInvocation } from './timer/timer-listener';
+import { installCoreModule, type RegisteredFunction } from './worker/core-module';
+import { type BindingInfo, bindingText, type InvocationResponse } from './worker/core-types';
+import { FunctionWorker, type Invocation, messageOf } from './worker/function-worker';
+import { loadApp } from './worker/load-app';
+import { parameter, rpcString } from './worker/rpc-data';
+
+export interface FunctionHostOptions {
+  appRoot: string;
+  port: number;
+  connectionString: string;
+  leaseMs: number;
+  leaseFile: string | undefined;
+  log: Logger;
+}
+
+/** One line of the list of functions: `copyRange: queueTrigger`, or an HTTP function's methods and URL. */
+export interface FunctionListing {
+  name: string;
+  trigger: string;
+  /** For people: the URL with its methods, the queue, the schedule. */
+  detail: string;
+}
+
+const drainMs = 5000;
+
+/** The host of one app: loads it, listens for its triggers, and runs its functions. */
+export class FunctionHost {
+  readonly listing: FunctionListing[] = [];
+  url = '';
+  private readonly worker: FunctionWorker;
+  private readonly server: HttpServer;
+  private readonly queues: QueueServiceClient;
+  private readonly sendWatch = new SendWatch();
+  private readonly leases: LeaseJournal;
+  private readonly listeners: QueueListener[] = [];
+  private readonly timers: RunningTimer[] = [];
+  private readonly startups: (() => Promise<void>)[] = [];
+  private engine: OrchestrationEngine | undefined;
+  private uninstall: () => void = () => undefined;
+
+  private constructor(
+    private readonly options: FunctionHostOptions,
+    private readonly hostJson: HostJson,
+  ) {
+    this.worker = new FunctionWorker(options.log);
+    this.server = new HttpServer(options.log);
+    this.queues = QueueServiceClient.fromConnectionString(options.connectionString);
+    this.leases = new LeaseJournal(options.leaseFile);
+  }
+
+  /** Loads the app and begins to listen. */
+  static async start(options: FunctionHostOptions): Promise<FunctionHost> {
+    const host = new FunctionHost(options, await readHostJson(options.appRoot));
+    try {
+      await host.begin();
+      return host;
+    } catch (error) {
+      await host.close();
+      throw error;
+    }
+  }
+
+  /** Takes nothing new, waits for what runs, runs the terminate hooks. */
+  async close(): Promise<void> {
+    this.server.refuse();
+    for (const timer of this.timers) timer.stop();
+    await Promise.all(this.listeners.map(async (listener) => listener.stop()));
+    if (await this.worker.drain(drainMs)) {
+      await Promise.all(this.listeners.map(async (listener) => listener.settled()));
+      await this.engine?.stop();
+    } else this.options.log.warn('Functions still run; they are ended now and will be run again.');
+    await this.worker.terminate();
+    await this.leases.flush();
+    this.sendWatch.close();
+    await this.server.close();
+    this.uninstall();
+  }
+
+  private async begin(): Promise<void> {
+    const { options, worker } = this;
+    this.uninstall = installCoreModule(worker.state);
+    await loadApp(options.appRoot, worker.state);
+    // The port first: two hosts must not both work on one app's queues.
+    this.url = `http://127.0.0.1:${await this.server.listen(options.port)}`;
+    for (const registered of worker.functions.values()) this.addFunction(registered);
+    this.addDurable();
+    this.addStatus();
+    await worker.start(options.appRoot);
+    await this.giveBackLeases();
+    for (const startup of this.startups) await startup();
+    for (const listener of this.listeners) listener.start();
+  }
+
+  private addFunction(registered: RegisteredFunction): void {
+    const { name, bindings } = registered.metadata;
+    const [bindingName, binding] = Object.entries(bindings).find(([, item]) => /trigger$/i.test(item.type)) ?? [];
+    if (bindingName === undefined || !binding) throw new Error(`The function ${name} has no trigger.`);
+    const detail = this.addTrigger(registered, bindingName, binding);
+    this.listing.push({ name, trigger: binding.type, detail });
+  }
+
+  private addTrigger(registered: RegisteredFunction, bindingName: string, binding: BindingInfo): string {
+    const { name } = registered.metadata;
+    const run = async (invocation: Invocation) => this.run(registered, invocation);
+    switch (binding.type) {
+      case 'httpTrigger': {
+        const endpoint = addHttpTrigger(this.server, this.hostJson.routePrefix, registered, bindingName, run);
+        return `[${endpoint.methods.join(',')}] ${this.url}${endpoint.path}`;
+      }
+      case 'queueTrigger':
+        return this.addQueue(setting(binding, 'queueName'), async (message, text) => {
+          await run(toQueueInvocation(bindingName, message, text));
+        });
+      case 'timerTrigger':
+        return this.addTimer(name, bindingName, binding, run);
+      case 'orchestrationTrigger':
+      case 'activityTrigger':
+        return '';
+      default:
+        throw new Error(`The function ${name} has a ${binding.type}; the local host does not know it.`);
+    }
+  }
+
+  private addQueue(queueName: string, handle: ConstructorParameters<typeof QueueListener>[0]['handle']): string {
+    const { options, hostJson } = this;
+    const listener = new QueueListener({
+      queue: this.queues.getQueueClient(queueName),
+      poisonQueue: this.queues.getQueueClient(`${queueName}-poison`),
+      options: hostJson.queues,
+      leaseMs: options.leaseMs,
+      leases: this.leases,
+      handle,
+      log: options.log,
+    });
+    this.sendWatch.on(queueName, (delayMs) => {
+      listener.wake(delayMs);
+    });
+    this.listeners.push(listener);
+    return queueName;
+  }
+
+  private addTimer(
+    name: string,
+    bindingName: string,
+    binding: BindingInfo,
+    run: (invocation: Invocation) => Promise<unknown>,
+  ): string {
+    const schedule = setting(binding, 'schedule');
+    const fire = async (): Promise<void> => {
+      await run(toTimerInvocation(bindingName, new Date())).catch((error: unknown) => {
+        this.options.log.error(`${name}: ${messageOf(error)}`);
+      });
+    };
+    // eslint-disable-next-line @typescript-eslint/require-await
+    this.startups.push(async () => {
+      this.timers.push(startTimer(schedule, fire));
+      if (binding.runOnStartup === true) void fire();
+    });
+    return schedule;
+  }
+
+  private addDurable(): void {
+    const orchestrators = this.triggersOf('orchestrationTrigger');
+    if (orchestrators.size === 0) return;
+    const { connectionString, log } = this.options;
+    const table = TableClient.fromConnectionString(connectionString, `${this.hostJson.durable.hubName}Local`, {
+      allowInsecureConnection: true,
+    });
+    const store = new InstanceStore(table);
+    const activities = this.triggersOf('activityTrigger');
+    const engine = new OrchestrationEngine({ worker: this.worker, store, log, orchestrators, activities });
+    this.engine = engine;
+    addManagementApi(this.server, engine, () => this.endpoints());
+    this.startups.push(async () => {
+      await store.createTable();
+      const count = await engine.resumeAll();
+      if (count > 0) log.info(`${count} orchestration(s) of an earlier run go on.`);
+    });
+  }
+
+  private addStatus(): void {
+    // What `func start` answers, for those who wait until the host is up.
+    this.server.route(['GET'], '/admin/host/status', (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"state":"Running"}');
+      return Promise.resolve();
+    });
+  }
+
+  /** Function name → name of its trigger binding, for the functions of one kind. */
+  private triggersOf(type: string): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const [name, { metadata }] of this.worker.functions) {
+      const trigger = Object.entries(metadata.bindings).find(([, binding]) => binding.type === type);
+      if (trigger) found.set(name, trigger[0]);
+    }
+    return found;
+  }
+
+  /** Adds the inputs that are not the trigger, runs the function, and carries out its output bindings. */
+  private async run(registered: RegisteredFunction, invocation: Invocation): Promise<InvocationResponse> {
+    const { name, bindings } = registered.metadata;
+    const started = performance.now();
+    for (const [bindingName, binding] of Object.entries(bindings)) {
+      if (binding.type === 'durableClient' || binding.type === 'orchestrationClient') {
+        const client = rpcString(durableClientInput(this.endpoints()));
+        invocation.inputData.push(parameter(bindingName, client));
+      }
+    }
+    try {
+      const response = await this.worker.invoke(name, invocation);
+      await sendOutputs(this.queues, this.hostJson.queues.messageEncoding, bindings, response);
+      if (this.options.log.verbose)
+        this.options.log.debug(`${name}: done in ${Math.round(performance.now() - started)} ms`);
+      return response;
+    } catch (error) {
+      this.options.log.error(`${name}: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  private endpoints(): DurableEndpoints {
+    return { baseUrl: this.url, hubName: this.hostJson.durable.hubName };
+  }
+
+  private async giveBackLeases(): Promise<void> {
+    const left = await this.leases.leftBehind();
+    const given = await Promise.allSettled(
+      left.map(async ({ queue, messageId, receipt }) =>
+        this.queues.getQueueClient(queue).updateMessage(messageId, receipt, undefined, 0),
+      ),
+    );
+    const count = given.filter(({ status }) => status === 'fulfilled').length;
+    if (count > 0) this.options.log.info(`${count} message(s) of an earlier run are given back to their queues.`);
+  }
+}
+
+function setting(binding: BindingInfo, name: string): string {
+  return resolveSettings(bindingText(binding, name), process.env);
+}

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http';
+import type { RpcClaimsIdentity, RpcHttpRequest, TypedData } from '../worker/core-types';
+import type { Invocation } from '../worker/function-worker';
+import { nullableString, parameter, rpcBytes, rpcJson, rpcString, scalarFields } from '../worker/rpc-data';
+
+/** The parts of an HTTP request that a function sees. */
+export interface IncomingRequest {
+  method: string;
+  /** Absolute. */
+  url: string;
+  /** Names and values as sent, one after the other, as in Node's `rawHeaders`. */
+  rawHeaders: string[];
+  params: Record<string, string | undefined>;
+  body: Buffer;
+}
+
+/** Reads a request to its end. `params` are those of its route. */
+export async function readRequest(
+  request: IncomingMessage,
+  params: Record<string, string | undefined>,
+  maxBytes = 100 * 1024 * 1024,
+): Promise<IncomingRequest> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBytes) throw new RangeError('The request body is too large.');
+    chunks.push(chunk);
+  }
+  return {
+    method: request.method ?? 'GET',
+    url: `http://${request.headers.host ?? '127.0.0.1'}${request.url ?? '/'}`,
+    rawHeaders: request.rawHeaders,
+    params,
+    body: Buffer.concat(chunks),
+  };
+}
+
+/**
+ * An HTTP request as the host hands it to the worker: names of headers in lower case, values of one name joined by
+ * a comma, the body as bytes or null.
+ * @param bindingName the name of the function's HTTP trigger binding
+ * @param authLevel the trigger's level; what the caller is said to have been let in with
+ */
+export function toHttpInvocation(bindingName: string, authLevel: string, request: IncomingRequest): Invocation {
+  const query = joinValues(new URL(request.url).searchParams);
+  const spelledHeaders = joinValues(pairs(request.rawHeaders));
+  const params = Object.fromEntries(
+    Object.entries(request.params).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  ) as Record<string, string>;
+  const http: RpcHttpRequest = {
+    identities: [identity(authLevel)],
+    cookies: [],
+    headers: {},
+    params: {},
+    query: {},
+    nullableHeaders: mapValues(spelledHeaders, nullableString, (name) => name.toLowerCase()),
+    nullableParams: mapValues(params, nullableString),
+    nullableQuery: mapValues(query, nullableString),
+    method: request.method,
+    url: request.url,
+    body: request.body.length > 0 ? rpcBytes(request.body) : null,
+    statusCode: '',
+    enableContentNegotiation: false,
+    rawBody: null,
+  };
+  const triggerMetadata: Record<string, TypedData> = {
+    ...(request.body.length > 0 ? scalarFields(request.body.toString('utf8')) : {}),
+    ...mapValues(query, rpcString),
+    ...mapValues(params, rpcString),
+    Query: rpcJson(query),
+    Headers: rpcJson(mapValues(spelledHeaders, (value) => value, knownSpelling)),
+  };
+  return { inputData: [parameter(bindingName, { http, data: 'http' })], triggerMetadata };
+}
+
+function* pairs(rawHeaders: string[]): Generator<[string, string]> {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) yield [rawHeaders[i] ?? '', rawHeaders[i + 1] ?? ''];
+}
+
+function joinValues(entries: Iterable<[string, string]>): Record<string, string> {
+  const joined: Record<string, string> = {};
+  for (const [name, value] of entries) joined[name] = name in joined ? `${joined[name] ?? ''},${value}` : value;
+  return joined;
+}
+
+function mapValues<T, U>(
+  record: Record<string, T>,
+  value: (value: T) => U,
+  key: (name: string) => string = (name) => name,
+): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([name, item]) => [key(name), value(item)]));
+}
+
+/** ASP.NET spells the headers it knows in its own way, whatever was sent; others stay as they came. */
+function knownSpelling(name: string): string {
+  const lower = name.toLowerCase();
+  return /^(accept(-\w+)?|host|user-agent|content-(type|length|encoding)|connection|cookie|referer|origin|authorization|if-(none-)?match|cache-control|transfer-encoding)$/.test(
+    lower,
+  )
+    ? lower.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase())
+    : name;
+}
+
+const claims = 'http://schemas.microsoft.com/2017/07/functions/claims/';
+
+function identity(authLevel: string): RpcClaimsIdentity {
+  const level = authLevel.charAt(0).toUpperCase() + authLevel.slice(1).toLowerCase();
+  return {
+    claims: [
+      { value: level, type: `${claims}authlevel` },
+      { value: 'true', type: `${claims}invoke` },
+      { value: 'default', type: `${claims}keyid` },
+    ],
+    authenticationType: nullableString('WebJobsAuthLevel'),
+    nameClaimType: nullableString('http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name'),
+    roleClaimType: nullableString('http://schemas.microsoft.com/ws/2008/06/identity/claims/role'),
+  };
+}

@@ -1,0 +1,97 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import createRouter, { type HTTPMethod } from 'find-my-way';
+import type { Logger } from '../logger';
+import { messageOf } from '../worker/function-worker';
+
+export type Params = Record<string, string | undefined>;
+export type RouteHandler = (request: IncomingMessage, response: ServerResponse, params: Params) => Promise<void>;
+
+/** An HTTP server on 127.0.0.1 with the manners of the Functions host: 404 and 500 have no body. */
+export class HttpServer {
+  private readonly router = createRouter({
+    ignoreTrailingSlash: true,
+    ignoreDuplicateSlashes: true,
+    caseSensitive: false,
+    maxParamLength: 1024,
+    defaultRoute: (_request, response) => {
+      response.writeHead(404).end();
+    },
+  });
+  private readonly server: Server;
+  private closing = false;
+
+  constructor(private readonly log: Logger) {
+    this.server = createServer((request, response) => {
+      if (this.closing && !request.url?.startsWith('/durabletask/'))
+        response.writeHead(503, { Connection: 'close' }).end();
+      else this.router.lookup(request, response);
+    });
+  }
+
+  /** Adds a route in find-my-way's own syntax. */
+  route(methods: string[], path: string, handler: RouteHandler): void {
+    this.router.on(methods as HTTPMethod[], path, (request, response, params) => {
+      const incoming = request;
+      const outgoing = response;
+      handler(incoming, outgoing, params).catch((error: unknown) => {
+        this.log.error(`${incoming.method ?? ''} ${incoming.url?.split('?')[0] ?? ''}: ${messageOf(error)}`);
+        if (!outgoing.headersSent) outgoing.writeHead(500);
+        outgoing.end();
+      });
+    });
+  }
+
+  /**
+   * Starts to listen; 0 takes a free port.
+   * @returns the port
+   * @throws Error that names the port when it is taken
+   */
+  async listen(port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => {
+        const taken = error.code === 'EADDRINUSE';
+        reject(taken ? new Error(`Port ${port} on 127.0.0.1 is taken. Choose another with --port.`) : error);
+      });
+      this.server.listen(port, '127.0.0.1', () => {
+        resolve();
+      });
+    });
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Refuses new requests with 503; those that run go on, and may still use the durable client. */
+  refuse(): void {
+    this.closing = true;
+  }
+
+  /** Ends the server and what is still connected. */
+  async close(): Promise<void> {
+    this.closing = true;
+    if (!this.server.listening) return;
+    await new Promise<void>((resolve) => {
+      this.server.close(() => {
+        resolve();
+      });
+      this.server.closeIdleConnections();
+      setTimeout(() => {
+        this.server.closeAllConnections();
+      }, 200).unref();
+    });
+  }
+}
+
+/**
+ * A route of an HTTP trigger in the router's syntax: `migrations/{id}` → `/api/migrations/:id`. Constraints (`{id:int}`)
+ * are left out but for `int`; `{*rest}` takes everything that follows.
+ */
+export function toRouterPath(prefix: string, route: string): string {
+  const path = [prefix, route].filter(Boolean).join('/').replace(/\/+/g, '/');
+  return `/${path.replace(/\{([^}]+)\}/g, (_, inside: string) => {
+    if (inside.startsWith('*')) return '*';
+    const [name = '', constraint = ''] = inside.split(':');
+    const bare = name.replace(/[?=].*$/, '');
+    const optional = name.includes('?') || constraint.endsWith('?') ? '?' : '';
+    return `:${bare}${constraint.startsWith('int') ? '(^\\d+$)' : ''}${optional}`;
+  })}`;
+}

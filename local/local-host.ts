@@ -1,0 +1,71 @@
+import path from 'node:path';
+import { startAzurite, type Azurite } from './azurite';
+import { FunctionHost, type FunctionListing } from './function-host';
+import { lockFolder } from './folder-lock';
+import type { Logger } from './logger';
+
+export interface LocalHostOptions {
+  /** The folder with package.json, whose "main" is a glob over the built function files, and host.json. */
+  appRoot: string;
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  port: number;
+  /** Where Azurite's data and the host's own files are; made when missing. One host a folder. */
+  dataFolder: string;
+  /** An Azure Storage account or a running Azurite to use, instead of an Azurite of its own. */
+  storageConnectionString?: string;
+  /** App settings, put into process.env as the Functions host does. */
+  settings?: Record<string, string>;
+  /** How long a queue message is leased, in milliseconds; renewed at half time. Azure's is 10 minutes. */
+  leaseMs?: number;
+  log: Logger;
+}
+
+export interface LocalHost {
+  /** http://127.0.0.1:port */
+  url: string;
+  functions: FunctionListing[];
+  /** Takes nothing new, waits for what runs (5 s at most), runs the app's terminate hooks, ends Azurite. */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs a function app on this machine, in this process: HTTP, queues, timers and Durable Functions over Azurite. What
+ * was under way when an earlier host over the same data folder ended or was killed goes on.
+ * @throws Error when the port or the folder is taken, the app does not load, or a function has a trigger this host
+ * does not know
+ */
+export async function startLocalHost(options: LocalHostOptions): Promise<LocalHost> {
+  const dataFolder = path.resolve(options.dataFolder);
+  const unlock = await lockFolder(dataFolder);
+  let azurite: Azurite | undefined;
+  try {
+    if (options.storageConnectionString === undefined) azurite = await startAzurite(dataFolder, options.log);
+    const connectionString = options.storageConnectionString ?? azurite?.connectionString ?? '';
+    Object.assign(process.env, options.settings, {
+      AzureWebJobsStorage: connectionString,
+      FUNCTIONS_WORKER_RUNTIME: 'node',
+      AZURE_FUNCTIONS_ENVIRONMENT: process.env.AZURE_FUNCTIONS_ENVIRONMENT ?? 'Development',
+    });
+    const host = await FunctionHost.start({
+      appRoot: path.resolve(options.appRoot),
+      port: options.port,
+      connectionString,
+      leaseMs: options.leaseMs ?? 30_000,
+      leaseFile: path.join(dataFolder, 'leases.json'),
+      log: options.log,
+    });
+    return {
+      url: host.url,
+      functions: host.listing,
+      close: async () => {
+        await host.close();
+        await azurite?.close();
+        await unlock();
+      },
+    };
+  } catch (error) {
+    await azurite?.close();
+    await unlock();
+    throw error;
+  }
+}

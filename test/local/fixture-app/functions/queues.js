@@ -1,0 +1,19 @@
+const { app } = require('@azure/functions');
+const { settle } = require('../settled');
+
+app.storageQueue('copyRange', {
+  queueName: 'ranges',
+  connection: 'AzureWebJobsStorage',
+  handler: (message) => {
+    if (message.fail) throw new Error('planted failure');
+    settle(message.migrationId, message.range);
+  },
+});
+
+app.storageQueue('failRange', {
+  queueName: 'ranges-poison',
+  connection: 'AzureWebJobsStorage',
+  handler: (message) => {
+    settle(message.migrationId, message.range);
+  },
+});
