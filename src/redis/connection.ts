@@ -101,7 +101,7 @@ export class RedisConnection implements RedisPort {
     }
   }
 
-  private options(credentials: Credentials | undefined): RedisOptions {
+  private options(credentials: Credentials | undefined) {
     const { host, port, tls } = this.settings;
     const username = credentials?.username ?? this.settings.username;
     const password = credentials?.password ?? this.settings.password;
@@ -113,7 +113,7 @@ export class RedisConnection implements RedisPort {
       ...(password === undefined ? {} : { password }),
       ...(tls ? { tls: { servername: host } } : {}),
       lazyConnect: true,
-      protocol: 2,
+      protocol: 2 as const,
       connectionName: this.clientName,
       disableClientInfo: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -124,7 +124,7 @@ export class RedisConnection implements RedisPort {
       maxRetriesPerRequest: 0,
       maxLoadingRetryTime: 1,
       retryStrategy: () => null,
-    };
+    } satisfies RedisOptions;
   }
 
   private keepAlive(redis: Redis, credentials: Credentials | undefined): void {

@@ -45,7 +45,8 @@ export function errorKind(error: unknown): ErrorKind {
   const kind = BY_FIRST_WORD[firstWord(message)];
   if (kind !== undefined) return kind;
   if (/Bad data format|DUMP payload version or checksum/i.test(message)) return 'payload';
-  if (/unknown command|invalid password|invalid username-password|NOPERM|no password is set/i.test(message)) return 'stop';
+  if (/unknown command|invalid password|invalid username-password|NOPERM|no password is set/i.test(message))
+    return 'stop';
   if (CONNECTION_TROUBLE.test(message)) return 'retry';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return CONNECTION_TROUBLE.test(code) ? 'retry' : 'key';

@@ -9,17 +9,18 @@ export interface Script {
   readonly sha1: string;
 }
 
-function load(name: string): Script {
-  const source = readFileSync(path.join(__dirname, 'scripts', `${name}.lua`), 'utf8');
+/** Joins files of scripts/ into one script; the last is the script, the others what it builds on. */
+function load(...names: string[]): Script {
+  const source = names.map((name) => readFileSync(path.join(__dirname, 'scripts', `${name}.lua`), 'utf8')).join('');
   return { source, sha1: createHash('sha1').update(source).digest('hex') };
 }
 
 /** One script a file in scripts/, each with a header that documents KEYS, ARGV and the reply. */
 export const scripts = {
-  scanAndRead: load('scan-and-read'),
-  scan: load('scan'),
-  read: load('read'),
-  restore: load('restore'),
+  scanAndRead: load('clock', 'read-keys', 'scan-and-read'),
+  scan: load('clock', 'scan'),
+  read: load('clock', 'read-keys', 'read'),
+  restore: load('effects', 'clock', 'restore'),
   missing: load('missing'),
 } as const;
 

@@ -1,0 +1,12 @@
+import { app } from '@azure/functions';
+import { getApp } from '../src/app/app';
+import { decodeMessage, RANGES_QUEUE } from '../src/ledger/range-queue';
+import { workOnRange } from '../src/migration/range-worker';
+
+app.storageQueue('copyRange', {
+  queueName: RANGES_QUEUE,
+  connection: 'AzureWebJobsStorage',
+  handler: async (body: unknown) => {
+    await workOnRange(decodeMessage(body), getApp());
+  },
+});

@@ -1,0 +1,15 @@
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { getApp } from '../src/app/app';
+import { getReport } from '../src/migration/read-migrations';
+import { answering, json, notFound } from './shared/http-answer';
+
+async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
+  return await answering(context, async () => {
+    const id = request.params['id'] ?? '';
+    const report = await getReport(id, getApp());
+    if (report === undefined) return notFound(id);
+    return json(200, report, report.finishedAt === null ? { 'retry-after': '2' } : {});
+  });
+}
+
+app.http('getMigration', { methods: ['GET'], authLevel: 'function', route: 'migrations/{id}', handler });

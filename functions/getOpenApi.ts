@@ -1,0 +1,10 @@
+import { app, type HttpResponseInit } from '@azure/functions';
+import { openApiDocument } from '../src/migration/openapi';
+import { json } from './shared/http-answer';
+
+app.http('getOpenApi', {
+  methods: ['GET'],
+  authLevel: 'anonymous',
+  route: 'openapi.json',
+  handler: (): HttpResponseInit => json(200, openApiDocument()),
+});

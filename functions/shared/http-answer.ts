@@ -1,0 +1,64 @@
+import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { PlanRefusedError } from '../../src/migration/plan';
+import { UnreachableError } from '../../src/migration/prepare-plan';
+import { BadRequestError, type RequestMistake } from '../../src/migration/request';
+import { ConnectionSettingsError } from '../../src/redis/connection-settings';
+
+/** A body above this is refused before it is read as JSON. */
+const LARGEST_BODY = 256 * 1_024;
+
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): HttpResponseInit {
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store', ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/** Every error has this shape: `{ "error": { "code", "message", "details" } }`. */
+export function errorAnswer(
+  status: number,
+  code: string,
+  message: string,
+  details: readonly RequestMistake[] = [],
+): HttpResponseInit {
+  return json(status, { error: { code, message, details } });
+}
+
+export function notFound(id: string): HttpResponseInit {
+  return errorAnswer(404, 'notFound', `There is no migration "${id.slice(0, 100)}".`);
+}
+
+/** Reads a request's JSON. @throws BadRequestError when it is none */
+export async function readJson(request: HttpRequest): Promise<unknown> {
+  const text = await request.text();
+  if (Buffer.byteLength(text) > LARGEST_BODY) {
+    throw new BadRequestError([{ path: '', message: `the body is larger than ${LARGEST_BODY} bytes` }]);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BadRequestError([{ path: '', message: 'the body is not JSON' }]);
+  }
+}
+
+/** Turns what src throws into answers; what is not foreseen becomes a 500 without details, which are in the log. */
+export async function answering(
+  context: InvocationContext,
+  handle: () => Promise<HttpResponseInit>,
+): Promise<HttpResponseInit> {
+  try {
+    return await handle();
+  } catch (error) {
+    if (error instanceof BadRequestError) return errorAnswer(400, 'badRequest', error.message, error.mistakes);
+    if (error instanceof PlanRefusedError) return errorAnswer(error.status, error.code, error.message);
+    if (error instanceof ConnectionSettingsError) return errorAnswer(400, 'badConnection', error.message);
+    if (error instanceof UnreachableError) return errorAnswer(502, 'redisUnreachable', error.message);
+    context.error('Unforeseen error', error instanceof Error ? error.stack : error);
+    return errorAnswer(
+      500,
+      'internal',
+      `Something unforeseen went wrong; look for invocation ${context.invocationId} in the logs.`,
+    );
+  }
+}

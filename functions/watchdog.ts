@@ -1,0 +1,13 @@
+import { app, type InvocationContext, type Timer } from '@azure/functions';
+import * as df from 'durable-functions';
+import { getApp } from '../src/app/app';
+import { watchMigrations } from '../src/migration/watch-migrations';
+import { ensureTally } from './shared/tally-starter';
+
+app.timer('watchdog', {
+  schedule: '0 * * * * *',
+  extraInputs: [df.input.durableClient()],
+  handler: async (_timer: Timer, context: InvocationContext) => {
+    await watchMigrations(getApp(), { ensureTally: (id) => ensureTally(context, id) });
+  },
+});

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { Ledger } from '../ledger/ledger';
+import { RangeQueue } from '../ledger/range-queue';
+import { storageClients } from '../ledger/storage-clients';
+import { Connections } from '../redis/connections';
+import { BytesInFlight } from '../transfer/bytes-in-flight';
+import { readAppSettings, type AppSettings } from './app-settings';
+import { MigrationWatch } from './migration-watch';
+
+/** What the functions of one process share. */
+export interface App {
+  readonly settings: AppSettings;
+  readonly ledger: Ledger;
+  readonly queue: RangeQueue;
+  readonly connections: Connections;
+  readonly watch: MigrationWatch;
+  readonly budget: BytesInFlight;
+}
+
+let current: App | undefined;
+
+/** The process's app, made on first use from the environment. @throws Error that names the setting that is wrong or missing */
+export function getApp(env: Readonly<Record<string, string | undefined>> = process.env): App {
+  if (current === undefined) {
+    const settings = readAppSettings(env);
+    const clients = storageClients(env);
+    const ledger = new Ledger(clients);
+    current = {
+      settings,
+      ledger,
+      queue: new RangeQueue(clients),
+      connections: new Connections(env, `keyferry-${randomBytes(3).toString('hex')}`),
+      watch: new MigrationWatch(ledger),
+      budget: new BytesInFlight(settings.bytesInFlight),
+    };
+  }
+  return current;
+}
+
+/** Ends what the app holds open. The next `getApp` makes a new one. */
+export function closeApp(): void {
+  current?.connections.close();
+  current = undefined;
+}

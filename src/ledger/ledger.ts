@@ -1,0 +1,340 @@
+import { createHash } from 'node:crypto';
+import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
+import type { Counts } from '../migration/counts';
+import type { Plan } from '../migration/plan';
+import { fromChunks, toChunks } from './chunked-text';
+import type { Finding, MigrationRow, MigrationState, Phase, RangeRow, RangeState } from './rows';
+import type { StorageClients } from './storage-clients';
+
+/** Somebody else wrote the row in between: this worker has lost it. */
+export class LostRowError extends Error {
+  constructor(row: string) {
+    super(`The row ${row} was written by another worker.`);
+    this.name = 'LostRowError';
+  }
+}
+
+const MIGRATIONS = 'migration';
+const TARGETS = 'target';
+const SNAPSHOTS = 'snapshot';
+/** Table storage takes 100 entities a transaction. */
+const BATCH = 100;
+
+type Entity = Record<string, unknown> & { etag?: string; rowKey?: string };
+
+/** The rows in Table storage that say what each range has done; the only truth about progress. */
+export class Ledger {
+  private readonly migrations: TableClient;
+  private readonly ranges: TableClient;
+  private readonly findings: TableClient;
+  private ready: Promise<void> | undefined;
+
+  constructor(clients: StorageClients) {
+    this.migrations = clients.table('KeyferryMigrations');
+    this.ranges = clients.table('KeyferryRanges');
+    this.findings = clients.table('KeyferryFindings');
+  }
+
+  /** Creates the tables where they are not there. */
+  async ensure(): Promise<void> {
+    this.ready ??= Promise.all([this.migrations, this.ranges, this.findings].map((table) => table.createTable()))
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        this.ready = undefined;
+        throw error;
+      });
+    await this.ready;
+  }
+
+  /** Writes a new plan row; false when there is one with this id. */
+  async createMigration(row: Omit<MigrationRow, 'etag'>): Promise<boolean> {
+    return await created(this.migrations.createEntity({ partitionKey: MIGRATIONS, rowKey: row.id, ...toPlan(row) }));
+  }
+
+  async getMigration(id: string): Promise<MigrationRow | undefined> {
+    const entity = await found(this.migrations.getEntity<Entity>(MIGRATIONS, rowKeyText(id)));
+    return entity && fromPlan(entity);
+  }
+
+  /** All migrations, in no particular order. */
+  async listMigrations(): Promise<MigrationRow[]> {
+    const rows: MigrationRow[] = [];
+    for await (const entity of this.migrations.listEntities<Entity>({
+      queryOptions: { filter: `PartitionKey eq '${MIGRATIONS}'` },
+    })) {
+      rows.push(fromPlan(entity));
+    }
+    return rows;
+  }
+
+  /**
+   * Changes a plan row. `change` gives the new row, or undefined to leave it, and may be called again on a newer row.
+   * Returns the row as it is then; undefined when there is none.
+   */
+  async updateMigration(
+    id: string,
+    change: (row: MigrationRow) => MigrationRow | undefined,
+  ): Promise<MigrationRow | undefined> {
+    for (;;) {
+      const row = await this.getMigration(id);
+      if (row === undefined) return undefined;
+      const changed = change(row);
+      if (changed === undefined) return row;
+      try {
+        const { etag } = await this.migrations.updateEntity(
+          { partitionKey: MIGRATIONS, rowKey: id, ...toPlan(changed) },
+          'Replace',
+          { etag: row.etag },
+        );
+        return { ...changed, etag: etag ?? '' };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Takes a target for one migration. Returns the id of the migration that holds it: this one, or another one that
+   * `isOpen` says has not ended.
+   */
+  async claimTarget(target: string, id: string, isOpen: (id: string) => Promise<boolean>): Promise<string> {
+    const rowKey = createHash('sha256').update(target).digest('hex');
+    const entity = { partitionKey: TARGETS, rowKey, migration: id };
+    for (;;) {
+      if (await created(this.migrations.createEntity(entity))) return id;
+      const held = await found(this.migrations.getEntity<Entity>(TARGETS, rowKey));
+      if (held === undefined) continue;
+      const holder = String(held['migration']);
+      if (holder === id || (await isOpen(holder))) return holder;
+      try {
+        await this.migrations.updateEntity(entity, 'Replace', { etag: held.etag ?? '' });
+        return id;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /** The tally's last sum of a migration, as JSON. */
+  async putSnapshot(id: string, json: string): Promise<void> {
+    await this.migrations.upsertEntity({ partitionKey: SNAPSHOTS, rowKey: id, ...toChunks('json', json) }, 'Replace');
+  }
+
+  async getSnapshot(id: string): Promise<string | undefined> {
+    const entity = await found(this.migrations.getEntity<Entity>(SNAPSHOTS, rowKeyText(id)));
+    return entity && fromChunks('json', entity);
+  }
+
+  /** Writes new range rows; those that are there stay as they are. */
+  async createRanges(rows: readonly Omit<RangeRow, 'etag'>[]): Promise<void> {
+    for (let at = 0; at < rows.length; at += BATCH) {
+      const batch = rows.slice(at, at + BATCH);
+      const actions = batch.map((row): TransactionAction => ['create', toRange(row)]);
+      try {
+        await this.ranges.submitTransaction(actions);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        for (const row of batch) await created(this.ranges.createEntity(toRange(row)));
+      }
+    }
+  }
+
+  async getRange(migration: string, name: string): Promise<RangeRow | undefined> {
+    const entity = await found(this.ranges.getEntity<Entity>(rowKeyText(migration), rowKeyText(name)));
+    return entity && fromRange(entity);
+  }
+
+  /** Writes a range row whole. @throws LostRowError when it is no longer as `row.etag` knew it */
+  async replaceRange(row: RangeRow): Promise<RangeRow> {
+    try {
+      const { etag } = await this.ranges.updateEntity(toRange(row), 'Replace', { etag: row.etag });
+      return { ...row, etag: etag ?? '' };
+    } catch (error) {
+      if (isConflict(error)) throw new LostRowError(row.name);
+      throw error;
+    }
+  }
+
+  /** All range rows of a migration, or those of one phase, by their numbers. */
+  async listRanges(migration: string, phase?: Phase): Promise<RangeRow[]> {
+    const rows: RangeRow[] = [];
+    const partition = `PartitionKey eq '${rowKeyText(migration)}'`;
+    const filter = phase === undefined ? partition : `${partition} and RowKey ge '${phase}-' and RowKey lt '${phase}.'`;
+    for await (const entity of this.ranges.listEntities<Entity>({ queryOptions: { filter } })) {
+      rows.push(fromRange(entity));
+    }
+    return rows;
+  }
+
+  /** Writes findings. A key has one finding in a migration: a later one replaces the earlier. */
+  async addFindings(findings: readonly Finding[]): Promise<void> {
+    for (const finding of findings) await this.findings.upsertEntity(toFinding(finding), 'Replace');
+  }
+
+  /**
+   * Writes findings of keys that have none of another kind. Returns how many stand now, so that writing them again gives
+   * the same number.
+   */
+  async addFirstFindings(findings: readonly Finding[]): Promise<number> {
+    let stand = 0;
+    for (const finding of findings) {
+      const entity = toFinding(finding);
+      if (await created(this.findings.createEntity(entity))) {
+        stand++;
+      } else {
+        const known = await found(this.findings.getEntity<Entity>(entity.partitionKey, entity.rowKey));
+        if (known?.['code'] === finding.code) stand++;
+      }
+    }
+    return stand;
+  }
+
+  /** One page of findings, with the token of the next. */
+  async listFindings(
+    migration: string,
+    limit: number,
+    continuation: string | undefined,
+  ): Promise<{ findings: Finding[]; continuation: string | undefined }> {
+    const pages = this.findings
+      .listEntities<Entity>({ queryOptions: { filter: `PartitionKey eq '${rowKeyText(migration)}'` } })
+      .byPage({ maxPageSize: limit, ...(continuation === undefined ? {} : { continuationToken: continuation }) });
+    for await (const page of pages) {
+      return { findings: page.map((entity) => fromFinding(migration, entity)), continuation: page.continuationToken };
+    }
+    return { findings: [], continuation: undefined };
+  }
+}
+
+async function created(writing: Promise<unknown>): Promise<boolean> {
+  try {
+    await writing;
+    return true;
+  } catch (error) {
+    if (isConflict(error)) return false;
+    throw error;
+  }
+}
+
+async function found(reading: Promise<Entity>): Promise<Entity | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof RestError && error.statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+/** 409: the entity is there already. 412: its ETag has changed. */
+function isConflict(error: unknown): boolean {
+  return error instanceof RestError && (error.statusCode === 409 || error.statusCode === 412);
+}
+
+/** Ids come from outside; what a row key or a filter cannot hold finds nothing. */
+function rowKeyText(text: string): string {
+  return /^[A-Za-z0-9-]{1,100}$/.test(text) ? text : '-';
+}
+
+function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
+  return {
+    state: row.state,
+    phase: row.phase,
+    requestHash: row.requestHash,
+    epoch: row.epoch,
+    sourceRunId: row.sourceRunId,
+    cancelRequested: row.cancelRequested,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt ?? '',
+    cause: row.cause ?? '',
+    ...toChunks('plan', JSON.stringify(row.plan)),
+  };
+}
+
+function fromPlan(entity: Entity): MigrationRow {
+  return {
+    id: String(entity.rowKey),
+    state: entity['state'] as MigrationState,
+    phase: entity['phase'] as Phase,
+    requestHash: String(entity['requestHash']),
+    plan: JSON.parse(fromChunks('plan', entity)) as Plan,
+    epoch: Number(entity['epoch']),
+    sourceRunId: String(entity['sourceRunId']),
+    cancelRequested: entity['cancelRequested'] === true,
+    startedAt: String(entity['startedAt']),
+    finishedAt: textOrNull(entity['finishedAt']),
+    cause: textOrNull(entity['cause']),
+    etag: entity.etag ?? '',
+  };
+}
+
+function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: string } & Record<string, unknown> {
+  return {
+    partitionKey: row.migration,
+    rowKey: row.name,
+    phase: row.phase,
+    number: row.number,
+    database: row.database,
+    index: row.index,
+    bits: row.bits,
+    state: row.state,
+    epoch: row.epoch,
+    generation: row.generation,
+    cursor: row.cursor,
+    share: String(row.share),
+    counts: JSON.stringify(row.counts),
+    heartbeat: row.heartbeat ?? '',
+    trouble: row.trouble ?? '',
+    cause: row.cause ?? '',
+  };
+}
+
+function fromRange(entity: Entity): RangeRow {
+  return {
+    migration: String(entity['partitionKey']),
+    name: String(entity.rowKey),
+    phase: entity['phase'] as Phase,
+    number: Number(entity['number']),
+    database: Number(entity['database']),
+    index: Number(entity['index']),
+    bits: Number(entity['bits']),
+    state: entity['state'] as RangeState,
+    epoch: Number(entity['epoch']),
+    generation: Number(entity['generation']),
+    cursor: String(entity['cursor']),
+    share: Number(entity['share']),
+    counts: JSON.parse(String(entity['counts'])) as Counts,
+    heartbeat: textOrNull(entity['heartbeat']),
+    trouble: textOrNull(entity['trouble']),
+    cause: textOrNull(entity['cause']),
+    etag: entity.etag ?? '',
+  };
+}
+
+/** Key names beyond this are kept in part: an entity holds 1 MiB, a property 64 KiB. */
+const LONGEST_KEY = 32_768;
+
+function toFinding(finding: Finding): { partitionKey: string; rowKey: string } & Record<string, unknown> {
+  const hash = createHash('sha256').update(finding.key).digest('hex').slice(0, 40);
+  return {
+    partitionKey: finding.migration,
+    rowKey: `${finding.database}-${hash}`,
+    database: finding.database,
+    key: finding.key.subarray(0, LONGEST_KEY),
+    code: finding.code,
+    message: finding.message.slice(0, 1_000),
+  };
+}
+
+function fromFinding(migration: string, entity: Entity): Finding {
+  const key = entity['key'];
+  return {
+    migration,
+    database: Number(entity['database']),
+    key: key instanceof Uint8Array ? Buffer.from(key) : Buffer.alloc(0),
+    code: String(entity['code']),
+    message: String(entity['message']),
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

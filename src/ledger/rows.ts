@@ -1,0 +1,97 @@
+import { startCursor } from '../keyspace/cursor';
+import { noCounts, type Counts } from '../migration/counts';
+import type { Plan } from '../migration/plan';
+
+/** Where a migration stands. */
+export type MigrationState =
+  'planned' | 'running' | 'verifying' | 'completed' | 'completedWithDifferences' | 'failed' | 'cancelled';
+
+/** The states that a migration does not leave. */
+export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
+
+/** copy: keys are copied. look: the second look, which asks the target for every key. */
+export type Phase = 'copy' | 'look';
+
+/** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
+export interface MigrationRow {
+  readonly id: string;
+  readonly state: MigrationState;
+  readonly phase: Phase;
+  /** Hash of the request, to tell a repeated POST from another one with the same requestId. */
+  readonly requestHash: string;
+  readonly plan: Plan;
+  /** Counts how often the source's server process changed; ranges of an earlier epoch begin anew. */
+  readonly epoch: number;
+  /** The source's server process that cursors belong to. */
+  readonly sourceRunId: string;
+  readonly cancelRequested: boolean;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Why it failed, where it did. */
+  readonly cause: string | null;
+  readonly etag: string;
+}
+
+export type RangeState = 'planned' | 'active' | 'done' | 'failed' | 'cancelled';
+
+/** The states in which nothing more happens to a range. */
+export const settledStates: readonly RangeState[] = ['done', 'failed', 'cancelled'];
+
+/** One range's row, always written whole. */
+export interface RangeRow {
+  readonly migration: string;
+  /** "copy-00012": phase and number in the migration. */
+  readonly name: string;
+  readonly phase: Phase;
+  readonly number: number;
+  readonly database: number;
+  /** Which of 2^bits ranges of the database. */
+  readonly index: number;
+  readonly bits: number;
+  readonly state: RangeState;
+  /** The migration's epoch that cursor and counts belong to. */
+  readonly epoch: number;
+  /** Grows with each worker that takes the range; the older one's writes fail from then on. */
+  readonly generation: number;
+  /** Where the next page begins: all keys before it are in the counts. Decimal text. */
+  readonly cursor: string;
+  /** The share of the range that is behind the cursor, 0 to 1. */
+  readonly share: number;
+  readonly counts: Counts;
+  /** When a worker last wrote, ISO 8601; null before the first. */
+  readonly heartbeat: string | null;
+  /** What holds it up at the moment, for people. */
+  readonly trouble: string | null;
+  /** Why it failed. */
+  readonly cause: string | null;
+  readonly etag: string;
+}
+
+/** One key that was not copied as asked. */
+export interface Finding {
+  readonly migration: string;
+  readonly database: number;
+  readonly key: Buffer;
+  /** A word for programs: "restore-refused", "missing", "fields-lost-expiry" … */
+  readonly code: string;
+  readonly message: string;
+}
+
+export function rangeName(phase: Phase, number: number): string {
+  return `${phase}-${String(number).padStart(5, '0')}`;
+}
+
+export function isSettled(row: Pick<RangeRow, 'state'>): boolean {
+  return settledStates.includes(row.state);
+}
+
+export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
+  return finalStates.includes(row.state);
+}
+
+/** A row as it counts for its migration: one of an earlier epoch has done nothing yet. */
+export function inEpoch(row: RangeRow, epoch: number): RangeRow {
+  if (row.epoch >= epoch) return row;
+  const cursor = String(startCursor(row));
+  return { ...row, epoch, cursor, counts: noCounts, state: 'planned', share: 0, trouble: null, cause: null };
+}

@@ -1,0 +1,53 @@
+import { TableClient, TableServiceClient } from '@azure/data-tables';
+import { DefaultAzureCredential } from '@azure/identity';
+import { QueueServiceClient } from '@azure/storage-queue';
+
+/** The setting that the Functions host itself uses for its storage. */
+export const STORAGE_SETTING = 'AzureWebJobsStorage';
+
+/** Makes clients of the app's storage account. */
+export interface StorageClients {
+  table(name: string): TableClient;
+  readonly tables: TableServiceClient;
+  readonly queues: QueueServiceClient;
+}
+
+/**
+ * Clients from the settings, as a connection string (`AzureWebJobsStorage`) or by identity
+ * (`AzureWebJobsStorage__tableServiceUri`, `__queueServiceUri` or `__accountName`, optionally `__clientId`).
+ * @throws Error when neither is set
+ */
+export function storageClients(settings: Readonly<Record<string, string | undefined>>): StorageClients {
+  const text = settings[STORAGE_SETTING];
+  if (text) {
+    const connection = text === 'UseDevelopmentStorage=true' ? DEVELOPMENT_STORAGE : text;
+    const options = { allowInsecureConnection: true };
+    return {
+      table: (name) => TableClient.fromConnectionString(connection, name, options),
+      tables: TableServiceClient.fromConnectionString(connection, options),
+      queues: QueueServiceClient.fromConnectionString(connection),
+    };
+  }
+  const account = settings[`${STORAGE_SETTING}__accountName`];
+  const uri = (service: 'table' | 'queue') =>
+    settings[`${STORAGE_SETTING}__${service}ServiceUri`] ??
+    (account === undefined ? undefined : `https://${account}.${service}.core.windows.net`);
+  const tableUri = uri('table');
+  const queueUri = uri('queue');
+  if (tableUri === undefined || queueUri === undefined) {
+    throw new Error(
+      `The app has no storage: set ${STORAGE_SETTING} to a connection string, or ${STORAGE_SETTING}__tableServiceUri and ${STORAGE_SETTING}__queueServiceUri.`,
+    );
+  }
+  const clientId = settings[`${STORAGE_SETTING}__clientId`];
+  const credential = new DefaultAzureCredential(clientId === undefined ? {} : { managedIdentityClientId: clientId });
+  return {
+    table: (name) => new TableClient(tableUri, name, credential),
+    tables: new TableServiceClient(tableUri, credential),
+    queues: new QueueServiceClient(queueUri, credential),
+  };
+}
+
+/** What UseDevelopmentStorage=true stands for: Azurite's own account, key and ports, public by design. */
+const DEVELOPMENT_STORAGE =
+  'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;';

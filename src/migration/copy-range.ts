@@ -1,0 +1,91 @@
+import type { App } from '../app/app';
+import type { ServerFacts } from '../redis/probe';
+import type { Abilities } from '../transfer/by-commands';
+import { measureClockOffset } from '../transfer/clock-offset';
+import { PipelinePageWriter, ScriptPageWriter } from '../transfer/page-writer';
+import { readRange, type Part } from '../transfer/range-pages';
+import { RateLimit } from '../transfer/rate-limit';
+import { makeNaming, makeSelection } from '../transfer/selection';
+import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
+import type { RangeJob } from './range-job';
+import { expectedKeysOf, rateOfRange } from './range-shape';
+import { rangeSides } from './range-sides';
+
+/** Pages of one range that may be on their way to the target while the next one is read. */
+const PAGES_IN_WRITING = 2;
+
+/** Copies a range from its cursor to its end, page by page, reading ahead of writing. */
+export async function copyRange(job: RangeJob, app: App): Promise<void> {
+  const { migration, row } = job;
+  const { plan } = migration;
+  const { request } = plan;
+  const sides = rangeSides(job, app);
+  const { database, source, target } = sides;
+  const clock = await sides.attemptBoth(() => measureClockOffset(source, target));
+  const writing = { replace: request.onConflict !== 'skip', absoluteExpiry: plan.target.abilities.absoluteExpiry };
+  const context: WriteContext = {
+    ...sides,
+    migration: migration.id,
+    database: row.database,
+    sourceVersion: abilitiesOf(plan.source),
+    targetVersion: abilitiesOf(plan.target),
+    writer: plan.target.abilities.scripts
+      ? new ScriptPageWriter(target, writing)
+      : new PipelinePageWriter(target, writing, () => clock.targetNow()),
+    naming: makeNaming(request.rename, database.prefix),
+    clockOffset: clock.targetMinusSource,
+    onConflict: writing.replace ? 'replace' : 'skip',
+    stop: job,
+  };
+
+  let byCommands = plan.transport === 'commands';
+  let writeMicros = 0;
+  const rate = new RateLimit(rateOfRange(plan));
+  const pages = readRange(sides.reader, {
+    range: row,
+    start: BigInt(row.cursor),
+    expectedKeys: expectedKeysOf(database),
+    cursorOrder: plan.source.abilities.cursorOrder,
+    pageMicros: app.settings.pageMicros,
+    selection: makeSelection(request.select),
+    namesOnly: () => byCommands,
+    budget: app.budget,
+    writeMicros: () => writeMicros,
+    attempt: sides.attemptSource,
+  });
+
+  const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
+  const finishOldest = async () => {
+    const oldest = inWriting.shift();
+    if (oldest === undefined) return;
+    const { counts, findings, micros, refusedPayloads } = await oldest.outcome;
+    writeMicros = micros;
+    // A target that takes none of a page's payloads will not take the next page's either.
+    if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) byCommands = true;
+    await job.add(counts, findings, oldest.part.next);
+  };
+  try {
+    for await (const part of pages) {
+      const outcome = writePart(part, context).finally(() => {
+        app.budget.give(part.taken);
+      });
+      // Whoever waits for it hears of a failure; until then it is no unhandled one.
+      outcome.catch(() => undefined);
+      inWriting.push({ part, outcome });
+      while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
+      await rate.spend(part.scanned, job);
+    }
+    while (inWriting.length > 0) await finishOldest();
+  } finally {
+    await Promise.allSettled(inWriting.map(({ outcome }) => outcome));
+  }
+}
+
+function payloadsOf(part: Part): number {
+  return part.page.payloads.filter((payload) => Buffer.isBuffer(payload)).length;
+}
+
+function abilitiesOf(facts: ServerFacts): Abilities {
+  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
+  return { major, minor, valkey: facts.software === 'valkey' };
+}

@@ -1,0 +1,46 @@
+/**
+ * What became of keys. `scanned` counts every key that SCAN gave, `repeats` those of them that were given before;
+ * scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed.
+ */
+export interface Counts {
+  readonly scanned: number;
+  readonly repeats: number;
+  readonly copied: number;
+  readonly converted: number;
+  readonly skippedByFilter: number;
+  readonly skippedByConflict: number;
+  /** Expired or deleted on the way: there is nothing left to copy. */
+  readonly expired: number;
+  readonly failed: number;
+  /** Looked up in the second look and not there. */
+  readonly missing: number;
+  /** Findings written, of failed keys and of keys that lost something. */
+  readonly findings: number;
+  /** Payload bytes written to the target. */
+  readonly bytes: number;
+}
+
+export const noCounts: Counts = {
+  scanned: 0,
+  repeats: 0,
+  copied: 0,
+  converted: 0,
+  skippedByFilter: 0,
+  skippedByConflict: 0,
+  expired: 0,
+  failed: 0,
+  missing: 0,
+  findings: 0,
+  bytes: 0,
+};
+
+const names = Object.keys(noCounts) as (keyof Counts)[];
+
+export function addCounts(a: Counts, b: Partial<Counts>): Counts {
+  return Object.fromEntries(names.map((name) => [name, a[name] + (b[name] ?? 0)])) as unknown as Counts;
+}
+
+/** How many different keys are accounted for. */
+export function accountedKeys(counts: Counts): number {
+  return counts.scanned - counts.repeats;
+}

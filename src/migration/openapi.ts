@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { migrationRequestSchema } from './request';
+
+const counts = [
+  'scanned',
+  'repeats',
+  'copied',
+  'converted',
+  'skippedByFilter',
+  'skippedByConflict',
+  'expired',
+  'failed',
+  'bytes',
+];
+const states = ['planned', 'running', 'verifying', 'completed', 'completedWithDifferences', 'failed', 'cancelled'];
+
+const integer = { type: 'integer' } as const;
+const nullableInteger = { type: ['integer', 'null'] } as const;
+const text = { type: 'string' } as const;
+const nullableText = { type: ['string', 'null'] } as const;
+
+function object(properties: Record<string, unknown>): object {
+  return { type: 'object', properties, required: Object.keys(properties) };
+}
+
+const side = object({ name: text, version: text, keysAtStart: integer, keysNow: nullableInteger });
+
+const schemas = {
+  Migration: object({
+    id: text,
+    state: { enum: states },
+    mode: { const: 'copy' },
+    source: side,
+    target: side,
+    progress: object({
+      percent: { type: 'number' },
+      keysPerSecond: integer,
+      etaSeconds: nullableInteger,
+      ranges: object({ total: integer, done: integer, active: integer, failed: integer }),
+    }),
+    counts: object(Object.fromEntries(counts.map((name) => [name, integer]))),
+    tally: object({
+      sourceKeys: integer,
+      accountedKeys: integer,
+      targetKeys: nullableInteger,
+      missing: nullableInteger,
+      verdict: nullableText,
+    }),
+    warnings: { type: 'array', items: text },
+    findings: integer,
+    startedAt: text,
+    finishedAt: nullableText,
+    cause: nullableText,
+  }),
+  Started: object({ id: text, state: { enum: states }, statusUrl: text }),
+  MigrationList: object({
+    migrations: {
+      type: 'array',
+      items: object({
+        id: text,
+        state: { enum: states },
+        source: text,
+        target: text,
+        startedAt: text,
+        finishedAt: nullableText,
+      }),
+    },
+  }),
+  Findings: object({
+    findings: {
+      type: 'array',
+      items: object({
+        database: integer,
+        key: text,
+        encoding: { enum: ['utf8', 'base64'] },
+        code: text,
+        message: text,
+      }),
+    },
+    continuation: nullableText,
+  }),
+  Error: object({
+    error: object({
+      code: text,
+      message: text,
+      details: { type: 'array', items: object({ path: text, message: text }) },
+    }),
+  }),
+};
+
+function answer(description: string, schema: keyof typeof schemas): object {
+  return { description, content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } } };
+}
+
+const id = { name: 'id', in: 'path', required: true, schema: text };
+const unknownId = answer('There is no such migration.', 'Error');
+
+/** The OpenAPI 3.1 document of the HTTP API. The request's schema is the one that requests are checked by. */
+export function openApiDocument(): object {
+  const {
+    $schema: _,
+    id: __,
+    ...request
+  } = z.toJSONSchema(migrationRequestSchema, { io: 'input', target: 'draft-2020-12' });
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Keyferry', version: '0.1.0', description: 'Copies a whole Redis into another Redis.' },
+    security: [{ functionKey: [] }],
+    paths: {
+      '/api/migrations': {
+        post: {
+          operationId: 'startMigration',
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/MigrationRequest' } } },
+          },
+          responses: {
+            202: answer('Started, or already there for this requestId.', 'Started'),
+            400: answer('The request is not valid; every mistake is told.', 'Error'),
+            409: answer('Another migration writes to this target, or the target does not fit the request.', 'Error'),
+            502: answer('A Redis cannot be reached or does not let in.', 'Error'),
+          },
+        },
+        get: {
+          operationId: 'listMigrations',
+          responses: { 200: answer('The newest migrations first.', 'MigrationList') },
+        },
+      },
+      '/api/migrations/{id}': {
+        get: {
+          operationId: 'getMigration',
+          parameters: [id],
+          responses: { 200: answer('The migration as it stands.', 'Migration'), 404: unknownId },
+        },
+        delete: {
+          operationId: 'cancelMigration',
+          parameters: [id],
+          responses: { 202: answer('It stops within seconds.', 'Migration'), 404: unknownId },
+        },
+      },
+      '/api/migrations/{id}/findings': {
+        get: {
+          operationId: 'getFindings',
+          parameters: [
+            id,
+            { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 } },
+            { name: 'continuation', in: 'query', schema: text },
+          ],
+          responses: { 200: answer('One page of findings.', 'Findings'), 404: unknownId },
+        },
+      },
+    },
+    components: {
+      securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },
+      schemas: { MigrationRequest: request, ...schemas },
+    },
+  };
+}

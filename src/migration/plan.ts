@@ -1,0 +1,204 @@
+import { bitsFor } from '../keyspace/split';
+import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
+import type { KeyspaceLine } from '../redis/info';
+import type { MigrationRequest } from './request';
+
+/** One database to be copied. */
+export interface DatabasePlan {
+  readonly database: number;
+  readonly targetDatabase: number;
+  /** Put in front of every key name; empty for none. */
+  readonly prefix: string;
+  /** Keys when planned. */
+  readonly keys: number;
+  /** Split into 2^bits ranges. */
+  readonly bits: number;
+}
+
+/** How keys travel: by DUMP and RESTORE, or by ordinary commands where the payload cannot. */
+export type Transport = 'payload' | 'commands';
+
+/** What was decided before the first key moved. Kept whole in the plan row. */
+export interface Plan {
+  readonly request: MigrationRequest;
+  readonly source: ServerFacts & { readonly abilities: SourceAbilities };
+  readonly target: ServerFacts & { readonly abilities: TargetAbilities };
+  readonly databases: readonly DatabasePlan[];
+  readonly transport: Transport;
+  /** Keys in the target's databases that are written to, when planned. */
+  readonly targetKeysAtStart: number;
+  readonly warnings: readonly string[];
+}
+
+/** A migration that must not start as asked; `code` is for programs, the message says what to do. */
+export class PlanRefusedError extends Error {
+  constructor(
+    readonly status: 400 | 409,
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'PlanRefusedError';
+  }
+}
+
+export interface DatabaseChoice {
+  readonly database: number;
+  readonly targetDatabase: number;
+  readonly prefix: string;
+}
+
+/** The databases that a request asks for, out of those that hold keys. */
+export function chooseDatabases(request: MigrationRequest, present: readonly KeyspaceLine[]): DatabaseChoice[] {
+  const { databases } = request;
+  if (databases === 'all') return present.map(({ database }) => same(database));
+  if (Array.isArray(databases)) return [...new Set(databases)].sort((a, b) => a - b).map(same);
+  return Object.entries(databases)
+    .map(([from, to]) =>
+      typeof to === 'number'
+        ? { database: Number(from), targetDatabase: to, prefix: '' }
+        : { database: Number(from), targetDatabase: 0, prefix: to },
+    )
+    .sort((a, b) => a.database - b.database);
+}
+
+function same(database: number): DatabaseChoice {
+  return { database, targetDatabase: database, prefix: '' };
+}
+
+/**
+ * Decides how a migration will run from what both sides told.
+ * @throws PlanRefusedError when the request and the servers do not fit together
+ */
+export function makePlan(input: {
+  readonly request: MigrationRequest;
+  readonly source: Plan['source'];
+  readonly target: Plan['target'];
+  readonly choices: readonly DatabaseChoice[];
+}): Plan {
+  const { request, source, target, choices } = input;
+  refuseWhatCannotBe(input);
+  const databases = choices.map((choice): DatabasePlan => {
+    const keys = keysIn(source.databases, choice.database);
+    return { ...choice, keys, bits: source.abilities.cursorOrder ? bitsFor(keys) : 0 };
+  });
+  const targetDatabases = new Set(choices.map((choice) => choice.targetDatabase));
+  const targetKeysAtStart = target.databases
+    .filter((line) => targetDatabases.has(line.database))
+    .reduce((sum, line) => sum + line.keys, 0);
+  if (request.onConflict === 'fail' && targetKeysAtStart > 0) {
+    throw new PlanRefusedError(
+      409,
+      'targetNotEmpty',
+      `onConflict is "fail" and the target "${request.target}" has ${targetKeysAtStart} keys in the databases to be written.`,
+    );
+  }
+  const transport = chooseTransport(source.abilities, target.abilities);
+  return {
+    request,
+    source,
+    target,
+    databases,
+    transport,
+    targetKeysAtStart,
+    warnings: warningsFor(source, target, transport, targetKeysAtStart),
+  };
+}
+
+function refuseWhatCannotBe({ request, source, target, choices }: Parameters<typeof makePlan>[0]): void {
+  if (source.runId !== '' && source.runId === target.runId) {
+    throw new PlanRefusedError(
+      409,
+      'sameServer',
+      `The connections "${request.source}" and "${request.target}" lead to the same Redis server.`,
+    );
+  }
+  for (const [side, facts] of [
+    [request.source, source],
+    [request.target, target],
+  ] as const) {
+    if (facts.cluster) {
+      throw new PlanRefusedError(
+        400,
+        'clusterNotSupported',
+        `"${side}" runs in open-source cluster mode, which is not supported; use a non-clustered or single-endpoint (Enterprise policy) instance.`,
+      );
+    }
+  }
+  if (target.role === 'slave') {
+    throw new PlanRefusedError(
+      400,
+      'targetIsReplica',
+      `The target "${request.target}" is a replica and takes no writes.`,
+    );
+  }
+  const taken = new Map<string, number>();
+  for (const { database, targetDatabase, prefix } of choices) {
+    const place = `${targetDatabase}/${prefix}`;
+    const other = taken.get(place);
+    if (other !== undefined) {
+      throw new PlanRefusedError(
+        400,
+        'databasesCollide',
+        `Databases ${other} and ${database} would both go into database ${targetDatabase} of the target under the same names; give them different prefixes.`,
+      );
+    }
+    taken.set(place, database);
+  }
+}
+
+function keysIn(lines: readonly KeyspaceLine[], database: number): number {
+  return lines.find((line) => line.database === database)?.keys ?? 0;
+}
+
+function chooseTransport(source: SourceAbilities, target: TargetAbilities): Transport {
+  if (!source.dump || !target.restore) return 'commands';
+  const { payloadVersion: written } = source;
+  const { payloadVersion: taken } = target;
+  return written !== undefined && taken !== undefined && written > taken ? 'commands' : 'payload';
+}
+
+function warningsFor(
+  source: Plan['source'],
+  target: Plan['target'],
+  transport: Transport,
+  targetKeysAtStart: number,
+): string[] {
+  const warnings: string[] = [];
+  if (source.abilities.functions > 0) {
+    warnings.push(`${source.abilities.functions} function libraries on the source are no keys and are not copied.`);
+  }
+  const missingModules = source.modules.filter((module) => !target.modules.includes(module));
+  if (missingModules.length > 0) {
+    warnings.push(
+      `The target lacks modules of the source (${missingModules.join(', ')}): keys of their types become findings.`,
+    );
+  }
+  if (target.maxMemory > 0 && source.usedMemory > target.maxMemory) {
+    warnings.push(
+      `The target may be too small: the source uses ${mib(source.usedMemory)} MiB, the target is limited to ${mib(target.maxMemory)} MiB.`,
+    );
+  }
+  if (target.maxMemory > 0 && target.evictionPolicy !== 'noeviction' && target.evictionPolicy !== 'unknown') {
+    warnings.push(
+      `The target evicts keys when it is full (maxmemory-policy ${target.evictionPolicy}); noeviction is safer while copying.`,
+    );
+  }
+  if (source.maxMemory > 0 && source.evictionPolicy !== target.evictionPolicy) {
+    warnings.push(
+      `The eviction policy is a server setting and is not carried over: source ${source.evictionPolicy}, target ${target.evictionPolicy}.`,
+    );
+  }
+  if (source.role === 'slave') warnings.push('The source is a replica: it may lag behind its master.');
+  if (transport === 'commands') {
+    warnings.push(
+      "The target does not read the source's DUMP payloads, so every key is copied by ordinary commands, which is slower.",
+    );
+  }
+  if (targetKeysAtStart > 0) warnings.push(`The target has ${targetKeysAtStart} keys already.`);
+  return warnings;
+}
+
+function mib(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(0);
+}

@@ -1,0 +1,80 @@
+import type { App } from '../app/app';
+import type { RedisConnection } from '../redis/connection';
+import { describeConnectionError, errorKind } from '../redis/errors';
+import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
+import { chooseDatabases, makePlan, PlanRefusedError, type DatabaseChoice, type Plan } from './plan';
+import type { MigrationRequest } from './request';
+
+/** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */
+export class UnreachableError extends Error {
+  constructor(
+    readonly connection: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'UnreachableError';
+  }
+}
+
+/** Looks at both sides and makes the plan. @throws PlanRefusedError, UnreachableError */
+export async function preparePlan(request: MigrationRequest, app: App): Promise<Plan> {
+  const source = app.connections.get(request.source, 0);
+  const target = app.connections.get(request.target, 0);
+  const [sourceFacts, targetFacts] = await Promise.all([
+    reach(request.source, source, () => readServerFacts(source)),
+    reach(request.target, target, () => readServerFacts(target)),
+  ]);
+  const choices = chooseDatabases(request, sourceFacts.databases);
+  const largest = largestOf(choices, sourceFacts.databases);
+  const [sourceAbilities, targetAbilities] = await Promise.all([
+    reach(request.source, source, async () => {
+      const port = app.connections.get(request.source, largest);
+      await port.ready();
+      return await probeSource(source, port);
+    }),
+    reach(request.target, target, () => probeTarget(target, targetFacts)),
+  ]);
+  await refuseMissingDatabases(request, choices, target);
+  return makePlan({
+    request,
+    choices,
+    source: { ...sourceFacts, abilities: sourceAbilities },
+    target: { ...targetFacts, abilities: targetAbilities },
+  });
+}
+
+function largestOf(choices: readonly DatabaseChoice[], lines: readonly { database: number; keys: number }[]): number {
+  const chosen = lines.filter((line) => choices.some(({ database }) => database === line.database));
+  return chosen.reduce((best, line) => (line.keys > best.keys ? line : best), { database: 0, keys: -1 }).database;
+}
+
+async function refuseMissingDatabases(
+  request: MigrationRequest,
+  choices: readonly DatabaseChoice[],
+  target: RedisConnection,
+): Promise<void> {
+  for (const targetDatabase of new Set(choices.map((choice) => choice.targetDatabase))) {
+    if (targetDatabase === 0) continue;
+    if (await reach(request.target, target, () => hasDatabase(target, targetDatabase, 0))) continue;
+    throw new PlanRefusedError(
+      400,
+      'noSuchDatabase',
+      `The target "${request.target}" has no database ${targetDatabase}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${targetDatabase}": "db${targetDatabase}:"}.`,
+    );
+  }
+}
+
+const TRIES = 3;
+
+async function reach<T>(name: string, connection: RedisConnection, call: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await connection.ready();
+      return await call();
+    } catch (error) {
+      // A connection that was idle may have been closed by the other side: that shows at its first use.
+      const passing = errorKind(error) === 'retry' && !/ECONNREFUSED|ENOTFOUND|ETIMEDOUT/.test(String(error));
+      if (!passing || tries === TRIES) throw new UnreachableError(name, describeConnectionError(name, error));
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { App } from '../app/app';
+import { LostRowError } from '../ledger/ledger';
+import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
+import { shareAhead } from '../keyspace/cursor';
+import { StoppedError, type StopReason, type StopSignal } from '../transfer/stop';
+import { addCounts, type Counts } from './counts';
+
+/** Of one range, this many findings are kept in full; the rest are only counted. */
+const FINDINGS_PER_RANGE = 10_000;
+
+/**
+ * One worker's hold on one range row: what it has done so far, when it must stop, and the writing of both.
+ * Rows are written one after the other; the first write that fails for another worker's sake ends the job.
+ */
+export class RangeJob implements StopSignal {
+  private reason: StopReason | undefined;
+  private writing: Promise<void> = Promise.resolve();
+  private lastWrite = Date.now();
+  private readonly deadline: number;
+  private readonly watching: NodeJS.Timeout;
+  private settled = false;
+  /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
+  private pageCounts: Counts | undefined;
+
+  constructor(
+    private current: RangeRow,
+    readonly migration: MigrationRow,
+    private readonly app: App,
+  ) {
+    this.deadline = Date.now() + app.settings.rangeSeconds * 1_000;
+    this.watching = setInterval(() => void this.watch(), 1_000);
+    this.watching.unref();
+  }
+
+  /** The row as it will be written next. */
+  get row(): RangeRow {
+    return this.current;
+  }
+
+  check(): void {
+    if (this.reason === undefined && Date.now() >= this.deadline) this.stop('deadline');
+    if (this.reason !== undefined) throw new StoppedError(this.reason);
+  }
+
+  /**
+   * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before their counts, and
+   * a finding written twice is one, so that a crash in between neither loses nor doubles one.
+   */
+  async add(counts: Partial<Counts>, findings: readonly Finding[], next: bigint | undefined): Promise<void> {
+    if (findings.length > 0) await this.app.ledger.addFindings(findings.slice(0, this.roomForFindings()));
+    const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
+    this.pageCounts = { ...sum, findings: sum.findings + findings.length };
+    if (next === undefined) return;
+    const { index, bits } = this.current;
+    const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
+    this.current = { ...this.current, counts: this.pageCounts, cursor: String(next), share };
+    this.pageCounts = undefined;
+    if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+  }
+
+  /** Writes findings of keys that have none of another kind yet, and returns how many those are. */
+  async addFirstFindings(findings: readonly Finding[]): Promise<number> {
+    if (findings.length === 0) return 0;
+    const room = this.roomForFindings();
+    const stand = await this.app.ledger.addFirstFindings(findings.slice(0, room));
+    return stand + Math.max(0, findings.length - room);
+  }
+
+  /** Says what holds the range up; null when it goes on. Written with the next heartbeat. */
+  trouble(text: string | null): void {
+    this.current = { ...this.current, trouble: text };
+  }
+
+  /** Writes the row. Throws StoppedError when another worker has it. */
+  async checkpoint(): Promise<void> {
+    this.writing = this.writing.then(() => this.write());
+    await this.writing;
+  }
+
+  /** Writes the row's last state. */
+  async settle(state: RangeState): Promise<void> {
+    this.settled = true;
+    clearInterval(this.watching);
+    this.current = { ...this.current, state, share: state === 'done' ? 1 : this.current.share, trouble: null };
+    await this.checkpoint();
+  }
+
+  /** Ends the watching; the row stays as it is. */
+  end(): void {
+    this.settled = true;
+    clearInterval(this.watching);
+  }
+
+  private roomForFindings(): number {
+    return Math.max(0, FINDINGS_PER_RANGE - (this.pageCounts ?? this.current.counts).findings);
+  }
+
+  private async write(): Promise<void> {
+    if (this.reason === 'lost') throw new StoppedError('lost');
+    this.lastWrite = Date.now();
+    try {
+      const { etag } = await this.app.ledger.replaceRange({ ...this.current, heartbeat: new Date().toISOString() });
+      this.current = { ...this.current, etag };
+    } catch (error) {
+      if (!(error instanceof LostRowError)) throw error;
+      this.stop('lost');
+      throw new StoppedError('lost');
+    }
+  }
+
+  /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
+  private async watch(): Promise<void> {
+    try {
+      const migration = await this.app.watch.get(this.migration.id);
+      if (this.settled) return;
+      if (migration === undefined || isFinal(migration) || migration.epoch !== this.migration.epoch) this.stop('lost');
+      else if (migration.cancelRequested) this.stop('cancelled');
+      else if (Date.now() - this.lastWrite > 2 * this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+    } catch {
+      // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
+    }
+  }
+
+  private stop(reason: StopReason): void {
+    this.reason ??= reason;
+  }
+}

@@ -1,0 +1,62 @@
+import type { App } from '../app/app';
+import type { RedisConnection } from '../redis/connection';
+import { attempt, type AttemptOptions } from '../transfer/attempt';
+import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
+import type { DatabasePlan } from './plan';
+import type { RangeJob } from './range-job';
+
+/** One page's payloads, bytes; what is more waits for the next call. */
+const PAGE_BYTES = 2 * 1_048_576;
+
+/** Calls a server, and again while what fails passes by itself. */
+type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
+
+/** What work on a range needs of both servers. */
+export interface RangeSides {
+  readonly database: DatabasePlan;
+  readonly source: RedisConnection;
+  readonly target: RedisConnection;
+  readonly reader: PageReader;
+  readonly attemptSource: Attempt;
+  readonly attemptTarget: Attempt;
+  readonly attemptBoth: Attempt;
+  readonly onTrouble: (trouble: string | null) => void;
+}
+
+/** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
+export function rangeSides(job: RangeJob, app: App): RangeSides {
+  const { migration, row } = job;
+  const { request, databases, source: facts } = migration.plan;
+  const database = databases.find((d) => d.database === row.database);
+  if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
+  const source = app.connections.get(request.source, row.database);
+  const target = app.connections.get(request.target, database.targetDatabase);
+  const onTrouble = (trouble: string | null) => {
+    job.trouble(trouble);
+  };
+  const onSource: AttemptOptions = {
+    connection: source,
+    name: request.source,
+    runId: migration.sourceRunId,
+    stop: job,
+    onTrouble,
+  };
+  const onTarget: AttemptOptions = { ...onSource, connection: target, name: request.target, runId: undefined };
+  const limits = {
+    bigKeyBytes: app.settings.bigKeyBytes,
+    pageBytes: PAGE_BYTES,
+    lookAtSizes: facts.abilities.memoryUsage,
+  };
+  const attemptSource: Attempt = (call) => attempt(onSource, call);
+  const attemptTarget: Attempt = (call) => attempt(onTarget, call);
+  return {
+    database,
+    source,
+    target,
+    reader: facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
+    attemptSource,
+    attemptTarget,
+    attemptBoth: (call) => attemptSource(() => attemptTarget(call)),
+    onTrouble,
+  };
+}

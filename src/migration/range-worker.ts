@@ -1,0 +1,99 @@
+import type { App } from '../app/app';
+import { LostRowError } from '../ledger/ledger';
+import type { RangeMessage } from '../ledger/range-queue';
+import { inEpoch, isFinal, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { describeConnectionError, errorKind } from '../redis/errors';
+import { SourceChangedError, StoppedError } from '../transfer/stop';
+import { nextInChain } from './chain';
+import { copyRange } from './copy-range';
+import { lookRange } from './look-range';
+import { RangeJob } from './range-job';
+import { parallelRangesOf } from './range-shape';
+import { restartRanges } from './restart-ranges';
+
+/** How long a range that hands itself on because of trouble waits, seconds. */
+const TROUBLE_DELAY_S = 5;
+
+/**
+ * Works on the range that a message names, until it is settled or has handed itself on. Safe to be called twice, late, or
+ * by two workers at once: who took the row last goes on, the other one's writes to the row fail and it stops.
+ * @throws the error that will not pass by itself, after writing it into the row: the queue delivers again, and at last
+ * to the poison queue
+ */
+export async function workOnRange(message: RangeMessage, app: App): Promise<void> {
+  const migration = await app.watch.get(message.migration);
+  if (migration === undefined || isFinal(migration)) return;
+  const known = await app.ledger.getRange(message.migration, message.range);
+  if (known === undefined) return;
+  const row = inEpoch(known, migration.epoch);
+  if (isSettled(row)) {
+    await continueChain(row, migration, app);
+    return;
+  }
+  const job = await claim(row, migration, app);
+  if (job === undefined) return;
+  try {
+    await (job.row.phase === 'copy' ? copyRange(job, app) : lookRange(job, app));
+    await job.settle('done');
+    await continueChain(job.row, migration, app);
+  } catch (error) {
+    await endEarly(error, job, migration, app);
+  } finally {
+    job.end();
+  }
+}
+
+async function claim(row: RangeRow, migration: MigrationRow, app: App): Promise<RangeJob | undefined> {
+  try {
+    const claimed = await app.ledger.replaceRange({
+      ...row,
+      state: migration.cancelRequested ? 'cancelled' : 'active',
+      generation: row.generation + 1,
+      heartbeat: new Date().toISOString(),
+    });
+    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app);
+  } catch (error) {
+    // Another worker took it in the same moment: it is in good hands.
+    if (error instanceof LostRowError) return undefined;
+    throw error;
+  }
+}
+
+async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<void> {
+  const message: RangeMessage = { migration: migration.id, range: job.row.name };
+  if (error instanceof StoppedError) {
+    if (error.reason === 'lost') return;
+    if (error.reason === 'cancelled') {
+      await job.settle('cancelled');
+      return;
+    }
+    await job.checkpoint();
+    await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
+    return;
+  }
+  if (error instanceof LostRowError) return;
+  if (error instanceof SourceChangedError) {
+    await restartRanges(migration, error.runId, app);
+    return;
+  }
+  job.trouble(causeOf(error, migration));
+  await job.checkpoint().catch(() => undefined);
+  throw error;
+}
+
+/** An error in words for people, without addresses and secrets. */
+function causeOf(error: unknown, { plan }: MigrationRow): string {
+  if (errorKind(error) === 'stop')
+    return describeConnectionError(`${plan.request.source}" or "${plan.request.target}`, error);
+  return error instanceof Error ? error.message : 'An unknown error.';
+}
+
+async function continueChain(row: RangeRow, migration: MigrationRow, app: App): Promise<void> {
+  const next = nextInChain(row.number, parallelRangesOf(migration.plan));
+  if (next === undefined) return;
+  const name = rangeName(row.phase, next);
+  const following = await app.ledger.getRange(migration.id, name);
+  if (following !== undefined && !isSettled(inEpoch(following, migration.epoch))) {
+    await app.queue.send([{ migration: migration.id, range: name }]);
+  }
+}

@@ -1,0 +1,119 @@
+import type { MigrationRow, MigrationState } from '../ledger/rows';
+import { accountedKeys, noCounts, type Counts } from './counts';
+import type { Progress } from './progress';
+import type { Plan } from './plan';
+
+/** The tally's last sum, as it is kept. */
+export interface Snapshot {
+  /** When it was taken, ISO 8601. */
+  readonly at: string;
+  readonly counts: Counts;
+  readonly progress: Progress;
+  readonly sourceKeysNow: number | null;
+  readonly targetKeysNow: number | null;
+  readonly missing: number | null;
+  readonly warnings: readonly string[];
+}
+
+interface SideReport {
+  readonly name: string;
+  readonly version: string;
+  readonly keysAtStart: number;
+  readonly keysNow: number | null;
+}
+
+/** The document of GET /api/migrations/{id}. */
+export interface MigrationReport {
+  readonly id: string;
+  readonly state: MigrationState;
+  readonly mode: 'copy';
+  readonly source: SideReport;
+  readonly target: SideReport;
+  readonly progress: Progress;
+  readonly counts: Omit<Counts, 'missing' | 'findings'>;
+  readonly tally: {
+    readonly sourceKeys: number;
+    readonly accountedKeys: number;
+    readonly targetKeys: number | null;
+    readonly missing: number | null;
+    readonly verdict: string | null;
+  };
+  readonly warnings: readonly string[];
+  readonly findings: number;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Why it failed; null otherwise. */
+  readonly cause: string | null;
+}
+
+/** Keys of the chosen databases when planned. */
+export function sourceKeysAtStart(plan: Plan): number {
+  return plan.databases.reduce((sum, { keys }) => sum + keys, 0);
+}
+
+/** What is told before the tally has added up for the first time. */
+export function firstSnapshot(row: MigrationRow): Snapshot {
+  const total = row.plan.databases.reduce((sum, { bits }) => sum + 2 ** bits, 0);
+  return {
+    at: row.startedAt,
+    counts: noCounts,
+    progress: { percent: 0, keysPerSecond: 0, etaSeconds: null, ranges: { total, done: 0, active: 0, failed: 0 } },
+    sourceKeysNow: null,
+    targetKeysNow: null,
+    missing: null,
+    warnings: [],
+  };
+}
+
+/** Puts the plan row and the tally's last sum together. */
+export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationReport {
+  const { plan } = row;
+  const { missing: _missing, findings, ...counts } = snapshot.counts;
+  const atStart = sourceKeysAtStart(plan);
+  return {
+    id: row.id,
+    state: row.state,
+    mode: plan.request.mode,
+    source: {
+      name: plan.request.source,
+      version: plan.source.version,
+      keysAtStart: atStart,
+      keysNow: snapshot.sourceKeysNow,
+    },
+    target: {
+      name: plan.request.target,
+      version: plan.target.version,
+      keysAtStart: plan.targetKeysAtStart,
+      keysNow: snapshot.targetKeysNow,
+    },
+    progress: snapshot.progress,
+    counts,
+    tally: {
+      sourceKeys: snapshot.sourceKeysNow ?? atStart,
+      accountedKeys: accountedKeys(snapshot.counts),
+      targetKeys: snapshot.targetKeysNow,
+      missing: snapshot.missing,
+      verdict: row.finishedAt === null ? null : row.state,
+    },
+    warnings: [...plan.warnings, ...snapshot.warnings],
+    findings,
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt,
+    cause: row.cause,
+  };
+}
+
+/** One line of GET /api/migrations. */
+export interface MigrationListItem {
+  readonly id: string;
+  readonly state: MigrationState;
+  readonly source: string;
+  readonly target: string;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+}
+
+export function makeListItem(row: MigrationRow): MigrationListItem {
+  const { source, target } = row.plan.request;
+  return { id: row.id, state: row.state, source, target, startedAt: row.startedAt, finishedAt: row.finishedAt };
+}

@@ -1,0 +1,114 @@
+import { RE2JS } from 're2js';
+import { z } from 'zod';
+import { isConnectionName } from '../redis/connection-settings';
+
+const connectionName = z
+  .string()
+  .refine(isConnectionName, 'must be the name of a connection: a letter, then letters, digits or underscores')
+  .describe('Name of a connection: the app setting REDIS_<NAME>. Never a host or a URL.');
+
+const database = z.int().min(0).max(65_535);
+const databaseKey = z.string().regex(/^\d{1,5}$/, 'must be a database number');
+const glob = z.string().min(1).max(1_024);
+
+const renameRule = z
+  .strictObject({
+    from: z.string().min(1).max(1_024).refine(isRegularExpression, 'is not a regular expression that RE2 understands'),
+    to: z.string().max(1_024),
+  })
+  .describe(
+    'A regular expression (RE2) over key names that are UTF-8 text, and what replaces the first match ($1, $2 …).',
+  );
+
+export const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
+
+/** The body of POST /api/migrations. */
+export const migrationRequestSchema = z
+  .strictObject({
+    source: connectionName,
+    target: connectionName,
+    mode: z.literal('copy').default('copy').describe('What to do.'),
+    databases: z
+      .union([
+        z.literal('all'),
+        z.array(database).min(1).max(1_024),
+        z.record(databaseKey, z.union([database, z.string().max(512)])),
+      ])
+      .default('all')
+      .describe(
+        'Which databases: "all", a list of numbers, or a map of source database to target database number or to a key prefix (into database 0).',
+      ),
+    select: z
+      .strictObject({
+        match: z.array(glob).max(64).default([]).describe('Only keys that one of these Redis globs matches.'),
+        exclude: z.array(glob).max(64).default([]).describe('No keys that one of these Redis globs matches.'),
+        types: z.array(z.enum(redisTypes)).max(redisTypes.length).default([]).describe('Only keys of these types.'),
+      })
+      .default({ match: [], exclude: [], types: [] })
+      .describe('Which keys; all when left out.'),
+    onConflict: z
+      .enum(['replace', 'skip', 'fail'])
+      .default('replace')
+      .describe(
+        'When the target has the key already: replace it, skip it, or (fail) refuse to start on a target with keys.',
+      ),
+    rename: z.array(renameRule).max(32).default([]),
+    verify: z
+      .enum(['none', 'count'])
+      .default('count')
+      .describe(
+        'What the tally checks in the end. count: the numbers of keys, and every key where they leave a doubt.',
+      ),
+    limits: z
+      .strictObject({
+        keysPerSecond: z.int().min(0).max(100_000_000).default(0).describe('For the whole migration; 0: no limit.'),
+        parallelRanges: z.int().min(0).max(16_384).default(0).describe('How many ranges run at once; 0: no limit.'),
+      })
+      .default({ keysPerSecond: 0, parallelRanges: 0 }),
+    requestId: z
+      .string()
+      .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, or any of _ . : -')
+      .optional()
+      .describe('A repeated POST with the same requestId gives the same migration and starts nothing new.'),
+  })
+  .meta({ id: 'MigrationRequest' });
+
+export type MigrationRequest = z.output<typeof migrationRequestSchema>;
+
+/** One mistake in a request: where, and what. */
+export interface RequestMistake {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** A request that is not as the schema says, with every mistake at once. */
+export class BadRequestError extends Error {
+  constructor(readonly mistakes: readonly RequestMistake[]) {
+    super('The request is not valid.');
+    this.name = 'BadRequestError';
+  }
+}
+
+/** Checks a request's parsed JSON. @throws BadRequestError with all mistakes */
+export function parseMigrationRequest(body: unknown): MigrationRequest {
+  const result = migrationRequestSchema.safeParse(body);
+  if (result.success) return result.data;
+  throw new BadRequestError(result.error.issues.flatMap((issue) => mistakesOf(issue)));
+}
+
+function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'is not a known field' }));
+  }
+  return [{ path, message: issue.message }];
+}
+
+function isRegularExpression(text: string): boolean {
+  try {
+    RE2JS.compile(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,44 @@
+import type { MigrationRow, RangeRow, RangeState } from '../ledger/rows';
+import { addCounts, noCounts, type Counts } from './counts';
+
+/** What the range rows say together. */
+export interface Sum {
+  /** Of the current phase. */
+  readonly ranges: Readonly<Record<RangeState, number>>;
+  /** Over the copy ranges, with missing and findings of the look ranges. */
+  readonly counts: Counts;
+  /** The share of the current phase's keyspace that is done, 0 to 1, weighted by the keys of databases. */
+  readonly share: number;
+  /** The latest heartbeat, ISO 8601; null before the first. */
+  readonly lastHeartbeat: string | null;
+  /** What holds ranges up, each text once. */
+  readonly troubles: readonly string[];
+  readonly cause: string | null;
+}
+
+/** Adds up the rows of a migration, each as it counts in the current epoch. */
+export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): Sum {
+  const ranges: Record<RangeState, number> = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
+  const weights = new Map(migration.plan.databases.map((d) => [d.database, Math.max(1, d.keys) / 2 ** d.bits]));
+  let counts = noCounts;
+  let done = 0;
+  let all = 0;
+  let lastHeartbeat: string | null = null;
+  let cause: string | null = null;
+  const troubles = new Set<string>();
+  for (const row of rows) {
+    if (row.phase === 'look')
+      counts = addCounts(counts, { missing: row.counts.missing, findings: row.counts.findings });
+    else counts = addCounts(counts, row.counts);
+    if (row.phase !== migration.phase) continue;
+    const weight = weights.get(row.database) ?? 1;
+    all += weight;
+    done += weight * row.share;
+    ranges[row.state]++;
+    if (row.heartbeat !== null && (lastHeartbeat === null || row.heartbeat > lastHeartbeat))
+      lastHeartbeat = row.heartbeat;
+    if (row.trouble !== null && row.state === 'active') troubles.add(row.trouble);
+    if (row.state === 'failed') cause ??= row.cause;
+  }
+  return { ranges, counts, share: all === 0 ? 1 : done / all, lastHeartbeat, troubles: [...troubles], cause };
+}

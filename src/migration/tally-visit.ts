@@ -1,0 +1,206 @@
+import type { App } from '../app/app';
+import { isFinal, type MigrationRow, type MigrationState } from '../ledger/rows';
+import { inEpoch } from '../ledger/rows';
+import type { RedisConnection } from '../redis/connection';
+import { readServerFacts, type ServerFacts } from '../redis/probe';
+import { accountedKeys } from './counts';
+import { etaOf, nextVisit, percentOf, smoothedRate } from './progress';
+import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
+import { rangesOf, sendOpenRanges } from './start-migration';
+import { sumRanges, type Sum } from './sum';
+import { verdict, type Verdict } from './verdict';
+
+/** What one visit of the tally found, small enough for a custom status. */
+export interface Visit {
+  readonly finished: boolean;
+  /** The second look is due. */
+  readonly lookDue: boolean;
+  /** Seconds until the next visit. */
+  readonly wait: number;
+  readonly status: {
+    readonly state: MigrationState;
+    readonly percent: number;
+    readonly keysPerSecond: number;
+    readonly etaSeconds: number | null;
+    readonly accountedKeys: number;
+    readonly sourceKeys: number;
+    readonly failed: number;
+    readonly missing: number | null;
+    readonly ranges: Snapshot['progress']['ranges'];
+  };
+}
+
+/**
+ * Adds up the ledger, compares it with both servers, writes the sum down and, where all is settled, the verdict. Reads
+ * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
+ */
+export async function visitMigration(id: string, app: App): Promise<Visit | undefined> {
+  const migration = await app.ledger.getMigration(id);
+  if (migration === undefined) return undefined;
+  const before = await lastSnapshot(migration, app);
+  if (isFinal(migration)) return makeVisit(migration, before, 0, false);
+
+  const rows = (await app.ledger.listRanges(id)).map((row) => inEpoch(row, migration.epoch));
+  const sum = sumRanges(migration, rows);
+  const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
+  const now = Date.now();
+  const decision = verdict({
+    phase: migration.phase,
+    verify: migration.plan.request.verify,
+    cancelRequested: migration.cancelRequested,
+    ranges: sum.ranges,
+    counts: sum.counts,
+    sourceKeysNow: source && keysIn(source, databasesOf(migration, 'source')),
+    targetKeysNow: target && keysIn(target, databasesOf(migration, 'target')),
+    sinceLastProgress: (now - Date.parse(sum.lastHeartbeat ?? migration.startedAt)) / 1_000,
+    stallAfter: app.settings.stallSeconds,
+    cause: sum.cause,
+  });
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, now });
+  await app.ledger.putSnapshot(id, JSON.stringify(snapshot));
+  const after = await applyVerdict(migration, decision, app);
+  const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
+  return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind === 'look');
+}
+
+/** Begins the second look: its range rows, then its messages. Safe to be done twice. */
+export async function startLook(id: string, app: App): Promise<void> {
+  const migration = await app.ledger.updateMigration(id, (row) =>
+    isFinal(row) || row.phase === 'look' ? undefined : { ...row, phase: 'look', state: 'verifying' },
+  );
+  if (migration?.phase !== 'look' || isFinal(migration)) return;
+  app.watch.forget(id);
+  await app.ledger.createRanges(rangesOf(migration.plan, id, 'look', migration.epoch));
+  await sendOpenRanges(migration, app);
+}
+
+/** The snapshot that is kept, or an empty one. */
+export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
+  const json = await app.ledger.getSnapshot(migration.id);
+  return json === undefined ? firstSnapshot(migration) : (JSON.parse(json) as Snapshot);
+}
+
+async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: App): Promise<ServerFacts | undefined> {
+  const connection: RedisConnection = app.connections.get(plan.request[side], 0);
+  try {
+    await connection.ready();
+    return await readServerFacts(connection);
+  } catch {
+    // The workers say what is wrong with a server; the tally only has no numbers for now.
+    return undefined;
+  }
+}
+
+function databasesOf({ plan }: MigrationRow, side: 'source' | 'target'): Set<number> {
+  return new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase)));
+}
+
+function keysIn(facts: ServerFacts, databases: ReadonlySet<number>): number {
+  return facts.databases.filter((line) => databases.has(line.database)).reduce((sum, line) => sum + line.keys, 0);
+}
+
+function makeSnapshot(input: {
+  migration: MigrationRow;
+  sum: Sum;
+  before: Snapshot;
+  source: ServerFacts | undefined;
+  target: ServerFacts | undefined;
+  decision: Verdict;
+  now: number;
+}): Snapshot {
+  const { migration, sum, before, source, target, decision, now } = input;
+  const ended = decision.kind !== 'wait' && decision.kind !== 'look';
+  const keys = accountedKeys(sum.counts);
+  const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
+  const rate = ended
+    ? keys / Math.max(0.001, sinceStart)
+    : smoothedRate(
+        keys - accountedKeys(before.counts),
+        (now - Date.parse(before.at)) / 1_000,
+        before.progress.keysPerSecond,
+      );
+  const { done, active, failed, planned, cancelled } = sum.ranges;
+  const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
+  return {
+    at: new Date(now).toISOString(),
+    counts: sum.counts,
+    progress: {
+      percent: percentOf(sum.share, well),
+      keysPerSecond: Math.round(rate),
+      etaSeconds: ended ? null : etaOf(sum.share, keys, rate),
+      ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
+    },
+    sourceKeysNow: source ? keysIn(source, databasesOf(migration, 'source')) : before.sourceKeysNow,
+    targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
+    missing: 'missing' in decision ? decision.missing : null,
+    warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
+  };
+}
+
+function runningWarnings(
+  { plan, epoch }: MigrationRow,
+  source: ServerFacts | undefined,
+  target: ServerFacts | undefined,
+): string[] {
+  const warnings: string[] = [];
+  if (epoch > 0) {
+    warnings.push(
+      `The source restarted or failed over ${epoch} times during the copy: its ranges began anew each time.`,
+    );
+  }
+  const evicted = target ? target.evictedKeys - plan.target.evictedKeys : 0;
+  if (evicted > 0) warnings.push(`The target evicted ${evicted} keys during the copy.`);
+  const evictedFromSource = source ? source.evictedKeys - plan.source.evictedKeys : 0;
+  if (evictedFromSource > 0) warnings.push(`The source evicted ${evictedFromSource} keys during the copy.`);
+  const atStart = sourceKeysAtStart(plan);
+  const now = source ? keysIn(source, new Set(plan.databases.map((d) => d.database))) : atStart;
+  if (atStart > 1_000 && now < atStart / 2) {
+    warnings.push(
+      `The source has lost more than half of its keys since the start (${atStart}, now ${now}): was it flushed?`,
+    );
+  }
+  if (target && target.maxMemory > 0 && target.usedMemory >= target.maxMemory) {
+    const short = Math.max(0, plan.source.usedMemory - target.maxMemory);
+    warnings.push(
+      `The target is full: ${target.usedMemory} of ${target.maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
+    );
+  }
+  return warnings;
+}
+
+async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App): Promise<MigrationRow> {
+  if (decision.kind === 'wait' || decision.kind === 'look') return migration;
+  const after = await app.ledger.updateMigration(migration.id, (row) =>
+    // A new epoch or phase since the sum was taken makes the verdict void.
+    isFinal(row) || row.epoch !== migration.epoch || row.phase !== migration.phase
+      ? undefined
+      : {
+          ...row,
+          state: decision.kind,
+          finishedAt: new Date().toISOString(),
+          cause: decision.kind === 'failed' ? decision.cause : null,
+        },
+  );
+  app.watch.forget(migration.id);
+  return after ?? migration;
+}
+
+function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, lookDue: boolean): Visit {
+  const { percent, keysPerSecond, etaSeconds, ranges } = snapshot.progress;
+  return {
+    finished: isFinal(migration),
+    lookDue: lookDue && !isFinal(migration),
+    wait,
+    status: {
+      state: migration.state,
+      percent,
+      keysPerSecond,
+      etaSeconds,
+      accountedKeys: accountedKeys(snapshot.counts),
+      sourceKeys: snapshot.sourceKeysNow ?? sourceKeysAtStart(migration.plan),
+      failed: snapshot.counts.failed,
+      missing: snapshot.missing,
+      ranges,
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { RangeState } from '../ledger/rows';
+import { accountedKeys, type Counts } from './counts';
+
+/** What the tally knows when it looks at a migration. Times in seconds, numbers in keys. */
+export interface TallyFacts {
+  readonly phase: 'copy' | 'look';
+  readonly verify: 'none' | 'count';
+  readonly cancelRequested: boolean;
+  /** How many ranges of the phase are in each state. */
+  readonly ranges: Readonly<Record<RangeState, number>>;
+  /** Sums of the copy ranges, with `missing` and its findings from the look ranges. */
+  readonly counts: Counts;
+  /** Keys in the databases copied from and to; undefined where a side does not answer at the moment. */
+  readonly sourceKeysNow: number | undefined;
+  readonly targetKeysNow: number | undefined;
+  readonly sinceLastProgress: number;
+  readonly stallAfter: number;
+  /** The first cause among failed ranges. */
+  readonly cause: string | null;
+}
+
+/** What comes next: `wait` for ranges or servers, `look` at every key, or the end. */
+export type Verdict =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'look' }
+  | { readonly kind: 'completed'; readonly missing: number | null }
+  | { readonly kind: 'completedWithDifferences'; readonly missing: number | null }
+  | { readonly kind: 'failed'; readonly cause: string }
+  | { readonly kind: 'cancelled' };
+
+/**
+ * The verdict on a migration. It is completed only when every range is done, no key failed or lost something, and the
+ * counts of both sides leave no doubt or the second look found every key.
+ */
+export function verdict(facts: TallyFacts): Verdict {
+  const { ranges, counts } = facts;
+  const open = ranges.planned + ranges.active;
+  if (open > 0) {
+    if (facts.sinceLastProgress > facts.stallAfter) {
+      return {
+        kind: 'failed',
+        cause: `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`,
+      };
+    }
+    return { kind: 'wait' };
+  }
+  if (facts.cancelRequested) return { kind: 'cancelled' };
+  if (ranges.failed > 0) {
+    return { kind: 'failed', cause: facts.cause ?? `${ranges.failed} ranges failed.` };
+  }
+  if (ranges.cancelled > 0) return { kind: 'cancelled' };
+  if (facts.phase === 'look') return ended(counts, counts.missing);
+  if (facts.verify === 'none') return ended(counts, null);
+  if (facts.sourceKeysNow === undefined || facts.targetKeysNow === undefined) {
+    return facts.sinceLastProgress > facts.stallAfter
+      ? { kind: 'failed', cause: 'Both sides must answer for the check of the counts, and one does not.' }
+      : { kind: 'wait' };
+  }
+  return leaveDoubt(counts, facts.sourceKeysNow, facts.targetKeysNow) ? { kind: 'look' } : ended(counts, 0);
+}
+
+/**
+ * Whether the numbers of keys leave a doubt. Only a first check: expired keys that are not reaped, and writers on either
+ * side, make numbers differ without any key missing, and that is established by looking.
+ */
+function leaveDoubt(counts: Counts, sourceKeysNow: number, targetKeysNow: number): boolean {
+  const unseenOnSource = sourceKeysNow > accountedKeys(counts);
+  const fewerOnTarget = targetKeysNow < counts.copied + counts.converted;
+  return unseenOnSource || fewerOnTarget;
+}
+
+function ended(counts: Counts, missing: number | null): Verdict {
+  const differs = counts.failed > 0 || counts.findings > 0 || (missing ?? 0) > 0;
+  return { kind: differs ? 'completedWithDifferences' : 'completed', missing };
+}

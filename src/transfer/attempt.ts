@@ -1,0 +1,49 @@
+import { describeConnectionError, errorKind } from '../redis/errors';
+import { pause, SourceChangedError, type StopSignal } from './stop';
+
+/** The little of a connection that trying again needs. */
+export interface Reopenable {
+  readonly runId: string | undefined;
+  ready(): Promise<void>;
+}
+
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 3_000;
+
+/** The delay before the n-th new try (from 0), ms: doubling, with a fifth of chance so that workers do not come together. */
+export function backOff(tries: number, random: number = Math.random()): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** tries) * (0.8 + 0.4 * random);
+}
+
+export interface AttemptOptions {
+  readonly connection: Reopenable;
+  /** The connection's name, for what is said of trouble. */
+  readonly name: string;
+  /** The server process that must answer; undefined where any may. */
+  readonly runId: string | undefined;
+  readonly stop: StopSignal;
+  /** Told what holds the work up, and null when it goes on. */
+  readonly onTrouble: (trouble: string | null) => void;
+}
+
+/**
+ * Makes a call on an open connection, and again, with growing delays, while what fails passes by itself.
+ * @throws SourceChangedError, StoppedError, or the error that will not pass
+ */
+export async function attempt<T>(options: AttemptOptions, call: () => Promise<T>): Promise<T> {
+  const { connection, name, runId, stop, onTrouble } = options;
+  for (let tries = 0; ; tries++) {
+    stop.check();
+    try {
+      if (connection.runId === undefined) await connection.ready();
+      if (runId !== undefined && connection.runId !== runId) throw new SourceChangedError(connection.runId ?? '');
+      const result = await call();
+      if (tries > 0) onTrouble(null);
+      return result;
+    } catch (error) {
+      if (error instanceof SourceChangedError || errorKind(error) !== 'retry') throw error;
+      onTrouble(describeConnectionError(name, error));
+      await pause(backOff(tries), stop);
+    }
+  }
+}

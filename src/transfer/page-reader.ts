@@ -1,0 +1,189 @@
+import { ConnectionLostError } from '../redis/errors';
+import type { Command, RedisPort, Reply } from '../redis/redis-port';
+import { runScript, scripts } from '../redis/scripts';
+
+/** What was read of one key: its payload, or why there is none. */
+export type Payload = Buffer | 'gone' | 'big' | 'later';
+
+/** Keys with their values, read at one moment of the source's clock. The three arrays belong together by place. */
+export interface ReadKeys {
+  readonly keys: readonly Buffer[];
+  /** Absolute expiry in ms of the source's clock; 0: none. */
+  readonly expiries: readonly number[];
+  readonly payloads: readonly Payload[];
+  /** Bytes of all payloads. */
+  readonly bytes: number;
+  /** Microseconds that the server took. */
+  readonly micros: number;
+}
+
+/** One SCAN reply. */
+export interface ScannedKeys {
+  readonly next: bigint;
+  readonly keys: readonly Buffer[];
+  /** Type names, where asked for; otherwise empty. */
+  readonly types: readonly string[];
+  readonly micros: number;
+}
+
+export interface ReadLimits {
+  /** Above this a key is left to the copy by commands. Bytes. */
+  readonly bigKeyBytes: number;
+  /** When this much is read, the rest of the page is left for later. Bytes. */
+  readonly pageBytes: number;
+  /** Whether MEMORY USAGE may be asked first. */
+  readonly lookAtSizes: boolean;
+}
+
+/** Reads pages from one database of the source. Throws the server's error, or the connection's. */
+export interface PageReader {
+  scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys>;
+  read(keys: readonly Buffer[]): Promise<ReadKeys>;
+  scanAndRead(cursor: bigint, count: number): Promise<{ readonly next: bigint; readonly page: ReadKeys }>;
+}
+
+/** One script call a page: the fast way. */
+export class ScriptPageReader implements PageReader {
+  private readonly limits: readonly string[];
+
+  constructor(
+    private readonly port: RedisPort,
+    { bigKeyBytes, pageBytes, lookAtSizes }: ReadLimits,
+  ) {
+    this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0'];
+  }
+
+  async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
+    const reply = list(
+      await runScript(this.port, scripts.scan, [], [String(cursor), String(count), withTypes ? '1' : '0']),
+    );
+    return {
+      next: BigInt(text(reply[0])),
+      micros: Number(reply[1]),
+      keys: list(reply[2]) as Buffer[],
+      types: list(reply[3]).map(text),
+    };
+  }
+
+  async read(keys: readonly Buffer[]): Promise<ReadKeys> {
+    const reply = list(await runScript(this.port, scripts.read, keys, this.limits));
+    return readKeys(keys, Number(reply[0]), list(reply[1]), reply, 2);
+  }
+
+  async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
+    const reply = list(
+      await runScript(this.port, scripts.scanAndRead, [], [String(cursor), String(count), ...this.limits]),
+    );
+    const keys = list(reply[3]) as Buffer[];
+    return { next: BigInt(text(reply[0])), page: readKeys(keys, Number(reply[1]), list(reply[2]), reply, 4) };
+  }
+}
+
+/** The marks of read-keys.lua. */
+const BIG = 1;
+const LATER = 2;
+/** How many keys are read at once when nothing tells their sizes. */
+const BLIND_PAGE = 32;
+
+/** SCAN, then a pipeline of PTTL and DUMP: where the server allows no scripts. */
+export class PipelinePageReader implements PageReader {
+  constructor(
+    private readonly port: RedisPort,
+    private readonly limits: ReadLimits,
+  ) {}
+
+  async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
+    const started = performance.now();
+    const reply = list(await this.port.call('SCAN', String(cursor), 'COUNT', String(count)));
+    const micros = (performance.now() - started) * 1_000;
+    const keys = list(reply[1]) as Buffer[];
+    const types = withTypes ? await this.port.pipeline(keys.map((key): Command => ['TYPE', key])) : [];
+    return { next: BigInt(text(reply[0])), keys, types: types.map((type) => text(unwrap(type))), micros };
+  }
+
+  async read(keys: readonly Buffer[]): Promise<ReadKeys> {
+    const started = performance.now();
+    const skip = await this.notNow(keys);
+    const commands: Command[] = [['TIME']];
+    keys.forEach((key, i) => {
+      // PTTL after DUMP: a key that expires in between is gone, not immortal.
+      if (skip[i] === undefined) commands.push(['DUMP', key]);
+      if (skip[i] !== LATER) commands.push(['PTTL', key]);
+    });
+    const replies = await this.port.pipeline(commands);
+    const flat: Reply[] = [];
+    let at = 1;
+    keys.forEach((_, i) => {
+      const payload = skip[i] ?? unwrap(replies[at++]);
+      const ttl = skip[i] === LATER ? -2 : unwrap(replies[at++]);
+      flat.push(ttl, Buffer.isBuffer(payload) && payload.length > this.limits.bigKeyBytes ? BIG : payload);
+    });
+    return readKeys(keys, (performance.now() - started) * 1_000, list(unwrap(replies[0])), flat, 0);
+  }
+
+  async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
+    const { next, keys } = await this.scan(cursor, count, false);
+    return { next, page: await this.read(keys) };
+  }
+
+  /** Which keys are not dumped now: big ones, and those behind what one page may have. */
+  private async notNow(keys: readonly Buffer[]): Promise<(number | undefined)[]> {
+    if (!this.limits.lookAtSizes) return keys.map((_, i) => (i < BLIND_PAGE ? undefined : LATER));
+    const sizes = await this.port.pipeline(keys.map((key): Command => ['MEMORY', 'USAGE', key]));
+    let sum = 0;
+    return sizes.map((reply) => {
+      const size = typeof reply === 'number' ? reply : 0;
+      if (sum > this.limits.pageBytes) return LATER;
+      if (size > this.limits.bigKeyBytes) return BIG;
+      sum += size;
+      return undefined;
+    });
+  }
+}
+
+/** Reads the pairs of read-keys.lua from `flat`, from place `at`. */
+function readKeys(
+  keys: readonly Buffer[],
+  micros: number,
+  clock: readonly Reply[],
+  flat: readonly Reply[],
+  at: number,
+): ReadKeys {
+  const now = clockMs(clock);
+  const expiries = new Array<number>(keys.length);
+  const payloads = new Array<Payload>(keys.length);
+  let bytes = 0;
+  for (let i = 0; i < keys.length; i++) {
+    const ttl = flat[at + 2 * i] as number;
+    const payload = flat[at + 2 * i + 1];
+    if (Buffer.isBuffer(payload)) {
+      bytes += payload.length;
+      // A TTL of 0 is the last millisecond: RESTORE would take it for "no expiry".
+      payloads[i] = ttl === -2 || ttl === 0 ? 'gone' : payload;
+    } else {
+      payloads[i] = payload === BIG ? 'big' : payload === LATER ? 'later' : 'gone';
+    }
+    expiries[i] = ttl > 0 ? now + ttl : 0;
+  }
+  return { keys, expiries, payloads, bytes, micros };
+}
+
+/** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */
+export function clockMs(time: readonly Reply[]): number {
+  return Number(text(time[0])) * 1_000 + Math.floor(Number(text(time[1])) / 1_000);
+}
+
+function unwrap(reply: Reply | Error | undefined): Reply {
+  if (reply instanceof Error) throw reply;
+  if (reply === undefined) throw new ConnectionLostError('A reply is missing.');
+  return reply;
+}
+
+function list(reply: Reply | undefined): Reply[] {
+  if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
+  return reply;
+}
+
+function text(reply: Reply | undefined): string {
+  return Buffer.isBuffer(reply) ? reply.toString('latin1') : String(reply);
+}

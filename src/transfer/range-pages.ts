@@ -1,0 +1,169 @@
+import { endOfRange, shareAhead, type CursorRange } from '../keyspace/cursor';
+import { adaptCount, cutToRange, FIRST_COUNT } from '../keyspace/page-size';
+import type { BytesInFlight } from './bytes-in-flight';
+import type { PageReader, ReadKeys } from './page-reader';
+import type { Selection } from './selection';
+
+/** A piece of the range's keys, to be written together. */
+export interface Part {
+  readonly page: ReadKeys;
+  /** Keys that SCAN gave with this part, before anything was sorted out. */
+  readonly scanned: number;
+  readonly repeats: number;
+  readonly skippedByFilter: number;
+  /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
+  readonly next: bigint | undefined;
+  /** Bytes taken from the budget, to be given back after writing. */
+  readonly taken: number;
+}
+
+export interface WalkOptions {
+  readonly range: CursorRange;
+  readonly start: bigint;
+  /** Keys that the whole range should have. */
+  readonly expectedKeys: number;
+  /** Cursors are places in a bit-reversed walk; otherwise the range is the whole database and its cursors mean nothing. */
+  readonly cursorOrder: boolean;
+  /** Server time that one call should take, microseconds. */
+  readonly pageMicros: number;
+  readonly selection: Selection;
+  /** Keys are only named, not read: for the copy by commands and for looking. */
+  readonly namesOnly: () => boolean;
+  readonly budget: BytesInFlight;
+  /** The microseconds that writing a page took last, which bounds pages too. */
+  readonly writeMicros: () => number;
+  /** Runs one call to the server, again after trouble that passes. */
+  readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
+}
+
+/** A page's bytes are not known before it is read: this much is taken at first. */
+const FIRST_GUESS = 64 * 1_024;
+/** How many keys of a page may come again at the start of the next one, when the table shrinks in between. */
+const BORDER_KEYS = 64;
+
+/**
+ * Walks a range page by page. A page that went beyond the range's end is read again with a smaller COUNT, down to one
+ * bucket, so that neighbouring ranges share no key; keys that a shrinking table gives again are found and dropped.
+ */
+export async function* readRange(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
+  const { range, cursorOrder, selection, budget, attempt } = options;
+  const border = new Border();
+  let cursor = options.start;
+  let count = FIRST_COUNT;
+  let emptyPages = 0;
+  let guess = FIRST_GUESS;
+  for (;;) {
+    const namesOnly = options.namesOnly();
+    const fused = selection.all && !namesOnly;
+    const cut = cursorOrder ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages) : count;
+    await budget.take(guess);
+    let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
+    let micros: number;
+    try {
+      if (fused) {
+        const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
+        scanned = { next, keys: page.keys, types: [], page };
+        ({ micros } = page);
+      } else {
+        const names = await attempt(() => reader.scan(cursor, cut, selection.needsTypes));
+        scanned = { ...names, page: undefined };
+        ({ micros } = names);
+      }
+    } catch (error) {
+      budget.give(guess);
+      throw error;
+    }
+    const { ended, beyond } = cursorOrder
+      ? endOfRange(range, scanned.next)
+      : { ended: scanned.next === 0n, beyond: false };
+    emptyPages = scanned.keys.length === 0 ? emptyPages + 1 : 0;
+    if (beyond && scanned.keys.length > 0 && cut > 1) {
+      // The border lies somewhere inside: look again, closer.
+      budget.give(guess);
+      emptyPages = 0;
+      count = Math.max(1, Math.floor(cut / 4));
+      continue;
+    }
+    // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
+    const foreign = beyond && scanned.keys.length > 0;
+    const keys = foreign ? [] : scanned.keys;
+    count = adaptCount(
+      Math.max(cut, Math.min(count, cut * 2)),
+      Math.max(micros, options.writeMicros()),
+      options.pageMicros,
+    );
+
+    const repeated = border.repeatedIn(keys);
+    let page = scanned.page;
+    let skippedByFilter = 0;
+    if (page === undefined) {
+      const wanted = keys.filter((key, i) => !repeated.has(i) && selection.wants(key, scanned.types[i]));
+      skippedByFilter = keys.length - repeated.size - wanted.length;
+      page = namesOnly || wanted.length === 0 ? named(wanted) : await attempt(() => reader.read(wanted));
+    } else if (foreign || repeated.size > 0) {
+      page = pick(page, (i) => !foreign && !repeated.has(i));
+    }
+    border.remember(keys);
+    budget.correct(guess, page.bytes);
+
+    let rest = pick(page, (i) => page.payloads[i] === 'later');
+    let first = rest.keys.length === 0 ? page : pick(page, (i) => page.payloads[i] !== 'later');
+    let head = { scanned: keys.length, repeats: repeated.size, skippedByFilter };
+    let taken = page.bytes;
+    while (rest.keys.length > 0) {
+      yield { page: first, ...head, next: undefined, taken };
+      head = { scanned: 0, repeats: 0, skippedByFilter: 0 };
+      await budget.take(guess);
+      const names = rest.keys;
+      const more = await attempt(() => reader.read(names));
+      budget.correct(guess, more.bytes);
+      taken = more.bytes;
+      rest = pick(more, (i) => more.payloads[i] === 'later');
+      first = pick(more, (i) => more.payloads[i] !== 'later');
+    }
+    guess = Math.max(FIRST_GUESS, Math.ceil(page.bytes * 1.25));
+    yield { page: first, ...head, next: scanned.next, taken };
+    if (ended) return;
+    cursor = scanned.next;
+  }
+}
+
+/**
+ * Finds keys that come twice at the border of two pages. Between two SCAN calls a table may shrink: the bucket that the
+ * cursor points to then holds buckets walked before, which were the last ones of the page before.
+ */
+class Border {
+  private last = new Set<string>();
+
+  repeatedIn(keys: readonly Buffer[]): Set<number> {
+    const repeated = new Set<number>();
+    if (this.last.size === 0) return repeated;
+    const bound = Math.min(keys.length, BORDER_KEYS);
+    for (let i = 0; i < bound; i++) if (this.last.has(keys[i]?.toString('latin1') ?? '')) repeated.add(i);
+    return repeated;
+  }
+
+  remember(keys: readonly Buffer[]): void {
+    if (keys.length === 0) return;
+    const fresh = keys.slice(-BORDER_KEYS).map((key) => key.toString('latin1'));
+    this.last = fresh.length < BORDER_KEYS ? new Set([...this.last, ...fresh].slice(-BORDER_KEYS)) : new Set(fresh);
+  }
+}
+
+function pick(page: ReadKeys, wanted: (index: number) => boolean): ReadKeys {
+  const places = page.keys.map((_, i) => i).filter(wanted);
+  if (places.length === page.keys.length) return page;
+  const payloads = places.map((i) => page.payloads[i] ?? 'gone');
+  return {
+    keys: places.map((i) => page.keys[i] ?? Buffer.alloc(0)),
+    expiries: places.map((i) => page.expiries[i] ?? 0),
+    payloads,
+    bytes: payloads.reduce((sum, payload) => sum + (Buffer.isBuffer(payload) ? payload.length : 0), 0),
+    micros: page.micros,
+  };
+}
+
+/** Keys without values: each is for the copy by commands. */
+function named(keys: readonly Buffer[]): ReadKeys {
+  return { keys, expiries: keys.map(() => 0), payloads: keys.map(() => 'big' as const), bytes: 0, micros: 0 };
+}

@@ -1,0 +1,37 @@
+/** Why work on a range ends before its end: the migration is cancelled, the message's time is over, another worker has it. */
+export type StopReason = 'cancelled' | 'deadline' | 'lost';
+
+/** Thrown inside a range's work to end it at the next safe place. */
+export class StoppedError extends Error {
+  constructor(readonly reason: StopReason) {
+    super(`Stopped: ${reason}.`);
+    this.name = 'StoppedError';
+  }
+}
+
+/** The source's server process is another one than the plan knows: its cursors mean nothing any more. */
+export class SourceChangedError extends Error {
+  constructor(readonly runId: string) {
+    super('The source restarted or failed over to another server process.');
+    this.name = 'SourceChangedError';
+  }
+}
+
+/** What ends a range's work early. */
+export interface StopSignal {
+  /** Throws StoppedError when the work must end. */
+  check(): void;
+}
+
+const SLICE_MS = 200;
+
+/** Waits, and throws StoppedError as soon as the work must end. */
+export async function pause(ms: number, stop: StopSignal): Promise<void> {
+  const end = Date.now() + ms;
+  for (;;) {
+    stop.check();
+    const left = end - Date.now();
+    if (left <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, Math.min(SLICE_MS, left)));
+  }
+}

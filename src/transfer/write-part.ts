@@ -1,0 +1,220 @@
+import type { Finding } from '../ledger/rows';
+import type { Counts } from '../migration/counts';
+import { errorKind, firstWord } from '../redis/errors';
+import type { RedisPort } from '../redis/redis-port';
+import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
+import type { PageWriter, Refusal, RestoreEntry } from './page-writer';
+import type { Part } from './range-pages';
+import type { Naming } from './selection';
+import { pause, SourceChangedError, StoppedError, type StopSignal } from './stop';
+
+/** Where and how parts are written. */
+export interface WriteContext {
+  readonly migration: string;
+  readonly database: number;
+  readonly source: RedisPort;
+  readonly target: RedisPort;
+  readonly sourceVersion: Abilities;
+  readonly targetVersion: Abilities;
+  readonly writer: PageWriter;
+  readonly naming: Naming | undefined;
+  /** The target's clock minus the source's, ms. */
+  readonly clockOffset: number;
+  readonly onConflict: 'replace' | 'skip';
+  readonly stop: StopSignal;
+  readonly onTrouble: (trouble: string | null) => void;
+  readonly attemptTarget: <T>(call: () => Promise<T>) => Promise<T>;
+  readonly attemptBoth: <T>(call: () => Promise<T>) => Promise<T>;
+}
+
+/** What became of a part's keys. */
+export interface PartOutcome {
+  readonly counts: Partial<Counts>;
+  readonly findings: readonly Finding[];
+  /** Microseconds that the target took for the page. */
+  readonly micros: number;
+  /** How many payloads the target could not read, so that their keys went by commands. */
+  readonly refusedPayloads: number;
+}
+
+const FULL_DELAY_MS = 2_000;
+/** How many keys of one part are copied by commands at the same time. */
+const COMMANDS_AT_ONCE = 8;
+const CHUNK_BYTES = 1_048_576;
+
+/** A Redis time beyond which a double is no longer exact to the millisecond; nothing real is there. */
+const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
+
+/** Writes one part: what RESTORE does not take goes by commands, what the target cannot take now waits. */
+export async function writePart(part: Part, context: WriteContext): Promise<PartOutcome> {
+  const sums = { copied: 0, expired: 0, skippedByConflict: 0, failed: 0, bytes: 0 };
+  const findings: Finding[] = [];
+  const fail = (key: Buffer, code: string, message: string) => {
+    sums.failed++;
+    findings.push(finding(context, key, code, message));
+  };
+  const byCommands: Buffer[] = [];
+  let entries: { readonly entry: RestoreEntry; readonly sourceKey: Buffer }[] = [];
+  const { keys, payloads, expiries } = part.page;
+  keys.forEach((sourceKey, i) => {
+    const payload = payloads[i];
+    if (payload === 'big') byCommands.push(sourceKey);
+    else if (payload === undefined || !Buffer.isBuffer(payload)) sums.expired++;
+    else {
+      const expiry = expiries[i] === 0 || expiries[i] === undefined ? 0 : targetExpiry(expiries[i], context);
+      entries.push({ entry: { key: context.naming?.(sourceKey) ?? sourceKey, expiry, payload }, sourceKey });
+    }
+  });
+
+  let micros = 0;
+  let refusedPayloads = 0;
+  while (entries.length > 0) {
+    const now = entries;
+    const result = await writeOrWait(
+      now.map(({ entry }) => entry),
+      context,
+    );
+    ({ micros } = result);
+    const refused = new Map(result.refusals.map((refusal) => [refusal.index, refusal.message]));
+    const again: typeof entries = [];
+    let full: string | undefined;
+    now.forEach((item, i) => {
+      const message = refused.get(i);
+      if (message === undefined) {
+        sums.copied++;
+        sums.bytes += item.entry.payload.length;
+        return;
+      }
+      if (message === 'EXPIRED') {
+        sums.expired++;
+        return;
+      }
+      switch (errorKind(new Error(message))) {
+        case 'busy-key':
+          sums.skippedByConflict++;
+          break;
+        case 'payload':
+          refusedPayloads++;
+          byCommands.push(item.sourceKey);
+          break;
+        case 'full':
+        case 'retry':
+          full = message;
+          again.push(item);
+          break;
+        case 'stop':
+          throw new Error(message);
+        case 'key':
+          fail(item.sourceKey, 'restore-refused', message);
+      }
+    });
+    entries = again;
+    if (full !== undefined) await waitForTarget(full, context);
+  }
+
+  const outcomes = await inParallel(byCommands, COMMANDS_AT_ONCE, (key) => copyWhenPossible(key, context));
+  outcomes.forEach((outcome, i) => {
+    const key = byCommands[i];
+    if (key === undefined) return;
+    if (outcome.kind === 'copied') {
+      sums.copied++;
+      sums.bytes += outcome.bytes;
+      // An idle time that begins anew is no difference in data; it is in the documentation.
+      const losses = outcome.losses.filter(({ kind }) => kind !== 'consumer-times');
+      const [first] = losses;
+      if (first !== undefined) {
+        findings.push(finding(context, key, `lost-${first.kind}`, losses.map(({ message }) => message).join(' ')));
+      }
+    } else if (outcome.kind === 'expired') sums.expired++;
+    else if (outcome.kind === 'conflict') sums.skippedByConflict++;
+    else fail(key, outcome.code, outcome.message);
+  });
+  return {
+    counts: { ...sums, scanned: part.scanned, repeats: part.repeats, skippedByFilter: part.skippedByFilter },
+    findings,
+    micros,
+    refusedPayloads,
+  };
+}
+
+function targetExpiry(sourceExpiry: number, { clockOffset }: WriteContext): number {
+  return Math.min(LATEST_EXPIRY, Math.round(sourceExpiry + clockOffset));
+}
+
+/** Writes a page; when the target refuses the call as a whole because it is full or not ready, that holds for each entry. */
+async function writeOrWait(
+  entries: readonly RestoreEntry[],
+  context: WriteContext,
+): Promise<{ readonly refusals: readonly Refusal[]; readonly micros: number }> {
+  try {
+    return await context.attemptTarget(() => context.writer.write(entries));
+  } catch (error) {
+    if (!(error instanceof Error) || errorKind(error) !== 'full') throw error;
+    const { message } = error;
+    return { refusals: entries.map((_, index) => ({ index, message })), micros: 0 };
+  }
+}
+
+async function waitForTarget(message: string, context: WriteContext): Promise<void> {
+  const full = errorKind(new Error(message)) === 'full';
+  context.onTrouble(
+    full
+      ? 'The target is out of memory: the range waits with its place kept, until memory is freed or the limit is raised.'
+      : `The target takes no writes at the moment (${firstWord(message)}).`,
+  );
+  await pause(FULL_DELAY_MS, context.stop);
+}
+
+async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promise<CommandCopyOutcome> {
+  const { source, target, sourceVersion, targetVersion, stop } = context;
+  for (;;) {
+    try {
+      const outcome = await context.attemptBoth(() =>
+        copyKeyByCommands(source, target, {
+          sourceKey,
+          targetKey: context.naming?.(sourceKey) ?? sourceKey,
+          onConflict: context.onConflict,
+          chunkBytes: CHUNK_BYTES,
+          clockOffsetMs: context.clockOffset,
+          source: sourceVersion,
+          target: targetVersion,
+          shouldStop: () => mustStop(stop),
+        }),
+      );
+      if (outcome.kind === 'failed' && outcome.code === 'stopped') stop.check();
+      return outcome;
+    } catch (error) {
+      const kind = errorKind(error);
+      if (error instanceof StoppedError || error instanceof SourceChangedError) throw error;
+      if (kind === 'stop' || !(error instanceof Error)) throw error;
+      if (kind !== 'full') return { kind: 'failed', code: 'unsupported-type', message: error.message };
+      await waitForTarget(error.message, context);
+    }
+  }
+}
+
+function mustStop(stop: StopSignal): boolean {
+  try {
+    stop.check();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < items.length; i = next++) {
+      const item = items[i];
+      if (item !== undefined) results[i] = await work(item);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  return results;
+}
+
+function finding(context: WriteContext, key: Buffer, code: string, message: string): Finding {
+  return { migration: context.migration, database: context.database, key, code, message };
+}
