@@ -17,7 +17,7 @@ export function mirrorsIn(text: string): string[] {
   const found: string[] = [];
   const consider = (uris: string[], named: string[], components: string[]): void => {
     if (!components.includes('main') || !named.some((suite) => suites.test(suite))) return;
-    found.push(...uris.filter((uri) => /\/debian\/?$/.test(uri)));
+    found.push(...uris.filter((uri) => /^https?:.*\/debian\/?$/.test(uri)));
   };
   for (const line of text.split('\n')) {
     const match = /^\s*deb\s+(?:\[[^\]]*\]\s*)?(\S+)\s+(\S+)\s+(.*)$/.exec(line);

@@ -17,14 +17,19 @@ export function runTool(command: string, args: readonly string[], options: ToolO
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-      ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs, killSignal: 'SIGKILL' as const }),
     });
+    // Not spawn's own `timeout`, whose timer outlives a program that could not be started.
+    const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 2 ** 31 - 1);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    child.once('error', reject);
+    child.once('error', (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
     child.once('close', (code, signal) => {
+      clearTimeout(timer);
       if (code === 0) {
         resolve(Buffer.concat(out).toString());
         return;

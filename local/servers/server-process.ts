@@ -22,13 +22,13 @@ export interface ServerProcess {
 }
 
 /**
- * Starts a server and waits until it answers PING, and has loaded its data.
+ * Starts a server and waits until it has loaded its data and answers PING. Its log must go to its standard output.
  * @throws Error with the server's last lines where it ends, or is not ready within `timeoutMs`.
  */
 export async function launch(
   server: FoundServer,
   args: readonly string[],
-  listening: { port: number; tls: boolean },
+  at: { port: number; tls: boolean },
   timeoutMs: number,
 ): Promise<ServerProcess> {
   const [command, ...rest] = [...dieWithParent(), server.command, ...server.args, ...args];
@@ -37,13 +37,16 @@ export async function launch(
     env: { ...process.env, ...server.env },
   });
   const words: string[] = [];
-  let ended = false;
-  const listen = (chunk: Buffer): void => {
-    words.push(...chunk.toString().split('\n'));
+  let [ended, listening] = [false, false];
+  const hear = (chunk: Buffer): void => {
+    const text = chunk.toString();
+    // An answer alone does not say that it comes from this server: its port may belong to another one.
+    listening ||= text.includes('Ready to accept connections');
+    words.push(...text.split('\n'));
     words.splice(0, words.length - 30);
   };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
   running.add(child);
   const gone = new Promise<void>((resolve) => {
     const finish = (): void => {
@@ -64,13 +67,12 @@ export async function launch(
   };
   const deadline = Date.now() + timeoutMs;
   for (let wait = 5; ; wait = Math.min(wait * 1.5, 200)) {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the listener above
-    if (ended) throw new Error(`The server on port ${listening.port} ended before it answered:\n${lastWords()}`);
-    const answer = await askPing(listening.port, listening.tls);
+    if (ended) throw new Error(`The server on port ${at.port} ended before it answered:\n${lastWords()}`);
+    const answer = listening ? await askPing(at.port, at.tls) : undefined;
     if (answer === '+PONG' || answer?.startsWith('-NOAUTH')) break;
     if (Date.now() > deadline) {
       await end('SIGKILL');
-      throw new Error(`The server on port ${listening.port} was not ready after ${timeoutMs} ms:\n${lastWords()}`);
+      throw new Error(`The server on port ${at.port} was not ready after ${timeoutMs} ms:\n${lastWords()}`);
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
   }
