@@ -1,6 +1,6 @@
 import { TableClient, TableServiceClient } from '@azure/data-tables';
-import { DefaultAzureCredential } from '@azure/identity';
 import { QueueServiceClient } from '@azure/storage-queue';
+import { lazyAzureCredential } from '../shared/azure-credential';
 
 /** The setting that the Functions host itself uses for its storage. */
 export const STORAGE_SETTING = 'AzureWebJobsStorage';
@@ -40,7 +40,7 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
     );
   }
   const clientId = settings[`${STORAGE_SETTING}__clientId`];
-  const credential = new DefaultAzureCredential(clientId === undefined ? {} : { managedIdentityClientId: clientId });
+  const credential = lazyAzureCredential(clientId);
   return {
     table: (name) => new TableClient(tableUri, name, credential),
     tables: new TableServiceClient(tableUri, credential),

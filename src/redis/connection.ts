@@ -1,15 +1,21 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource, Credentials } from './credentials';
+import { EncodedCommand } from './encoded-command';
 import { ConnectionLostError } from './errors';
 import { infoField } from './info';
-import type { Argument, Command, RedisPort, Reply } from './redis-port';
+import type { Command, RedisPort, Reply } from './redis-port';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A command that gets no byte for so long is on a dead connection. */
 const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes. */
 const PING_INTERVAL_MS = 60_000;
+
+/** A pipeline takes made commands as a connection does, though its type does not say so. */
+interface Sender {
+  sendCommand(command: EncodedCommand): unknown;
+}
 
 /**
  * One connection to one database of one Redis. It opens when `ready` is called, never reconnects by itself and never
@@ -49,14 +55,13 @@ export class RedisConnection implements RedisPort {
   }
 
   async call(...command: Command): Promise<Reply> {
-    const [name, ...args] = command;
-    return (await this.connected().callBuffer(name, args)) as Reply;
+    return (await this.connected().sendCommand(new EncodedCommand(command))) as Reply;
   }
 
   async pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]> {
     if (commands.length === 0) return [];
     const pipeline = this.connected().pipeline();
-    for (const [name, ...args] of commands) pipeline.callBuffer(name, args as Argument[]);
+    for (const command of commands) (pipeline as unknown as Sender).sendCommand(new EncodedCommand(command));
     const results = (await pipeline.exec()) ?? [];
     if (this.currentRunId === undefined) throw new ConnectionLostError('The connection was lost in the middle.');
     return results.map(([error, reply]) => error ?? (reply as Reply));

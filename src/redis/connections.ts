@@ -1,4 +1,4 @@
-import { DefaultAzureCredential } from '@azure/identity';
+import { lazyAzureCredential } from '../shared/azure-credential';
 import { RedisConnection } from './connection';
 import { readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
@@ -64,9 +64,7 @@ export class Connections {
     let source = this.credentialSources.get(key);
     if (source === undefined) {
       const { clientId } = entra;
-      source = entraCredentials(
-        new DefaultAzureCredential(clientId === undefined ? {} : { managedIdentityClientId: clientId }),
-      );
+      source = entraCredentials(lazyAzureCredential(clientId));
       this.credentialSources.set(key, source);
     }
     return source;
