@@ -70,7 +70,10 @@ function skipDecimalText(reader: ByteReader): void {
   const start = reader.offset;
   const length = reader.varint('System.Decimal');
   reader.skip(length, 'System.Decimal');
-  const text = length > 60 ? '' : reader.bytes.toString('latin1', reader.offset - length, reader.offset);
+  const text =
+    length > 60 || reader.offset - start !== length + 1
+      ? ''
+      : reader.bytes.toString('latin1', reader.offset - length, reader.offset);
   const fits = DECIMAL_TEXT.test(text) && (text.length <= 28 || BigInt(text.replace(/[-.]/g, '')) <= MAX_DECIMAL);
   if (!fits) throw new FormatError('invalid', start, 'System.Decimal is not a decimal number');
 }
