@@ -55,7 +55,11 @@ export class RedisConnection implements RedisPort {
   }
 
   async call(...command: Command): Promise<Reply> {
-    return (await this.connected().sendCommand(new EncodedCommand(command))) as Reply;
+    const redis = this.connected();
+    const encoded = new EncodedCommand(command);
+    const reply = (await redis.sendCommand(encoded)) as Reply;
+    encoded.release();
+    return reply;
   }
 
   async pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]> {

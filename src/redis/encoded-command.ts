@@ -1,4 +1,5 @@
 import { Command as IoRedisCommand } from 'ioredis';
+import { BufferPool } from './buffer-pool';
 import type { Argument, Command } from './redis-port';
 
 const STAR = 0x2a;
@@ -12,28 +13,46 @@ const ZERO = 0x30;
  * small pieces of a command with thousands of arguments and joins them, which costs several times as much.
  */
 export class EncodedCommand extends IoRedisCommand {
-  private readonly encoded: Buffer;
+  private readonly buffer: Buffer;
+  private readonly length: number;
 
   constructor([name, ...args]: Command) {
     super(name, [], { replyEncoding: null });
-    this.encoded = encode(name, args);
+    this.length = encodedSize(name, args);
+    this.buffer = pool.take(this.length);
+    encodeInto(this.buffer, name, args);
   }
 
   override toWritable(): Buffer {
-    return this.encoded;
+    return this.buffer.subarray(0, this.length);
+  }
+
+  /** To be called once the server has answered, and then only: until then the socket may hold the bytes. */
+  release(): void {
+    pool.give(this.buffer);
   }
 }
 
+const pool = new BufferPool(16 * 1_048_576);
+
 /** `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n`: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
-export function encode(name: string, args: readonly Argument[]): Buffer {
+export function encode([name, ...args]: Command): Buffer {
+  const out = Buffer.allocUnsafe(encodedSize(name, args));
+  encodeInto(out, name, args);
+  return out;
+}
+
+function encodedSize(name: string, args: readonly Argument[]): number {
   let size = 1 + digitsOf(args.length + 1) + 2 + sizeOf(name);
   for (const arg of args) size += sizeOf(arg);
-  const out = Buffer.allocUnsafe(size);
+  return size;
+}
+
+function encodeInto(out: Buffer, name: string, args: readonly Argument[]): void {
   out[0] = STAR;
   let at = writeLine(out, 1, args.length + 1);
   at = writeArgument(out, at, name);
   for (const arg of args) at = writeArgument(out, at, arg);
-  return out;
 }
 
 function sizeOf(arg: Argument): number {
