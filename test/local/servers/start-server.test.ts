@@ -23,7 +23,7 @@ const client = (server: RunningServer): Redis => {
   return redis;
 };
 afterAll(async () => {
-  for (const redis of clients) redis.disconnect();
+  for (const redis of clients) if (redis.status === 'ready') redis.disconnect();
   await Promise.all(started.map((server) => server.kill()));
 });
 
@@ -44,6 +44,7 @@ test.each(serverNames)(
     const script = `return {cjson.encode({1}), cmsgpack.pack(1), bit.tohex(255), struct.pack('B', 65)}`;
     expect(await redis.eval(script, 0)).toEqual(['[1]', '\u0001', '000000ff', 'A']);
     expect(await redis.config('GET', 'save')).toEqual(['save', '']);
+    redis.disconnect();
     await server.stop();
     expect(alive(server.pid)).toBe(false);
     expect(existsSync(server.dataFolder)).toBe(false);
@@ -64,6 +65,7 @@ test('a snapshot is loaded, and again after a restart on the same port', async (
     expect(server.port).toBe(port);
     expect(server.pid).not.toBe(pid);
     expect(await redis.dbsize()).toBe(17_269);
+    redis.disconnect();
     await server.kill();
     expect(existsSync(join(folder, 'four.rdb'))).toBe(true);
   } finally {
