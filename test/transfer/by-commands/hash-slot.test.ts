@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+
+import { hashSlot, tagForSlotOf } from '../../../src/transfer/by-commands/hash-slot';
+import { isTemporaryKey, temporaryKeyFor, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands/temporary-key';
+import { startSide, stopSide, type Side } from './support';
+
+const oddKeys = [
+  '',
+  'plain',
+  '{tag}rest',
+  '{}abc',
+  'a}b',
+  '}{',
+  '{',
+  '}',
+  '{}',
+  '{}{x}',
+  'a{b{c}d}e',
+  '{{}}',
+  'x{}y}',
+  '{a',
+  'ü{ß}',
+  '{}}',
+];
+
+const arbitraryKey = fc.oneof(
+  fc.uint8Array({ maxLength: 24 }).map((bytes) => Buffer.from(bytes)),
+  fc.array(fc.constantFrom('{', '}', 'a', 'b'), { maxLength: 10 }).map((parts) => Buffer.from(parts.join(''))),
+);
+
+let cluster: Side;
+
+beforeAll(async () => {
+  cluster = await startSide('redis-7.0', ['--cluster-enabled', 'yes']);
+}, 120_000);
+afterAll(() => stopSide(cluster));
+
+/** The slots as a real server in cluster mode gives them. */
+async function realSlots(keys: readonly Buffer[]): Promise<number[]> {
+  return (await cluster.port.pipeline(keys.map((key) => ['CLUSTER', 'KEYSLOT', key]))).map(Number);
+}
+
+const keys = [...oddKeys.map((key) => Buffer.from(key)), ...fc.sample(arbitraryKey, 1_000)];
+
+it('hashSlot agrees with the server', async () => {
+  expect(hashSlot(Buffer.from('123456789'))).toBe(0x31c3);
+  expect(keys.map(hashSlot)).toEqual(await realSlots(keys));
+});
+
+describe('temporaryKeyFor', () => {
+  it('has the slot of any key, is another each time, and is known as temporary', async () => {
+    const temporary = keys.map(temporaryKeyFor);
+    expect(await realSlots(temporary)).toEqual(await realSlots(keys));
+    expect(temporary.every(isTemporaryKey)).toBe(true);
+    expect(keys.some(isTemporaryKey)).toBe(false);
+    expect(temporaryKeyFor(Buffer.from('key'))).not.toEqual(temporaryKeyFor(Buffer.from('key')));
+  });
+
+  it('keeps the own tag, or the key as tag, where that can be', () => {
+    expect(tagForSlotOf(Buffer.from('{tag}rest')).toString()).toBe('tag');
+    expect(tagForSlotOf(Buffer.from('plain')).toString()).toBe('plain');
+    expect(tagForSlotOf(Buffer.from('{open')).toString()).toBe('{open');
+    expect(tagForSlotOf(Buffer.from('a}b')).toString()).toMatch(/^\d+$/);
+  });
+});
+
+describe('isTemporaryKey', () => {
+  it('takes nothing but the prefix and more', () => {
+    expect(isTemporaryKey(Buffer.from('user:1'))).toBe(false);
+    expect(isTemporaryKey(Buffer.from(TEMPORARY_KEY_PREFIX))).toBe(false);
+    expect(isTemporaryKey(Buffer.from(`x${TEMPORARY_KEY_PREFIX}1`))).toBe(false);
+    expect(isTemporaryKey(Buffer.from(`${TEMPORARY_KEY_PREFIX}1`))).toBe(true);
+  });
+});
