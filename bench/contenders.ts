@@ -1,0 +1,174 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import type { RunningServer } from '../local/servers/start-server';
+import { cpuSeconds, peakMemoryMiB } from './process-usage';
+
+/** What one copy cost. Seconds, CPU seconds, MiB. */
+export interface Cost {
+  readonly seconds: number;
+  /** Of the copier's own process; undefined where the servers copy by themselves. */
+  readonly appCpu?: number;
+  readonly memory?: number;
+  /** What the verdict said, where there is one. */
+  readonly note?: string;
+}
+
+/** One way to copy everything from a source to an empty target. */
+export interface Contender {
+  readonly name: string;
+  copy(source: RunningServer, target: RunningServer): Promise<Cost>;
+}
+
+const APP = path.join(__dirname, '..', 'local', 'main.js');
+const ROOT = path.join(__dirname, '..', '..');
+
+/** The whole thing: the app started before, the clock from POST to a final state. */
+export const keyferry: Contender = {
+  name: 'Keyferry, POST to completed',
+  async copy(source, target) {
+    const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
+    const app = spawn(process.execPath, [APP, '--port', '0', '--app', ROOT, '--data', data], {
+      env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise<void>((resolve) =>
+      app.once('exit', () => {
+        resolve();
+      }),
+    );
+    try {
+      const base = await listeningAt(app.stdout);
+      const pid = app.pid ?? 0;
+      const cpu = cpuSeconds(pid);
+      const started = performance.now();
+      const answer = await fetch(`${base}/api/migrations`, {
+        method: 'POST',
+        body: JSON.stringify({ source: 'SOURCE', target: 'TARGET' }),
+      });
+      const { id } = (await answer.json()) as { id: string };
+      for (;;) {
+        const document = (await (await fetch(`${base}/api/migrations/${id}`)).json()) as {
+          state: string;
+          finishedAt: string | null;
+          counts: { copied: number; repeats: number };
+        };
+        if (document.finishedAt !== null) {
+          const { state, counts } = document;
+          return {
+            seconds: (performance.now() - started) / 1_000,
+            appCpu: cpuSeconds(pid) - cpu,
+            memory: peakMemoryMiB(pid),
+            note: `${state}, ${counts.copied} copied, ${counts.repeats} repeats`,
+          };
+        }
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      }
+    } finally {
+      app.kill('SIGINT');
+      await ended;
+      await rm(data, { recursive: true, force: true });
+    }
+  },
+};
+
+function listeningAt(output: NodeJS.ReadableStream): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    output.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      const url = /Listening on (http:\/\/[^\s]+)/.exec(text)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+    output.on('end', () => {
+      reject(new Error(`The app did not start:\n${text}`));
+    });
+  });
+}
+
+/** A command in a process of its own, whose CPU time is what the kernel says of it. */
+function command(
+  name: string,
+  program: string,
+  args: (source: RunningServer, target: RunningServer) => Promise<string[]>,
+): Contender {
+  return {
+    name,
+    async copy(source, target) {
+      const list = await args(source, target);
+      const started = performance.now();
+      const child = spawn(program, list, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const usage = { appCpu: 0, memory: 0 };
+      const watch = setInterval(() => {
+        try {
+          usage.appCpu = cpuSeconds(child.pid ?? 0);
+          usage.memory = peakMemoryMiB(child.pid ?? 0);
+        } catch {
+          // It has just ended.
+        }
+      }, 100);
+      const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+      clearInterval(watch);
+      if (code !== 0) throw new Error(`${name} ended with ${code}`);
+      return { seconds: (performance.now() - started) / 1_000, ...usage };
+    },
+  };
+}
+
+/** The plain copier of pipeline-copier.ts. */
+export const pipeline = command('plain ioredis pipeline', process.execPath, (source, target) =>
+  Promise.resolve([path.join(__dirname, 'pipeline-copier.js'), source.url, target.url]),
+);
+
+/** Redis's own replication, which Azure forbids: the limit. From REPLICAOF until the link is up. */
+export const replication: Contender = {
+  name: 'REPLICAOF',
+  async copy(source, target) {
+    const client = new Redis(target.url);
+    try {
+      const started = performance.now();
+      await client.replicaof('127.0.0.1', source.port);
+      while (!/master_link_status:up/.test(await client.info('replication'))) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const seconds = (performance.now() - started) / 1_000;
+      await client.replicaof('NO', 'ONE');
+      return { seconds };
+    } finally {
+      client.disconnect();
+    }
+  },
+};
+
+/** Competitors that the environment names: REDIS_SHAKE_BIN, and BENCH_COMMAND with {source} and {target} for their ports. */
+export function competitors(env: Readonly<Record<string, string | undefined>>): Contender[] {
+  const found: Contender[] = [];
+  const shake = env['REDIS_SHAKE_BIN'];
+  if (shake) {
+    found.push(
+      command('RedisShake (scan_reader)', shake, async (source, target) => {
+        const folder = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-shake-'));
+        const file = path.join(folder, 'shake.toml');
+        await writeFile(
+          file,
+          `[scan_reader]\naddress = "127.0.0.1:${source.port}"\nksn = false\n\n[redis_writer]\naddress = "127.0.0.1:${target.port}"\n\n[advanced]\ndir = "${folder}"\n`,
+        );
+        return [file];
+      }),
+    );
+  }
+  const other = env['BENCH_COMMAND'];
+  if (other) {
+    found.push(
+      command(other, '/bin/sh', (source, target) =>
+        Promise.resolve([
+          '-c',
+          `exec ${other.replaceAll('{source}', String(source.port)).replaceAll('{target}', String(target.port))}`,
+        ]),
+      ),
+    );
+  }
+  return found;
+}
