@@ -67,15 +67,15 @@ export class ScriptPageReader implements PageReader {
 
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {
     const reply = list(await runScript(this.port, scripts.read, keys, this.limits));
-    return readKeys(keys, Number(reply[0]), list(reply[1]), reply, 2);
+    return readKeys(keys, Number(reply[0]), reply, 1);
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
     const reply = list(
       await runScript(this.port, scripts.scanAndRead, [], [String(cursor), String(count), ...this.limits]),
     );
-    const keys = list(reply[3]) as Buffer[];
-    return { next: BigInt(text(reply[0])), page: readKeys(keys, Number(reply[1]), list(reply[2]), reply, 4) };
+    const keys = list(reply[2]) as Buffer[];
+    return { next: BigInt(text(reply[0])), page: readKeys(keys, Number(reply[1]), reply, 3) };
   }
 }
 
@@ -84,6 +84,9 @@ const BIG = 1;
 const LATER = 2;
 /** How many keys are read at once when nothing tells their sizes. */
 const BLIND_PAGE = 32;
+/** Time that may pass on the server between its TIME and a PTTL before both are asked for again, ms. */
+const CLOCK_SPREAD_MS = 2;
+const CLOCK_TRIES = 4;
 
 /** SCAN, then a pipeline of PTTL and DUMP: where the server allows no scripts. */
 export class PipelinePageReader implements PageReader {
@@ -110,15 +113,41 @@ export class PipelinePageReader implements PageReader {
       if (skip[i] === undefined) commands.push(['DUMP', key]);
       if (skip[i] !== LATER) commands.push(['PTTL', key]);
     });
+    commands.push(['TIME']);
     const replies = await this.port.pipeline(commands);
-    const flat: Reply[] = [];
+    const payloads: Reply[] = [];
+    const ttls: number[] = [];
     let at = 1;
     keys.forEach((_, i) => {
       const payload = skip[i] ?? unwrap(replies[at++]);
-      const ttl = skip[i] === LATER ? -2 : unwrap(replies[at++]);
-      flat.push(ttl, Buffer.isBuffer(payload) && payload.length > this.limits.bigKeyBytes ? BIG : payload);
+      ttls.push(skip[i] === LATER ? -2 : Number(unwrap(replies[at++])));
+      payloads.push(Buffer.isBuffer(payload) && payload.length > this.limits.bigKeyBytes ? BIG : payload);
     });
-    return readKeys(keys, (performance.now() - started) * 1_000, list(unwrap(replies[0])), flat, 0);
+    const [before, after] = [clockMs(replies[0]), clockMs(replies[at])];
+    const expiries =
+      after - before <= CLOCK_SPREAD_MS
+        ? ttls.map((ttl) => (ttl > 0 ? after + ttl : ttl))
+        : await this.readExpiries(keys, ttls);
+    const flat = keys.flatMap((_, i) => [expiries[i] ?? -2, payloads[i] ?? null]);
+    return readKeys(keys, (performance.now() - started) * 1_000, flat, 0);
+  }
+
+  /** Asks anew for each PTTL that is there, between two TIMEs, and again where time passed between those. */
+  private async readExpiries(keys: readonly Buffer[], ttls: readonly number[]): Promise<number[]> {
+    const expiries = [...ttls];
+    let open = keys.map((_, i) => i).filter((i) => (ttls[i] ?? -2) > 0);
+    for (let tries = 1; open.length > 0; tries++) {
+      const asked = open;
+      const commands = asked.flatMap((i): Command[] => [['TIME'], ['PTTL', keys[i] ?? '']]);
+      const replies = await this.port.pipeline([...commands, ['TIME']]);
+      open = asked.filter((place, i) => {
+        const ttl = Number(unwrap(replies[2 * i + 1]));
+        const [before, after] = [clockMs(replies[2 * i]), clockMs(replies[2 * i + 2])];
+        expiries[place] = ttl > 0 ? after + ttl : ttl;
+        return ttl > 0 && after - before > CLOCK_SPREAD_MS && tries < CLOCK_TRIES;
+      });
+    }
+    return expiries;
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
@@ -142,34 +171,28 @@ export class PipelinePageReader implements PageReader {
 }
 
 /** Reads the pairs of read-keys.lua from `flat`, from place `at`. */
-function readKeys(
-  keys: readonly Buffer[],
-  micros: number,
-  clock: readonly Reply[],
-  flat: readonly Reply[],
-  at: number,
-): ReadKeys {
-  const now = clockMs(clock);
+function readKeys(keys: readonly Buffer[], micros: number, flat: readonly Reply[], at: number): ReadKeys {
   const expiries = new Array<number>(keys.length);
   const payloads = new Array<Payload>(keys.length);
   let bytes = 0;
   for (let i = 0; i < keys.length; i++) {
-    const ttl = flat[at + 2 * i] as number;
+    const expiry = flat[at + 2 * i] as number;
     const payload = flat[at + 2 * i + 1];
     if (Buffer.isBuffer(payload)) {
       bytes += payload.length;
       // A TTL of 0 is the last millisecond: RESTORE would take it for "no expiry".
-      payloads[i] = ttl === -2 || ttl === 0 ? 'gone' : payload;
+      payloads[i] = expiry === -2 || expiry === 0 ? 'gone' : payload;
     } else {
       payloads[i] = payload === BIG ? 'big' : payload === LATER ? 'later' : 'gone';
     }
-    expiries[i] = ttl > 0 ? now + ttl : 0;
+    expiries[i] = Math.max(0, expiry);
   }
   return { keys, expiries, payloads, bytes, micros };
 }
 
 /** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */
-export function clockMs(time: readonly Reply[]): number {
+function clockMs(reply: Reply | Error | undefined): number {
+  const time = list(unwrap(reply));
   return Number(text(time[0])) * 1_000 + Math.floor(Number(text(time[1])) / 1_000);
 }
 
