@@ -1,30 +1,31 @@
 import type { RedisPort } from '../redis/redis-port';
 
-/** Pairs of TIME calls; the one with the shortest round trips tells most. */
-const SAMPLES = 5;
+/** At least so many TIME calls a side, and more while the offset is not yet narrowed down to `WIDE_MS`. */
+const FEWEST_SAMPLES = 5;
+const MOST_SAMPLES = 40;
+const WIDE_MS = 2;
 
-/** Microsecond clock of one server, with the local moment in the middle of its round trip, both in ms. */
-async function sample(port: RedisPort): Promise<{ offset: number; roundTrip: number }> {
-  const before = performance.now();
-  const reply = await port.call('TIME');
-  const after = performance.now();
-  if (!Array.isArray(reply)) throw new Error('TIME answered in an unexpected form.');
-  const server = Number(String(reply[0])) * 1_000 + Number(String(reply[1])) / 1_000;
-  return { offset: server - (before + after) / 2, roundTrip: after - before };
-}
-
-async function bestOffset(port: RedisPort): Promise<number> {
-  let best: { offset: number; roundTrip: number } | undefined;
-  for (let i = 0; i < SAMPLES; i++) {
-    const next = await sample(port);
-    if (best === undefined || next.roundTrip < best.roundTrip) best = next;
+/**
+ * The server's clock minus the local one, ms. Each TIME call bounds it from both sides, however long this process or the
+ * server was busy; what all calls allow is narrower than what the fastest one does.
+ */
+async function offsetOf(port: RedisPort): Promise<number> {
+  let [lowest, highest] = [-Infinity, Infinity];
+  for (let i = 0; i < FEWEST_SAMPLES || (i < MOST_SAMPLES && highest - lowest > WIDE_MS); i++) {
+    const before = performance.now();
+    const reply = await port.call('TIME');
+    const after = performance.now();
+    if (!Array.isArray(reply)) throw new Error('TIME answered in an unexpected form.');
+    const server = Number(String(reply[0])) * 1_000 + Number(String(reply[1])) / 1_000;
+    lowest = Math.max(lowest, server - after);
+    highest = Math.min(highest, server - before);
   }
-  return best?.offset ?? 0;
+  return (lowest + highest) / 2;
 }
 
 /** How two servers' clocks stand to each other and to this process. */
 export interface ClockOffset {
-  /** The target's clock minus the source's, ms. Its error is at most half the difference of the two round trips. */
+  /** The target's clock minus the source's, ms. */
   readonly targetMinusSource: number;
   /** The target's clock now, ms since 1970. */
   targetNow(): number;
@@ -32,6 +33,6 @@ export interface ClockOffset {
 
 /** Measures with a few TIME calls on each side. Throws what the connections throw. */
 export async function measureClockOffset(source: RedisPort, target: RedisPort): Promise<ClockOffset> {
-  const [ofSource, ofTarget] = await Promise.all([bestOffset(source), bestOffset(target)]);
+  const [ofSource, ofTarget] = await Promise.all([offsetOf(source), offsetOf(target)]);
   return { targetMinusSource: ofTarget - ofSource, targetNow: () => performance.now() + ofTarget };
 }
