@@ -40,11 +40,14 @@ export function nextCount(count: number, elements: number, bytes: number, chunkB
   return clamp(Math.min(fitting, count * GROWTH), 1, MOST_ELEMENTS);
 }
 
-/** The elements in portions for one command each; the very first of a key is a single one, see TemporaryKey.write. */
-export function portions<T>(elements: readonly T[], firstAlone: boolean): T[][] {
+/**
+ * The elements in portions for one command each. Where there are several and they begin a key, the first is of a single element:
+ * a small command makes the key and is followed at once by its expiry, see TemporaryKey.write.
+ */
+export function portions<T>(elements: readonly T[], begins: boolean): T[][] {
   const result: T[][] = [];
   let at = 0;
-  if (firstAlone && elements.length > 0) result.push(elements.slice(0, (at = 1)));
+  if (begins && elements.length > ELEMENTS_PER_COMMAND) result.push(elements.slice(0, (at = 1)));
   for (; at < elements.length; at += ELEMENTS_PER_COMMAND) result.push(elements.slice(at, at + ELEMENTS_PER_COMMAND));
   return result;
 }

@@ -1,6 +1,6 @@
-import type { Command, RedisPort, Reply } from '../../redis/redis-port';
+import type { RedisPort, Reply } from '../../redis/redis-port';
 import { hasExpireTime, type Abilities } from './abilities';
-import { asBytes, asList, asNumber } from './replies';
+import { asBytes, asList, asNumber, throwErrors } from './replies';
 
 /** When a key ends, by the source's clock: `gone` already, `never`, or at a time in milliseconds since 1970. */
 export type Expiry = 'gone' | 'never' | number;
@@ -37,20 +37,22 @@ export async function readExpiry(
   key: Buffer,
   abilities: Abilities,
 ): Promise<{ expiry: Expiry; type: string }> {
-  const commands: Command[] = [['TIME'], ['PTTL', key], ['TIME'], ['TYPE', key]];
-  if (hasExpireTime(abilities)) commands.push(['PEXPIRETIME', key]);
-  for (let tries = 1; ; tries++) {
-    const [before, pttl, after, type, expireTime] = await source.pipeline(commands);
-    if (pttl instanceof Error) throw pttl;
+  if (hasExpireTime(abilities)) {
+    const [type, expireTime] = await source.pipeline([
+      ['TYPE', key],
+      ['PEXPIRETIME', key],
+    ]);
     if (type instanceof Error) throw type;
     const kind = asBytes(type).toString('latin1');
-    if (kind === 'none') return { expiry: 'gone', type: kind };
-    // Refused (a proxy, no right to it) although the version has it: the other way is as good.
+    // Where it is refused although the version has it (a proxy, no right), the other way is as good.
     if (typeof expireTime === 'number') return { expiry: expiryFromExpireTime(expireTime), type: kind };
-    const left = asNumber(pttl);
-    if (left < 0) return { expiry: expiryFromPttl(0, left), type: kind };
-    if (before instanceof Error) throw before;
+  }
+  for (let tries = 1; ; tries++) {
+    const replies = await source.pipeline([['TIME'], ['PTTL', key], ['TIME'], ['TYPE', key]]);
+    const [before, pttl, after, type] = throwErrors(replies);
+    const kind = asBytes(type).toString('latin1');
     const now = timeInMs(before);
-    if (timeInMs(after) - now <= SPREAD_MS || tries === TRIES) return { expiry: expiryFromPttl(now, left), type: kind };
+    const isExact = asNumber(pttl) < 0 || timeInMs(after) - now <= SPREAD_MS;
+    if (isExact || tries === TRIES) return { expiry: expiryFromPttl(now, asNumber(pttl)), type: kind };
   }
 }

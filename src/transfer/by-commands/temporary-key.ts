@@ -54,20 +54,32 @@ export class TemporaryKey {
     if (first === undefined) return [];
     if (!this.#begun) {
       this.#begun = true;
-      const replies = throwErrors(await this.#target.pipeline([first, extend, ...rest]));
-      if (replies[1] !== 1) throw new TemporaryLost('the temporary key vanished as it was begun');
-      return [replies[0] ?? null, ...replies.slice(2)];
+      return this.#begin(first, extend, rest);
     }
-    const replies = throwErrors(await this.#target.pipeline([['PTTL', this.name], extend, ...commands]));
-    if (asNumber(replies[0]) < 0 || replies[1] !== 1)
-      throw new TemporaryLost('the temporary key was lost while it was built');
+    const replies = this.#sound(await this.#target.pipeline([['PTTL', this.name], extend, ...commands]));
+    if (asNumber(replies[0]) < 0 || replies[1] !== 1) throw lost();
     return replies.slice(2);
+  }
+
+  async #begin(first: Command, extend: Command, rest: readonly Command[]): Promise<Reply[]> {
+    const seal: Command[] = rest.length > 0 ? [['PTTL', this.name]] : [];
+    const replies = this.#sound(await this.#target.pipeline([first, extend, ...rest, ...seal]));
+    if (replies[1] !== 1 || (rest.length > 0 && asNumber(replies.at(-1)) < 0)) throw lost();
+    return [replies[0] ?? null, ...replies.slice(2, 2 + rest.length)];
+  }
+
+  /** The replies without errors; commands that miss the key or its groups say that it was lost. */
+  #sound(replies: readonly (Reply | Error)[]): Reply[] {
+    for (const reply of replies) {
+      if (reply instanceof Error && /^NOGROUP|no such key|requires the key to exist/i.test(reply.message)) throw lost();
+    }
+    return throwErrors(replies);
   }
 
   /** Asks the target about the finished key, with the same care as {@link write}. */
   async read(...commands: Command[]): Promise<Reply[]> {
     const replies = throwErrors(await this.#target.pipeline([['PTTL', this.name], ...commands]));
-    if (asNumber(replies[0]) < 0) throw new TemporaryLost('the temporary key was lost while it was built');
+    if (asNumber(replies[0]) < 0) throw lost();
     return replies.slice(1);
   }
 
@@ -85,14 +97,19 @@ export class TemporaryKey {
       expireAt === undefined ? ['PERSIST', this.name] : ['PEXPIREAT', this.name, String(expireAt)];
     const rename: Command = [onConflict === 'replace' ? 'RENAME' : 'RENAMENX', this.name, targetKey];
     const [persisted, renamed] = await this.#target.pipeline([expiry, rename, [this.#unlink, this.name]]);
-    if (persisted instanceof Error) throw persisted;
-    if (persisted !== 1) throw new TemporaryLost('the temporary key was lost before it was renamed');
+    const isPublished = !(renamed instanceof Error) && renamed !== 0;
+    if (persisted instanceof Error) {
+      // Its own expiry refused, yet renamed: with the safety expiry it would vanish unnoticed later. Better seen missing now.
+      if (isPublished) await this.#target.call(this.#unlink, targetKey);
+      throw persisted;
+    }
+    if (persisted !== 1) throw lost();
     if (renamed instanceof Error) {
       if (!/no such key/i.test(renamed.message)) throw renamed;
       if (expireAt !== undefined) return 'expired';
-      throw new TemporaryLost('the temporary key was lost before it was renamed');
+      throw lost();
     }
-    return renamed === 0 ? 'conflict' : 'done';
+    return isPublished ? 'done' : 'conflict';
   }
 
   /** Deletes what was built. Never throws: where the target cannot be reached, the key's own expiry does it. */
@@ -100,4 +117,8 @@ export class TemporaryKey {
     if (!this.#begun) return;
     await this.#target.call(this.#unlink, this.name).catch(() => undefined);
   }
+}
+
+function lost(): TemporaryLost {
+  return new TemporaryLost('the temporary key was lost while it was built: the target evicts keys, or was flushed');
 }

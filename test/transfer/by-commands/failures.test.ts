@@ -62,6 +62,15 @@ describe('refusals', () => {
     expect(Math.abs((await to.client.pttl('key')) - (await from.client.pttl('key')))).toBeLessThanOrEqual(10);
   });
 
+  it('no right to set the expiry is thrown, and no key stays that would vanish later', async () => {
+    await to.client.call('ACL', 'SETUSER', 'writer', 'on', 'nopass', '~*', '+@all', '-persist');
+    const writer = to.client.duplicate({ username: 'writer', password: 'any' });
+    await from.client.set('key', 'value');
+    await expect(copyOver(from, to, from.port, portOver(writer), 'key')).rejects.toThrow(/^NOPERM /);
+    writer.disconnect();
+    expect(await to.client.dbsize()).toBe(0);
+  });
+
   it('no right to read is thrown', async () => {
     await from.client.call('ACL', 'SETUSER', 'nobody', 'on', 'nopass', '~*', '+@all', '-lrange');
     const nobody = from.client.duplicate({ username: 'nobody', password: 'any' });
