@@ -130,9 +130,11 @@ async function end(azurite: PidFile): Promise<void> {
 }
 
 async function waitUntilReady(azurite: PidFile): Promise<boolean> {
-  for (const until = Date.now() + 30_000; Date.now() < until; await sleep(50)) {
+  const until = Date.now() + 30_000;
+  while (Date.now() < until) {
     if (await answers(azurite)) return true;
     if (!isAlive(azurite)) return false;
+    await sleep(50);
   }
   return false;
 }

@@ -87,7 +87,7 @@ export class FunctionHost {
       await this.engine?.stop();
     } else this.options.log.warn('Functions still run; they are ended now and will be run again.');
     await this.worker.terminate();
-    await this.leases.flush();
+    this.leases.write();
     this.sendWatch.close();
     await this.server.close();
     this.uninstall();

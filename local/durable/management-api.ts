@@ -3,6 +3,7 @@ import type { HttpServer, Params } from '../http/http-server';
 import { readRequest } from '../http/http-request';
 import { creationPayload, type DurableEndpoints } from './client-binding';
 import type { InstanceRecord, RuntimeStatus } from './instance-store';
+import { shownHistory } from './shown-history';
 import { DurableError, type OrchestrationEngine } from './orchestration-engine';
 
 type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | undefined;
@@ -129,7 +130,9 @@ async function getInstance(
   const record = await engine.get(id);
   if (!record) return undefined;
   const status = toStatus(record, flag(query, 'showInput', true));
-  if (flag(query, 'showHistory', false)) status.historyEvents = await engine.history(record);
+  if (flag(query, 'showHistory', false)) {
+    status.historyEvents = shownHistory(await engine.history(record), flag(query, 'showHistoryOutput', false));
+  }
   const going = ['Pending', 'Running', 'Suspended'].includes(record.status);
   return {
     status: going ? 202 : 200,

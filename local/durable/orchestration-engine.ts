@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from '../logger';
 import { messageOf, type FunctionWorker } from '../worker/function-worker';
 import { ActiveInstance } from './active-instance';
-import { eventRaised } from './history';
+import { eventRaised, type HistoryEvent } from './history';
 import type { InstanceRecord, InstanceStore, RuntimeStatus } from './instance-store';
 
 /** What a management call can answer besides success; the number is its HTTP status. */
@@ -100,7 +100,7 @@ export class OrchestrationEngine {
     return [...records.values()].filter((record) => !statuses || statuses.includes(record.status));
   }
 
-  async history(record: InstanceRecord): Promise<unknown[]> {
+  async history(record: InstanceRecord): Promise<HistoryEvent[]> {
     return this.active.get(record.instanceId)?.history ?? (await this.setup.store.load(record)).history;
   }
 

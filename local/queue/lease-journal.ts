@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { renameSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 
 interface Lease {
   queue: string;
@@ -13,20 +14,25 @@ interface Lease {
  */
 export class LeaseJournal {
   private readonly leases = new Map<string, Lease>();
-  private writing: Promise<void> | undefined;
-  private dirty = false;
+  private due = false;
 
   /** @param file where the leases are kept; undefined keeps none */
   constructor(private readonly file: string | undefined) {}
 
+  /** Notes a lease, new or renewed; written at the end of the present tick, once for a whole batch. */
   held(queue: string, messageId: string, receipt: string): void {
     this.leases.set(messageId, { queue, messageId, receipt });
-    this.changed();
+    if (this.due) return;
+    this.due = true;
+    queueMicrotask(() => {
+      this.due = false;
+      this.write();
+    });
   }
 
+  /** Takes a lease out. The file follows with the next batch: to give back what is gone does no harm. */
   ended(messageId: string): void {
     this.leases.delete(messageId);
-    this.changed();
   }
 
   /** The leases that an earlier process has left in the file. */
@@ -39,31 +45,14 @@ export class LeaseJournal {
     }
   }
 
-  /** Resolves when the file is up to date. */
-  async flush(): Promise<void> {
-    while (this.writing) await this.writing;
-  }
-
-  private changed(): void {
-    this.dirty = true;
-    this.writing ??= this.write();
-  }
-
-  private async write(): Promise<void> {
+  /** Writes the file. Synchronous, because the next thing to happen may be the end of the process. */
+  write(): void {
+    if (this.file === undefined) return;
     try {
-      while (this.dirty) {
-        // One write for everything that changes in a short while.
-        await new Promise((resolve) => setTimeout(resolve, 20));
-        this.dirty = false;
-        if (this.file === undefined) return;
-        const text = JSON.stringify([...this.leases.values()]);
-        await writeFile(`${this.file}.new`, text);
-        await rename(`${this.file}.new`, this.file);
-      }
+      writeFileSync(`${this.file}.new`, JSON.stringify([...this.leases.values()]));
+      renameSync(`${this.file}.new`, this.file);
     } catch {
       // Only a hint.
-    } finally {
-      this.writing = undefined;
     }
   }
 }
