@@ -1,0 +1,101 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { QueueServiceClient } from '@azure/storage-queue';
+import { processIdentity } from '../../local/process-identity';
+import { HostProcess, until } from './support/host-process';
+
+interface Ports {
+  pid: number;
+  queue: number;
+}
+
+let host: HostProcess;
+
+const azurite = (): Ports => JSON.parse(readFileSync(path.join(host.dataFolder, 'azurite.json'), 'utf8')) as Ports;
+const go = () => {
+  writeFileSync(path.join(host.stateFolder, 'go'), '');
+};
+
+async function durable(route: string, init: RequestInit = {}): Promise<Response> {
+  return fetch(`${host.url}/durabletask/${route}`, init);
+}
+
+async function statusOf(id: string): Promise<{ runtimeStatus: string; output: unknown }> {
+  return (await (await durable(`instances/${id}`)).json()) as { runtimeStatus: string; output: unknown };
+}
+
+beforeEach(async () => {
+  host = await HostProcess.create();
+  await host.start();
+}, 30_000);
+
+afterEach(async () => {
+  await host.kill();
+  await host.start();
+  await host.stop();
+}, 30_000);
+
+test('an orchestration goes on after the host was killed; what was under way runs again, what was done does not', async () => {
+  await durable('orchestrators/slowly/one', { method: 'POST' });
+  await until(() => host.notes().filter((line) => line.startsWith('slowActivity')).length === 2);
+  await host.kill();
+  await host.start();
+  await until(() => host.notes().filter((line) => line.startsWith('slowActivity')).length === 4);
+  go();
+  await until(async () => (await statusOf('one')).runtimeStatus === 'Completed');
+  expect((await statusOf('one')).output).toEqual(['first done', 'one done', 'two done']);
+  expect(host.notes().filter((line) => line === 'quickActivity first')).toHaveLength(1);
+}, 60_000);
+
+test('a message that a killed host had taken is given to the next one at once', async () => {
+  const { queue } = azurite();
+  const account = 'devstoreaccount1';
+  const key = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+  const service = QueueServiceClient.fromConnectionString(
+    `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};QueueEndpoint=http://127.0.0.1:${queue}/${account};`,
+  );
+  await service.getQueueClient('slow').createIfNotExists();
+  await service.getQueueClient('slow').sendMessage(Buffer.from('{"range":1}').toString('base64'));
+  await until(() => host.notes().includes('slowRange 1 attempt 1'));
+  await host.kill();
+  const started = Date.now();
+  await host.start();
+  await until(() => host.notes().includes('slowRange 1 attempt 2'));
+  expect(Date.now() - started).toBeLessThan(10_000);
+  go();
+  await until(() => existsSync(path.join(host.stateFolder, 'slow-1')));
+}, 60_000);
+
+test('a timer and an event outlive the host that was asked for them', async () => {
+  await host.fetch('/api/migrations', { method: 'POST', json: { id: 'held', hold: 1 } });
+  await until(async () => (await statusOf('held')).runtimeStatus === 'Running');
+  await host.kill();
+  await host.start();
+  expect((await durable('instances/held/raiseEvent/cancel', { ...event, body: '{"why":"late"}' })).status).toBe(202);
+  await host.kill();
+  await host.start();
+  await until(async () => (await statusOf('held')).runtimeStatus === 'Completed');
+  expect((await statusOf('held')).output).toEqual({ verdict: 'cancelled', why: { why: 'late' } });
+}, 60_000);
+
+const event = { method: 'POST', headers: { 'content-type': 'application/json' } };
+
+test('Azurite is used further after a kill, and ended with the host after Ctrl-C', async () => {
+  const { pid } = azurite();
+  await host.kill();
+  await host.start();
+  expect(azurite().pid).toBe(pid);
+  expect(await host.stop()).toBe(0);
+  expect(processIdentity(pid)).toBeUndefined();
+  expect(host.notes().at(-1)).toBe('appTerminate');
+}, 60_000);
+
+test('an ended host leaves nothing behind that the next one misses', async () => {
+  await durable('orchestrators/slowly/two', { method: 'POST' });
+  await until(() => host.notes().filter((line) => line.startsWith('slowActivity')).length === 2);
+  go();
+  await until(async () => (await statusOf('two')).runtimeStatus === 'Completed');
+  await host.stop();
+  await host.start();
+  expect((await statusOf('two')).output).toEqual(['first done', 'one done', 'two done']);
+}, 60_000);

@@ -1,0 +1,132 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { readLocalSettings, resolveSettings } from '../../local/app-settings';
+import { joinText, splitText } from '../../local/durable/chunked-text';
+import { lockFolder } from '../../local/folder-lock';
+import { parseHostJson, parseTimeSpan } from '../../local/host-json';
+import { formatCookie } from '../../local/http/http-response';
+import { toRouterPath } from '../../local/http/http-server';
+import { decodeMessage, encodeMessage } from '../../local/queue/queue-message';
+import { Waker } from '../../local/queue/waker';
+import { startTimer } from '../../local/timer/timer-listener';
+
+const newFolder = async () => mkdtemp(path.join(tmpdir(), 'keyferry-parts-'));
+
+describe('host.json', () => {
+  test('has the defaults of the Functions host', () => {
+    expect(parseHostJson({})).toEqual({
+      routePrefix: 'api',
+      functionTimeoutMs: undefined,
+      queues: {
+        batchSize: 16,
+        newBatchThreshold: 8,
+        maxDequeueCount: 5,
+        maxPollingIntervalMs: 60_000,
+        visibilityTimeoutMs: 0,
+        messageEncoding: 'base64',
+      },
+      durable: { hubName: 'TestHubName' },
+    });
+  });
+
+  test.each([
+    ['00:00:01', 1000],
+    ['00:00:00.250', 250],
+    ['1.02:03:04', 93_784_000],
+  ])('reads the time span %s', (text, ms) => {
+    expect(parseTimeSpan(text)).toBe(ms);
+  });
+
+  test('refuses what is no time span', () => {
+    expect(() => parseTimeSpan('5 minutes')).toThrow('hh:mm:ss');
+  });
+});
+
+describe('settings', () => {
+  test('come from the Values of local.settings.json', async () => {
+    const folder = await newFolder();
+    expect(await readLocalSettings(folder)).toEqual({});
+    await writeFile(path.join(folder, 'local.settings.json'), '{"Values":{"A":"x","B":2}}');
+    expect(await readLocalSettings(folder)).toEqual({ A: 'x', B: '2' });
+  });
+
+  test('are put into bindings', () => {
+    expect(resolveSettings('%HUB%-ranges', { HUB: 'a' })).toBe('a-ranges');
+    expect(() => resolveSettings('%NONE%', {})).toThrow('NONE');
+  });
+});
+
+test.each([
+  ['migrations/{id}', '/api/migrations/:id'],
+  ['migrations/{id?}', '/api/migrations/:id?'],
+  ['pages/{n:int}', '/api/pages/:n(^\\d+$)'],
+  ['files/{*rest}', '/api/files/*'],
+])('the route %s is %s for the router', (route, expected) => {
+  expect(toRouterPath('api', route)).toBe(expected);
+});
+
+test('a cookie is written with its attributes', () => {
+  expect(
+    formatCookie({ name: 'a', value: 'b c', maxAge: { value: 5 }, httpOnly: { value: true }, sameSite: 'lax' }),
+  ).toBe('a=b%20c; Max-Age=5; HttpOnly; SameSite=Lax');
+});
+
+test('a message is decoded strictly', () => {
+  expect(decodeMessage(encodeMessage('{"ü":1}', 'base64'), 'base64')).toBe('{"ü":1}');
+  expect(decodeMessage('{"a":1}', 'base64')).toBeUndefined();
+  expect(decodeMessage('{"a":1}', 'none')).toBe('{"a":1}');
+});
+
+test.each([0, 1, 30_000, 30_001, 100_000])('a text of %i characters is kept in pieces', (length) => {
+  const text = 'ü'.repeat(length);
+  const pieces = splitText('body', text);
+  expect(Math.max(...Object.values(pieces).map((piece) => piece.length))).toBeLessThanOrEqual(32_768);
+  expect(joinText(pieces, 'body')).toBe(text);
+});
+
+test('no text is kept as none', () => {
+  expect(joinText(splitText('body', null), 'body')).toBeNull();
+});
+
+describe('a pause', () => {
+  test('ends after its time', async () => {
+    expect(await new Waker().wait(5)).toBe(false);
+  });
+
+  test('is cut short, also by what came before it', async () => {
+    const waker = new Waker();
+    const waiting = waker.wait(10_000);
+    waker.wake(5);
+    expect(await waiting).toBe(true);
+    waker.wake();
+    expect(await waker.wait(10_000)).toBe(true);
+    expect(await waker.wait(5)).toBe(false);
+  });
+
+  test('ends for good', async () => {
+    const waker = new Waker();
+    const waiting = waker.wait(10_000);
+    waker.close();
+    expect(await waiting).toBe(false);
+    expect(await waker.wait(10_000)).toBe(false);
+  });
+});
+
+test('a schedule has six fields, in UTC', () => {
+  const timer = startTimer('0 30 4 * * *', () => Promise.resolve());
+  expect(timer.next()?.toISOString()).toMatch(/T04:30:00.000Z$/);
+  timer.stop();
+  expect(() => startTimer('30 4 * * *', () => Promise.resolve())).toThrow('six fields');
+});
+
+test('a folder is used by one process at a time', async () => {
+  const folder = await newFolder();
+  const unlock = await lockFolder(folder);
+  await expect(lockFolder(folder)).rejects.toThrow(`process ${process.pid}`);
+  await unlock();
+  await writeFile(path.join(folder, 'host.lock'), '{"pid":1,"identity":"somebody else"}');
+  await (
+    await lockFolder(folder)
+  )();
+});
