@@ -3,6 +3,11 @@ export class KeyChanged extends Error {
   override readonly name = 'KeyChanged';
 }
 
+/** The source's key is gone, or a hash of which every field has expired although the server has not yet taken it away. */
+export class KeyGone extends Error {
+  override readonly name = 'KeyGone';
+}
+
 /** The temporary key in the target was evicted, flushed or expired while it was built. */
 export class TemporaryLost extends Error {
   override readonly name = 'TemporaryLost';

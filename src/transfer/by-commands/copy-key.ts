@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { RedisPort } from '../../redis/redis-port';
 import { hasStreams, hasUnlink } from './abilities';
-import { KeyChanged, Stopped, TemporaryLost } from './conditions';
+import { KeyChanged, KeyGone, Stopped, TemporaryLost } from './conditions';
 import { readExpiry } from './expiry';
 import { copyHash } from './hash';
 import { copyList } from './list';
@@ -87,6 +87,7 @@ async function attemptCopy(
     await temporary.remove();
     if (error instanceof KeyChanged)
       return (await exists(source, options)) ? failed('changing', error.message) : { kind: 'expired' };
+    if (error instanceof KeyGone) return { kind: 'expired' };
     if (error instanceof TemporaryLost) return failed('temporary-lost', error.message);
     if (error instanceof Stopped) return failed('stopped', error.message);
     throw error;

@@ -1,6 +1,6 @@
 import type { Command } from '../../redis/redis-port';
 import { firstCountOf, nextCount } from './chunk-size';
-import { KeyChanged } from './conditions';
+import { KeyGone } from './conditions';
 import { readAhead } from './read-ahead';
 import { asBytes, asList, asNumber, readSource } from './replies';
 import type { Body, BodyContext, Drift } from './types';
@@ -38,7 +38,7 @@ export async function copyScanned(
     pages++;
     bytes += size;
   }
-  if (pages === 0) throw new KeyChanged('the key was emptied while it was read');
+  if (pages === 0) throw new KeyGone('the key has no elements');
   const check = async (): Promise<Drift> => {
     // One reply that held everything shows the key at one moment.
     if (steps === 1) return 'same';
