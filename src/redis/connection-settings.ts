@@ -58,24 +58,39 @@ function fromUrl(name: string, text: string): ConnectionSettings {
     throw new ConnectionSettingsError(name, `REDIS_${name} is not a URL that can be read.`);
   }
   if (!url.hostname) throw new ConnectionSettingsError(name, `REDIS_${name} names no host.`);
-  if (url.pathname !== '' && url.pathname !== '/') {
+  if (/^\/\d+$/.test(url.pathname) && url.pathname !== '/0') {
     throw new ConnectionSettingsError(
       name,
-      `REDIS_${name} ends in a database (${url.pathname}): leave it out and name databases in the request ("databases").`,
+      `REDIS_${name} ends in a database: leave it out and name databases in the request ("databases").`,
+    );
+  }
+  // What stands there may be a part of a password with "/" in it.
+  if (!['', '/', '/0'].includes(url.pathname)) {
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name} has a path after the host; "/" in a user name or password must be percent-encoded (%2F).`,
     );
   }
   if (url.search !== '' || url.hash !== '') {
-    throw new ConnectionSettingsError(name, `REDIS_${name} has options after the host, which are not understood.`);
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name} has "?" or "#" after the host; in a user name or password they must be percent-encoded (%3F, %23).`,
+    );
   }
   const tls = url.protocol.toLowerCase() === 'rediss:';
   return {
     name,
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? 6379 : Number(url.port),
+    port: portOf(name, url.port === '' ? 6379 : Number(url.port)),
     tls,
     ...(url.username ? { username: decode(name, url.username) } : {}),
     ...(url.password ? { password: decode(name, url.password) } : {}),
   };
+}
+
+function portOf(name: string, port: number): number {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
+  throw new ConnectionSettingsError(name, `The port of REDIS_${name} must be a number from 1 to 65535.`);
 }
 
 function decode(name: string, text: string): string {
@@ -113,8 +128,12 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
     const value = at < 0 ? '' : option.slice(at + 1);
     if (key === 'password') password = value;
     else if (key === 'user') username = value;
-    else if (key === 'ssl') tls = value.toLowerCase() === 'true';
-    else if (key === 'defaultdatabase' && value !== '' && value !== '0') {
+    else if (key === 'ssl') {
+      if (!/^(true|false)$/i.test(value)) {
+        throw new ConnectionSettingsError(name, `REDIS_${name} has an ssl= that is neither True nor False.`);
+      }
+      tls = value.toLowerCase() === 'true';
+    } else if (key === 'defaultdatabase' && value !== '' && value !== '0') {
       throw new ConnectionSettingsError(
         name,
         `REDIS_${name} has defaultDatabase=: leave it out and name databases in the request ("databases").`,
@@ -128,7 +147,7 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
       );
     }
   }
-  const port = match?.[3] === undefined ? (tls === true ? 6380 : 6379) : Number(match[3]);
+  const port = portOf(name, match?.[3] === undefined ? (tls === true ? 6380 : 6379) : Number(match[3]));
   return {
     name,
     host,
@@ -148,9 +167,9 @@ function fromHostName(
     (settings[`REDIS_${name}__${part}`] ?? settings[`REDIS_${name.toUpperCase()}__${part}`])?.trim();
   const portText = read('port');
   // Azure Managed Redis listens on 10000, Azure Cache for Redis on 6380; Entra ID needs TLS on both.
-  const port = portText ? Number(portText) : /\.redis\.azure\.net$/i.test(host) ? 10000 : 6380;
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new ConnectionSettingsError(name, `REDIS_${name}__port must be a number from 1 to 65535.`);
+  const port = portOf(name, portText ? Number(portText) : /\.redis\.azure\.net$/i.test(host) ? 10000 : 6380);
+  if (!/^[A-Za-z0-9.-]+$/.test(host)) {
+    throw new ConnectionSettingsError(name, `REDIS_${name}__hostName must be a host name and nothing else.`);
   }
   const clientId = read('clientId');
   return { name, host, port, tls: true, entra: clientId ? { clientId } : {} };
