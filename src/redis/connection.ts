@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource, Credentials } from './credentials';
@@ -97,7 +98,9 @@ export class RedisConnection implements RedisPort {
     });
     try {
       await redis.connect();
-      // Replies without an INFO right are rare and harmless here: such a server's restarts are seen by its cursors' range only.
+      // Not by ioredis's own option: it would go on in database 0 when the server has no such database.
+      if (this.database !== 0) await redis.select(this.database);
+      // Without the right to INFO a restart of the server cannot be told from a lost connection.
       const info = await redis.info('server').catch((error: unknown) => {
         if (error instanceof Error && /NOPERM|unknown command/i.test(error.message)) return '';
         throw error;
@@ -117,10 +120,9 @@ export class RedisConnection implements RedisPort {
     return {
       host,
       port,
-      db: this.database,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      ...(tls ? { tls: { servername: host } } : {}),
+      ...(tls ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
       lazyConnect: true,
       protocol: 2 as const,
       connectionName: this.clientName,
@@ -131,7 +133,8 @@ export class RedisConnection implements RedisPort {
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
-      maxLoadingRetryTime: 1,
+      // A server that is loading shall answer LOADING, which whoever calls deals with.
+      enableReadyCheck: false,
       retryStrategy: () => null,
     } satisfies RedisOptions;
   }

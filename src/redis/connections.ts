@@ -34,7 +34,7 @@ export class Connections {
    * @throws ConnectionSettingsError when the settings have no such name, or cannot be read
    */
   get(name: string, database: number): RedisConnection {
-    const id = `${name.toUpperCase()}/${database}`;
+    const id = `${name}/${database}`;
     let entry = this.entries.get(id);
     if (entry === undefined) {
       const settings = readConnectionSettings(name, this.settings);
@@ -71,10 +71,10 @@ export class Connections {
   }
 
   private closeIdle(): void {
-    for (const [id, entry] of this.entries) {
-      if (entry.lanes.some((lane) => Date.now() - lane.lastUse < IDLE_MS)) continue;
-      for (const lane of entry.lanes) lane.close();
-      this.entries.delete(id);
+    // Entries stay: who holds a lane of one may open it again, and it must end with the others.
+    for (const { lanes } of this.entries.values()) {
+      if (lanes.some((lane) => Date.now() - lane.lastUse < IDLE_MS)) continue;
+      for (const lane of lanes) lane.close();
     }
   }
 }

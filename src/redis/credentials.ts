@@ -1,4 +1,5 @@
-import type { AccessToken, TokenCredential } from '@azure/identity';
+import type { TokenCredential } from '@azure/identity';
+import { CredentialsError } from './errors';
 
 /** The scope of Azure Cache for Redis and Azure Managed Redis alike. */
 const SCOPE = 'https://redis.azure.com/.default';
@@ -17,7 +18,7 @@ export type CredentialSource = () => Promise<Credentials>;
 
 /**
  * Entra ID sign-in: the token is the password, the user name is the identity's object id (claim "oid").
- * Calls at the same moment share one request. Throws what @azure/identity throws.
+ * Calls at the same moment share one request. Throws CredentialsError.
  */
 export function entraCredentials(credential: TokenCredential, now: () => number = Date.now): CredentialSource {
   let current: Credentials | undefined;
@@ -32,8 +33,10 @@ export function entraCredentials(credential: TokenCredential, now: () => number 
 }
 
 async function fetchToken(credential: TokenCredential, now: () => number): Promise<Credentials> {
-  const token: AccessToken | null = await credential.getToken(SCOPE);
-  if (token === null) throw new Error('Entra ID gave no token for Redis.');
+  const token = await credential.getToken(SCOPE).catch((error: unknown) => {
+    throw new CredentialsError(error);
+  });
+  if (token === null) throw new CredentialsError(undefined);
   return {
     username: objectIdOf(token.token),
     password: token.token,

@@ -17,6 +17,14 @@ export class ConnectionLostError extends Error {
   }
 }
 
+/** Entra ID gave no credentials. Its own message can name tenants and endpoints, so it stays the cause. */
+export class CredentialsError extends Error {
+  constructor(cause: unknown) {
+    super('Entra ID gave no token for Redis.', { cause });
+    this.name = 'CredentialsError';
+  }
+}
+
 const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
   BUSYKEY: 'busy-key',
   OOM: 'full',
@@ -36,11 +44,13 @@ const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
 };
 
 const CONNECTION_TROUBLE =
-  /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|Connection is closed|Stream isn't writeable|Socket closed|max clients reached|Connection lost/i;
+  /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|Connection is closed|Stream isn't writeable|connection close|Socket closed|Socket timeout|max number of clients|Connection lost/i;
+const NO_TLS = /wrong.version.number|packet.length.too.long|EPROTO/i;
+const BAD_CERTIFICATE = /certificate|CERT_|_CERT|SELF_SIGNED|ERR_TLS/i;
 
 /** Tells error replies apart by their first word, as servers of all versions keep it. */
 export function errorKind(error: unknown): ErrorKind {
-  if (error instanceof ConnectionLostError) return 'retry';
+  if (error instanceof ConnectionLostError || error instanceof CredentialsError) return 'retry';
   const message = error instanceof Error ? error.message : String(error);
   const kind = BY_FIRST_WORD[firstWord(message)];
   if (kind !== undefined) return kind;
@@ -49,7 +59,8 @@ export function errorKind(error: unknown): ErrorKind {
     return 'stop';
   if (CONNECTION_TROUBLE.test(message)) return 'retry';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return CONNECTION_TROUBLE.test(code) ? 'retry' : 'key';
+  if (CONNECTION_TROUBLE.test(code)) return 'retry';
+  return NO_TLS.test(code) || BAD_CERTIFICATE.test(code) ? 'stop' : 'key';
 }
 
 /** The first word of an error reply, for example "WRONGTYPE". Lua scripts may put "-" or "ERR" before it. */
@@ -73,15 +84,22 @@ export function describeConnectionError(connection: string, error: unknown): str
   }
   if (/NOAUTH/.test(text)) return `${prefix}the server asks for a password and none is set.`;
   if (/NOPERM/.test(text)) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
+  if (error instanceof CredentialsError) {
+    return `${prefix}Entra ID gave no token; does the app have this managed identity?`;
+  }
+  if (/^LOADING/.test(message)) return `${prefix}the server is loading its data.`;
+  if (/^OOM/.test(message)) return `${prefix}the server is out of memory.`;
+  if (/max number of clients/.test(message)) return `${prefix}the server has as many clients as it takes.`;
+  if (/DB index is out of range/.test(message)) return `${prefix}the server has no such database.`;
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
   if (/ECONNREFUSED/.test(text)) return `${prefix}nothing listens there (connection refused).`;
-  if (/ETIMEDOUT|connect timeout|timed out/i.test(text)) {
+  if (/ETIMEDOUT|connect timeout|timed out|Socket timeout/i.test(text)) {
     return `${prefix}no answer in time; check the firewall, the virtual network and the port.`;
   }
-  if (/wrong version number|packet length too long|SSL routines|EPROTO/i.test(text)) {
+  if (NO_TLS.test(text)) {
     return `${prefix}the server does not speak TLS on this port; use redis:// or ssl=False, or the TLS port.`;
   }
-  if (/certificate|CERT_|SELF_SIGNED|ERR_TLS/i.test(text)) {
+  if (BAD_CERTIFICATE.test(text)) {
     return `${prefix}the server's certificate cannot be verified (${code || 'certificate error'}).`;
   }
   if (/ECONNRESET|EPIPE|Socket closed|Connection is closed|Protocol error|unexpectedly/i.test(text)) {
