@@ -1,5 +1,5 @@
 import { crc64 } from './crc64';
-import { ConnectionLostError } from './errors';
+import { ConnectionLostError, errorKind } from './errors';
 import type { RedisPort } from './redis-port';
 
 /** The oldest and newest payload version looked for. 4.0 writes 8, 5.0–6.2 9, 7.0 10, 7.2 and Valkey 11, 7.4 and 8.0 12. */
@@ -25,22 +25,36 @@ export function payloadVersionOf(payload: Buffer): number {
 /**
  * The newest payload version that a server restores, found without writing a key: a payload without content is refused
  * for its version if that is too new, and for its content otherwise. Undefined where RESTORE is not allowed.
+ * @throws the server's error when it tells nothing at the moment: loading, out of memory
  */
 export async function newestRestorableVersion(port: RedisPort): Promise<number | undefined> {
   const versions = Array.from({ length: NEWEST - OLDEST + 1 }, (_, i) => OLDEST + i);
   const replies = await port.pipeline(versions.map((v) => ['RESTORE', PROBE_KEY, '0', emptyPayload(v)] as const));
   let newest: number | undefined;
   replies.forEach((reply, i) => {
-    if (reply instanceof ConnectionLostError) throw reply;
-    if (reply instanceof Error && /Bad data format/i.test(reply.message)) newest = versions[i];
+    if (!(reply instanceof Error)) return;
+    if (reply instanceof ConnectionLostError || ['retry', 'full'].includes(errorKind(reply))) throw reply;
+    if (/Bad data format/i.test(reply.message)) newest = versions[i];
   });
   return newest;
 }
 
-/** The payload version that a server writes, read from one of its keys; undefined when it has none or refuses. */
+/** A random key may be huge, and is then not dumped only to look at its last bytes. */
+const SMALL_KEY = 65_536;
+const TRIES = 8;
+
+/**
+ * The payload version that a server writes, read from one of its keys; undefined when it has none that is small enough.
+ * @throws the server's error, for example when DUMP is not allowed
+ */
 export async function writtenVersion(port: RedisPort): Promise<number | undefined> {
-  const key = await port.call('RANDOMKEY');
-  if (!Buffer.isBuffer(key)) return undefined;
-  const payload = await port.call('DUMP', key);
-  return Buffer.isBuffer(payload) ? payloadVersionOf(payload) : undefined;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const key = await port.call('RANDOMKEY');
+    if (!Buffer.isBuffer(key)) return undefined;
+    const [size] = await port.pipeline([['MEMORY', 'USAGE', key]]);
+    if (typeof size === 'number' && size > SMALL_KEY) continue;
+    const payload = await port.call('DUMP', key);
+    if (Buffer.isBuffer(payload)) return payloadVersionOf(payload);
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
-import { ConnectionLostError, errorKind } from './errors';
+import { errorKind } from './errors';
 import { infoField, infoNumber, parseKeyspace, type KeyspaceLine } from './info';
 import { newestRestorableVersion, writtenVersion } from './payload-version';
 import type { RedisPort, Reply } from './redis-port';
@@ -147,8 +147,9 @@ async function hasCursorOrder(port: RedisPort): Promise<boolean> {
   return true;
 }
 
+/** @throws what passes by itself, since it says nothing about what is allowed */
 function allowed(reply: Reply | Error | undefined): boolean {
-  if (reply instanceof ConnectionLostError) throw reply;
+  if (reply instanceof Error && errorKind(reply) === 'retry') throw reply;
   return reply !== undefined && !(reply instanceof Error);
 }
 
