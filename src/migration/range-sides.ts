@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import type { RedisConnection } from '../redis/connection';
-import { attempt, type AttemptOptions } from '../transfer/attempt';
+import { attempt, type AttemptSide } from '../transfer/attempt';
 import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
 import type { DatabasePlan } from './plan';
 import type { RangeJob } from './range-job';
@@ -34,29 +34,25 @@ export function rangeSides(job: RangeJob, app: App): RangeSides {
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };
-  const onSource: AttemptOptions = {
-    connection: source,
-    name: request.source,
-    runId: migration.sourceRunId,
-    stop: job,
-    onTrouble,
-  };
-  const onTarget: AttemptOptions = { ...onSource, connection: target, name: request.target, runId: undefined };
+  const onSource: AttemptSide = { connection: source, name: request.source, runId: migration.sourceRunId };
+  const onTarget: AttemptSide = { connection: target, name: request.target, runId: undefined };
+  const attemptOn =
+    (...sides: AttemptSide[]): Attempt =>
+    (call) =>
+      attempt({ sides, stop: job, onTrouble }, call);
   const limits = {
     bigKeyBytes: app.settings.bigKeyBytes,
     pageBytes: PAGE_BYTES,
     lookAtSizes: facts.abilities.memoryUsage,
   };
-  const attemptSource: Attempt = (call) => attempt(onSource, call);
-  const attemptTarget: Attempt = (call) => attempt(onTarget, call);
   return {
     database,
     source,
     target,
     reader: facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
-    attemptSource,
-    attemptTarget,
-    attemptBoth: (call) => attemptSource(() => attemptTarget(call)),
+    attemptSource: attemptOn(onSource),
+    attemptTarget: attemptOn(onTarget),
+    attemptBoth: attemptOn(onSource, onTarget),
     onTrouble,
   };
 }

@@ -37,6 +37,10 @@ export interface PartOutcome {
   readonly refusedPayloads: number;
 }
 
+/** What the copy by commands tells of a key, or the error reply that concerns this key alone. */
+type KeyOutcome =
+  CommandCopyOutcome | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string };
+
 const FULL_DELAY_MS = 2_000;
 /** How many keys of one part are copied by commands at the same time. */
 const COMMANDS_AT_ONCE = 8;
@@ -68,6 +72,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
 
   let micros = 0;
   let refusedPayloads = 0;
+  let waited = false;
   while (entries.length > 0) {
     const now = entries;
     const result = await writeOrWait(
@@ -110,6 +115,8 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
     });
     entries = again;
     if (full !== undefined) await waitForTarget(full, context);
+    else if (waited) context.onTrouble(null);
+    waited = full !== undefined;
   }
 
   const outcomes = await inParallel(byCommands, COMMANDS_AT_ONCE, (key) => copyWhenPossible(key, context));
@@ -165,9 +172,9 @@ async function waitForTarget(message: string, context: WriteContext): Promise<vo
   await pause(FULL_DELAY_MS, context.stop);
 }
 
-async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promise<CommandCopyOutcome> {
+async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promise<KeyOutcome> {
   const { source, target, sourceVersion, targetVersion, stop } = context;
-  for (;;) {
+  for (let waited = false; ; waited = true) {
     try {
       const outcome = await context.attemptBoth(() =>
         copyKeyByCommands(source, target, {
@@ -182,12 +189,13 @@ async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promi
         }),
       );
       if (outcome.kind === 'failed' && outcome.code === 'stopped') stop.check();
+      if (waited) context.onTrouble(null);
       return outcome;
     } catch (error) {
       const kind = errorKind(error);
       if (error instanceof StoppedError || error instanceof SourceChangedError) throw error;
       if (kind === 'stop' || !(error instanceof Error)) throw error;
-      if (kind !== 'full') return { kind: 'failed', code: 'unsupported-type', message: error.message };
+      if (kind !== 'full') return { kind: 'failed', code: 'command-refused', message: error.message };
       await waitForTarget(error.message, context);
     }
   }
