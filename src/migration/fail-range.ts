@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import type { RangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled } from '../ledger/rows';
+import { continueChain } from './continue-chain';
 
 /** So many workers may take a range and die without a word before it is given up. */
 const MOST_DEATHS = 30;
@@ -14,7 +15,7 @@ export async function failRange(message: RangeMessage, app: App): Promise<void> 
   const migration = await app.ledger.getMigration(message.migration);
   if (migration === undefined || isFinal(migration)) return;
   const known = await app.ledger.getRange(message.migration, message.range);
-  if (known === undefined) return;
+  if (known?.phase !== migration.phase) return;
   const row = inEpoch(known, migration.epoch);
   if (isSettled(row)) return;
   if (row.trouble === null && row.generation < MOST_DEATHS) {
@@ -28,6 +29,7 @@ export async function failRange(message: RangeMessage, app: App): Promise<void> 
       generation: row.generation + 1,
       cause: row.trouble ?? `Its worker died ${row.generation} times.`,
     });
+    await continueChain(row, migration, app);
   } catch (error) {
     // A worker wrote in the same moment, so the range is alive.
     if (!(error instanceof LostRowError)) throw error;

@@ -73,7 +73,8 @@ export class RangeJob implements StopSignal {
 
   /** Writes the row. Throws StoppedError when another worker has it. */
   async checkpoint(): Promise<void> {
-    this.writing = this.writing.then(() => this.write());
+    // What went wrong with an earlier write was told to whoever asked for that one.
+    this.writing = this.writing.catch(() => undefined).then(() => this.write());
     await this.writing;
   }
 
@@ -82,6 +83,13 @@ export class RangeJob implements StopSignal {
     this.settled = true;
     clearInterval(this.watching);
     this.current = { ...this.current, state, share: state === 'done' ? 1 : this.current.share, trouble: null };
+    await this.checkpoint();
+  }
+
+  /** Writes the row for the next worker: waiting for its message, with its place kept. */
+  async handOn(): Promise<void> {
+    this.end();
+    this.current = { ...this.current, state: 'planned' };
     await this.checkpoint();
   }
 

@@ -1,14 +1,13 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import type { RangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { SourceChangedError, StoppedError } from '../transfer/stop';
-import { nextInChain } from './chain';
+import { continueChain } from './continue-chain';
 import { copyRange } from './copy-range';
 import { lookRange } from './look-range';
 import { RangeJob } from './range-job';
-import { parallelRangesOf } from './range-shape';
 import { restartRanges } from './restart-ranges';
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
@@ -21,10 +20,12 @@ const TROUBLE_DELAY_S = 5;
  * to the poison queue
  */
 export async function workOnRange(message: RangeMessage, app: App): Promise<void> {
-  const migration = await app.watch.get(message.migration);
+  // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
+  const migration = await app.ledger.getMigration(message.migration);
   if (migration === undefined || isFinal(migration)) return;
   const known = await app.ledger.getRange(message.migration, message.range);
-  if (known === undefined) return;
+  // A late message of the copy, when the second look has begun already.
+  if (known?.phase !== migration.phase) return;
   const row = inEpoch(known, migration.epoch);
   if (isSettled(row)) {
     await continueChain(row, migration, app);
@@ -37,7 +38,12 @@ export async function workOnRange(message: RangeMessage, app: App): Promise<void
     await job.settle('done');
     await continueChain(job.row, migration, app);
   } catch (error) {
-    await endEarly(error, job, migration, app);
+    try {
+      await endEarly(error, job, migration, app);
+    } catch (last) {
+      // Another worker took the row while this one wrote its last.
+      if (!(last instanceof StoppedError)) throw last;
+    }
   } finally {
     job.end();
   }
@@ -49,6 +55,7 @@ async function claim(row: RangeRow, migration: MigrationRow, app: App): Promise<
       ...row,
       state: migration.cancelRequested ? 'cancelled' : 'active',
       generation: row.generation + 1,
+      trouble: null,
       heartbeat: new Date().toISOString(),
     });
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app);
@@ -67,7 +74,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
       await job.settle('cancelled');
       return;
     }
-    await job.checkpoint();
+    await job.handOn();
     await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
     return;
   }
@@ -86,14 +93,4 @@ function causeOf(error: unknown, { plan }: MigrationRow): string {
   if (errorKind(error) === 'stop')
     return describeConnectionError(`${plan.request.source}" or "${plan.request.target}`, error);
   return error instanceof Error ? error.message : 'An unknown error.';
-}
-
-async function continueChain(row: RangeRow, migration: MigrationRow, app: App): Promise<void> {
-  const next = nextInChain(row.number, parallelRangesOf(migration.plan));
-  if (next === undefined) return;
-  const name = rangeName(row.phase, next);
-  const following = await app.ledger.getRange(migration.id, name);
-  if (following !== undefined && !isSettled(inEpoch(following, migration.epoch))) {
-    await app.queue.send([{ migration: migration.id, range: name }]);
-  }
 }

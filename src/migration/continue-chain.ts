@@ -1,0 +1,15 @@
+import type { App } from '../app/app';
+import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { nextInChain } from './chain';
+import { parallelRangesOf } from './range-shape';
+
+/** Sends the range that follows a settled one in its chain. Sent twice, it is worked on once. */
+export async function continueChain(row: RangeRow, migration: MigrationRow, app: App): Promise<void> {
+  const next = nextInChain(row.number, parallelRangesOf(migration.plan));
+  if (next === undefined) return;
+  const name = rangeName(row.phase, next);
+  const following = await app.ledger.getRange(migration.id, name);
+  if (following !== undefined && !isSettled(inEpoch(following, migration.epoch))) {
+    await app.queue.send([{ migration: migration.id, range: name }]);
+  }
+}
