@@ -7,6 +7,10 @@ import type { Plan } from './plan';
 export interface Snapshot {
   /** When it was taken, ISO 8601. */
   readonly at: string;
+  /** The latest heartbeat of any range of the phase, ISO 8601; null before the first. */
+  readonly lastHeartbeat: string | null;
+  /** For how long it has been the latest while the tally watched, seconds. */
+  readonly quietSeconds: number;
   readonly counts: Counts;
   readonly progress: Progress;
   readonly sourceKeysNow: number | null;
@@ -56,6 +60,8 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
   const total = row.plan.databases.reduce((sum, { bits }) => sum + 2 ** bits, 0);
   return {
     at: row.startedAt,
+    lastHeartbeat: null,
+    quietSeconds: 0,
     counts: noCounts,
     progress: { percent: 0, keysPerSecond: 0, etaSeconds: null, ranges: { total, done: 0, active: 0, failed: 0 } },
     sourceKeysNow: null,

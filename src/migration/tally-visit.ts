@@ -40,10 +40,14 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const before = await lastSnapshot(migration, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, false);
 
-  const rows = (await app.ledger.listRanges(id)).map((row) => inEpoch(row, migration.epoch));
+  // A new epoch during the second look begins the look anew, not the copy.
+  const rows = (await app.ledger.listRanges(id)).map((row) =>
+    row.phase === migration.phase ? inEpoch(row, migration.epoch) : row,
+  );
   const sum = sumRanges(migration, rows);
   const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
   const now = Date.now();
+  const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const decision = verdict({
     phase: migration.phase,
     verify: migration.plan.request.verify,
@@ -52,11 +56,13 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     counts: sum.counts,
     sourceKeysNow: source && keysIn(source, databasesOf(migration, 'source')),
     targetKeysNow: target && keysIn(target, databasesOf(migration, 'target')),
-    sinceLastProgress: (now - Date.parse(sum.lastHeartbeat ?? migration.startedAt)) / 1_000,
+    evictedFromTarget: target ? target.evictedKeys - migration.plan.target.evictedKeys : 0,
+    targetKeysAtStart: migration.plan.targetKeysAtStart,
+    quietSeconds,
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, now });
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
   await app.ledger.putSnapshot(id, JSON.stringify(snapshot));
   const after = await applyVerdict(migration, decision, app);
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
@@ -106,9 +112,10 @@ function makeSnapshot(input: {
   source: ServerFacts | undefined;
   target: ServerFacts | undefined;
   decision: Verdict;
+  quietSeconds: number;
   now: number;
 }): Snapshot {
-  const { migration, sum, before, source, target, decision, now } = input;
+  const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
   const ended = decision.kind !== 'wait' && decision.kind !== 'look';
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
@@ -123,6 +130,8 @@ function makeSnapshot(input: {
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   return {
     at: new Date(now).toISOString(),
+    lastHeartbeat: sum.lastHeartbeat,
+    quietSeconds,
     counts: sum.counts,
     progress: {
       percent: percentOf(sum.share, well),
@@ -135,6 +144,19 @@ function makeSnapshot(input: {
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
   };
+}
+
+/** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
+const LONGEST_GAP_S = 30;
+
+/** For how long the tally has watched and seen no new heartbeat of any range. Seconds. */
+export function quietTime(
+  before: Pick<Snapshot, 'at' | 'lastHeartbeat' | 'quietSeconds'>,
+  lastHeartbeat: string | null,
+  now: number,
+): number {
+  if (lastHeartbeat !== before.lastHeartbeat) return 0;
+  return before.quietSeconds + Math.min(LONGEST_GAP_S, Math.max(0, now - Date.parse(before.at)) / 1_000);
 }
 
 function runningWarnings(

@@ -13,7 +13,12 @@ export interface TallyFacts {
   /** Keys in the databases copied from and to; undefined where a side does not answer at the moment. */
   readonly sourceKeysNow: number | undefined;
   readonly targetKeysNow: number | undefined;
-  readonly sinceLastProgress: number;
+  /** Keys that the target has evicted since the start. */
+  readonly evictedFromTarget: number;
+  /** Keys that the target had before. */
+  readonly targetKeysAtStart: number;
+  /** For how long no range has given a sign, while the tally watched. */
+  readonly quietSeconds: number;
   readonly stallAfter: number;
   /** The first cause among failed ranges. */
   readonly cause: string | null;
@@ -36,7 +41,7 @@ export function verdict(facts: TallyFacts): Verdict {
   const { ranges, counts } = facts;
   const open = ranges.planned + ranges.active;
   if (open > 0) {
-    if (facts.sinceLastProgress > facts.stallAfter) {
+    if (facts.quietSeconds > facts.stallAfter) {
       return {
         kind: 'failed',
         cause: `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`,
@@ -52,21 +57,23 @@ export function verdict(facts: TallyFacts): Verdict {
   if (facts.phase === 'look') return ended(counts, counts.missing);
   if (facts.verify === 'none') return ended(counts, null);
   if (facts.sourceKeysNow === undefined || facts.targetKeysNow === undefined) {
-    return facts.sinceLastProgress > facts.stallAfter
+    return facts.quietSeconds > facts.stallAfter
       ? { kind: 'failed', cause: 'Both sides must answer for the check of the counts, and one does not.' }
       : { kind: 'wait' };
   }
-  return leaveDoubt(counts, facts.sourceKeysNow, facts.targetKeysNow) ? { kind: 'look' } : ended(counts, 0);
+  return leaveDoubt(facts, facts.sourceKeysNow, facts.targetKeysNow) ? { kind: 'look' } : ended(counts, 0);
 }
 
 /**
  * Whether the numbers of keys leave a doubt. Only a first check: expired keys that are not reaped, and writers on either
  * side, make numbers differ without any key missing, and that is established by looking.
  */
-function leaveDoubt(counts: Counts, sourceKeysNow: number, targetKeysNow: number): boolean {
+function leaveDoubt(facts: TallyFacts, sourceKeysNow: number, targetKeysNow: number): boolean {
+  const { counts, targetKeysAtStart, evictedFromTarget } = facts;
   const unseenOnSource = sourceKeysNow > accountedKeys(counts);
-  const fewerOnTarget = targetKeysNow < counts.copied + counts.converted;
-  return unseenOnSource || fewerOnTarget;
+  // Keys that were there before hide missing ones, unless as many new ones have come as were copied.
+  const fewerOnTarget = targetKeysNow - targetKeysAtStart < counts.copied + counts.converted;
+  return unseenOnSource || fewerOnTarget || evictedFromTarget > 0;
 }
 
 function ended(counts: Counts, missing: number | null): Verdict {
