@@ -4,8 +4,12 @@ const CHUNK = 30_000;
 /** Spreads a long text over properties name0, name1, …. */
 export function toChunks(name: string, text: string): Record<string, string> {
   const chunks: Record<string, string> = {};
-  for (let i = 0; i * CHUNK < text.length || i === 0; i++) {
-    chunks[`${name}${i}`] = text.slice(i * CHUNK, (i + 1) * CHUNK);
+  let from = 0;
+  for (let i = 0; from < text.length || i === 0; i++) {
+    // Not between the halves of one character: each alone is no text, and storage may replace it.
+    const to = from + CHUNK - (isHighSurrogate(text.charCodeAt(from + CHUNK - 1)) ? 1 : 0);
+    chunks[`${name}${i}`] = text.slice(from, to);
+    from = to;
   }
   return chunks;
 }
@@ -18,4 +22,8 @@ export function fromChunks(name: string, entity: Readonly<Record<string, unknown
     if (typeof chunk !== 'string') return text;
     text += chunk;
   }
+}
+
+function isHighSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdbff;
 }

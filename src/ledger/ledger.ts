@@ -51,17 +51,22 @@ export class Ledger {
     return await created(this.migrations.createEntity({ partitionKey: MIGRATIONS, rowKey: row.id, ...toPlan(row) }));
   }
 
+  /** Removes a plan row, where it is there. Only for a migration that never began. */
+  async deleteMigration(id: string): Promise<void> {
+    await found(this.migrations.deleteEntity(MIGRATIONS, rowKeyText(id)).then(() => ({})));
+  }
+
   async getMigration(id: string): Promise<MigrationRow | undefined> {
     const entity = await found(this.migrations.getEntity<Entity>(MIGRATIONS, rowKeyText(id)));
     return entity && fromPlan(entity);
   }
 
-  /** All migrations, in no particular order. */
-  async listMigrations(): Promise<MigrationRow[]> {
+  /** All migrations, or those that have not ended, in no particular order. */
+  async listMigrations(which: 'all' | 'open' = 'all'): Promise<MigrationRow[]> {
     const rows: MigrationRow[] = [];
-    for await (const entity of this.migrations.listEntities<Entity>({
-      queryOptions: { filter: `PartitionKey eq '${MIGRATIONS}'` },
-    })) {
+    const partition = `PartitionKey eq '${MIGRATIONS}'`;
+    const filter = which === 'open' ? `${partition} and finishedAt eq ''` : partition;
+    for await (const entity of this.migrations.listEntities<Entity>({ queryOptions: { filter } })) {
       rows.push(fromPlan(entity));
     }
     return rows;
@@ -282,8 +287,8 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
     share: String(row.share),
     counts: JSON.stringify(row.counts),
     heartbeat: row.heartbeat ?? '',
-    trouble: row.trouble ?? '',
-    cause: row.cause ?? '',
+    trouble: clip(row.trouble ?? ''),
+    cause: clip(row.cause ?? ''),
   };
 }
 
@@ -309,6 +314,11 @@ function fromRange(entity: Entity): RangeRow {
   };
 }
 
+/** Texts for people may come from servers, of any length. Never cut inside a character. */
+function clip(text: string): string {
+  return text.slice(0, 1_000).replace(/[\ud800-\udbff]$/, '');
+}
+
 /** Key names beyond this are kept in part: an entity holds 1 MiB, a property 64 KiB. */
 const LONGEST_KEY = 32_768;
 
@@ -320,7 +330,7 @@ function toFinding(finding: Finding): { partitionKey: string; rowKey: string } &
     database: finding.database,
     key: finding.key.subarray(0, LONGEST_KEY),
     code: finding.code,
-    message: finding.message.slice(0, 1_000),
+    message: clip(finding.message),
   };
 }
 

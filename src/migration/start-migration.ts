@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { App } from '../app/app';
 import { isFinal, isSettled, inEpoch, rangeName, type MigrationRow, type Phase, type RangeRow } from '../ledger/rows';
 import { startCursor } from '../keyspace/cursor';
-import { ConnectionSettingsError, readConnectionSettings } from '../redis/connection-settings';
+import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from './chain';
 import { noCounts } from './counts';
 import { PlanRefusedError, type Plan } from './plan';
@@ -16,7 +16,7 @@ import { BadRequestError, type MigrationRequest } from './request';
  * @throws BadRequestError, PlanRefusedError, UnreachableError
  */
 export async function startMigration(request: MigrationRequest, app: App): Promise<MigrationRow> {
-  checkConnectionNames(request);
+  checkConnectionNames(request, app);
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
   const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
   const id = migrationId(request);
@@ -38,19 +38,21 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
     finishedAt: null,
     cause: null,
   } as const;
-  await app.ledger.createMigration(row);
+  const isNew = await app.ledger.createMigration(row);
+  // Another start may have taken the target before this row showed that its holder is there.
+  if (isNew) await claimTarget(plan, id, app).catch(withdraw(id, app));
   const written = await app.ledger.getMigration(id);
   if (written === undefined) throw new Error('The plan row vanished.');
   return await resumeStart(sameRequest(written, requestHash), app);
 }
 
-function checkConnectionNames({ source, target }: MigrationRequest): void {
+function checkConnectionNames({ source, target }: MigrationRequest, app: App): void {
   const mistakes = [
     ['source', source],
     ['target', target],
   ].flatMap(([path = '', name = '']) => {
     try {
-      readConnectionSettings(name, process.env);
+      app.connections.get(name, 0);
       return [];
     } catch (error) {
       if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];
@@ -89,6 +91,14 @@ async function claimTarget(plan: Plan, id: string, app: App): Promise<void> {
       `The migration ${holder} is writing to the target "${request.target}"; wait for it or cancel it.`,
     );
   }
+}
+
+/** Takes back the row of a migration that never began. */
+function withdraw(id: string, app: App): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await app.ledger.deleteMigration(id);
+    throw error;
+  };
 }
 
 /** Finishes what a start that was cut short has left; does nothing where the start is complete. */

@@ -17,14 +17,19 @@ export interface TallyStarter {
  */
 export async function watchMigrations(app: App, tallies: TallyStarter): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
-  const open = (await app.ledger.listMigrations()).filter((row) => !isFinal(row));
-  for (const row of open) {
-    const migration = isOld(row) ? await resumeStart(row, app) : row;
-    if (migration.state === 'planned') continue;
-    await tallies.ensureTally(migration.id);
-    if (migration.cancelRequested) await settleUntouched(migration, app);
-    else await sendSilentRanges(migration, app);
-  }
+  const open = (await app.ledger.listMigrations('open')).filter((row) => !isFinal(row));
+  // One that cannot be helped does not keep the others from being helped.
+  const results = await Promise.allSettled(open.map((row) => watchMigration(row, app, tallies)));
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} migrations could not be looked after.`);
+}
+
+async function watchMigration(row: MigrationRow, app: App, tallies: TallyStarter): Promise<void> {
+  const migration = isOld(row) ? await resumeStart(row, app) : row;
+  if (migration.state === 'planned') return;
+  await tallies.ensureTally(migration.id);
+  if (migration.cancelRequested) await settleUntouched(migration, app);
+  else await sendSilentRanges(migration, app);
 }
 
 /** A start takes seconds; the one that still runs is not disturbed. */
