@@ -7,7 +7,13 @@ const schema = z.object({
   KEYFERRY_RANGE_SECONDS: seconds(240).describe(
     'How long one queue message works on its range before it hands itself on.',
   ),
-  KEYFERRY_CHECKPOINT_SECONDS: seconds(3).describe('How often a range writes down where it is.'),
+  // Ranges that are silent for a minute are sent again, so a sign must come well within it.
+  KEYFERRY_CHECKPOINT_SECONDS: z.coerce
+    .number()
+    .positive()
+    .max(20)
+    .default(3)
+    .describe('How often a range writes down where it is.'),
   KEYFERRY_STALL_SECONDS: seconds(1_800).describe('After how long without any progress a migration is given up.'),
   KEYFERRY_PAGE_MILLISECONDS: z.coerce
     .number()

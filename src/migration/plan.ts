@@ -101,12 +101,13 @@ export function makePlan(input: {
     databases,
     transport,
     targetKeysAtStart,
-    warnings: warningsFor(source, target, transport, targetKeysAtStart),
+    warnings: [...warningsFor(source, target, transport, targetKeysAtStart), ...warningsOfNames(request, choices)],
   };
 }
 
 function refuseWhatCannotBe({ request, source, target, choices }: Parameters<typeof makePlan>[0]): void {
-  if (source.runId !== '' && source.runId === target.runId) {
+  const sameName = request.source.toUpperCase() === request.target.toUpperCase();
+  if (sameName || (source.runId !== '' && source.runId === target.runId)) {
     throw new PlanRefusedError(
       409,
       'sameServer',
@@ -196,6 +197,26 @@ function warningsFor(
     );
   }
   if (targetKeysAtStart > 0) warnings.push(`The target has ${targetKeysAtStart} keys already.`);
+  return warnings;
+}
+
+/** Keys that get the same name on the target cannot both be there: the one that is written last stays. */
+function warningsOfNames(request: MigrationRequest, choices: readonly DatabaseChoice[]): string[] {
+  const warnings: string[] = [];
+  if (request.rename.length > 0) {
+    warnings.push('Keys that "rename" gives the same name overwrite each other on the target; this is not looked for.');
+  }
+  for (const { database, targetDatabase, prefix } of choices) {
+    const other = choices.find(
+      (choice) =>
+        choice.database !== database && choice.targetDatabase === targetDatabase && choice.prefix.startsWith(prefix),
+    );
+    if (other !== undefined) {
+      warnings.push(
+        `Keys of database ${database} whose names begin with "${other.prefix.slice(prefix.length)}" may overwrite keys of database ${other.database} on the target.`,
+      );
+    }
+  }
   return warnings;
 }
 

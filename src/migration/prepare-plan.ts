@@ -34,7 +34,7 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     }),
     reach(request.target, target, () => probeTarget(target, targetFacts)),
   ]);
-  await refuseMissingDatabases(request, choices, target);
+  await refuseMissingDatabases(request, choices, source, target);
   return makePlan({
     request,
     choices,
@@ -51,8 +51,14 @@ function largestOf(choices: readonly DatabaseChoice[], lines: readonly { databas
 async function refuseMissingDatabases(
   request: MigrationRequest,
   choices: readonly DatabaseChoice[],
+  source: RedisConnection,
   target: RedisConnection,
 ): Promise<void> {
+  for (const { database } of choices) {
+    if (database === 0) continue;
+    if (await reach(request.source, source, () => hasDatabase(source, database, 0))) continue;
+    throw new PlanRefusedError(400, 'noSuchDatabase', `The source "${request.source}" has no database ${database}.`);
+  }
   for (const targetDatabase of new Set(choices.map((choice) => choice.targetDatabase))) {
     if (targetDatabase === 0) continue;
     if (await reach(request.target, target, () => hasDatabase(target, targetDatabase, 0))) continue;

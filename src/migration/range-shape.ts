@@ -9,15 +9,16 @@ export function expectedKeysOf({ keys, bits }: Pick<DatabasePlan, 'keys' | 'bits
 }
 
 /** How many ranges may be at work at once, over all instances; 0: no limit. */
-export function parallelRangesOf({ request: { limits } }: Pick<Plan, 'request'>): number {
+export function parallelRangesOf({ request: { limits }, databases }: Pick<Plan, 'request' | 'databases'>): number {
   if (limits.keysPerSecond === 0) return limits.parallelRanges;
-  // More ranges than keys per second would leave less than one key a second to each.
-  const most = Math.max(1, Math.min(RANGES_UNDER_LIMIT, limits.keysPerSecond));
-  return limits.parallelRanges === 0 ? most : Math.min(limits.parallelRanges, limits.keysPerSecond);
+  const ranges = databases.reduce((sum, { bits }) => sum + 2 ** bits, 0);
+  // Each has an equal share of the rate: at least one key a second, and none for ranges that there are not.
+  const most = limits.parallelRanges === 0 ? RANGES_UNDER_LIMIT : limits.parallelRanges;
+  return Math.max(1, Math.min(most, limits.keysPerSecond, ranges));
 }
 
 /** The share of the migration's keys per second that one range has; 0: no limit. */
-export function rateOfRange(plan: Pick<Plan, 'request'>): number {
+export function rateOfRange(plan: Pick<Plan, 'request' | 'databases'>): number {
   const parallel = parallelRangesOf(plan);
   return plan.request.limits.keysPerSecond === 0 ? 0 : plan.request.limits.keysPerSecond / parallel;
 }

@@ -38,7 +38,7 @@ export async function getFindings(
 ): Promise<{ findings: FindingReport[]; continuation: string | null } | undefined> {
   await app.ledger.ensure();
   if ((await app.ledger.getMigration(id)) === undefined) return undefined;
-  if (continuation !== undefined && !/^[A-Za-z0-9+/=_-]{1,2000}$/.test(continuation)) {
+  if (continuation !== undefined && !isContinuation(continuation, id)) {
     throw new BadRequestError([{ path: 'continuation', message: 'is not one that was given' }]);
   }
   const page = await app.ledger.listFindings(id, limit, continuation);
@@ -46,6 +46,16 @@ export async function getFindings(
     findings: page.findings.map(({ database, key, code, message }) => ({ database, ...keyText(key), code, message })),
     continuation: page.continuation ?? null,
   };
+}
+
+/** Whether a token may be one of storage: base64 of JSON that names the place of the next row. */
+function isContinuation(token: string, id: string): boolean {
+  try {
+    const place = JSON.parse(Buffer.from(token, 'base64').toString('utf8')) as Record<string, unknown> | null;
+    return place?.['nextPartitionKey'] === id && typeof place['nextRowKey'] === 'string';
+  } catch {
+    return false;
+  }
 }
 
 function keyText(key: Buffer): { key: string; encoding: 'utf8' | 'base64' } {

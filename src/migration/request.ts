@@ -32,7 +32,9 @@ export const migrationRequestSchema = z
       .union([
         z.literal('all'),
         z.array(database).min(1).max(1_024),
-        z.record(databaseKey, z.union([database, z.string().max(512)])),
+        z
+          .record(databaseKey, z.union([database, z.string().max(512)]))
+          .refine(hasEntries, 'must map 1 to 1024 databases'),
       ])
       .default('all')
       .describe(
@@ -102,6 +104,11 @@ function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
     return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'is not a known field' }));
   }
   return [{ path, message: issue.message }];
+}
+
+function hasEntries(map: Readonly<Record<string, unknown>>): boolean {
+  const { length } = Object.keys(map);
+  return length >= 1 && length <= 1_024;
 }
 
 function isRegularExpression(text: string): boolean {
