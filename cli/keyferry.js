@@ -1,3 +1,77 @@
 #!/usr/bin/env node
-// Starts the built command with a Node that Azurite and the Azure SDKs accept: this one, or the one npm installed.
+// Starts the built command, building it first in a checkout whose build is missing or old, with a Node that Azurite
+// and the Azure SDKs accept: this one, or the one that npm ci installed.
 'use strict';
+
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+const entry = path.join(root, 'dist', 'cli', 'main.js');
+const OLDEST = [22, 12];
+
+function isNewEnough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+/** Every source must have its output, and none may be older than its source. A package without sources is as it is. */
+function isBuilt() {
+  if (!fs.existsSync(path.join(root, 'cli', 'main.ts'))) return true;
+  return ['functions', 'src', 'local', 'cli'].every((folder) => isFolderBuilt(folder));
+}
+
+function isFolderBuilt(folder) {
+  return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).every((item) => {
+    const name = path.join(folder, item.name);
+    if (item.isDirectory()) return isFolderBuilt(name);
+    if (!/\.(ts|lua)$/.test(name)) return true;
+    const output = fs.statSync(path.join(root, 'dist', name.replace(/\.ts$/, '.js')), { throwIfNoEntry: false });
+    return output !== undefined && output.mtimeMs >= fs.statSync(path.join(root, name)).mtimeMs;
+  });
+}
+
+function build() {
+  process.stderr.write('keyferry: building…\n');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const { status, error, stdout } = spawnSync(npm, ['run', '--silent', 'build'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    shell: process.platform === 'win32',
+  });
+  if (status === 0) return;
+  process.stderr.write(`${stdout ?? ''}keyferry: the build failed${error ? `: ${error.message}` : ''}.\n`);
+  process.exit(3);
+}
+
+/** Hands everything to a newer Node: arguments, streams, signals, and the exit code back. */
+function runWith(node) {
+  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`keyferry: ${node} cannot be run: ${error.message}\n`);
+    process.exit(3);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+if (!isBuilt()) build();
+if (isNewEnough(process.versions.node)) {
+  require(entry);
+} else {
+  const newer = path.join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  if (fs.existsSync(newer)) {
+    runWith(newer);
+  } else {
+    process.stderr.write(
+      `keyferry: Node ${OLDEST.join('.')} or newer is needed, and this is ${process.versions.node}. In a checkout npm ci brings one.\n`,
+    );
+    process.exit(3);
+  }
+}

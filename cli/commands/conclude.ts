@@ -1,0 +1,78 @@
+import type { MigrationReport } from '../../src/migration/report';
+import { follow } from '../follow/follow';
+import { commandLine } from '../hints';
+import { InterruptedError } from '../interruption';
+import { exitCodeOf, messageOf, TroubleError } from '../outcome';
+import type { RunFolder, RememberedSide } from '../runs/run-folder';
+import type { Service } from '../service/service';
+import { ApiError } from '../client/api-error';
+import { sameApp, type CommonOptions, type Context } from './context';
+import { showResult } from './show-result';
+
+const SAVE_EVERY_MS = 1_000;
+
+/** Follows a migration to its verdict, shows the accounting, and ends the app if it runs here. @returns the exit code */
+export async function conclude(
+  id: string,
+  service: Service,
+  options: CommonOptions,
+  context: Context,
+  run?: RunFolder,
+): Promise<number> {
+  const { display, interruption } = context;
+  try {
+    const report = await follow(id, service, display, interruption, saver(service, run));
+    await showResult(report, options, context, { service, record: run?.record });
+    return exitCodeOf(report.state);
+  } catch (error) {
+    const hints = wayOn(id, service, options, run);
+    if (error instanceof InterruptedError) {
+      await endInterrupted(service, context);
+      for (const line of hints) display.note(line);
+      return interruption.exitCode;
+    }
+    if (error instanceof ApiError && error.status < 500) throw error;
+    throw new TroubleError([messageOf(error), ...hints].join('\n'));
+  }
+}
+
+async function endInterrupted(service: Service, { display }: Context): Promise<void> {
+  if (service.place !== 'here') return;
+  display.note('Interrupted: ending the local app in good order (Ctrl-C again ends it at once) …');
+  await service.close();
+}
+
+/** Keeps the last document beside the app's data, for `status` and `list` when nothing runs. */
+function saver(service: Service, run: RunFolder | undefined): (report: MigrationReport) => Promise<void> {
+  let last = 0;
+  return async (report) => {
+    if (run === undefined || service.place !== 'here') return;
+    if (report.finishedAt === null && Date.now() - last < SAVE_EVERY_MS) return;
+    last = Date.now();
+    await run.update({ report });
+  };
+}
+
+/** How to go on with a migration that this command no longer follows. */
+function wayOn(id: string, service: Service, options: CommonOptions, run: RunFolder | undefined): string[] {
+  const common = sameApp(options);
+  const again = run === undefined || service.place !== 'here' ? [] : secretsAgain(run);
+  return [
+    service.place === 'here'
+      ? `Migration ${id} stands still now and keeps its place.`
+      : `Migration ${id} goes on without this command.`,
+    `${service.place === 'here' ? 'Resume it' : 'Follow it'}:  ${commandLine('resume', id, ...again, ...common)}`,
+    `Cancel it:  ${commandLine('cancel', id, ...common)}`,
+  ];
+}
+
+/** The connections that `resume` must be told again, because they have a secret and no setting has them. */
+function secretsAgain({ record }: RunFolder): string[] {
+  const sides: [string, RememberedSide][] = [
+    ['source', record.source],
+    ['target', record.target],
+  ];
+  return sides.flatMap(([side, { name, url, given }]) =>
+    given === 'address' && url === undefined ? [`--${side}`, `<URL of ${name}>`] : [],
+  );
+}

@@ -1,0 +1,72 @@
+import type { FindingReport } from '../../src/migration/read-migrations';
+import type { FindingsPage } from '../client/api-client';
+import { findingsTable } from '../display/accounting';
+import { counted } from '../display/words';
+import { commandLine } from '../hints';
+import { isEnded, UsageError } from '../outcome';
+import { serviceElsewhere } from '../service/local-service';
+import type { Service } from '../service/service';
+import { deployedService, sameApp, type CommonOptions, type Context } from './context';
+import { findRun } from './find-run';
+import { startUnconnected } from './start-app';
+
+export interface FindingsOptions extends CommonOptions {
+  readonly limit: number;
+  readonly all?: boolean;
+}
+
+const PAGE = 1_000;
+
+/** `keyferry findings ID`. @returns the exit code */
+export async function findings(id: string, options: FindingsOptions, context: Context): Promise<number> {
+  const service = deployedService(options) ?? (await localService(id, options, context));
+  try {
+    const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
+    const { found, more } = await collect(service, id, wanted, context);
+    if (options.json === true) {
+      context.display.printJson({ findings: found });
+    } else {
+      context.display.print(found.length === 0 ? 'No findings.' : findingsTable(found));
+    }
+    if (more) {
+      context.display.note(
+        `These are the first ${counted(found.length, 'finding')}. All of them:  ${commandLine('findings', id, '--all', ...sameApp(options))}`,
+      );
+    }
+    return 0;
+  } finally {
+    await service.close();
+  }
+}
+
+async function localService(id: string, options: FindingsOptions, context: Context): Promise<Service> {
+  const run = await findRun(id, options);
+  const elsewhere = await serviceElsewhere(run);
+  if (elsewhere !== undefined) return elsewhere;
+  const { report } = run.record;
+  if (report === null || !isEnded(report.state)) {
+    // Starting the app would make the migration go on.
+    throw new UsageError(`Migration ${id} stands still: its findings can be read when it has ended. Resume it:`, [
+      commandLine('resume', id, ...sameApp(options)),
+    ]);
+  }
+  return await startUnconnected(run, options, context);
+}
+
+async function collect(
+  service: Service,
+  id: string,
+  wanted: number,
+  { interruption }: Context,
+): Promise<{ found: FindingReport[]; more: boolean }> {
+  const found: FindingReport[] = [];
+  let continuation: string | null = null;
+  do {
+    const page: FindingsPage = await interruption.race(
+      service.client.findings(id, Math.min(PAGE, wanted - found.length), continuation),
+    );
+    found.push(...page.findings);
+    ({ continuation } = page);
+  } while (continuation !== null && found.length < wanted);
+  return { found, more: continuation !== null };
+}

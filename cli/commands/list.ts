@@ -1,0 +1,66 @@
+import type { MigrationListItem } from '../../src/migration/report';
+import { render } from '../display/accounting';
+import { plain } from '../display/words';
+import { isEnded } from '../outcome';
+import type { RunFolder } from '../runs/run-folder';
+import { serviceElsewhere } from '../service/local-service';
+import { deployedService, runStore, type CommonOptions, type Context } from './context';
+
+/** `keyferry list`. @returns the exit code */
+export async function list(options: CommonOptions, { display }: Context): Promise<number> {
+  const deployed = deployedService(options);
+  const store = runStore(options);
+  const lines: (MigrationListItem & { note?: string })[] =
+    deployed === undefined
+      ? (await Promise.all((await store.all()).map(lineOf))).filter((line) => line !== undefined)
+      : [...(await deployed.client.list())];
+  if (options.json === true) {
+    display.printJson({ migrations: lines.map(({ note: _note, ...item }) => item) });
+    return 0;
+  }
+  if (lines.length === 0) {
+    display.print(deployed === undefined ? `No migrations in ${store.dataFolder}.` : 'No migrations.');
+    return 0;
+  }
+  display.print(
+    render(
+      lines.map((line) => [
+        line.id,
+        line.note === undefined ? line.state : `${line.state} (${line.note})`,
+        plain(line.source),
+        plain(line.target),
+        shortTime(line.startedAt),
+        line.finishedAt === null ? '–' : shortTime(line.finishedAt),
+      ]),
+      ['id', 'state', 'source', 'target', 'started (UTC)', 'finished'],
+    ),
+  );
+  return 0;
+}
+
+async function lineOf(run: RunFolder): Promise<(MigrationListItem & { note?: string }) | undefined> {
+  const { id, report, createdAt, source, target } = run.record;
+  if (id === null) return undefined;
+  const live = await serviceElsewhere(run);
+  const now =
+    live === undefined
+      ? report
+      : await live.client.get(id).then(
+          ({ body }) => body,
+          () => report,
+        );
+  const state = now?.state ?? 'planned';
+  return {
+    id,
+    state,
+    source: `${source.name} (${source.address})`,
+    target: `${target.name} (${target.address})`,
+    startedAt: now?.startedAt ?? createdAt,
+    finishedAt: now?.finishedAt ?? null,
+    ...(live === undefined && !isEnded(state) ? { note: 'stands still' } : {}),
+  };
+}
+
+function shortTime(iso: string): string {
+  return iso.slice(0, 19).replace('T', ' ');
+}

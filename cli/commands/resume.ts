@@ -1,0 +1,41 @@
+import { gatherSettings } from '../connections/local-settings';
+import { rememberedConnection } from '../connections/remembered-connection';
+import { isEnded } from '../outcome';
+import { appRoot } from '../service/app-root';
+import { serviceElsewhere } from '../service/local-service';
+import { conclude } from './conclude';
+import { deployedService, type CommonOptions, type Context } from './context';
+import { findRun } from './find-run';
+import { startConnected } from './start-app';
+import { showStatus } from './status';
+
+export interface ResumeOptions extends CommonOptions {
+  readonly source?: string;
+  readonly target?: string;
+}
+
+/** `keyferry resume ID`: a local migration goes on where it was; one that runs elsewhere is followed. @returns the exit code */
+export async function resume(id: string, options: ResumeOptions, context: Context): Promise<number> {
+  const deployed = deployedService(options);
+  if (deployed !== undefined) return await conclude(id, deployed, options, context);
+  const run = await findRun(id, options);
+  const elsewhere = await serviceElsewhere(run);
+  if (elsewhere !== undefined) return await conclude(id, elsewhere, options, context, run);
+  const { record } = run;
+  if (record.report !== null && isEnded(record.report.state)) {
+    context.display.note(`Migration ${id} has ended already.`);
+    return await showStatus(id, options, context);
+  }
+  const settings = await gatherSettings(appRoot());
+  const source = rememberedConnection('source', options.source, record.source, settings);
+  const target = rememberedConnection('target', options.target, record.target, settings);
+  const service = await startConnected(run, settings, [source, target], options, context);
+  try {
+    context.display.note(
+      `Migration ${id} goes on: ${source.name} (${source.address}) → ${target.name} (${target.address})`,
+    );
+    return await conclude(id, service, options, context, run);
+  } finally {
+    await service.close();
+  }
+}

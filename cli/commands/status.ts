@@ -1,0 +1,40 @@
+import type { MigrationReport } from '../../src/migration/report';
+import { commandLine } from '../hints';
+import { exitCodeOf, isEnded, UsageError } from '../outcome';
+import { serviceElsewhere } from '../service/local-service';
+import type { Service } from '../service/service';
+import { deployedService, sameApp, type CommonOptions, type Context } from './context';
+import { findRun } from './find-run';
+import { showResult } from './show-result';
+
+/** `keyferry status ID`: what is known of a migration now, without touching it. @returns the exit code */
+export async function showStatus(id: string, options: CommonOptions, context: Context): Promise<number> {
+  const deployed = deployedService(options);
+  if (deployed !== undefined) return await showFrom(deployed, id, options, context);
+  const run = await findRun(id, options);
+  const elsewhere = await serviceElsewhere(run);
+  if (elsewhere !== undefined) return await showFrom(elsewhere, id, options, context);
+  const { record } = run;
+  if (record.report === null) {
+    throw new UsageError(`Nothing is known of migration ${id} but that it was started. See it through:`, [
+      commandLine('resume', id, ...sameApp(options)),
+    ]);
+  }
+  await show(record.report, undefined);
+  return exitCodeOf(record.report.state);
+
+  async function show(report: MigrationReport, service: Service | undefined): Promise<void> {
+    await showResult(report, options, context, { service, record });
+    if (!isEnded(report.state)) {
+      context.display.note(
+        `It stands still: no app runs it. Resume it:  ${commandLine('resume', id, ...sameApp(options))}`,
+      );
+    }
+  }
+}
+
+async function showFrom(service: Service, id: string, options: CommonOptions, context: Context): Promise<number> {
+  const { body: report } = await service.client.get(id);
+  await showResult(report, options, context, { service });
+  return exitCodeOf(report.state);
+}

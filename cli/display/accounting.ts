@@ -1,0 +1,120 @@
+import Table from 'cli-table3';
+import type { FindingReport } from '../../src/migration/read-migrations';
+import type { MigrationReport } from '../../src/migration/report';
+import { bytes, count, counted, duration, plain } from './words';
+
+export interface AccountingOptions {
+  /** The first findings, if there are any. */
+  readonly findings: readonly FindingReport[];
+  /** The command that shows all of them. */
+  readonly findingsCommand: string;
+  /** What stands behind each connection's name, where that is known here. */
+  readonly addresses?: { readonly source: string; readonly target: string };
+}
+
+/** What became of every key, for people. */
+export function accounting(report: MigrationReport, options: AccountingOptions): string {
+  const parts = [headline(report), sides(report, options.addresses), keys(report), pace(report)];
+  if (report.warnings.length > 0) {
+    parts.push(['Warnings:', ...report.warnings.map((warning) => `  - ${plain(warning)}`)].join('\n'));
+  }
+  if (report.findings > 0) parts.push(findingsPart(report, options));
+  return parts.join('\n');
+}
+
+function headline(report: MigrationReport): string {
+  const { tally, counts } = report;
+  const done = `${counted(tally.accountedKeys, 'key')} accounted for`;
+  const cause = report.cause === null ? '' : ` ${plain(report.cause)}`;
+  switch (report.state) {
+    case 'completed':
+      return `Migration ${report.id} is complete: ${done}, none failed${tally.missing === 0 ? ', none missing' : ''}.`;
+    case 'completedWithDifferences':
+      return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
+    case 'failed':
+      return `Migration ${report.id} FAILED.${cause} ${done}.`;
+    case 'cancelled':
+      return `Migration ${report.id} was cancelled: ${done} until then.`;
+    default:
+      return `Migration ${report.id} is ${report.state}: ${report.progress.percent.toFixed(1)} %, ${done}.`;
+  }
+}
+
+function sides({ source, target }: MigrationReport, addresses?: AccountingOptions['addresses']): string {
+  const name = (connection: string, address?: string) =>
+    plain(address === undefined ? connection : `${connection} (${address})`, 60);
+  return render(
+    [
+      ['connection', name(source.name, addresses?.source), name(target.name, addresses?.target)],
+      ['version', plain(source.version), plain(target.version)],
+      ['keys at the start', count(source.keysAtStart), count(target.keysAtStart)],
+      ['keys now', count(source.keysNow), count(target.keysNow)],
+    ],
+    ['', 'source', 'target'],
+  );
+}
+
+function keys({ counts, tally }: MigrationReport): string {
+  const rows: [string, number | null][] = [
+    ['scanned', counts.scanned],
+    ['seen twice (repeats)', counts.repeats],
+    ['copied', counts.copied],
+    ['converted', counts.converted],
+    ['skipped by filter', counts.skippedByFilter],
+    ['skipped, already on the target', counts.skippedByConflict],
+    ['expired or deleted on the way', counts.expired],
+    ['failed', counts.failed],
+    ['accounted for', tally.accountedKeys],
+    ['missing on the target', tally.missing],
+  ];
+  return render(
+    rows.map(([label, value]) => [label, value === null ? 'not looked' : count(value)]),
+    ['what became of the keys', 'keys'],
+    'right',
+  );
+}
+
+function pace({ startedAt, finishedAt, progress, counts }: MigrationReport): string {
+  const seconds = ((finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)) / 1_000;
+  return `${finishedAt === null ? 'Running for' : 'Took'} ${duration(Math.max(0, seconds))}, ${count(progress.keysPerSecond)} keys/s, ${bytes(counts.bytes)} of payload written.`;
+}
+
+function findingsPart(report: MigrationReport, { findings, findingsCommand }: AccountingOptions): string {
+  const more = report.findings - findings.length;
+  const lines = [`${counted(report.findings, 'finding')}:`, findingsTable(findings)];
+  if (more > 0) lines.push(`${count(more)} more: ${findingsCommand}`);
+  return lines.join('\n');
+}
+
+/** Findings with what a terminal can show of their keys. */
+export function findingsTable(findings: readonly FindingReport[]): string {
+  return render(
+    findings.map(({ database, key, encoding, code, message }) => [
+      String(database),
+      plain(encoding === 'base64' ? `base64:${key}` : key, 40),
+      plain(code),
+      plain(message, 80),
+    ]),
+    ['database', 'key', 'code', 'message'],
+  );
+}
+
+/** A table without colours, whose columns but the first are aligned as said. */
+export function render(rows: readonly string[][], head: string[], align: 'left' | 'right' = 'left'): string {
+  const table = new Table({
+    head,
+    style: { head: [], border: [] },
+    // No lines between rows.
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+    colAligns: head.map((_, index) => (index === 0 ? 'left' : align)),
+  });
+  table.push(...rows);
+  return underlineHead(table.toString());
+}
+
+/** The line below the head goes with the lines between rows; this puts it back, made from the first line. */
+function underlineHead(table: string): string {
+  const [top = '', head = '', ...rest] = table.split('\n');
+  const line = top.replace('┌', '├').replaceAll('┬', '┼').replace('┐', '┤');
+  return [top, head, line, ...rest].join('\n');
+}

@@ -1,0 +1,56 @@
+import type { MigrationReport } from '../../src/migration/report';
+import { ProgressBar } from './progress-bar';
+import { ProgressLines } from './progress-lines';
+import type { ProgressView } from './progress-view';
+import { plain } from './words';
+
+/**
+ * What the user sees: results on standard output; notes, trouble and progress on standard error, where a progress bar
+ * makes room for each line.
+ */
+export class Display {
+  private readonly view: ProgressView;
+  private readonly warned = new Set<string>();
+
+  constructor(stream: NodeJS.WriteStream = process.stderr) {
+    this.view = stream.isTTY
+      ? new ProgressBar(stream)
+      : new ProgressLines((line) => {
+          stream.write(`${line}\n`);
+        });
+  }
+
+  /** A line on standard error. */
+  note(line: string): void {
+    this.view.pause();
+    process.stderr.write(`${line}\n`);
+  }
+
+  /** A warning, once; one that differs from an earlier one in its numbers only is the same. */
+  warn(message: string): void {
+    const kind = message.replace(/\d+/g, '#');
+    if (this.warned.has(kind)) return;
+    this.warned.add(kind);
+    this.note(`warning: ${plain(message)}`);
+  }
+
+  progress(report: MigrationReport): void {
+    for (const warning of report.warnings) this.warn(warning);
+    this.view.show(report);
+  }
+
+  /** Takes the progress away. */
+  stop(): void {
+    this.view.stop();
+  }
+
+  /** A result on standard output. */
+  print(text: string): void {
+    this.view.pause();
+    process.stdout.write(`${text}\n`);
+  }
+
+  printJson(document: unknown): void {
+    this.print(JSON.stringify(document, null, 2));
+  }
+}

@@ -1,0 +1,43 @@
+const numbers = new Intl.NumberFormat('en-US');
+
+/** 800,000; a dash where nothing is known. */
+export function count(value: number | null): string {
+  return value === null ? '–' : numbers.format(value);
+}
+
+/** "1 key", "2 keys". */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
+/** 6.1 s, 2 min 5 s, 1 h 2 min. */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** 12.3 MiB. */
+export function bytes(value: number): string {
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 1_024 && unit < units.length - 1) {
+    scaled /= 1_024;
+    unit++;
+  }
+  return `${unit === 0 ? count(scaled) : scaled.toFixed(1)} ${units[unit] ?? ''}`;
+}
+
+/** Text from a server, fit for a terminal: control characters are shown, not obeyed; cut at `length`. */
+export function plain(text: string, length = Number.POSITIVE_INFINITY): string {
+  const safe = text.replace(
+    // eslint-disable-next-line no-control-regex
+    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return safe.length > length ? `${safe.slice(0, length - 1)}…` : safe;
+}

@@ -1,0 +1,45 @@
+import type { MigrationReport } from '../../src/migration/report';
+import type { Display } from '../display/display';
+import type { Interruption } from '../interruption';
+import { isEnded } from '../outcome';
+import type { Service } from '../service/service';
+import { patiently } from './patient';
+
+const LOCAL_POLL_MS = 300;
+const DEPLOYED_POLL_MS = 2_000;
+const LOCAL_PATIENCE_MS = 15_000;
+const DEPLOYED_PATIENCE_MS = 5 * 60_000;
+
+/**
+ * Follows a migration to its end and shows how far it is. Answers that do not come are asked for again.
+ * @param onReport told of every document
+ * @returns its last document
+ * @throws ApiError, NoAnswerError, InterruptedError
+ */
+export async function follow(
+  id: string,
+  service: Service,
+  display: Display,
+  interruption: Interruption,
+  onReport: (report: MigrationReport) => Promise<void> = () => Promise.resolve(),
+): Promise<MigrationReport> {
+  const deployed = service.place === 'deployed';
+  const pollMs = deployed ? DEPLOYED_POLL_MS : LOCAL_POLL_MS;
+  try {
+    for (;;) {
+      const { body: report, retryAfterMs } = await patiently(() => service.client.get(id), {
+        patienceMs: deployed ? DEPLOYED_PATIENCE_MS : LOCAL_PATIENCE_MS,
+        interruption,
+        onTrouble: (error) => {
+          display.note(`No answer at the moment, trying again: ${error.message}`);
+        },
+      });
+      await onReport(report);
+      if (isEnded(report.state)) return report;
+      display.progress(report);
+      await interruption.sleep(deployed ? Math.max(pollMs, retryAfterMs ?? 0) : pollMs);
+    }
+  } finally {
+    display.stop();
+  }
+}

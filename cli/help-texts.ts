@@ -1,0 +1,15 @@
+/** What the exit code means; part of the help. */
+export const conclusions = `Exit code:
+  0  complete                 2  wrong usage, or a request that the app refuses
+  1  done, with differences   3  failed, cancelled, or not reachable
+  130 after Ctrl-C; a migration on this machine then stands still until: keyferry resume <id>`;
+
+/** How secrets are treated; part of the help. */
+export const secrets = `Passwords:
+  Command lines can be read by everybody on a machine. Put an address with a password into a setting, in the
+  environment or in local.settings.json, and give its name:
+      REDIS_OLD='rediss://:password@old.example:6380' keyferry migrate --source OLD --target NEW
+  Passwords are never written down. A migration on this machine keeps in its data folder (readable by you only) the
+  names, hosts and ports of both sides, and a whole address only when it has no password: so resume needs --source
+  and --target again where they were given with one, and no others than before are taken.
+  With --endpoint only names are taken: those of the app's own settings.`;

@@ -1,0 +1,98 @@
+/** Thrown where work ends because the user asked for it. */
+export class InterruptedError extends Error {
+  constructor() {
+    super('Interrupted.');
+    this.name = 'InterruptedError';
+  }
+}
+
+/** Signals of one key press can come twice: from the terminal, and handed on by npm. */
+const SAME_PRESS_MS = 400;
+const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Ctrl-C and its like: the first asks for an orderly end, the second ends at once. */
+export class Interruption {
+  private readonly controller = new AbortController();
+  private firstAt = 0;
+  private number = 0;
+  private readonly handlers = new Map<NodeJS.Signals, () => void>();
+
+  /** @param beforeExit called when the second signal ends the process; must not wait */
+  constructor(beforeExit: () => void = () => undefined) {
+    for (const [name, number] of Object.entries(NUMBERS) as [NodeJS.Signals, number][]) {
+      const handler = (): void => {
+        this.hear(number, beforeExit);
+      };
+      this.handlers.set(name, handler);
+      process.on(name, handler);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  get happened(): boolean {
+    return this.signal.aborted;
+  }
+
+  /** 130 for Ctrl-C, as shells have it. */
+  get exitCode(): number {
+    return 128 + this.number;
+  }
+
+  /** @throws InterruptedError when the user wants to end */
+  check(): void {
+    if (this.happened) throw new InterruptedError();
+  }
+
+  /** Waits. @throws InterruptedError as soon as the user wants to end */
+  async sleep(ms: number): Promise<void> {
+    this.check();
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      this.signal.addEventListener('abort', done);
+    });
+    this.check();
+  }
+
+  /** Waits for `work`, but no longer than until the user wants to end; the work itself goes on. */
+  async race<T>(work: Promise<T>): Promise<T> {
+    this.check();
+    let stop: () => void = () => undefined;
+    const interrupted = new Promise<never>((_, reject) => {
+      stop = () => {
+        reject(new InterruptedError());
+      };
+      this.signal.addEventListener('abort', stop);
+    });
+    try {
+      return await Promise.race([work, interrupted]);
+    } finally {
+      this.signal.removeEventListener('abort', stop);
+      work.catch(() => undefined);
+    }
+  }
+
+  /** Gives the signals back to Node. */
+  dispose(): void {
+    for (const [name, handler] of this.handlers) process.off(name, handler);
+  }
+
+  private hear(number: number, beforeExit: () => void): void {
+    const now = Date.now();
+    if (!this.happened) {
+      this.firstAt = now;
+      this.number = number;
+      this.controller.abort();
+    } else if (now - this.firstAt > SAME_PRESS_MS) {
+      beforeExit();
+      process.exit(this.exitCode);
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { MigrationState } from '../src/ledger/rows';
+
+/** What the command tells the shell. */
+export const exitCodes = { completed: 0, differences: 1, usage: 2, failed: 3 } as const;
+
+/** The command was called in a way that cannot be carried out: exit code 2. */
+export class UsageError extends Error {
+  /** @param details further lines, one mistake each */
+  constructor(
+    message: string,
+    readonly details: readonly string[] = [],
+  ) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** What was asked for could not be done: exit code 3. */
+export class TroubleError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'TroubleError';
+  }
+}
+
+/** The exit code for where a migration stands; one that still runs is no trouble. */
+export function exitCodeOf(state: MigrationState): number {
+  if (state === 'completedWithDifferences') return exitCodes.differences;
+  return state === 'failed' || state === 'cancelled' ? exitCodes.failed : exitCodes.completed;
+}
+
+/** Whether a migration in this state goes no further. */
+export function isEnded(state: MigrationState): boolean {
+  return ['completed', 'completedWithDifferences', 'failed', 'cancelled'].includes(state);
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

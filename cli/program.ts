@@ -1,0 +1,92 @@
+import { Command, Option } from 'commander';
+import type { CommonOptions } from './commands/context';
+import type { FindingsOptions } from './commands/findings';
+import type { MigrateOptions } from './commands/migrate';
+import type { ResumeOptions } from './commands/resume';
+import { conclusions, secrets } from './help-texts';
+import { addRename, parseCount, parseDatabases, parseList, parsePositive } from './option-values';
+
+/** What the command line asks for; each is loaded when it is called, so that help is there at once. */
+export interface Actions {
+  readonly migrate: (options: MigrateOptions) => Promise<void>;
+  readonly status: (id: string, options: CommonOptions) => Promise<void>;
+  readonly list: (options: CommonOptions) => Promise<void>;
+  readonly cancel: (id: string, options: CommonOptions) => Promise<void>;
+  readonly resume: (id: string, options: ResumeOptions) => Promise<void>;
+  readonly findings: (id: string, options: FindingsOptions) => Promise<void>;
+}
+
+/** The command line of `keyferry`. Mistakes are thrown as CommanderError, after they were told. */
+export function makeProgram(actions: Actions, version: string): Command {
+  const program = new Command('keyferry')
+    .description('Copies a whole Redis into another Redis, fast and provably complete.')
+    .version(version)
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride();
+  addMigrate(program, actions);
+  common(program.command('status <id>').description('tell how far a migration is, or how it ended')).action(
+    actions.status,
+  );
+  common(program.command('list').description('list the migrations, newest first')).action(actions.list);
+  common(
+    program.command('cancel <id>').description('cancel a migration and wait until it has stopped; keys copied stay'),
+  ).action(actions.cancel);
+  addResume(program, actions);
+  common(program.command('findings <id>').description('show the keys that were not copied as asked, and why'))
+    .option('--limit <n>', 'how many', parsePositive, 100)
+    .option('--all', 'all of them')
+    .action(actions.findings);
+  program.addHelpText('after', `\n${conclusions}`);
+  return program;
+}
+
+function common(command: Command): Command {
+  return command
+    .addOption(new Option('--endpoint <url>', 'a deployed app, for example https://my-app.azurewebsites.net'))
+    .addOption(new Option('--key <key>', 'its function key; better in the environment: KEYFERRY_KEY'))
+    .option('--data <folder>', 'where migrations on this machine are kept (default: .keyferry in the current folder)')
+    .option('--json', 'print the document as JSON on standard output, and nothing else there')
+    .option('--verbose', 'show what the local app logs');
+}
+
+function addMigrate(program: Command, actions: Actions): void {
+  const command = program
+    .command('migrate')
+    .description('copy one Redis into another and wait for the verdict')
+    .requiredOption(
+      '--source <redis>',
+      'where from: the name of a setting, a redis:// or rediss:// URL, or the string the Azure portal shows',
+    )
+    .requiredOption('--target <redis>', 'where to, likewise')
+    .option(
+      '--databases <which>',
+      'all, a list (0,1,5), or a map to other numbers or to key prefixes (0=3,1=old:)',
+      parseDatabases,
+    )
+    .option('--match <glob...>', 'only keys that one of these globs matches')
+    .option('--exclude <glob...>', 'no keys that one of these globs matches')
+    .option('--types <list>', 'only keys of these types: string,list,set,zset,hash,stream', parseList)
+    .option('--on-conflict <what>', 'for keys the target has already: replace (default), skip, or fail')
+    .option(
+      '--rename <from=>to>',
+      'regular expression over key names and what replaces its match; may be repeated',
+      addRename,
+    )
+    .option('--convert <name...>', 'convert keys on the way')
+    .option('--verify <how>', 'what is checked in the end: count (default) or none')
+    .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
+    .option('--parallel-ranges <n>', 'how many ranges are copied at once', parseCount)
+    .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')
+    .option('--wait', 'wait for the verdict', true)
+    .option('--no-wait', 'with --endpoint: only start it');
+  common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.migrate);
+}
+
+function addResume(program: Command, actions: Actions): void {
+  const command = program
+    .command('resume <id>')
+    .description('go on with a migration that was interrupted, or follow one that runs')
+    .option('--source <redis>', 'the source again, where its address has a password (as for migrate)')
+    .option('--target <redis>', 'the target again, likewise');
+  common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.resume);
+}

@@ -1,0 +1,60 @@
+import path from 'node:path';
+import { ApiClient } from '../client/api-client';
+import { TroubleError, messageOf } from '../outcome';
+import { announceHost, liveHost, withdrawHost } from '../runs/live-host';
+import type { RunFolder } from '../runs/run-folder';
+import type { Settings } from '../connections/given-connection';
+import { appRoot } from './app-root';
+import { fileLogger } from './host-log';
+import type { Service } from './service';
+
+export interface LocalServiceOptions {
+  readonly settings: Settings;
+  readonly verbose: boolean;
+  readonly show: (line: string) => void;
+}
+
+/** The local app that works on a run's folder in another process, if there is one. */
+export async function serviceElsewhere(run: RunFolder): Promise<Service | undefined> {
+  const host = await liveHost(run.folder);
+  return host && { client: new ApiClient(host.url), place: 'other-process', close: () => Promise.resolve() };
+}
+
+/**
+ * Starts the local app in this process over a run's folder; what was under way there goes on.
+ * @throws TroubleError when it does not start
+ */
+export async function startHere(run: RunFolder, options: LocalServiceOptions): Promise<Service> {
+  const root = appRoot();
+  // The storage emulator takes most of the time to start, most of that to compile its many files.
+  process.env.NODE_COMPILE_CACHE ??= path.join(root, 'node_modules', '.cache', 'keyferry');
+  const log = fileLogger(path.join(run.folder, 'app.log'), options.verbose, options.show);
+  // Loaded here: it brings the storage libraries, which most commands do not need.
+  const { startLocalHost } = await import('../../local/local-host.js');
+  try {
+    const host = await startLocalHost({
+      appRoot: root,
+      port: 0,
+      dataFolder: run.folder,
+      settings: definedOnly(options.settings),
+      log,
+    });
+    await announceHost(run.folder, host.url);
+    return {
+      client: new ApiClient(host.url),
+      place: 'here',
+      close: async () => {
+        await withdrawHost(run.folder);
+        await host.close();
+        log.end();
+      },
+    };
+  } catch (error) {
+    log.end();
+    throw new TroubleError(`The local app does not start: ${messageOf(error)}`);
+  }
+}
+
+function definedOnly(settings: Settings): Record<string, string> {
+  return Object.fromEntries(Object.entries(settings).flatMap(([name, value]) => (value ? [[name, value]] : [])));
+}
