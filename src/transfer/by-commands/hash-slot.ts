@@ -36,9 +36,19 @@ export function tagForSlotOf(key: Buffer): Buffer {
   const own = hashTag(key);
   if (own !== undefined) return own;
   if (key.length > 0 && !key.includes(CLOSE)) return key;
-  const slot = hashSlot(key);
-  for (let candidate = 0; ; candidate++) {
-    const text = Buffer.from(String(candidate));
-    if (crc16(text) % SLOTS === slot) return text;
+  return numberInSlot(hashSlot(key));
+}
+
+const numbersBySlot = new Map<number, Buffer>();
+let nextNumber = 0;
+
+/** The first number that falls into the slot; what the search passes by is kept, so all slots together cost one search. */
+function numberInSlot(slot: number): Buffer {
+  for (;;) {
+    const found = numbersBySlot.get(slot);
+    if (found !== undefined) return found;
+    const text = Buffer.from(String(nextNumber++));
+    const itsSlot = crc16(text) % SLOTS;
+    if (!numbersBySlot.has(itsSlot)) numbersBySlot.set(itsSlot, text);
   }
 }
