@@ -5,7 +5,8 @@ import { measureClockOffset } from '../transfer/clock-offset';
 import { PipelinePageWriter, ScriptPageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
 import { RateLimit } from '../transfer/rate-limit';
-import { makeNaming, makeSelection } from '../transfer/selection';
+import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeNaming } from '../convert/rename/naming';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf, rateOfRange } from './range-shape';
@@ -38,6 +39,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     stop: job,
   };
 
+  const converters = makeConverters(plan);
   let byCommands = plan.transport === 'commands';
   let writeMicros = 0;
   const rate = new RateLimit(rateOfRange(plan));
@@ -47,7 +49,9 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     expectedKeys: expectedKeysOf(database),
     cursorOrder: plan.source.abilities.cursorOrder,
     pageMicros: app.settings.pageMicros,
-    selection: makeSelection(request.select),
+    selection: selectionOf(plan, converters),
+    converters,
+    source,
     namesOnly: () => byCommands,
     budget: app.budget,
     writeMicros: () => writeMicros,
@@ -73,7 +77,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
       outcome.catch(() => undefined);
       inWriting.push({ part, outcome });
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
-      await rate.spend(part.scanned, job);
+      await rate.spend(part.counts.scanned ?? 0, job);
     }
     while (inWriting.length > 0) await finishOldest();
   } finally {

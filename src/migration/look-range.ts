@@ -1,7 +1,8 @@
 import type { App } from '../app/app';
 import type { Finding } from '../ledger/rows';
 import { readRange } from '../transfer/range-pages';
-import { makeNaming, makeSelection } from '../transfer/selection';
+import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeNaming } from '../convert/rename/naming';
 import { pause } from '../transfer/stop';
 import { missingKeys } from '../verify/missing-keys';
 import type { RangeJob } from './range-job';
@@ -25,19 +26,36 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     expectedKeys: expectedKeysOf(database),
     cursorOrder: plan.source.abilities.cursorOrder,
     pageMicros: app.settings.pageMicros,
-    selection: makeSelection(plan.request.select),
+    selection: selectionOf(plan, []),
+    converters: [],
+    source,
     namesOnly: () => true,
     budget: app.budget,
     writeMicros: () => 0,
     attempt: sides.attemptSource,
   });
+  const converters = makeConverters(plan);
+  /** The names under which a key may be on the target: converted, or as it is. None where it must not be there. */
+  const namesAfter = (key: Buffer): Buffer[] => {
+    const converter = converters.find((candidate) => candidate.claims(key));
+    const after = converter?.nameAfter(key);
+    if (converter !== undefined && after === undefined) return [];
+    return [...(after === undefined ? [] : [after]), key].map((name) => naming?.(name) ?? name);
+  };
+  /** Those keys that are on the target under none of their names, from the n-th on. */
+  const lacking = async (keys: readonly Buffer[], nth: number): Promise<readonly Buffer[]> => {
+    const asked = keys.flatMap((key) => namesAfter(key)[nth] ?? []);
+    const places = await sides.attemptTarget(() => missingKeys(target, asked, plan.target.abilities.scripts));
+    const open = places.flatMap((i) => keys[i] ?? []);
+    const more = open.filter((key) => namesAfter(key).length > nth + 1);
+    const stillOpen = more.length === 0 ? [] : await lacking(more, nth + 1);
+    return [...open.filter((key) => namesAfter(key).length <= nth + 1), ...stillOpen];
+  };
   for await (const part of pages) {
     app.budget.give(part.taken);
-    let open: readonly Buffer[] = part.page.keys;
+    let open: readonly Buffer[] = part.page.keys.filter((key) => namesAfter(key).length > 0);
     for (let round = 1; round <= ROUNDS && open.length > 0; round++) {
-      const names = open.map((key) => naming?.(key) ?? key);
-      const lacking = await sides.attemptTarget(() => missingKeys(target, names, plan.target.abilities.scripts));
-      const keys = lacking.flatMap((i) => open[i] ?? []);
+      const keys = await lacking(open, 0);
       // Gone from the source as well: expired or deleted meanwhile, so nothing is missing.
       const gone = new Set(await sides.attemptSource(() => missingKeys(source, keys, plan.source.abilities.scripts)));
       open = keys.filter((_, i) => !gone.has(i));
@@ -51,6 +69,6 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
       message: 'The key is on the source and not on the target.',
     }));
     const missing = await job.addFirstFindings(findings);
-    await job.add({ scanned: part.scanned, missing, findings: missing }, [], part.next);
+    await job.add({ scanned: part.counts.scanned ?? 0, missing, findings: missing }, [], part.next);
   }
 }

@@ -24,6 +24,8 @@ export interface Plan {
   readonly source: ServerFacts & { readonly abilities: SourceAbilities };
   readonly target: ServerFacts & { readonly abilities: TargetAbilities };
   readonly databases: readonly DatabasePlan[];
+  /** Source and target are one server: keys are converted where they are, and nothing is copied. */
+  readonly inPlace: boolean;
   readonly transport: Transport;
   /** Keys in the target's databases that are written to, when planned. */
   readonly targetKeysAtStart: number;
@@ -99,6 +101,7 @@ export function makePlan(input: {
     source,
     target,
     databases,
+    inPlace: isSameServer(request, source, target),
     transport,
     targetKeysAtStart,
     warnings: [...warningsFor(source, target, transport, targetKeysAtStart), ...warningsOfNames(request, choices)],
@@ -106,14 +109,7 @@ export function makePlan(input: {
 }
 
 function refuseWhatCannotBe({ request, source, target, choices }: Parameters<typeof makePlan>[0]): void {
-  const sameName = request.source.toUpperCase() === request.target.toUpperCase();
-  if (sameName || (source.runId !== '' && source.runId === target.runId)) {
-    throw new PlanRefusedError(
-      409,
-      'sameServer',
-      `The connections "${request.source}" and "${request.target}" lead to the same Redis server.`,
-    );
-  }
+  if (isSameServer(request, source, target)) refuseInPlace(request, choices);
   for (const [side, facts] of [
     [request.source, source],
     [request.target, target],
@@ -198,6 +194,30 @@ function warningsFor(
   }
   if (targetKeysAtStart > 0) warnings.push(`The target has ${targetKeysAtStart} keys already.`);
   return warnings;
+}
+
+function isSameServer(request: MigrationRequest, source: ServerFacts, target: ServerFacts): boolean {
+  const sameName = request.source.toUpperCase() === request.target.toUpperCase();
+  return sameName || (source.runId !== '' && source.runId === target.runId);
+}
+
+/** On one server only a conversion makes sense, under the names and in the databases that keys have. */
+function refuseInPlace(request: MigrationRequest, choices: readonly DatabaseChoice[]): void {
+  if (request.convert.length === 0) {
+    throw new PlanRefusedError(
+      409,
+      'sameServer',
+      `The connections "${request.source}" and "${request.target}" lead to the same Redis server, and there is no conversion to be done in place.`,
+    );
+  }
+  const moves = choices.some(({ database, targetDatabase, prefix }) => database !== targetDatabase || prefix !== '');
+  if (moves || request.rename.length > 0 || request.onConflict === 'fail') {
+    throw new PlanRefusedError(
+      400,
+      'inPlaceOnly',
+      'Source and target are the same server: a conversion in place takes no rename, no other databases and no onConflict "fail".',
+    );
+  }
 }
 
 /** Keys that get the same name on the target cannot both be there: the one that is written last stays. */

@@ -50,7 +50,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const decision = verdict({
     phase: migration.phase,
-    verify: migration.plan.request.verify,
+    // In place nothing moves between servers, so there are no two counts to compare.
+    verify: migration.plan.inPlace ? 'none' : migration.plan.request.verify,
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,
     counts: sum.counts,

@@ -22,6 +22,10 @@ export const scripts = {
   read: load('clock', 'read-keys', 'read'),
   restore: load('effects', 'clock', 'restore'),
   missing: load('missing'),
+  sessionGather: load('session-fingerprint', 'session-gather'),
+  sessionMembers: load('session-fingerprint', 'session-members'),
+  sessionPrints: load('session-fingerprint', 'session-prints'),
+  sessionWrite: load('effects', 'session-fingerprint', 'session-write'),
 } as const;
 
 /** Runs a script by its hash; a server that does not know it (yet, or after a restart or SCRIPT FLUSH) gets the source. */

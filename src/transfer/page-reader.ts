@@ -191,7 +191,7 @@ function readKeys(keys: readonly Buffer[], micros: number, flat: readonly Reply[
 }
 
 /** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */
-function clockMs(reply: Reply | Error | undefined): number {
+export function clockMs(reply: Reply | Error | undefined): number {
   const time = list(unwrap(reply));
   return Number(text(time[0])) * 1_000 + Math.floor(Number(text(time[1])) / 1_000);
 }

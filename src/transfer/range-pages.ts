@@ -1,5 +1,9 @@
 import { endOfRange, shareAhead, type CursorRange } from '../keyspace/cursor';
 import { adaptCount, cutToRange, FIRST_COUNT } from '../keyspace/page-size';
+import type { Converter, Group } from '../convert/converter';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { RedisPort } from '../redis/redis-port';
+import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
 import type { PageReader, ReadKeys } from './page-reader';
 import type { Selection } from './selection';
@@ -7,14 +11,20 @@ import type { Selection } from './selection';
 /** A piece of the range's keys, to be written together. */
 export interface Part {
   readonly page: ReadKeys;
-  /** Keys that SCAN gave with this part, before anything was sorted out. */
-  readonly scanned: number;
-  readonly repeats: number;
-  readonly skippedByFilter: number;
+  /** What is settled of the keys that SCAN gave with this part, before anything is written. */
+  readonly counts: Partial<Counts>;
+  /** Keys that a converter has read, to be written by it. */
+  readonly claims: readonly Claim[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
   readonly taken: number;
+}
+
+/** What one converter has read of a page. */
+export interface Claim {
+  readonly converter: Converter;
+  readonly groups: readonly Group[];
 }
 
 export interface WalkOptions {
@@ -27,6 +37,9 @@ export interface WalkOptions {
   /** Server time that one call should take, microseconds. */
   readonly pageMicros: number;
   readonly selection: Selection;
+  /** Each claims keys by name; the first one that does gets them. */
+  readonly converters: readonly Converter[];
+  readonly source: RedisPort;
   /** Keys are only named, not read: for the copy by commands and for looking. */
   readonly namesOnly: () => boolean;
   readonly budget: BytesInFlight;
@@ -46,7 +59,7 @@ const BORDER_KEYS = 64;
  * bucket, so that neighbouring ranges share no key; keys that a shrinking table gives again are found and dropped.
  */
 export async function* readRange(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
-  const { range, cursorOrder, selection, budget, attempt } = options;
+  const { range, cursorOrder, selection, converters, budget, attempt } = options;
   const border = new Border();
   let cursor = options.start;
   let count = FIRST_COUNT;
@@ -54,7 +67,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
   let guess = FIRST_GUESS;
   for (;;) {
     const namesOnly = options.namesOnly();
-    const fused = selection.all && !namesOnly;
+    const fused = selection.all && converters.length === 0 && !namesOnly;
     const cut = cursorOrder ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages) : count;
     await budget.take(guess);
     let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
@@ -95,24 +108,31 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
 
     const repeated = border.repeatedIn(keys);
     let page = scanned.page;
-    let skippedByFilter = 0;
+    let counts: Partial<Counts> = { scanned: keys.length, repeats: repeated.size };
+    let claims: readonly Claim[] = [];
+    let claimedBytes = 0;
     if (page === undefined) {
       const wanted = keys.filter((key, i) => !repeated.has(i) && selection.wants(key, scanned.types[i]));
-      skippedByFilter = keys.length - repeated.size - wanted.length;
-      page = namesOnly || wanted.length === 0 ? named(wanted) : await attempt(() => reader.read(wanted));
+      const filtered = { ...counts, skippedByFilter: keys.length - repeated.size - wanted.length };
+      const sorted = await attempt(() => sortByConverter(options.source, converters, wanted));
+      ({ claims } = sorted);
+      counts = addCounts(addCounts(noCounts, filtered), sorted.counts);
+      claimedBytes = sorted.bytes;
+      const { plain } = sorted;
+      page = namesOnly || plain.length === 0 ? named(plain) : await attempt(() => reader.read(plain));
     } else if (foreign || repeated.size > 0) {
       page = pick(page, (i) => !foreign && !repeated.has(i));
     }
     border.remember(keys);
-    budget.correct(guess, page.bytes);
+    budget.correct(guess, page.bytes + claimedBytes);
 
     let rest = pick(page, (i) => page.payloads[i] === 'later');
     let first = rest.keys.length === 0 ? page : pick(page, (i) => page.payloads[i] !== 'later');
-    let head = { scanned: keys.length, repeats: repeated.size, skippedByFilter };
-    let taken = page.bytes;
+    let head: Pick<Part, 'counts' | 'claims'> = { counts, claims };
+    let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
       yield { page: first, ...head, next: undefined, taken };
-      head = { scanned: 0, repeats: 0, skippedByFilter: 0 };
+      head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;
       const more = await attempt(() => reader.read(names));
@@ -121,7 +141,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       rest = pick(more, (i) => more.payloads[i] === 'later');
       first = pick(more, (i) => more.payloads[i] !== 'later');
     }
-    guess = Math.max(FIRST_GUESS, Math.ceil(page.bytes * 1.25));
+    guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
     yield { page: first, ...head, next: scanned.next, taken };
     if (ended) return;
     cursor = scanned.next;

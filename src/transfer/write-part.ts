@@ -1,11 +1,12 @@
 import type { Finding } from '../ledger/rows';
-import type { Counts } from '../migration/counts';
+import type { Converter, Group, GroupOutcome } from '../convert/converter';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
 import { errorKind, firstWord } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
 import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
 import type { PageWriter, Refusal, RestoreEntry } from './page-writer';
 import type { Part } from './range-pages';
-import type { Naming } from './selection';
+import type { Naming } from '../convert/rename/naming';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from './stop';
 
 /** Where and how parts are written. */
@@ -51,7 +52,7 @@ const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
 
 /** Writes one part: what RESTORE does not take goes by commands, what the target cannot take now waits. */
 export async function writePart(part: Part, context: WriteContext): Promise<PartOutcome> {
-  const sums = { copied: 0, expired: 0, skippedByConflict: 0, failed: 0, bytes: 0 };
+  const sums = { copied: 0, converted: 0, expired: 0, skippedByConflict: 0, failed: 0, bytes: 0 };
   const findings: Finding[] = [];
   const fail = (key: Buffer, code: string, message: string) => {
     sums.failed++;
@@ -136,8 +137,18 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
     else if (outcome.kind === 'conflict') sums.skippedByConflict++;
     else fail(key, outcome.code, outcome.message);
   });
+  for (const { converter, groups } of part.claims) {
+    for (const outcome of await convertWhenPossible(converter, groups, context)) {
+      if (outcome.kind === 'converted') {
+        sums.converted++;
+        sums.bytes += outcome.bytes;
+      } else if (outcome.kind === 'expired') sums.expired++;
+      else if (outcome.kind === 'conflict') sums.skippedByConflict++;
+      else fail(outcome.key, outcome.code, outcome.message);
+    }
+  }
   return {
-    counts: { ...sums, scanned: part.scanned, repeats: part.repeats, skippedByFilter: part.skippedByFilter },
+    counts: addCounts(addCounts(noCounts, part.counts), sums),
     findings,
     micros,
     refusedPayloads,
@@ -207,6 +218,24 @@ function mustStop(stop: StopSignal): boolean {
     return false;
   } catch {
     return true;
+  }
+}
+
+async function convertWhenPossible(
+  converter: Converter,
+  groups: readonly Group[],
+  context: WriteContext,
+): Promise<readonly GroupOutcome[]> {
+  const { source, target, clockOffset, naming, stop } = context;
+  for (;;) {
+    try {
+      return await context.attemptBoth(() =>
+        converter.write(groups, { source, target, clockOffset, naming: naming ?? ((key) => key), stop }),
+      );
+    } catch (error) {
+      if (!(error instanceof Error) || errorKind(error) !== 'full') throw error;
+      await waitForTarget(error.message, context);
+    }
   }
 }
 

@@ -46,6 +46,9 @@ export function readBinaryArray(reader: ByteReader, hasLibrary: (id: number) => 
   if (total > 0x7fff_ffff) throw new FormatError('invalid', at, 'array has more than 2147483647 elements');
   const typeAt = reader.offset;
   const slot = readSlot(reader, reader.u8('element type'), typeAt, hasLibrary);
+  if ((kind === ArrayKind.Jagged || kind === ArrayKind.JaggedOffset) && slot.type < BinaryType.SystemClass) {
+    throw new FormatError('invalid', typeAt, `element type ${slot.type} is no array`);
+  }
   return { slot, lengths, total, kind };
 }
 
@@ -57,6 +60,11 @@ export function skipPrimitiveElements(reader: ByteReader, shape: ArrayShape): vo
 /** The shape of the arrays with records of their own (MS-NRBF 2.4.3.2 – 2.4.3.4). */
 export function singleShape(type: number, primitive: number, length: number): ArrayShape {
   return { slot: { type, primitive, className: '' }, lengths: [length], total: length, kind: ArrayKind.Single };
+}
+
+/** Whether a run of nulls may be told as one record: BinaryFormatter writes a rectangle's one by one. */
+export function allowsNullRuns(shape: ArrayShape): boolean {
+  return shape.kind !== ArrayKind.Rectangular && shape.kind !== ArrayKind.RectangularOffset;
 }
 
 /** Whether the elements are values without records. */

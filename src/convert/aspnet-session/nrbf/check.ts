@@ -1,6 +1,7 @@
 import { ByteReader } from '../byte-reader';
 import { FormatError, type FormatErrorCode } from '../format-error';
 import {
+  allowsNullRuns,
   type ArrayShape,
   isPrimitiveShape,
   readBinaryArray,
@@ -53,6 +54,7 @@ interface Frame {
   /** Of a class: the place of each member. */
   readonly members: readonly Slot[];
   readonly count: number;
+  readonly nullRuns: boolean;
   done: number;
 }
 
@@ -225,7 +227,7 @@ class NrbfChecker {
   }
 
   private nullRun(frame: Frame, record: number, at: number): void {
-    if (frame.element === undefined) throw new FormatError('invalid', at, 'a run of nulls stands in a class');
+    if (!frame.nullRuns) throw misplaced(record, at);
     const count =
       record === Record.ObjectNullMultiple256 ? this.reader.u8('null count') : this.reader.i32('null count');
     if (count < 1 || count > frame.count - frame.done) {
@@ -245,7 +247,7 @@ class NrbfChecker {
     else this.objects.addInline(at + 1);
     const info = record === Record.ClassWithId ? this.knownClass() : this.newClass(record, id);
     this.reader.need(info.members.length, 'member values');
-    this.push({ members: info.slots, element: undefined, count: info.slots.length, done: 0 }, at);
+    this.push({ members: info.slots, element: undefined, count: info.slots.length, nullRuns: false, done: 0 }, at);
     this.visitor?.beginClass(id, info);
   }
 
@@ -278,7 +280,7 @@ class NrbfChecker {
     if (this.elements > this.limits.elements) {
       throw new FormatError('limit', at, `arrays of more than ${this.limits.elements} elements`);
     }
-    this.push({ members: [], element: shape.slot, count: shape.total, done: 0 }, at);
+    this.push({ members: [], element: shape.slot, count: shape.total, nullRuns: allowsNullRuns(shape), done: 0 }, at);
   }
 
   private push(frame: Frame, at: number): void {

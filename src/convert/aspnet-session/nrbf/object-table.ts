@@ -12,7 +12,8 @@ const LIBRARY = 3;
  */
 export class ObjectTable {
   private readonly ids = new Map<number, number>();
-  private readonly forward: { id: number; at: number; wantsString: boolean }[] = [];
+  /** References to later objects, three numbers each: id, place, whether it must be a string. */
+  private readonly forward: number[] = [];
   private registered = 0;
 
   constructor(private readonly limits: NrbfLimits) {}
@@ -45,19 +46,20 @@ export class ObjectTable {
     if (kind !== undefined) {
       checkTarget(id, kind, at, wantsString);
     } else {
-      if (this.forward.length >= this.limits.forwardReferences) {
+      if (this.forward.length >= this.limits.forwardReferences * 3) {
         throw new FormatError('limit', at, `more than ${this.limits.forwardReferences} references to later objects`);
       }
-      this.forward.push({ id, at, wantsString });
+      this.forward.push(id, at, Number(wantsString));
     }
   }
 
   /** At the end: every reference must have found its object. */
   resolve(): void {
-    for (const { id, at, wantsString } of this.forward) {
+    for (let i = 0; i < this.forward.length; i += 3) {
+      const [id = 0, at = 0, wantsString = 0] = this.forward.slice(i, i + 3);
       const kind = this.ids.get(id);
       if (kind === undefined) throw new FormatError('invalid', at, `reference to object ${id}, which is not there`);
-      checkTarget(id, kind, at, wantsString);
+      checkTarget(id, kind, at, wantsString === 1);
     }
   }
 

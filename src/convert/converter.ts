@@ -1,0 +1,58 @@
+import type { RedisPort } from '../redis/redis-port';
+import type { StopSignal } from '../transfer/stop';
+
+/** Keys that belong together, read from the source and not yet written. What is inside is the converter's own matter. */
+export type Group = object;
+
+/** What a converter made of the keys that it claimed. Every claimed key is in exactly one of these. */
+export interface Gathered {
+  /** Groups to be written; each is one key of the source, the one that leads it. */
+  readonly groups: readonly Group[];
+  /** Keys that look like the converter's by name only: copied as they are. */
+  readonly plain: readonly Buffer[];
+  /** Keys that go with a group, which another key leads. */
+  readonly converted: number;
+  /** Keys that are not carried over, by the converter's rules. */
+  readonly skipped: number;
+  /** Keys that the source has in the new form already, which is copied by itself. */
+  readonly conflicts: number;
+  /** Keys that vanished on the way. */
+  readonly gone: number;
+  /** Bytes that the groups hold in memory. */
+  readonly bytes: number;
+}
+
+/** What became of one group. */
+export type GroupOutcome =
+  | { readonly kind: 'converted'; readonly bytes: number }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'failed'; readonly key: Buffer; readonly code: string; readonly message: string };
+
+/** Where a converter writes. */
+export interface ConvertContext {
+  readonly source: RedisPort;
+  readonly target: RedisPort;
+  /** The target's clock minus the source's, ms. */
+  readonly clockOffset: number;
+  /** The name that a key gets on the target, after conversion. */
+  readonly naming: (key: Buffer) => Buffer;
+  readonly stop: StopSignal;
+}
+
+/**
+ * Changes keys while they are copied. A converter claims keys by their names, reads what belongs to them and writes the
+ * new form. A group of keys has one key that leads it: whatever order SCAN gives them in, the group is handled when its
+ * leader comes, and the others are only accounted for.
+ */
+export interface Converter {
+  readonly name: string;
+  /** Whether a key is this converter's matter. By name alone, and cheap: it is asked for every key. */
+  claims(key: Buffer): boolean;
+  /** Reads what belongs to claimed keys of one page. Throws the server's error, or the connection's. */
+  gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered>;
+  /** Writes groups. Throws the server's error, or the connection's; may be called again with the same groups. */
+  write(groups: readonly Group[], context: ConvertContext): Promise<readonly GroupOutcome[]>;
+  /** The name that must be on the target when a claimed key was converted; undefined where none must. */
+  nameAfter(key: Buffer): Buffer | undefined;
+}
