@@ -47,6 +47,16 @@ const schemas = {
       verdict: nullableText,
     }),
     warnings: { type: 'array', items: text },
+    sessions: {
+      type: ['object', 'null'],
+      properties: {
+        sessions: integer,
+        byApplication: { type: 'object', additionalProperties: integer },
+        locked: integer,
+        inVersion5: integer,
+        complete: { type: 'boolean' },
+      },
+    },
     findings: integer,
     startedAt: text,
     finishedAt: nullableText,

@@ -1,3 +1,4 @@
+import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import { bitsFor } from '../keyspace/split';
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { KeyspaceLine } from '../redis/info';
@@ -27,6 +28,8 @@ export interface Plan {
   /** Source and target are one server: keys are converted where they are, and nothing is copied. */
   readonly inPlace: boolean;
   readonly transport: Transport;
+  /** ASP.NET sessions found, where they are to be converted. */
+  readonly sessions?: SessionCount;
   /** Keys in the target's databases that are written to, when planned. */
   readonly targetKeysAtStart: number;
   readonly warnings: readonly string[];
@@ -77,6 +80,7 @@ export function makePlan(input: {
   readonly source: Plan['source'];
   readonly target: Plan['target'];
   readonly choices: readonly DatabaseChoice[];
+  readonly sessions?: SessionCount;
 }): Plan {
   const { request, source, target, choices } = input;
   refuseWhatCannotBe(input);
@@ -103,6 +107,7 @@ export function makePlan(input: {
     databases,
     inPlace: isSameServer(request, source, target),
     transport,
+    ...(input.sessions === undefined ? {} : { sessions: input.sessions }),
     targetKeysAtStart,
     warnings: [...warningsFor(source, target, transport, targetKeysAtStart), ...warningsOfNames(request, choices)],
   };

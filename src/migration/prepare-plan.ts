@@ -1,4 +1,11 @@
 import type { App } from '../app/app';
+import {
+  addSessionCounts,
+  countSessions,
+  noSessions,
+  type SessionCount,
+} from '../convert/aspnet-session/count-sessions';
+import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
@@ -35,13 +42,41 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.target, target, () => probeTarget(target, targetFacts)),
   ]);
   await refuseMissingDatabases(request, choices, source, target);
+  const sessions = await countAllSessions(request, choices, app);
   return makePlan({
     request,
     choices,
+    ...(sessions === undefined ? {} : { sessions }),
     source: { ...sourceFacts, abilities: sourceAbilities },
     target: { ...targetFacts, abilities: targetAbilities },
   });
 }
+
+/** Counting is for information: a large keyspace is not walked to its end for it. */
+const COUNTING_MS = 10_000;
+
+async function countAllSessions(
+  request: MigrationRequest,
+  choices: readonly DatabaseChoice[],
+  app: App,
+): Promise<SessionCount | undefined> {
+  const [options] = request.convert;
+  if (options === undefined) return undefined;
+  const converter = new SessionConverter(options, NO_SERVERS);
+  const end = Date.now() + COUNTING_MS;
+  let sum = noSessions;
+  for (const { database } of choices) {
+    const port = app.connections.get(request.source, database);
+    const counted = await reach(request.source, port, () =>
+      countSessions(port, (key) => converter.claims(key), options.braceless, end - Date.now()),
+    );
+    sum = addSessionCounts(sum, counted);
+  }
+  return sum;
+}
+
+/** For asking a converter which names it claims. */
+const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
 
 function largestOf(choices: readonly DatabaseChoice[], lines: readonly { database: number; keys: number }[]): number {
   const chosen = lines.filter((line) => choices.some(({ database }) => database === line.database));

@@ -1,3 +1,4 @@
+import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import type { MigrationRow, MigrationState } from '../ledger/rows';
 import { accountedKeys, noCounts, type Counts } from './counts';
 import type { Progress } from './progress';
@@ -43,6 +44,8 @@ export interface MigrationReport {
     readonly verdict: string | null;
   };
   readonly warnings: readonly string[];
+  /** ASP.NET sessions found when planned, where they are to be converted; null otherwise. */
+  readonly sessions: SessionCount | null;
   readonly findings: number;
   readonly startedAt: string;
   readonly finishedAt: string | null;
@@ -102,6 +105,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
       verdict: row.finishedAt === null ? null : row.state,
     },
     warnings: [...plan.warnings, ...snapshot.warnings],
+    sessions: plan.sessions ?? null,
     findings,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,

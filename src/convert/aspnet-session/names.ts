@@ -36,18 +36,17 @@ const PRIVATE_PLANE = 0xf0000;
  * Names are UTF-8. Linear for names of printable ASCII; else a sort, for which FormatError 'limit' sets a bound.
  */
 export function firstEqualNames(names: readonly Buffer[]): number[] {
-  const texts: string[] = [];
   let plain = true;
   let size = 0;
   for (const name of names) {
     plain &&= isPrintableAscii(name);
     size += name.length;
-    texts.push(name.toString('utf8'));
   }
-  if (plain) return firstByKey(texts.map((text) => text.toLowerCase()));
+  if (plain) return firstByKey(names.map((name) => name.toString('latin1').toLowerCase()));
   if (size > MAX_COMPARED_NAME_BYTES) {
     throw new FormatError('limit', 0, `item names of more than ${MAX_COMPARED_NAME_BYTES} bytes`);
   }
+  const texts = names.map((name) => name.toString('utf8'));
   return firstByCollation(texts, firstByKey(texts.map(foldName)));
 }
 

@@ -31,13 +31,13 @@ export function objectText(nrbf: Buffer): ObjectText | undefined {
 }
 
 function nodeType(node: NrbfNode): string {
-  if (node.kind === 'class') return isDbNull(node) ? 'System.DBNull' : withoutAssemblies(node.info.name);
+  if (node.kind === 'class') return isDbNull(node) ? 'System.DBNull' : withoutAssemblies(String(node.info.name));
   if (node.kind === 'array') return arrayType(node.shape);
   return 'System.String';
 }
 
 function isDbNull(node: NrbfNode & { kind: 'class' }): boolean {
-  return node.info.name === 'System.UnitySerializationHolder' && node.children[0]?.kind === 'nulls';
+  return String(node.info.name) === 'System.UnitySerializationHolder' && node.children[0]?.kind === 'nulls';
 }
 
 function arrayType({ slot, lengths }: ArrayShape): string {
@@ -56,7 +56,7 @@ function arrayType({ slot, lengths }: ArrayShape): string {
     case BinaryType.Object:
       return `System.Object${rank}`;
     default:
-      return `${withoutAssemblies(slot.className)}${rank}`;
+      return `${withoutAssemblies(String(slot.className ?? ''))}${rank}`;
   }
 }
 
@@ -139,12 +139,14 @@ class Renderer {
 
   private object(node: NrbfNode & { kind: 'class' }, depth: number): string {
     if (isDbNull(node)) return 'DBNull';
-    const member = (name: string): NrbfNode | undefined => this.target(node.children[node.info.members.indexOf(name)]);
+    const names = node.info.members.slice(0, ELEMENTS).map(String);
+    const member = (name: string): NrbfNode | undefined => this.target(node.children[names.indexOf(name)]);
     const only = node.children[0];
     if (only?.kind === 'primitives') {
-      const { name, members } = node.info;
-      if (members.length === 1 && /^(?:value__|m_value|_ticks)$/.test(members[0] ?? '')) return this.node(only, depth);
-      if (name === 'System.Guid' && members.length === 11) {
+      const name = String(node.info.name);
+      if (node.info.members.length === 1 && /^(?:value__|m_value|_ticks)$/.test(names[0] ?? ''))
+        return this.node(only, depth);
+      if (name === 'System.Guid' && node.info.members.length === 11) {
         return guidText(this.bytes.subarray(only.start, only.start + 16));
       }
     }
@@ -157,9 +159,7 @@ class Renderer {
     if (member('HashSize') !== undefined && node.info.members.length === 3) return '{}';
     const pairs = member('KeyValuePairs');
     if (pairs?.kind === 'array') return this.pairs(pairs, depth);
-    const shown = node.info.members
-      .slice(0, ELEMENTS)
-      .map((name, i) => `${memberName(name)}: ${this.node(node.children[i], depth - 1)}`);
+    const shown = names.map((name, i) => `${memberName(name)}: ${this.node(node.children[i], depth - 1)}`);
     return `{${shown.join(', ')}${node.info.members.length > ELEMENTS ? ', …' : ''}}`;
   }
 

@@ -59,7 +59,7 @@ export function skipPrimitiveElements(reader: ByteReader, shape: ArrayShape): vo
 
 /** The shape of the arrays with records of their own (MS-NRBF 2.4.3.2 – 2.4.3.4). */
 export function singleShape(type: number, primitive: number, length: number): ArrayShape {
-  return { slot: { type, primitive, className: '' }, lengths: [length], total: length, kind: ArrayKind.Single };
+  return { slot: { type, primitive }, lengths: [length], total: length, kind: ArrayKind.Single };
 }
 
 /** Whether a run of nulls may be told as one record: BinaryFormatter writes a rectangle's one by one. */
