@@ -23,7 +23,7 @@ function rename(rules: readonly { readonly pattern: RE2JS; readonly to: string }
   return rule === undefined ? key : Buffer.from(rule.pattern.matcher(text).replaceFirst(rule.to), 'utf8');
 }
 
-/** RE2JS reads "\" in a replacement as an escape; in requests only "$1" … "$9" mean something. */
+/** RE2JS gives "$&", "$$" and more a meaning; in requests only "$1" … "$9" have one. */
 function toRe2Replacement(to: string): string {
-  return to.replaceAll('\\', '\\\\').replace(/\$(?!\d)/g, '\\$');
+  return to.replace(/\$(?!\d)/g, '$$$$');
 }
