@@ -94,7 +94,7 @@ export function describeConnectionError(connection: string, error: unknown): str
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
   if (/ECONNREFUSED/.test(text)) return `${prefix}nothing listens there (connection refused).`;
   if (/ETIMEDOUT|connect timeout|timed out|Socket timeout/i.test(text)) {
-    return `${prefix}no answer in time; check the firewall, the virtual network and the port.`;
+    return `${prefix}no answer in time; check the firewall, the virtual network, the port, and whether it speaks TLS as set.`;
   }
   if (NO_TLS.test(text)) {
     return `${prefix}the server does not speak TLS on this port; use redis:// or ssl=False, or the TLS port.`;
