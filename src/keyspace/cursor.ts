@@ -52,6 +52,15 @@ export function endOfRange(range: CursorRange, cursor: bigint): { ended: boolean
   return { ended: place >= end, beyond: place > end };
 }
 
+/**
+ * Whether the last bucket of a reply that ended beyond the range may also reach into the range: there are fewer buckets
+ * than ranges, since the table has shrunk. Such a bucket ends where a range ends, a smaller one seldom does.
+ */
+export function mayReachInto({ bits }: CursorRange, cursor: bigint): boolean {
+  const place = cursor === 0n ? FULL : placeOf(cursor);
+  return BigInt.asUintN(64 - bits, place) === 0n;
+}
+
 /** The share of a range that is still ahead of a cursor inside it, from 1 (at its start) to 0. */
 export function shareAhead(range: CursorRange, cursor: bigint): number {
   const start = startPlace(range);

@@ -1,4 +1,4 @@
-import { endOfRange, shareAhead, type CursorRange } from '../keyspace/cursor';
+import { endOfRange, mayReachInto, shareAhead, type CursorRange } from '../keyspace/cursor';
 import { adaptCount, cutToRange, FIRST_COUNT } from '../keyspace/page-size';
 import type { Converter, Group } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
@@ -59,32 +59,40 @@ const BORDER_KEYS = 64;
  * bucket, so that neighbouring ranges share no key; keys that a shrinking table gives again are found and dropped.
  */
 export async function* readRange(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
-  const { range, cursorOrder, selection, converters, budget, attempt } = options;
+  const { range, cursorOrder, selection, converters, budget } = options;
   const border = new Border();
   let cursor = options.start;
   let count = FIRST_COUNT;
   let emptyPages = 0;
   let guess = FIRST_GUESS;
-  for (;;) {
-    const namesOnly = options.namesOnly();
-    const fused = selection.all && converters.length === 0 && !namesOnly;
-    const cut = cursorOrder ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages) : count;
-    await budget.take(guess);
-    let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
-    let micros: number;
+  /** For calls made while `guess` is taken. */
+  const attempt: WalkOptions['attempt'] = async (call) => {
     try {
-      if (fused) {
-        const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
-        scanned = { next, keys: page.keys, types: [], page };
-        ({ micros } = page);
-      } else {
-        const names = await attempt(() => reader.scan(cursor, cut, selection.needsTypes));
-        scanned = { ...names, page: undefined };
-        ({ micros } = names);
-      }
+      return await options.attempt(call);
     } catch (error) {
       budget.give(guess);
       throw error;
+    }
+  };
+  for (;;) {
+    const namesOnly = options.namesOnly();
+    const fused = selection.all && converters.length === 0 && !namesOnly;
+    // The only range of a database ends with its table and cannot go beyond.
+    const cut =
+      cursorOrder && range.bits > 0
+        ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages)
+        : count;
+    await budget.take(guess);
+    let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
+    let micros: number;
+    if (fused) {
+      const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
+      scanned = { next, keys: page.keys, types: [], page };
+      ({ micros } = page);
+    } else {
+      const names = await attempt(() => reader.scan(cursor, cut, selection.needsTypes));
+      scanned = { ...names, page: undefined };
+      ({ micros } = names);
     }
     const { ended, beyond } = cursorOrder
       ? endOfRange(range, scanned.next)
@@ -98,7 +106,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       continue;
     }
     // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
-    const foreign = beyond && scanned.keys.length > 0;
+    const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
     const keys = foreign ? [] : scanned.keys;
     count = adaptCount(
       Math.max(cut, Math.min(count, cut * 2)),
