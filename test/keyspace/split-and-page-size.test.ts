@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { adaptCount, cutToRange, LARGEST_COUNT } from '../../src/keyspace/page-size';
+import { bitsFor } from '../../src/keyspace/split';
+
+describe('how many ranges a database gets', () => {
+  it.each([
+    [0, 1],
+    [1, 1],
+    [8_192, 1],
+  ])('%d keys: %d range', (keys, count) => {
+    expect(2 ** bitsFor(keys)).toBe(count);
+  });
+
+  it('never falls with more keys and is at most 16,384', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 40 }), fc.integer({ min: 0, max: 2 ** 40 }), (a, b) => {
+        expect(bitsFor(Math.min(a, b))).toBeLessThanOrEqual(bitsFor(Math.max(a, b)));
+        expect(Number.isInteger(bitsFor(a)) && bitsFor(a) >= 0 && bitsFor(a) <= 14).toBe(true);
+      }),
+    );
+  });
+
+  it('is enough for several workers from ten thousand keys on', () => {
+    expect(2 ** bitsFor(10_000)).toBeGreaterThanOrEqual(4);
+    expect(2 ** bitsFor(1_000_000)).toBeGreaterThanOrEqual(16);
+    expect(bitsFor(Number.MAX_SAFE_INTEGER)).toBe(14);
+  });
+});
+
+describe("a page's COUNT", () => {
+  const counts = fc.integer({ min: 1, max: LARGEST_COUNT });
+  const micros = fc.double({ min: 0, max: 1e9, noNaN: true });
+
+  it('is at most doubled or halved at a step and stays between 1 and the largest', () => {
+    fc.assert(
+      fc.property(counts, micros, (count, took) => {
+        const next = adaptCount(count, took, 2_000);
+        expect(Number.isInteger(next)).toBe(true);
+        expect(next).toBeGreaterThanOrEqual(Math.max(1, Math.round(count / 2)));
+        expect(next).toBeLessThanOrEqual(Math.min(LARGEST_COUNT, count * 2));
+      }),
+    );
+  });
+
+  it('comes to rest where the server takes the time wanted', () => {
+    let count = 1;
+    for (let page = 0; page < 30; page++) count = adaptCount(count, count * 10, 2_000);
+    expect(count).toBe(200);
+  });
+
+  it('can grow from 1 again', () => {
+    expect(adaptCount(1, 1, 2_000)).toBe(2);
+  });
+
+  it('is cut to fewer keys than are left, and never to less than one', () => {
+    fc.assert(
+      fc.property(counts, fc.double({ min: 0, max: 1e6, noNaN: true }), (count, left) => {
+        const cut = cutToRange(count, left, 0);
+        expect(cut).toBeGreaterThanOrEqual(1);
+        expect(cut).toBeLessThanOrEqual(Math.max(1, Math.min(count, left)));
+      }),
+    );
+  });
+
+  it('grows again over pages without keys, up to what it was', () => {
+    const cuts = Array.from({ length: 14 }, (_, empty) => cutToRange(500, 4, empty));
+    expect(cuts[0]).toBe(1);
+    expect(cuts.at(-1)).toBe(500);
+    expect(cuts).toEqual([...cuts].sort((a, b) => a - b));
+  });
+});
