@@ -3,6 +3,7 @@ import { startAzurite, type Azurite } from './azurite';
 import { FunctionHost, type FunctionListing } from './function-host';
 import { lockFolder } from './folder-lock';
 import type { Logger } from './logger';
+import { checkPort } from './ports';
 
 export interface LocalHostOptions {
   /** The folder with package.json, whose "main" is a glob over the built function files, and host.json. */
@@ -35,6 +36,7 @@ export interface LocalHost {
  * does not know
  */
 export async function startLocalHost(options: LocalHostOptions): Promise<LocalHost> {
+  await checkPort(options.port);
   const dataFolder = path.resolve(options.dataFolder);
   const unlock = await lockFolder(dataFolder);
   let azurite: Azurite | undefined;

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import createRouter, { type HTTPMethod } from 'find-my-way';
 import type { Logger } from '../logger';
+import { portError } from '../ports';
 import { messageOf } from '../worker/function-worker';
 
 export type Params = Record<string, string | undefined>;
@@ -48,15 +50,12 @@ export class HttpServer {
    * @throws Error that names the port when it is taken
    */
   async listen(port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.server.once('error', (error: NodeJS.ErrnoException) => {
-        const taken = error.code === 'EADDRINUSE';
-        reject(taken ? new Error(`Port ${port} on 127.0.0.1 is taken. Choose another with --port.`) : error);
-      });
-      this.server.listen(port, '127.0.0.1', () => {
-        resolve();
-      });
-    });
+    this.server.listen(port, '127.0.0.1');
+    try {
+      await once(this.server, 'listening');
+    } catch (error) {
+      throw portError(port, error);
+    }
     return (this.server.address() as AddressInfo).port;
   }
 

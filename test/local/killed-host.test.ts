@@ -90,6 +90,14 @@ test('Azurite is used further after a kill, and ended with the host after Ctrl-C
   expect(host.notes().at(-1)).toBe('appTerminate');
 }, 60_000);
 
+test('a taken port is said at once, before anything is started', async () => {
+  const second = await HostProcess.create();
+  await second.start(['--port', new URL(host.url).port]);
+  expect(second.output).toBe(`Port ${new URL(host.url).port} on 127.0.0.1 is taken. Choose another with --port.\n`);
+  expect(second.exitCode).toBe(1);
+  expect(existsSync(second.dataFolder)).toBe(false);
+}, 60_000);
+
 test('an ended host leaves nothing behind that the next one misses', async () => {
   await durable('orchestrators/slowly/two', { method: 'POST' });
   await until(() => host.notes().filter((line) => line.startsWith('slowActivity')).length === 2);
