@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommanderError } from 'commander';
 import type { Context } from './commands/context';
-import { exitCodes } from './outcome';
+import { exitCodes, exitWhenWritten } from './outcome';
 import { makeProgram } from './program';
 
 type Work = (context: Context) => Promise<number>;
@@ -54,15 +54,7 @@ function version(): string {
   return 'unknown';
 }
 
-/** Ends when all output is out: a pipe takes it later than a file. */
-function exit(code: number): void {
-  process.exitCode = code;
-  process.stdout.write('', () => {
-    process.stderr.write('', () => process.exit(code));
-  });
-}
-
-main(process.argv.slice(2)).then(exit, (error: unknown) => {
+main(process.argv.slice(2)).then(exitWhenWritten, (error: unknown) => {
   process.stderr.write(`keyferry: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  exit(exitCodes.failed);
+  exitWhenWritten(exitCodes.failed);
 });

@@ -37,3 +37,11 @@ export function isEnded(state: MigrationState): boolean {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Ends the process when all output is out: a pipe takes it later than a file. */
+export function exitWhenWritten(code: number): void {
+  process.exitCode = code;
+  process.stdout.write('', () => {
+    process.stderr.write('', () => process.exit(code));
+  });
+}

@@ -68,8 +68,8 @@ function addMigrate(program: Command, actions: Actions): void {
     .option('--types <list>', 'only keys of these types: string,list,set,zset,hash,stream', parseList)
     .option('--on-conflict <what>', 'for keys the target has already: replace (default), skip, or fail')
     .option(
-      '--rename <from=>to>',
-      'regular expression over key names and what replaces its match; may be repeated',
+      '--rename <rule>',
+      'from=>to: a regular expression over key names, and what replaces its match; may be repeated',
       addRename,
     )
     .option('--convert <name...>', 'convert keys on the way')

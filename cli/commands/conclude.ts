@@ -25,7 +25,7 @@ export async function conclude(
     await showResult(report, options, context, { service, record: run?.record });
     return exitCodeOf(report.state);
   } catch (error) {
-    const hints = wayOn(id, service, options, run);
+    const hints = context.throwaway === true ? [] : wayOn(id, service, options, run);
     if (error instanceof InterruptedError) {
       await endInterrupted(service, context);
       for (const line of hints) display.note(line);

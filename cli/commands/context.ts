@@ -20,6 +20,8 @@ export interface CommonOptions {
 export interface Context {
   readonly display: Display;
   readonly interruption: Interruption;
+  /** Nothing is kept, so there is no advice on how to go on. */
+  readonly throwaway?: boolean;
 }
 
 /** The deployed app that was named; undefined where the work is done on this machine. @throws UsageError */

@@ -1,7 +1,7 @@
 import type { MigrationReport } from '../../src/migration/report';
 import { ProgressBar } from './progress-bar';
 import { ProgressLines } from './progress-lines';
-import type { ProgressView } from './progress-view';
+import { progressOf, type Progress, type ProgressView } from './progress-view';
 import { plain } from './words';
 
 /**
@@ -22,7 +22,7 @@ export class Display {
 
   /** A line on standard error. */
   note(line: string): void {
-    this.view.pause();
+    this.view.clear();
     process.stderr.write(`${line}\n`);
   }
 
@@ -34,19 +34,24 @@ export class Display {
     this.note(`warning: ${plain(message)}`);
   }
 
-  progress(report: MigrationReport): void {
+  /** How far a migration is, and its warnings, each once. */
+  migration(report: MigrationReport): void {
     for (const warning of report.warnings) this.warn(warning);
-    this.view.show(report);
+    this.progress(progressOf(report));
+  }
+
+  progress(progress: Progress): void {
+    this.view.show(progress);
   }
 
   /** Takes the progress away. */
   stop(): void {
-    this.view.stop();
+    this.view.clear();
   }
 
   /** A result on standard output. */
   print(text: string): void {
-    this.view.pause();
+    this.view.clear();
     process.stdout.write(`${text}\n`);
   }
 

@@ -1,32 +1,25 @@
 import { Format, Presets, SingleBar } from 'cli-progress';
-import type { MigrationReport } from '../../src/migration/report';
-import { progressWords, type ProgressView } from './progress-view';
+import type { Progress, ProgressView } from './progress-view';
 
 const WORDS_WIDTH = 75;
 
-/** A bar on a terminal, on standard error. */
+/** A bar on a terminal. */
 export class ProgressBar implements ProgressView {
   private bar: SingleBar | undefined;
 
-  constructor(private readonly stream: NodeJS.WriteStream = process.stderr) {}
+  constructor(private readonly stream: NodeJS.WriteStream) {}
 
-  show(report: MigrationReport): void {
-    this.bar ??= this.open();
-    const { keys, rate, left } = progressWords(report);
-    const { percent } = report.progress;
-    this.bar.update(percent, { percent: percent.toFixed(1).padStart(5), keys, rate, left });
+  show({ percent, words }: Progress): void {
+    this.bar ??= this.open(percent);
+    this.bar.update(percent, { text: [`${percent.toFixed(1).padStart(5)} %`, ...words].join(' | ') });
   }
 
-  pause(): void {
+  clear(): void {
     this.bar?.stop();
     this.bar = undefined;
   }
 
-  stop(): void {
-    this.pause();
-  }
-
-  private open(): SingleBar {
+  private open(percent: number): SingleBar {
     const bar = new SingleBar(
       {
         stream: this.stream,
@@ -34,15 +27,12 @@ export class ProgressBar implements ProgressView {
         clearOnComplete: true,
         hideCursor: true,
         gracefulExit: false,
-        format: (options, params, payload: Record<string, string>) => {
-          const { percent = '', keys = '', rate = '', left = '' } = payload;
-          const drawn = Format.BarFormat(Math.min(1, params.progress), options);
-          return [`${drawn} ${percent} %`, keys, rate, left].filter((part) => part !== '').join(' | ');
-        },
+        format: (options, params, payload: { text: string }) =>
+          `${Format.BarFormat(Math.min(1, params.progress), options)} ${payload.text}`,
       },
       Presets.shades_classic,
     );
-    bar.start(100, 0, { percent: '  0.0' });
+    bar.start(100, percent, { text: '' });
     return bar;
   }
 }

@@ -1,5 +1,4 @@
-import type { MigrationReport } from '../../src/migration/report';
-import { progressWords, type ProgressView } from './progress-view';
+import type { Progress, ProgressView } from './progress-view';
 
 const EVERY_MS = 3_000;
 
@@ -10,23 +9,18 @@ export class ProgressLines implements ProgressView {
 
   constructor(private readonly write: (line: string) => void) {}
 
-  show(report: MigrationReport): void {
+  show({ percent, words }: Progress): void {
     const now = Date.now();
     if (now - this.last < EVERY_MS) return;
-    const { keys, rate, left } = progressWords(report);
-    const line = [`${report.progress.percent.toFixed(1).padStart(5)} %`, keys, rate, left].filter(Boolean).join(', ');
-    // A migration that stands still is still there.
+    const line = [`${percent.toFixed(1).padStart(5)} %`, ...words].join(', ');
+    // What stands still is still there.
     if (line === this.said && now - this.last < 10 * EVERY_MS) return;
     this.last = now;
     this.said = line;
     this.write(line);
   }
 
-  pause(): void {
+  clear(): void {
     // Lines stay.
-  }
-
-  stop(): void {
-    // Nothing is open.
   }
 }

@@ -1,24 +1,29 @@
 import type { MigrationReport } from '../../src/migration/report';
 import { count, duration } from './words';
 
-/** Shows how far a migration is, on a terminal or as lines. */
-export interface ProgressView {
-  show(report: MigrationReport): void;
-  /** Clears what can be cleared, so that a line can be written; `show` draws again. */
-  pause(): void;
-  stop(): void;
+/** How far something is: 0 to 100, and a few words each. */
+export interface Progress {
+  readonly percent: number;
+  readonly words: readonly string[];
 }
 
-/** The numbers of a report that both views show. */
-export function progressWords(report: MigrationReport): { keys: string; rate: string; left: string } {
-  const { progress, tally } = report;
-  const { etaSeconds } = progress;
-  const checking = report.state === 'verifying';
+/** Shows how far something is, on a terminal or as lines. */
+export interface ProgressView {
+  show(progress: Progress): void;
+  /** Takes away what can be taken away, so that a line can be written; `show` draws again. */
+  clear(): void;
+}
+
+/** A migration's progress in words. */
+export function progressOf({ state, progress, tally }: MigrationReport): Progress {
+  const { percent, keysPerSecond, etaSeconds } = progress;
+  if (state === 'verifying') return { percent, words: [`looking up ${count(tally.sourceKeys)} keys on the target`] };
   return {
-    keys: checking
-      ? `checking ${count(tally.sourceKeys)} keys`
-      : `${count(tally.accountedKeys)} of ${count(tally.sourceKeys)} keys`,
-    rate: `${count(progress.keysPerSecond)} keys/s`,
-    left: etaSeconds === null ? '' : `${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`,
+    percent,
+    words: [
+      `${count(tally.accountedKeys)} of ${count(tally.sourceKeys)} keys`,
+      `${count(keysPerSecond)} keys/s`,
+      ...(etaSeconds === null ? [] : [`${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`]),
+    ],
   };
 }

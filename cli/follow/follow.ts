@@ -36,7 +36,7 @@ export async function follow(
       });
       await onReport(report);
       if (isEnded(report.state)) return report;
-      display.progress(report);
+      display.migration(report);
       await interruption.sleep(deployed ? Math.max(pollMs, retryAfterMs ?? 0) : pollMs);
     }
   } finally {
