@@ -99,7 +99,9 @@ function convert({ fields, sessionTimeoutText }: V4Session, options: ConvertOpti
     if (slot === undefined || earlier === undefined) {
       slots[index] = items.push({ name, ...converted }) - 1;
     } else {
-      items[slot] = { name: earlier.name, ...converted, merged: [...(earlier.merged ?? []), name] };
+      const merged = earlier.merged ?? [];
+      merged.push(name);
+      items[slot] = { name: earlier.name, ...converted, merged };
     }
   });
   const size = items.reduce((sum, { name, payload }) => sum + (name?.length ?? 0) + payload.length + 10, 8);
