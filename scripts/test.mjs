@@ -27,7 +27,7 @@ function check(name, command, args) {
 function jest(project, args) {
   if (only !== undefined && !only.includes(project)) return;
   const file = path.join(folder, `${project}.json`);
-  const good = run(project, 'jest', ['--selectProjects', project, '--json', '--outputFile', file, ...args]);
+  const good = run(project, 'jest', [`--selectProjects=${project}`, '--json', '--outputFile', file, ...args]);
   try {
     const result = JSON.parse(readFileSync(file, 'utf8'));
     total.passed += result.numPassedTests;

@@ -27,7 +27,6 @@ export class RedisConnection implements RedisPort {
   private opening: Promise<void> | undefined;
   private currentRunId: string | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private lastError: Error | undefined;
   private usedAt = Date.now();
 
   constructor(
@@ -90,9 +89,9 @@ export class RedisConnection implements RedisPort {
     const credentials = await this.credentials?.();
     const redis = new Redis(this.options(credentials));
     this.redis = redis;
-    this.lastError = undefined;
-    // Without a listener ioredis prints errors; the last one tells more than the "Connection is closed." of connect().
-    redis.on('error', (error: Error) => (this.lastError ??= error));
+    const errors: Error[] = [];
+    // Without a listener ioredis prints errors; the first one tells more than the "Connection is closed." of connect().
+    redis.on('error', (error: Error) => errors.push(error));
     redis.on('end', () => {
       this.forget(redis);
     });
@@ -109,7 +108,7 @@ export class RedisConnection implements RedisPort {
       this.keepAlive(redis, credentials);
     } catch (error) {
       this.forget(redis);
-      throw this.lastError ?? error;
+      throw errors[0] ?? error;
     }
   }
 

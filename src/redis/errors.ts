@@ -51,14 +51,14 @@ const BAD_CERTIFICATE = /certificate|CERT_|_CERT|SELF_SIGNED|ERR_TLS/i;
 /** Tells error replies apart by their first word, as servers of all versions keep it. */
 export function errorKind(error: unknown): ErrorKind {
   if (error instanceof ConnectionLostError || error instanceof CredentialsError) return 'retry';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const kind = BY_FIRST_WORD[firstWord(message)];
   if (kind !== undefined) return kind;
   if (/Bad data format|DUMP payload version or checksum/i.test(message)) return 'payload';
   if (/unknown command|invalid password|invalid username-password|NOPERM|no password is set/i.test(message))
     return 'stop';
   if (CONNECTION_TROUBLE.test(message)) return 'retry';
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   if (CONNECTION_TROUBLE.test(code)) return 'retry';
   return NO_TLS.test(code) || BAD_CERTIFICATE.test(code) ? 'stop' : 'key';
 }
@@ -72,8 +72,8 @@ export function firstWord(message: string): string {
  * A connection error in words that name the connection and say what to do, and never carry host, user name or password.
  */
 export function describeConnectionError(connection: string, error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const message = messageOf(error);
+  const code = codeOf(error);
   const text = `${code} ${message}`;
   const prefix = `Connection "${connection}": `;
   if (/WRONGPASS|invalid password|invalid username-password/i.test(text)) {
@@ -82,17 +82,17 @@ export function describeConnectionError(connection: string, error: unknown): str
   if (/no password is set|without any password configured/i.test(text)) {
     return `${prefix}a password is set, but the server asks for none.`;
   }
-  if (/NOAUTH/.test(text)) return `${prefix}the server asks for a password and none is set.`;
-  if (/NOPERM/.test(text)) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
+  if (text.includes('NOAUTH')) return `${prefix}the server asks for a password and none is set.`;
+  if (text.includes('NOPERM')) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
   if (error instanceof CredentialsError) {
     return `${prefix}Entra ID gave no token; does the app have this managed identity?`;
   }
-  if (/^LOADING/.test(message)) return `${prefix}the server is loading its data.`;
-  if (/^OOM/.test(message)) return `${prefix}the server is out of memory.`;
-  if (/max number of clients/.test(message)) return `${prefix}the server has as many clients as it takes.`;
-  if (/DB index is out of range/.test(message)) return `${prefix}the server has no such database.`;
+  if (message.startsWith("LOADING")) return `${prefix}the server is loading its data.`;
+  if (message.startsWith("OOM")) return `${prefix}the server is out of memory.`;
+  if (message.includes('max number of clients')) return `${prefix}the server has as many clients as it takes.`;
+  if (message.includes('DB index is out of range')) return `${prefix}the server has no such database.`;
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
-  if (/ECONNREFUSED/.test(text)) return `${prefix}nothing listens there (connection refused).`;
+  if (text.includes('ECONNREFUSED')) return `${prefix}nothing listens there (connection refused).`;
   if (/ETIMEDOUT|connect timeout|timed out|Socket timeout/i.test(text)) {
     return `${prefix}no answer in time; check the firewall, the virtual network, the port, and whether it speaks TLS as set.`;
   }
@@ -106,6 +106,14 @@ export function describeConnectionError(connection: string, error: unknown): str
     return `${prefix}the server closed the connection; is this a TLS port without rediss:// or ssl=True, or a full client list?`;
   }
   return `${prefix}${firstWord(message) || 'an unknown error'}.`;
+}
+
+function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 function commandIn(message: string): string {

@@ -134,8 +134,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     border.remember(keys);
     budget.correct(guess, page.bytes + claimedBytes);
 
-    let rest = pick(page, (i) => page.payloads[i] === 'later');
-    let first = rest.keys.length === 0 ? page : pick(page, (i) => page.payloads[i] !== 'later');
+    let [first, rest] = splitLater(page);
     let head: Pick<Part, 'counts' | 'claims'> = { counts, claims };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
@@ -146,8 +145,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       const more = await attempt(() => reader.read(names));
       budget.correct(guess, more.bytes);
       taken = more.bytes;
-      rest = pick(more, (i) => more.payloads[i] === 'later');
-      first = pick(more, (i) => more.payloads[i] !== 'later');
+      [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
     yield { page: first, ...head, next: scanned.next, taken };
@@ -176,6 +174,15 @@ class Border {
     const fresh = keys.slice(-BORDER_KEYS).map((key) => key.toString('latin1'));
     this.last = fresh.length < BORDER_KEYS ? new Set([...this.last, ...fresh].slice(-BORDER_KEYS)) : new Set(fresh);
   }
+}
+
+const nothing: ReadKeys = { keys: [], expiries: [], payloads: [], bytes: 0, micros: 0 };
+
+/** What was read, and what is left for the next call. */
+function splitLater(page: ReadKeys): [now: ReadKeys, later: ReadKeys] {
+  if (!page.payloads.includes('later')) return [page, nothing];
+  const isLater = (i: number) => page.payloads[i] === 'later';
+  return [pick(page, (i) => !isLater(i)), pick(page, isLater)];
 }
 
 function pick(page: ReadKeys, wanted: (index: number) => boolean): ReadKeys {

@@ -42,6 +42,11 @@ export interface PartOutcome {
 type KeyOutcome =
   CommandCopyOutcome | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string };
 
+/** An entry with the name that its key has on the source. */
+interface PartEntry extends RestoreEntry {
+  readonly sourceKey: Buffer;
+}
+
 const FULL_DELAY_MS = 2_000;
 /** How many keys of one part are copied by commands at the same time. */
 const COMMANDS_AT_ONCE = 8;
@@ -59,7 +64,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
     findings.push(finding(context, key, code, message));
   };
   const byCommands: Buffer[] = [];
-  let entries: { readonly entry: RestoreEntry; readonly sourceKey: Buffer }[] = [];
+  let entries: PartEntry[] = [];
   const { keys, payloads, expiries } = part.page;
   keys.forEach((sourceKey, i) => {
     const payload = payloads[i];
@@ -67,7 +72,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
     else if (payload === undefined || !Buffer.isBuffer(payload)) sums.expired++;
     else {
       const expiry = expiries[i] === 0 || expiries[i] === undefined ? 0 : targetExpiry(expiries[i], context);
-      entries.push({ entry: { key: context.naming?.(sourceKey) ?? sourceKey, expiry, payload }, sourceKey });
+      entries.push({ key: context.naming?.(sourceKey) ?? sourceKey, expiry, payload, sourceKey });
     }
   });
 
@@ -76,10 +81,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
   let waited = false;
   while (entries.length > 0) {
     const now = entries;
-    const result = await writeOrWait(
-      now.map(({ entry }) => entry),
-      context,
-    );
+    const result = await writeOrWait(now, context);
     ({ micros } = result);
     const refused = new Map(result.refusals.map((refusal) => [refusal.index, refusal.message]));
     const again: typeof entries = [];
@@ -88,7 +90,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
       const message = refused.get(i);
       if (message === undefined) {
         sums.copied++;
-        sums.bytes += item.entry.payload.length;
+        sums.bytes += item.payload.length;
         return;
       }
       if (message === 'EXPIRED') {

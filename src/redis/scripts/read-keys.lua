@@ -3,51 +3,66 @@
 --   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (big: copy by commands) | 2 (page is full: read again)
 -- big: the big-key limit in bytes; left: the bytes that the page may have; look: estimate sizes by MEMORY USAGE first, so
 -- that a big key is never dumped; the dump's own length decides for what the estimate misjudged.
+local call = redis.call
 local function now_ms()
-  local time = redis.call('TIME')
+  local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Exact by PEXPIRETIME from 7.0, which also is when REDIS_VERSION_NUM came. Before, clocks run on inside a script, and the
--- process may be interrupted anywhere: so the clock is read right after PTTL, and both again where time has passed.
+-- PEXPIRETIME is exact; it came with 7.0, and so did REDIS_VERSION_NUM. Before, PTTL is all there is and clocks run on
+-- inside a script, so the clock is read again every few keys; where it jumped (the process was interrupted), the keys in
+-- between are asked again one by one.
+local has_expiretime = redis.REDIS_VERSION_NUM and type(redis.pcall('PEXPIRETIME', '')) == 'number'
+local KEYS_A_CLOCK, JUMP_MS = 32, 1
 local clock = now_ms()
-local function expiry_of(key)
-  if redis.REDIS_VERSION_NUM then
-    local at = redis.pcall('PEXPIRETIME', key)
-    if type(at) == 'number' then return at end
-  end
-  for try = 1, 4 do
-    local ttl, before = redis.call('PTTL', key), clock
+
+local function slow_expiry_of(key)
+  for try = 1, 5 do
+    local before, ttl = now_ms(), call('PTTL', key)
     if ttl <= 0 then return ttl end
-    clock = now_ms()
-    if clock - before <= 2 or try == 4 then return clock + ttl end
+    local after = now_ms()
+    if after - before <= JUMP_MS or try == 5 then return after + ttl end
   end
 end
 
+-- Makes the TTLs of keys first … last absolute.
+local function settle_clock(keys, reply, n, first, last)
+  local after = now_ms()
+  local jumped = after - clock > JUMP_MS
+  for i = first, last do
+    local place = n + 2 * i - 1
+    local ttl = reply[place]
+    if ttl > 0 then reply[place] = jumped and slow_expiry_of(keys[i]) or clock + ttl end
+  end
+  clock = now_ms()
+end
+
 local function read_keys(keys, reply, n, big, left, look)
-  local call = redis.call
+  local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
+  local settled = 0
   for i = 1, #keys do
     local key = keys[i]
     local expiry, payload = -2, false
     if left <= 0 then
       payload = 2
+    elseif look and (call('MEMORY', 'USAGE', key) or 0) > big then
+      payload = 1
     else
-      if look and (call('MEMORY', 'USAGE', key) or 0) > big then
-        payload = 1
-      else
-        payload = call('DUMP', key)
-        if payload then
-          if #payload > big then
-            payload = 1
-          else
-            left = left - #payload
-          end
+      payload = call('DUMP', key)
+      if payload then
+        if #payload > big then
+          payload = 1
+        else
+          left = left - #payload
         end
       end
-      if payload then expiry = expiry_of(key) end
     end
-    reply[n + 1] = expiry
-    reply[n + 2] = payload
-    n = n + 2
+    if payload and payload ~= 2 then expiry = call(ask, key) end
+    reply[n + 2 * i - 1] = expiry
+    reply[n + 2 * i] = payload
+    if not has_expiretime and (i % KEYS_A_CLOCK == 0 or i == #keys) then
+      settle_clock(keys, reply, n, settled + 1, i)
+      settled = i
+    end
   end
 end
