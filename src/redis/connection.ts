@@ -127,6 +127,8 @@ export class RedisConnection implements RedisPort {
       connectionName: this.clientName,
       disableClientInfo: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      // A socket that is not closed by then is destroyed; its timer holds the process up.
+      disconnectTimeout: 200,
       socketTimeout: SILENCE_TIMEOUT_MS,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
