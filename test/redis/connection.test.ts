@@ -1,0 +1,226 @@
+import { readConnectionSettings } from '../../src/redis/connection-settings';
+import { RedisConnection } from '../../src/redis/connection';
+import { Connections } from '../../src/redis/connections';
+import { entraCredentials, type CredentialSource } from '../../src/redis/credentials';
+import { ConnectionLostError, describeConnectionError, errorKind } from '../../src/redis/errors';
+import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
+
+const settle = async (call: Promise<unknown>): Promise<unknown> => await call.catch((error: unknown) => error);
+
+/** A connection to a running server, as a user of it or with what Entra ID gave. */
+function connectionTo(
+  { server }: TestServer,
+  user: { username?: string; password?: string } = {},
+  credentials?: CredentialSource,
+): RedisConnection {
+  const settings = readConnectionSettings('IT', { REDIS_IT: server.url });
+  return new RedisConnection({ ...settings, ...user }, 0, 'keyferry-test', credentials);
+}
+
+onEveryServer((at) => {
+  it('is spoken to under a name, and tells its run id', async () => {
+    const port = await at().connect();
+    expect(await port.call('CLIENT', 'GETNAME')).toEqual(Buffer.from('keyferry-test'));
+    expect(port.runId).toMatch(/^[0-9a-f]{40}$/);
+  });
+
+  it('gives bytes back as they are, and refusals in a pipeline in their places', async () => {
+    const port = await at().connect();
+    const key = Buffer.from([0x00, 0xff, 0x0a]);
+    const replies = await port.pipeline([
+      ['SET', key, key],
+      ['LPUSH', key, 'x'],
+      ['GET', key],
+    ]);
+    expect(String(replies[0])).toBe('OK');
+    expect(replies[1]).toMatchObject({ message: expect.stringMatching(/^WRONGTYPE/) as string });
+    expect(replies[2]).toEqual(key);
+    await expect(port.call('LPUSH', key, 'x')).rejects.toThrow(/^WRONGTYPE/);
+    expect(await port.pipeline([])).toEqual([]);
+  });
+
+  it('is open in the database asked for, and not at all where there is none such', async () => {
+    const five = await at().connect(5);
+    await five.call('SET', 'only here', '1');
+    expect(await (await at().connect(0)).call('EXISTS', 'only here')).toBe(0);
+    const settings = readConnectionSettings('IT', { REDIS_IT: at().server.url });
+    const absent = new RedisConnection(settings, 99, 'keyferry-test');
+    const error = await settle(absent.ready());
+    expect(describeConnectionError('IT', error)).toMatch(/no such database/);
+    expect(absent.runId).toBeUndefined();
+  });
+
+  it('shows that it is another process after a restart, and never reconnects by itself', async () => {
+    const own = await startTestServer(at().name);
+    try {
+      const port = await own.connect();
+      const before = port.runId;
+      const cut = settle(port.call('BLPOP', 'never', '0'));
+      const cutPipeline = settle(port.pipeline([['GET', 'a']]));
+      await own.server.restart();
+      expect(errorKind(await cut)).toBe('retry');
+      // Sent behind the blocked command, so that it had no answer.
+      expect(await cutPipeline).toBeInstanceOf(ConnectionLostError);
+      expect(port.runId).toBeUndefined();
+      await expect(port.call('PING')).rejects.toBeInstanceOf(ConnectionLostError);
+      await expect(port.pipeline([['PING']])).rejects.toBeInstanceOf(ConnectionLostError);
+      await Promise.all([port.ready(), port.ready()]);
+      expect(port.runId).not.toBe(before);
+      expect(String(await port.call('PING'))).toBe('PONG');
+    } finally {
+      await own.close();
+    }
+  });
+
+  it('opens one socket for many who wait at once, and none after it is closed', async () => {
+    const port = connectionTo(at());
+    await Promise.all([port.ready(), port.ready(), port.ready()]);
+    const named = async () =>
+      String(await at().client.client('LIST'))
+        .split('\n')
+        .filter((line) => line.includes(`name=keyferry-test`));
+    const open = await named();
+    port.close();
+    expect(port.runId).toBeUndefined();
+    for (let wait = 0; wait < 100 && (await named()).length >= open.length; wait++) await new Promise(setImmediate);
+    expect((await named()).length).toBe(open.length - 1);
+  });
+
+  it('refuses a wrong password and a missing one in words without it', async () => {
+    const own = await startTestServer(at().name, { password: 'geheim' });
+    try {
+      const wrong = await settle(connectionTo(own, { password: 'falsch' }).ready());
+      expect(errorKind(wrong)).toBe('stop');
+      expect(describeConnectionError('IT', wrong)).toMatch(/refuses the user name or password/);
+      const settings = readConnectionSettings('IT', { REDIS_IT: `redis://127.0.0.1:${own.server.port}` });
+      const none = await settle(new RedisConnection(settings, 0, 'x').ready());
+      expect(describeConnectionError('IT', none)).toMatch(/asks for a password and none is set/);
+      const both = `${describeConnectionError('IT', wrong)} ${describeConnectionError('IT', none)}`;
+      expect(both).not.toMatch(/falsch|geheim|127\.0\.0\.1/);
+      const right = connectionTo(own, { password: 'geheim' });
+      await right.ready();
+      right.close();
+    } finally {
+      await own.close();
+    }
+  });
+});
+
+it('a port where nothing listens is said to be one', async () => {
+  const settings = readConnectionSettings('IT', { REDIS_IT: 'redis://127.0.0.1:1' });
+  const error = await settle(new RedisConnection(settings, 0, 'x').ready());
+  expect(errorKind(error)).toBe('retry');
+  expect(describeConnectionError('IT', error)).toMatch(/nothing listens there/);
+});
+
+describe('a connection that signs in with Entra ID', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer('redis-7.0', { password: 'of nobody here' });
+  });
+  afterAll(async () => {
+    await server.close();
+  });
+
+  /** A user name and token as Entra ID gives them; the server knows the user by its object id. */
+  async function identity(oid: string): Promise<string> {
+    const token = `head.${Buffer.from(JSON.stringify({ oid })).toString('base64url')}.signature`;
+    await server.client.acl('SETUSER', oid, 'reset', 'on', `>${token}`, '~*', '+@all');
+    return token;
+  }
+
+  it('gives the token as password and the object id as user name, at first and after each loss', async () => {
+    let now = 0;
+    const tokens = [await identity('first-object-id'), await identity('second-object-id')];
+    const credentials = entraCredentials(
+      { getToken: () => Promise.resolve({ token: tokens.shift() ?? '', expiresOnTimestamp: now + 1_000 }) },
+      () => now,
+    );
+    const port = connectionTo(server, {}, credentials);
+    await port.ready();
+    expect(String(await port.call('ACL', 'WHOAMI'))).toBe('first-object-id');
+    now = 800;
+    await settle(port.call('CLIENT', 'KILL', 'ID', String(await port.call('CLIENT', 'ID')), 'SKIPME', 'no'));
+    while (port.runId !== undefined) await new Promise(setImmediate);
+    await port.ready();
+    expect(String(await port.call('ACL', 'WHOAMI'))).toBe('second-object-id');
+    port.close();
+  });
+
+  it('signs in again on the open connection before the token ends', async () => {
+    const everythingButIntervals = [
+      'nextTick',
+      'setImmediate',
+      'clearImmediate',
+      'setTimeout',
+      'clearTimeout',
+      'queueMicrotask',
+      'hrtime',
+      'performance',
+      'Date',
+    ] as const;
+    jest.useFakeTimers({ doNotFake: [...everythingButIntervals] });
+    try {
+      const [first, second] = [await identity('id-one'), await identity('id-two')];
+      let given = { username: 'id-one', password: first, renewAt: Date.now() };
+      const port = connectionTo(server, {}, () => Promise.resolve(given));
+      await port.ready();
+      const id = await port.call('CLIENT', 'ID');
+      given = { username: 'id-two', password: second, renewAt: Date.now() + 3_600_000 };
+      jest.advanceTimersByTime(60_000);
+      while (String(await port.call('ACL', 'WHOAMI')) !== 'id-two') await new Promise(setImmediate);
+      // The same connection: nothing was interrupted.
+      expect(await port.call('CLIENT', 'ID')).toBe(id);
+      port.close();
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+});
+
+describe('the connections of a process', () => {
+  let server: TestServer;
+  let connections: Connections;
+  beforeAll(async () => {
+    server = await startTestServer('valkey-8.1');
+  });
+  beforeEach(() => {
+    connections = new Connections({ REDIS_OLD: server.server.url, REDIS_old: 'redis://127.0.0.1:1' }, 'keyferry-all');
+  });
+  afterEach(async () => {
+    connections.close();
+    while ((await open()).length > 0) await new Promise(setImmediate);
+  });
+  afterAll(async () => {
+    await server.close();
+  });
+
+  const open = async () =>
+    String(await server.client.client('LIST'))
+      .split('\n')
+      .filter((line) => line.includes('name=keyferry-all'));
+
+  it('are few for one database, however many ask', async () => {
+    const asked = Array.from({ length: 50 }, () => connections.get('OLD', 3));
+    await Promise.all(asked.map((connection) => connection.ready()));
+    expect((await open()).length).toBe(2);
+    expect((await open()).every((line) => line.includes('db=3'))).toBe(true);
+  });
+
+  it('are opened on first use, and all ended at once', async () => {
+    const connection = connections.get('OLD', 0);
+    expect(await open()).toEqual([]);
+    await connection.ready();
+    connections.close();
+    while ((await open()).length > 0) await new Promise(setImmediate);
+  });
+
+  it('are not mixed up by names that differ in capitals only', async () => {
+    await connections.get('OLD', 0).ready();
+    await expect(connections.get('old', 0).ready()).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('refuse names that no setting has', () => {
+    expect(() => connections.get('NONE', 0)).toThrow(/There is no connection "NONE"/);
+  });
+});

@@ -1,0 +1,87 @@
+import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../../src/redis/probe';
+import type { RedisPort } from '../../src/redis/redis-port';
+import { onEveryServer } from '../tools/test-server';
+
+onEveryServer((at) => {
+  beforeEach(async () => {
+    await at().client.flushall();
+  });
+
+  it('is told who it is, and its databases by name', async () => {
+    const { client, name, server } = at();
+    await client.set('a', '1');
+    await client.multi().select(7).set('b', '1').set('c', '1').select(0).exec();
+    const facts = await readServerFacts(await at().connect());
+    expect(facts).toMatchObject({
+      version: server.version,
+      software: name.startsWith('valkey') ? 'valkey' : 'redis',
+      cluster: false,
+      role: 'master',
+      evictionPolicy: 'noeviction',
+      maxMemory: 0,
+      evictedKeys: 0,
+      modules: expect.any(Array) as unknown,
+    });
+    expect(facts.runId).toMatch(/^[0-9a-f]{40}$/);
+    expect(facts.usedMemory).toBeGreaterThan(100_000);
+    expect(facts.databases.map(({ database, keys }) => [database, keys])).toEqual([
+      [0, 1],
+      [7, 2],
+    ]);
+  });
+
+  it('is found able to be a source read by scripts in ranges', async () => {
+    const port = await at().connect();
+    const pipeline = at().client.pipeline();
+    for (let i = 0; i < 10_000; i++) pipeline.set(`key:${i}`, i);
+    await pipeline.exec();
+    const abilities = await probeSource(port, port);
+    expect(abilities).toMatchObject({ scripts: true, memoryUsage: true, dump: true, cursorOrder: true, functions: 0 });
+    expect(abilities.payloadVersion).toBeGreaterThanOrEqual(9);
+  });
+
+  it('is found able to be a target, without a key written', async () => {
+    const port = await at().connect();
+    const facts = await readServerFacts(port);
+    expect(await probeTarget(port, facts)).toMatchObject({ scripts: true, restore: true, absoluteExpiry: true });
+    expect(await at().client.dbsize()).toBe(0);
+  });
+
+  it('without rights to scripts and DUMP is found so', async () => {
+    await at().client.acl('SETUSER', 'poor', 'on', '>pw', '~*', '+@all', '-eval', '-evalsha', '-dump', '-restore');
+    const port = await at().connect();
+    await port.call('AUTH', 'poor', 'pw');
+    await at().client.set('a', '1');
+    expect(await probeSource(port, port)).toMatchObject({ scripts: false, memoryUsage: false, dump: false });
+    expect(await probeTarget(port, await readServerFacts(port))).toMatchObject({ scripts: false, restore: false });
+  });
+
+  it('has the databases it has, and the connection stays where it was', async () => {
+    const port = await at().connect();
+    expect(await hasDatabase(port, 15, 0)).toBe(true);
+    expect(await hasDatabase(port, 16, 0)).toBe(false);
+    await port.call('SET', 'here', '1');
+    expect(await at().client.exists('here')).toBe(1);
+  });
+
+  it('is not taken for poor while it is only loading', async () => {
+    const loading: RedisPort = {
+      call: () => Promise.reject(new Error('LOADING Redis is loading the dataset in memory')),
+      pipeline: (commands) =>
+        Promise.resolve(commands.map(() => new Error('LOADING Redis is loading the dataset in memory'))),
+    };
+    await expect(probeSource(loading, loading)).rejects.toThrow(/^LOADING/);
+    await expect(probeTarget(loading, await readServerFacts(await at().connect()))).rejects.toThrow(/^LOADING/);
+  });
+});
+
+describe('cursors that are no places in a walk', () => {
+  it('are noticed, so that such a database stays one range', async () => {
+    let last = 0;
+    const proxy: RedisPort = {
+      call: (name) => Promise.resolve(name === 'SCAN' ? [Buffer.from(String((last += 1_000))), []] : null),
+      pipeline: (commands) => Promise.resolve(commands.map(() => null)),
+    };
+    expect((await probeSource(proxy, proxy)).cursorOrder).toBe(false);
+  });
+});
