@@ -17,8 +17,8 @@ const stampName = 'keyferry-server.json';
 export type OnProgress = (line: string) => void;
 
 /** The server of this name among the unpacked packages, or undefined where it has not been unpacked. */
-export async function installedServer(name: ServerName): Promise<FoundServer | undefined> {
-  const folder = join(serversFolder(), name);
+export async function installedServer(name: ServerName, below = serversFolder()): Promise<FoundServer | undefined> {
+  const folder = join(below, name);
   const stamp = await readFile(join(folder, stampName), 'utf8').catch(() => undefined);
   if (stamp === undefined) return undefined;
   const { flavour, version } = JSON.parse(stamp) as Pick<FoundServer, 'flavour' | 'version'>;
@@ -34,11 +34,12 @@ export async function installedServer(name: ServerName): Promise<FoundServer | u
 export async function installServers(
   names: readonly ServerName[],
   onProgress: OnProgress = () => undefined,
+  below = serversFolder(),
 ): Promise<void> {
   const missing: ServerName[] = [];
-  for (const name of new Set(names)) if ((await installedServer(name)) === undefined) missing.push(name);
+  for (const name of new Set(names)) if ((await installedServer(name, below)) === undefined) missing.push(name);
   if (missing.length === 0) return;
-  const work = join(serversFolder(), `.work-${process.pid}-${randomBytes(4).toString('hex')}`);
+  const work = join(below, `.work-${process.pid}-${randomBytes(4).toString('hex')}`);
   await mkdir(work, { recursive: true });
   try {
     const releases = new Map<string, PackageSource>();
@@ -51,7 +52,7 @@ export async function installServers(
         releases.set(suite, release);
       }
       onProgress(`Downloading and unpacking ${name}`);
-      await installOne(name, release, work);
+      await installOne(name, release, work, below);
     }
   } catch (error) {
     throw new Error(explain(missing, error as NodeJS.ErrnoException), { cause: error });
@@ -60,14 +61,14 @@ export async function installServers(
   }
 }
 
-async function installOne(name: ServerName, release: PackageSource, work: string): Promise<void> {
+async function installOne(name: ServerName, release: PackageSource, work: string, below: string): Promise<void> {
   const { binary, packages } = debianServers[name];
   const unpacked = join(work, name);
   await mkdir(unpacked);
   const files = await release.unpack(packages, unpacked);
   const { flavour, version } = await identify(await inFolder(unpacked, binary));
   await writeFile(join(unpacked, stampName), `${JSON.stringify({ flavour, version, packages: files }, null, 2)}\n`);
-  const target = join(serversFolder(), name);
+  const target = join(below, name);
   try {
     await rename(unpacked, target);
   } catch (error) {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -40,6 +40,15 @@ test('installing what is there does nothing', async () => {
   const lines: string[] = [];
   await installServers(serverNames, (line) => lines.push(line));
   expect(lines).toEqual([]);
+});
+
+test('where nothing can be unpacked one message says what to do, and nothing is left behind', async () => {
+  process.env.PATH = '/nonexistent';
+  const below = join(folder, 'none');
+  await expect(installServers(['redis-6.0'], undefined, below)).rejects.toThrow(
+    /redis-6\.0 could not be brought.*no apt-get or no dpkg\n[^]*Install a Redis[^]*REDIS_SERVER/,
+  );
+  expect(await readdir(below)).toEqual([]);
 });
 
 test('REDIS_SERVER is taken where its version fits, unpacked packages otherwise', async () => {
