@@ -83,12 +83,13 @@ export function describeConnectionError(connection: string, error: unknown): str
     return `${prefix}a password is set, but the server asks for none.`;
   }
   if (text.includes('NOAUTH')) return `${prefix}the server asks for a password and none is set.`;
-  if (text.includes('NOPERM')) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
+  if (text.includes('NOPERM'))
+    return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
   if (error instanceof CredentialsError) {
     return `${prefix}Entra ID gave no token; does the app have this managed identity?`;
   }
-  if (message.startsWith("LOADING")) return `${prefix}the server is loading its data.`;
-  if (message.startsWith("OOM")) return `${prefix}the server is out of memory.`;
+  if (message.startsWith('LOADING')) return `${prefix}the server is loading its data.`;
+  if (message.startsWith('OOM')) return `${prefix}the server is out of memory.`;
   if (message.includes('max number of clients')) return `${prefix}the server has as many clients as it takes.`;
   if (message.includes('DB index is out of range')) return `${prefix}the server has no such database.`;
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
