@@ -26,7 +26,7 @@ export async function openDebianRelease(suite: string, workFolder: string): Prom
     const folder = join(workFolder, `${suite}-${index}`);
     const config = await writeAptConfig(folder, `deb [signed-by=${keyring}] ${mirror} ${suite} main`, architecture);
     try {
-      await runTool('apt-get', ['-q', '-c', config, 'update'], { env, timeoutMs: 5 * minutes });
+      await runTool('apt-get', ['update', '-q', '-c', config], { env, timeoutMs: 5 * minutes });
       return { unpack: (packages, target) => unpack(config, folder, packages, target) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw error;
@@ -79,7 +79,7 @@ async function writeAptConfig(folder: string, source: string, architecture: stri
 async function unpack(config: string, folder: string, packages: readonly string[], target: string): Promise<string[]> {
   const downloads = join(folder, 'downloads', packages[0] ?? '');
   await mkdir(downloads, { recursive: true });
-  await runTool('apt-get', ['-q', '-c', config, 'download', ...packages], {
+  await runTool('apt-get', ['download', '-q', '-c', config, ...packages], {
     env,
     cwd: downloads,
     timeoutMs: 10 * minutes,
