@@ -45,6 +45,8 @@ const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
 
 const CONNECTION_TROUBLE =
   /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|Connection is closed|Stream isn't writeable|connection close|Socket closed|Socket timeout|max number of clients|Connection lost/i;
+/** Inside a script the reply does not begin with NOPERM: 6.0, then 7.0 and above. */
+const NO_RIGHT = /NOPERM|can't run this command|ACL failure in script/;
 const NO_TLS = /wrong.version.number|packet.length.too.long|EPROTO/i;
 const BAD_CERTIFICATE = /certificate|CERT_|_CERT|SELF_SIGNED|ERR_TLS/i;
 
@@ -55,7 +57,10 @@ export function errorKind(error: unknown): ErrorKind {
   const kind = BY_FIRST_WORD[firstWord(message)];
   if (kind !== undefined) return kind;
   if (/Bad data format|DUMP payload version or checksum/i.test(message)) return 'payload';
-  if (/unknown command|invalid password|invalid username-password|NOPERM|no password is set/i.test(message))
+  if (
+    NO_RIGHT.test(message) ||
+    /unknown command|invalid password|invalid username-password|no password is set/i.test(message)
+  )
     return 'stop';
   if (CONNECTION_TROUBLE.test(message)) return 'retry';
   const code = codeOf(error);
@@ -63,9 +68,12 @@ export function errorKind(error: unknown): ErrorKind {
   return NO_TLS.test(code) || BAD_CERTIFICATE.test(code) ? 'stop' : 'key';
 }
 
-/** The first word of an error reply, for example "WRONGTYPE". Lua scripts may put "-" or "ERR" before it. */
+/**
+ * The first word of an error reply, for example "WRONGTYPE". From a script, servers before 7.0 put the line and "-"
+ * before it: "@user_script: 30: -OOM command not allowed …".
+ */
 export function firstWord(message: string): string {
-  return /^-?([A-Za-z_]+)/.exec(message)?.[1] ?? '';
+  return /^(?:.*@user_script: ?\d+: )?-?([A-Za-z_]+)/s.exec(message)?.[1] ?? '';
 }
 
 /**
@@ -83,13 +91,12 @@ export function describeConnectionError(connection: string, error: unknown): str
     return `${prefix}a password is set, but the server asks for none.`;
   }
   if (text.includes('NOAUTH')) return `${prefix}the server asks for a password and none is set.`;
-  if (text.includes('NOPERM'))
-    return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
+  if (NO_RIGHT.test(text)) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
   if (error instanceof CredentialsError) {
     return `${prefix}Entra ID gave no token; does the app have this managed identity?`;
   }
-  if (message.startsWith('LOADING')) return `${prefix}the server is loading its data.`;
-  if (message.startsWith('OOM')) return `${prefix}the server is out of memory.`;
+  if (firstWord(message) === 'LOADING') return `${prefix}the server is loading its data.`;
+  if (firstWord(message) === 'OOM') return `${prefix}the server is out of memory.`;
   if (message.includes('max number of clients')) return `${prefix}the server has as many clients as it takes.`;
   if (message.includes('DB index is out of range')) return `${prefix}the server has no such database.`;
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
