@@ -10,6 +10,7 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '..');
 const entry = path.join(root, 'dist', 'cli', 'main.js');
 const OLDEST = [22, 12];
+const LOCK_IS_LEFT_MS = 120_000;
 
 function isNewEnough(version) {
   const [major, minor] = version.split('.').map(Number);
@@ -26,16 +27,37 @@ function isFolderBuilt(folder) {
   return fs.readdirSync(path.join(root, folder), { withFileTypes: true }).every((item) => {
     const name = path.join(folder, item.name);
     if (item.isDirectory()) return isFolderBuilt(name);
-    if (!/\.(ts|lua)$/.test(name)) return true;
+    if (!/\.(ts|lua)$/.test(name) || name.endsWith('.d.ts')) return true;
     const output = fs.statSync(path.join(root, 'dist', name.replace(/\.ts$/, '.js')), { throwIfNoEntry: false });
     return output !== undefined && output.mtimeMs >= fs.statSync(path.join(root, name)).mtimeMs;
   });
 }
 
+/** Builds, unless another process is at it: then waits for that one. */
 function build() {
+  const lock = path.join(root, 'dist', '.building');
+  fs.mkdirSync(path.dirname(lock), { recursive: true });
   process.stderr.write('keyferry: building…\n');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const { status, error, stdout } = spawnSync(npm, ['run', '--silent', 'build'], {
+  while (!isBuilt()) {
+    try {
+      fs.mkdirSync(lock);
+    } catch {
+      const since = fs.statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+      if (Date.now() - since > LOCK_IS_LEFT_MS) fs.rmSync(lock, { recursive: true, force: true });
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+      continue;
+    }
+    try {
+      if (!isBuilt()) runBuild();
+    } finally {
+      fs.rmSync(lock, { recursive: true, force: true });
+    }
+    return;
+  }
+}
+
+function runBuild() {
+  const { status, error, stdout } = spawnSync('npm', ['run', '--silent', 'build'], {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -43,8 +65,11 @@ function build() {
   });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ''}keyferry: the build failed${error ? `: ${error.message}` : ''}.\n`);
-  process.exit(3);
+  process.exitCode = 3;
+  throw new BuildFailed();
 }
+
+class BuildFailed extends Error {}
 
 /** Hands everything to a newer Node: arguments, streams, signals, and the exit code back. */
 function runWith(node) {
@@ -61,17 +86,25 @@ function runWith(node) {
   });
 }
 
-if (!isBuilt()) build();
-if (isNewEnough(process.versions.node)) {
-  require(entry);
-} else {
+function start() {
+  if (isNewEnough(process.versions.node)) {
+    require(entry);
+    return;
+  }
   const newer = path.join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (fs.existsSync(newer)) {
     runWith(newer);
-  } else {
-    process.stderr.write(
-      `keyferry: Node ${OLDEST.join('.')} or newer is needed, and this is ${process.versions.node}. In a checkout npm ci brings one.\n`,
-    );
-    process.exit(3);
+    return;
   }
+  process.stderr.write(
+    `keyferry: Node ${OLDEST.join('.')} or newer is needed, and this is ${process.versions.node}. In a checkout npm ci brings one.\n`,
+  );
+  process.exitCode = 3;
+}
+
+try {
+  if (!isBuilt()) build();
+  start();
+} catch (error) {
+  if (!(error instanceof BuildFailed)) throw error;
 }

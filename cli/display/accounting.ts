@@ -75,8 +75,11 @@ function keys({ counts, tally }: MigrationReport): string {
 }
 
 function pace({ startedAt, finishedAt, progress, counts }: MigrationReport): string {
-  const seconds = ((finishedAt === null ? Date.now() : Date.parse(finishedAt)) - Date.parse(startedAt)) / 1_000;
-  return `${finishedAt === null ? 'Running for' : 'Took'} ${duration(Math.max(0, seconds))}, ${count(progress.keysPerSecond)} keys/s, ${bytes(counts.bytes)} of payload written.`;
+  const time =
+    finishedAt === null
+      ? `Started ${startedAt.slice(0, 19).replace('T', ' ')} UTC`
+      : `Took ${duration(Math.max(0, (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000))}`;
+  return `${time}, ${count(progress.keysPerSecond)} keys/s, ${bytes(counts.bytes)} of payload written.`;
 }
 
 function findingsPart(report: MigrationReport, { findings, findingsCommand }: AccountingOptions): string {

@@ -1,0 +1,137 @@
+import type { MigrationReport } from '../../src/migration/report';
+import { fillServer } from '../../local/demo/generate';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { buildCommand, CommandFolder, type Running } from './support/command';
+
+const KEYS = 60_000;
+const MINUTES = 240_000;
+
+let here: CommandFolder;
+let source: TestServer;
+let target: TestServer;
+
+beforeAll(async () => {
+  await buildCommand();
+  [source, target] = await Promise.all([
+    startTestServer('redis-7.0', { password: 'pw' }),
+    startTestServer('redis-7.0'),
+  ]);
+  await fillServer({ url: source.server.url, keys: KEYS });
+}, MINUTES);
+afterAll(async () => {
+  await Promise.all([source.close(), target.close()]);
+});
+beforeEach(async () => {
+  here = new CommandFolder();
+  await target.client.flushall();
+});
+afterEach(() => {
+  here.remove();
+});
+
+/** Starts a migration that takes a while, and waits until keys have arrived. */
+async function begin(...more: string[]): Promise<{ run: Running; id: string }> {
+  const run = here.start(
+    ['migrate', '--source', 'OLD', '--target', target.server.url, '--keys-per-second', '8000', ...more],
+    { REDIS_OLD: source.server.url },
+  );
+  const id = await run.said(/Migration (\S+): /);
+  while ((await target.client.dbsize()) < 2_000) await new Promise((resolve) => setTimeout(resolve, 50));
+  return { run, id };
+}
+
+async function finish(id: string): Promise<MigrationReport> {
+  const { code, stdout, stderr } = await here.run(['resume', id, '--json'], { REDIS_OLD: source.server.url });
+  expect(stderr).toMatch(/goes on: OLD/);
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout) as MigrationReport;
+  expect(report).toMatchObject({ id, state: 'completed', tally: { accountedKeys: KEYS, missing: 0 } });
+  expect(await target.client.dbsize()).toBe(KEYS);
+  return report;
+}
+
+test(
+  'Ctrl-C ends in good order and says how to go on; resume goes on to the verdict',
+  async () => {
+    const { run, id } = await begin();
+    const asked = Date.now();
+    run.signal('SIGINT');
+    const { code, stderr } = await run.end();
+    expect(code).toBe(130);
+    expect(Date.now() - asked).toBeLessThan(20_000);
+    expect(stderr).toContain(`keyferry resume ${id}`);
+    expect(stderr).toContain(`keyferry cancel ${id}`);
+
+    const status = await here.run(['status', id]);
+    expect(status.code).toBe(0);
+    expect(status.stderr).toMatch(/stands still/);
+    expect((await here.run(['findings', id])).code).toBe(2);
+    const copied = await target.client.dbsize();
+    expect(copied).toBeLessThan(KEYS);
+    await finish(id);
+  },
+  MINUTES,
+);
+
+test(
+  'killed without a chance to write anything down, it goes on all the same',
+  async () => {
+    const { run, id } = await begin();
+    run.signal('SIGKILL');
+    await run.end();
+    await finish(id);
+  },
+  MINUTES,
+);
+
+test(
+  'an interrupted migration is cancelled without its servers',
+  async () => {
+    const { run, id } = await begin();
+    run.signal('SIGTERM');
+    expect((await run.end()).code).toBe(143);
+    const copied = await target.client.dbsize();
+    const { code, stdout } = await here.run(['cancel', id, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ id, state: 'cancelled' });
+    expect(code).toBe(0);
+    expect(await target.client.dbsize()).toBe(copied);
+    const resumed = await here.run(['resume', id]);
+    expect(resumed.stderr).toMatch(/has ended already/);
+    expect(resumed.code).toBe(3);
+  },
+  MINUTES,
+);
+
+test(
+  'another process sees, follows and cancels a migration that runs',
+  async () => {
+    const { run, id } = await begin();
+    const status = await here.run(['status', id, '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ id, state: 'running' });
+    const follower = here.start(['resume', id]);
+    const cancelled = await here.run(['cancel', id]);
+    expect(cancelled.code).toBe(0);
+    expect(cancelled.stdout).toMatch(/was cancelled/);
+    expect(await run.end()).toMatchObject({ code: 3, stdout: expect.stringMatching(/was cancelled/) as string });
+    expect((await follower.end()).code).toBe(3);
+  },
+  MINUTES,
+);
+
+test(
+  'an address with a password is asked for again, and must lead to the same server',
+  async () => {
+    const { run, id } = await begin('--source', source.server.url);
+    run.signal('SIGINT');
+    expect((await run.end()).stderr).toContain(`keyferry resume ${id} --source <URL of CLI_SOURCE>`);
+    const without = await here.run(['resume', id]);
+    expect(without.code).toBe(2);
+    expect(without.stderr).toMatch(/--source is needed again.*not written down/);
+    const other = await here.run(['resume', id, '--source', target.server.url]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/Start a new migration for another server/);
+    const resumed = await here.run(['resume', id, '--source', 'AGAIN', '--json'], { REDIS_AGAIN: source.server.url });
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ id, state: 'completed', tally: { accountedKeys: KEYS } });
+  },
+  MINUTES,
+);
