@@ -5,7 +5,7 @@ import { BadRequestError, type RequestMistake } from '../../src/migration/reques
 import { ConnectionSettingsError } from '../../src/redis/connection-settings';
 
 /** A body above this is refused before it is read as JSON. */
-const LARGEST_BODY = 256 * 1_024;
+const LARGEST_BODY = 128 * 1_024;
 
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): HttpResponseInit {
   return {

@@ -1,29 +1,27 @@
 /** A string property of a table entity holds 64 KiB of UTF-16. */
 const CHUNK = 30_000;
 
-/** Spreads a long text over properties name0, name1, …. */
-export function toChunks(name: string, text: string): Record<string, string> {
+/**
+ * Spreads a value as JSON over properties name0, name1, …. In ASCII only: Azurite breaks other characters that come to it
+ * in two pieces.
+ */
+export function toChunks(name: string, value: unknown): Record<string, string> {
+  const text = JSON.stringify(value).replace(/[^\u0020-\u007e]/g, escape);
   const chunks: Record<string, string> = {};
-  let from = 0;
-  for (let i = 0; from < text.length || i === 0; i++) {
-    // Not between the halves of one character: each alone is no text, and storage may replace it.
-    const to = from + CHUNK - (isHighSurrogate(text.charCodeAt(from + CHUNK - 1)) ? 1 : 0);
-    chunks[`${name}${i}`] = text.slice(from, to);
-    from = to;
-  }
+  for (let i = 0; i * CHUNK < text.length; i++) chunks[`${name}${i}`] = text.slice(i * CHUNK, (i + 1) * CHUNK);
   return chunks;
 }
 
-/** Puts the text of `toChunks` together again. */
-export function fromChunks(name: string, entity: Readonly<Record<string, unknown>>): string {
+/** Reads the value of `toChunks`. */
+export function fromChunks(name: string, entity: Readonly<Record<string, unknown>>): unknown {
   let text = '';
   for (let i = 0; ; i++) {
     const chunk = entity[`${name}${i}`];
-    if (typeof chunk !== 'string') return text;
+    if (typeof chunk !== 'string') return JSON.parse(text) as unknown;
     text += chunk;
   }
 }
 
-function isHighSurrogate(code: number): boolean {
-  return code >= 0xd800 && code <= 0xdbff;
+function escape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

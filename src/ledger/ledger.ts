@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
 import type { Counts } from '../migration/counts';
 import type { Plan } from '../migration/plan';
+import type { Snapshot } from '../migration/report';
 import { fromChunks, toChunks } from './chunked-text';
 import type { Finding, MigrationRow, MigrationState, Phase, RangeRow, RangeState } from './rows';
 import type { StorageClients } from './storage-clients';
@@ -109,7 +110,7 @@ export class Ledger {
       if (await created(this.migrations.createEntity(entity))) return id;
       const held = await found(this.migrations.getEntity<Entity>(TARGETS, rowKey));
       if (held === undefined) continue;
-      const holder = String(held['migration']);
+      const holder = String(held.migration);
       if (holder === id || (await isOpen(holder))) return holder;
       try {
         await this.migrations.updateEntity(entity, 'Replace', { etag: held.etag ?? '' });
@@ -120,14 +121,17 @@ export class Ledger {
     }
   }
 
-  /** The tally's last sum of a migration, as JSON. */
-  async putSnapshot(id: string, json: string): Promise<void> {
-    await this.migrations.upsertEntity({ partitionKey: SNAPSHOTS, rowKey: id, ...toChunks('json', json) }, 'Replace');
+  /** The tally's last sum of a migration. */
+  async putSnapshot(id: string, snapshot: Snapshot): Promise<void> {
+    await this.migrations.upsertEntity(
+      { partitionKey: SNAPSHOTS, rowKey: id, ...toChunks('json', snapshot) },
+      'Replace',
+    );
   }
 
-  async getSnapshot(id: string): Promise<string | undefined> {
+  async getSnapshot(id: string): Promise<Snapshot | undefined> {
     const entity = await found(this.migrations.getEntity<Entity>(SNAPSHOTS, rowKeyText(id)));
-    return entity && fromChunks('json', entity);
+    return entity && (fromChunks('json', entity) as Snapshot);
   }
 
   /** Writes new range rows; those that are there stay as they are. */
@@ -188,7 +192,7 @@ export class Ledger {
         stand++;
       } else {
         const known = await found(this.findings.getEntity<Entity>(entity.partitionKey, entity.rowKey));
-        if (known?.['code'] === finding.code) stand++;
+        if (known?.code === finding.code) stand++;
       }
     }
     return stand;
@@ -250,23 +254,23 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     startedAt: row.startedAt,
     finishedAt: row.finishedAt ?? '',
     cause: row.cause ?? '',
-    ...toChunks('plan', JSON.stringify(row.plan)),
+    ...toChunks('plan', row.plan),
   };
 }
 
 function fromPlan(entity: Entity): MigrationRow {
   return {
     id: String(entity.rowKey),
-    state: entity['state'] as MigrationState,
-    phase: entity['phase'] as Phase,
-    requestHash: String(entity['requestHash']),
-    plan: JSON.parse(fromChunks('plan', entity)) as Plan,
-    epoch: Number(entity['epoch']),
-    sourceRunId: String(entity['sourceRunId']),
-    cancelRequested: entity['cancelRequested'] === true,
-    startedAt: String(entity['startedAt']),
-    finishedAt: textOrNull(entity['finishedAt']),
-    cause: textOrNull(entity['cause']),
+    state: entity.state as MigrationState,
+    phase: entity.phase as Phase,
+    requestHash: String(entity.requestHash),
+    plan: fromChunks('plan', entity) as Plan,
+    epoch: Number(entity.epoch),
+    sourceRunId: String(entity.sourceRunId),
+    cancelRequested: entity.cancelRequested === true,
+    startedAt: String(entity.startedAt),
+    finishedAt: textOrNull(entity.finishedAt),
+    cause: textOrNull(entity.cause),
     etag: entity.etag ?? '',
   };
 }
@@ -294,22 +298,22 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
 
 function fromRange(entity: Entity): RangeRow {
   return {
-    migration: String(entity['partitionKey']),
+    migration: String(entity.partitionKey),
     name: String(entity.rowKey),
-    phase: entity['phase'] as Phase,
-    number: Number(entity['number']),
-    database: Number(entity['database']),
-    index: Number(entity['index']),
-    bits: Number(entity['bits']),
-    state: entity['state'] as RangeState,
-    epoch: Number(entity['epoch']),
-    generation: Number(entity['generation']),
-    cursor: String(entity['cursor']),
-    share: Number(entity['share']),
-    counts: JSON.parse(String(entity['counts'])) as Counts,
-    heartbeat: textOrNull(entity['heartbeat']),
-    trouble: textOrNull(entity['trouble']),
-    cause: textOrNull(entity['cause']),
+    phase: entity.phase as Phase,
+    number: Number(entity.number),
+    database: Number(entity.database),
+    index: Number(entity.index),
+    bits: Number(entity.bits),
+    state: entity.state as RangeState,
+    epoch: Number(entity.epoch),
+    generation: Number(entity.generation),
+    cursor: String(entity.cursor),
+    share: Number(entity.share),
+    counts: JSON.parse(String(entity.counts)) as Counts,
+    heartbeat: textOrNull(entity.heartbeat),
+    trouble: textOrNull(entity.trouble),
+    cause: textOrNull(entity.cause),
     etag: entity.etag ?? '',
   };
 }
@@ -335,13 +339,13 @@ function toFinding(finding: Finding): { partitionKey: string; rowKey: string } &
 }
 
 function fromFinding(migration: string, entity: Entity): Finding {
-  const key = entity['key'];
+  const key = entity.key;
   return {
     migration,
-    database: Number(entity['database']),
+    database: Number(entity.database),
     key: key instanceof Uint8Array ? Buffer.from(key) : Buffer.alloc(0),
-    code: String(entity['code']),
-    message: String(entity['message']),
+    code: String(entity.code),
+    message: String(entity.message),
   };
 }
 

@@ -64,7 +64,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     cause: sum.cause,
   });
   const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
-  await app.ledger.putSnapshot(id, JSON.stringify(snapshot));
+  await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind === 'look');
@@ -83,8 +83,7 @@ export async function startLook(id: string, app: App): Promise<void> {
 
 /** The snapshot that is kept, or an empty one. */
 export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
-  const json = await app.ledger.getSnapshot(migration.id);
-  return json === undefined ? firstSnapshot(migration) : (JSON.parse(json) as Snapshot);
+  return (await app.ledger.getSnapshot(migration.id)) ?? firstSnapshot(migration);
 }
 
 async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: App): Promise<ServerFacts | undefined> {
