@@ -6,7 +6,7 @@ import { answering, json, notFound } from './shared/http-answer';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
   return await answering(context, async () => {
-    const id = request.params['id'] ?? '';
+    const id = request.params.id ?? '';
     const migration = await cancelMigration(id, getApp());
     const report = migration && (await getReport(id, getApp()));
     return report === undefined ? notFound(id) : json(202, report);

@@ -9,7 +9,7 @@ const HIGHEST_LIMIT = 1_000;
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
   return await answering(context, async () => {
-    const id = request.params['id'] ?? '';
+    const id = request.params.id ?? '';
     const limitText = request.query.get('limit') ?? String(DEFAULT_LIMIT);
     const limit = Number(limitText);
     if (!Number.isInteger(limit) || limit < 1 || limit > HIGHEST_LIMIT) {

@@ -5,7 +5,7 @@ import { answering, json, notFound } from './shared/http-answer';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
   return await answering(context, async () => {
-    const id = request.params['id'] ?? '';
+    const id = request.params.id ?? '';
     const report = await getReport(id, getApp());
     if (report === undefined) return notFound(id);
     return json(200, report, report.finishedAt === null ? { 'retry-after': '2' } : {});

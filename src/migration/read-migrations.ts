@@ -52,7 +52,7 @@ export async function getFindings(
 function isContinuation(token: string, id: string): boolean {
   try {
     const place = JSON.parse(Buffer.from(token, 'base64').toString('utf8')) as Record<string, unknown> | null;
-    return place?.['nextPartitionKey'] === id && typeof place['nextRowKey'] === 'string';
+    return place?.nextPartitionKey === id && typeof place.nextRowKey === 'string';
   } catch {
     return false;
   }

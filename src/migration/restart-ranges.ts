@@ -9,7 +9,7 @@ import { parallelRangesOf } from './range-shape';
  * they are taken. What was copied stays and is copied again.
  */
 export async function restartRanges(seen: MigrationRow, runId: string, app: App): Promise<void> {
-  let won = false;
+  let won = false as boolean;
   const migration = await app.ledger.updateMigration(seen.id, (row) => {
     won = row.epoch === seen.epoch && row.sourceRunId !== runId && !isFinal(row);
     return won ? { ...row, epoch: row.epoch + 1, sourceRunId: runId } : undefined;
