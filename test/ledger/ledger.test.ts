@@ -1,0 +1,300 @@
+import { Ledger, LostRowError } from '../../src/ledger/ledger';
+import { RANGES_QUEUE, RangeQueue } from '../../src/ledger/range-queue';
+import type { Finding } from '../../src/ledger/rows';
+import { storageClients, type StorageClients } from '../../src/ledger/storage-clients';
+import { noCounts } from '../../src/migration/counts';
+import { firstSnapshot } from '../../src/migration/report';
+import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+let storage: TestStorage;
+let clients: StorageClients;
+let ledger: Ledger;
+let ids = 0;
+const freshId = () => `migration-${++ids}-${Date.now()}`;
+
+beforeAll(async () => {
+  storage = await startTestStorage();
+  clients = storageClients({ AzureWebJobsStorage: storage.connectionString });
+  ledger = new Ledger(clients);
+  expect(await ledger.getMigration('before there is a table')).toBeUndefined();
+  await Promise.all([ledger.ensure(), new Ledger(clients).ensure()]);
+}, 60_000);
+afterAll(async () => {
+  await storage.close();
+});
+
+describe('plan rows', () => {
+  it('come back as they were written, with texts of any length and script', async () => {
+    const request = aRequest({ select: { match: Array.from({ length: 64 }, (_, i) => `${i}${'🗝é'.repeat(300)}`) } });
+    const row = aMigration({ id: freshId(), plan: aPlan({ request, warnings: ['\u0000\u001f\ud800 "quoted"'] }) });
+    expect(await ledger.createMigration(row)).toBe(true);
+    const { etag, ...found } = (await ledger.getMigration(row.id))!;
+    const { etag: _, ...written } = row;
+    expect(JSON.stringify(found) === JSON.stringify(written)).toBe(true);
+    expect(etag).not.toBe('');
+  });
+
+  it('are created once', async () => {
+    const row = aMigration({ id: freshId() });
+    expect(await ledger.createMigration(row)).toBe(true);
+    expect(await ledger.createMigration({ ...row, state: 'failed' })).toBe(false);
+    expect((await ledger.getMigration(row.id))?.state).toBe('running');
+  });
+
+  it('lose no change of several at once', async () => {
+    const id = freshId();
+    await ledger.createMigration(aMigration({ id }));
+    const add = () => ledger.updateMigration(id, (row) => ({ ...row, epoch: row.epoch + 1 }));
+    await Promise.all([add(), add(), add(), add(), add()]);
+    expect((await ledger.getMigration(id))?.epoch).toBe(5);
+  });
+
+  it('stay as they are when the change is none, and are not made by changing', async () => {
+    const id = freshId();
+    await ledger.createMigration(aMigration({ id }));
+    const before = await ledger.getMigration(id);
+    expect(await ledger.updateMigration(id, () => undefined)).toEqual(before);
+    expect((await ledger.getMigration(id))?.etag).toBe(before?.etag);
+    expect(await ledger.updateMigration('unknown', (row) => row)).toBeUndefined();
+  });
+
+  it('are listed all, or those that have not ended', async () => {
+    const [open, ended] = [freshId(), freshId()];
+    await ledger.createMigration(aMigration({ id: open }));
+    await ledger.createMigration(aMigration({ id: ended, state: 'completed', finishedAt: '2026-01-01T00:00:00.000Z' }));
+    const idsOf = async (which: 'all' | 'open') => (await ledger.listMigrations(which)).map(({ id }) => id);
+    expect(await idsOf('all')).toEqual(expect.arrayContaining([open, ended]));
+    expect(await idsOf('open')).toContain(open);
+    expect(await idsOf('open')).not.toContain(ended);
+  });
+
+  it('that never began can be taken back, also twice', async () => {
+    const id = freshId();
+    await ledger.createMigration(aMigration({ id }));
+    await ledger.deleteMigration(id);
+    await ledger.deleteMigration(id);
+    expect(await ledger.getMigration(id)).toBeUndefined();
+  });
+
+  it.each(["' or true or '", 'a/b', 'a\\b', 'a#b?c', '../x', '', 'é', 'x'.repeat(2_000), '%27', 'a\u0000b'])(
+    'are not found by the hostile id %j, which does no harm',
+    async (id) => {
+      expect(await ledger.getMigration(id)).toBeUndefined();
+      expect(await ledger.getSnapshot(id)).toBeUndefined();
+      expect(await ledger.getRange(id, id)).toBeUndefined();
+      expect(await ledger.listRanges(id)).toEqual([]);
+      expect(await ledger.listFindings(id, 10, undefined)).toEqual({ findings: [], continuation: undefined });
+      expect(await ledger.updateMigration(id, (row) => row)).toBeUndefined();
+    },
+  );
+});
+
+describe('a target', () => {
+  const open = new Set<string>();
+  const claim = (target: string, id: string) =>
+    ledger.claimTarget(target, id, (other) => Promise.resolve(open.has(other)));
+
+  it('is held by one migration until that has ended', async () => {
+    const target = freshId();
+    open.add('a').add('b');
+    expect(await claim(target, 'a')).toBe('a');
+    expect(await claim(target, 'a')).toBe('a');
+    expect(await claim(target, 'b')).toBe('a');
+    open.delete('a');
+    expect(await claim(target, 'b')).toBe('b');
+    expect(await claim(target, 'a')).toBe('b');
+  });
+
+  it('goes to exactly one of many at once', async () => {
+    const target = freshId();
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    for (const name of names) open.add(name);
+    const holders = await Promise.all(names.map((name) => claim(target, name)));
+    expect(new Set(holders).size).toBe(1);
+  });
+});
+
+describe('range rows', () => {
+  it('come back as they were written', async () => {
+    const migration = freshId();
+    const counts = { ...noCounts, scanned: 2 ** 31, bytes: Number.MAX_SAFE_INTEGER };
+    const row = aRange(3, {
+      migration,
+      state: 'active',
+      cursor: '18446744073709551615',
+      share: 0.1 + 0.2,
+      counts,
+      heartbeat: '2026-01-01T00:00:00.000Z',
+      trouble: 'Connection "OLD": …\n',
+      cause: null,
+      generation: 2_147_483_647,
+      number: 262_143,
+    });
+    await ledger.createRanges([row]);
+    const { etag, ...found } = (await ledger.getRange(migration, row.name))!;
+    const { etag: _, ...written } = row;
+    expect(found).toEqual(written);
+    expect(etag).not.toBe('');
+  });
+
+  it('are created by the hundred, and again without undoing what was done', async () => {
+    const migration = freshId();
+    const rows = Array.from({ length: 250 }, (_, i) => aRange(i, { migration }));
+    await ledger.createRanges(rows.slice(0, 130));
+    const one = (await ledger.getRange(migration, 'copy-00007'))!;
+    await ledger.replaceRange({ ...one, state: 'done', share: 1 });
+    await ledger.createRanges(rows);
+    const found = await ledger.listRanges(migration);
+    expect(found.map(({ number }) => number)).toEqual(rows.map(({ number }) => number));
+    expect(found.filter(({ state }) => state === 'done').map(({ number }) => number)).toEqual([7]);
+  });
+
+  it('are listed by phase', async () => {
+    const migration = freshId();
+    await ledger.createRanges([aRange(0, { migration }), aRange(1, { migration })]);
+    await ledger.createRanges([aRange(0, { migration, phase: 'look' })]);
+    const namesOf = async (phase?: 'copy' | 'look') =>
+      (await ledger.listRanges(migration, phase)).map(({ name }) => name);
+    expect(await namesOf('copy')).toEqual(['copy-00000', 'copy-00001']);
+    expect(await namesOf('look')).toEqual(['look-00000']);
+    expect(await namesOf()).toHaveLength(3);
+  });
+
+  it('are written only by who knows them as they are', async () => {
+    const migration = freshId();
+    await ledger.createRanges([aRange(0, { migration })]);
+    const [mine, other] = [
+      (await ledger.getRange(migration, 'copy-00000'))!,
+      (await ledger.getRange(migration, 'copy-00000'))!,
+    ];
+    const taken = await ledger.replaceRange({ ...mine, generation: 1 });
+    await expect(ledger.replaceRange({ ...other, generation: 2 })).rejects.toThrow(LostRowError);
+    const again = await ledger.replaceRange({ ...taken, state: 'done' });
+    expect(await ledger.getRange(migration, 'copy-00000')).toEqual(again);
+  });
+
+  it('hold the words of a server however long they are', async () => {
+    const migration = freshId();
+    const words = '🗝'.repeat(40_000);
+    await ledger.createRanges([aRange(0, { migration, cause: words, trouble: words })]);
+    const row = await ledger.getRange(migration, 'copy-00000');
+    expect(row?.cause?.startsWith('🗝🗝')).toBe(true);
+    expect(row?.cause?.length).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('findings', () => {
+  const finding = (migration: string, key: Buffer | string, code = 'restore-refused'): Finding => ({
+    migration,
+    database: 3,
+    key: Buffer.from(key),
+    code,
+    message: 'The server said "no" \u0000\u0007.',
+  });
+
+  it('keep keys byte by byte, empty, binary and long ones', async () => {
+    const migration = freshId();
+    const keys = [Buffer.alloc(0), Buffer.from([0x00, 0xff, 0x0a]), Buffer.from('ä🗝'), Buffer.alloc(40_000, 0x61)];
+    await ledger.addFindings(keys.map((key) => finding(migration, key)));
+    const { findings, continuation } = await ledger.listFindings(migration, 100, undefined);
+    const longest = keys.map((key) => key.subarray(0, 32_768).toString('base64')).sort();
+    expect(findings.map(({ key }) => key.toString('base64')).sort()).toEqual(longest);
+    expect(findings[0]).toMatchObject({
+      migration,
+      database: 3,
+      code: 'restore-refused',
+      message: 'The server said "no" \u0000\u0007.',
+    });
+    expect(continuation).toBeUndefined();
+  });
+
+  it('are one for a key: a later one replaces the earlier', async () => {
+    const migration = freshId();
+    await ledger.addFindings([finding(migration, 'a'), finding(migration, 'b')]);
+    await ledger.addFindings([finding(migration, 'a', 'lost-field-expiry')]);
+    const { findings } = await ledger.listFindings(migration, 100, undefined);
+    expect(findings.map(({ key, code }) => `${String(key)} ${code}`).sort()).toEqual([
+      'a lost-field-expiry',
+      'b restore-refused',
+    ]);
+  });
+
+  it('that come first only give the same number however often they are written', async () => {
+    const migration = freshId();
+    await ledger.addFindings([finding(migration, 'failed before')]);
+    const missing = ['failed before', 'x', 'y'].map((key) => finding(migration, key, 'missing'));
+    expect(await ledger.addFirstFindings(missing)).toBe(2);
+    expect(await ledger.addFirstFindings(missing)).toBe(2);
+    const { findings } = await ledger.listFindings(migration, 100, undefined);
+    expect(findings.find(({ key }) => String(key) === 'failed before')?.code).toBe('restore-refused');
+  });
+
+  it('are paged without losing or doubling one', async () => {
+    const migration = freshId();
+    await ledger.addFindings(Array.from({ length: 25 }, (_, i) => finding(migration, `key ${i}`)));
+    const seen: string[] = [];
+    let continuation: string | undefined;
+    let pages = 0;
+    do {
+      const page = await ledger.listFindings(migration, 10, continuation);
+      seen.push(...page.findings.map(({ key }) => String(key)));
+      ({ continuation } = page);
+      pages++;
+    } while (continuation !== undefined);
+    expect(pages).toBe(3);
+    expect(new Set(seen).size).toBe(25);
+    expect(seen).toHaveLength(25);
+  });
+});
+
+describe('snapshots', () => {
+  it('are written whole: nothing of a longer one stays', async () => {
+    const id = freshId();
+    expect(await ledger.getSnapshot(id)).toBeUndefined();
+    const short = firstSnapshot(aMigration());
+    await ledger.putSnapshot(id, { ...short, warnings: ['x'.repeat(100_000)] });
+    await ledger.putSnapshot(id, short);
+    expect(await ledger.getSnapshot(id)).toEqual(short);
+  });
+});
+
+describe('the queue of ranges', () => {
+  it('gets each message once, in the form that the host decodes', async () => {
+    const queue = new RangeQueue(clients);
+    await Promise.all([queue.ensure(), queue.ensure()]);
+    await queue.send([]);
+    await queue.send(Array.from({ length: 40 }, (_, i) => ({ migration: 'm', range: `copy-${i}` })));
+    const client = clients.queues.getQueueClient(RANGES_QUEUE);
+    const seen = new Set<string>();
+    for (;;) {
+      const { receivedMessageItems } = await client.receiveMessages({ numberOfMessages: 32 });
+      if (receivedMessageItems.length === 0) break;
+      for (const item of receivedMessageItems) {
+        seen.add((JSON.parse(Buffer.from(item.messageText, 'base64').toString()) as { range: string }).range);
+        await client.deleteMessage(item.messageId, item.popReceipt);
+      }
+    }
+    expect(seen.size).toBe(40);
+  });
+
+  it('keeps a message invisible for a while when asked to', async () => {
+    const queue = new RangeQueue(clients);
+    await queue.send([{ migration: 'm', range: 'later' }], 60);
+    const client = clients.queues.getQueueClient(RANGES_QUEUE);
+    expect((await client.receiveMessages()).receivedMessageItems).toEqual([]);
+    await client.clearMessages();
+  });
+});
+
+describe('the storage of the app', () => {
+  it('is named by a connection string or by addresses, and missing otherwise', () => {
+    expect(() => storageClients({})).toThrow(/no storage: set AzureWebJobsStorage/);
+    expect(() => storageClients({ AzureWebJobsStorage__tableServiceUri: 'https://a.table.example' })).toThrow(
+      /no storage/,
+    );
+    const byAccount = storageClients({ AzureWebJobsStorage__accountName: 'acc' });
+    expect(byAccount.tables.url).toBe('https://acc.table.core.windows.net');
+    expect(storageClients({ AzureWebJobsStorage: 'UseDevelopmentStorage=true' }).queues.url).toMatch(/127\.0\.0\.1/);
+  });
+});

@@ -1,0 +1,91 @@
+import type { MigrationRow, RangeRow } from '../../src/ledger/rows';
+import { rangeName } from '../../src/ledger/rows';
+import { noCounts } from '../../src/migration/counts';
+import type { Plan } from '../../src/migration/plan';
+import { parseMigrationRequest, type MigrationRequest } from '../../src/migration/request';
+
+/** What both sides of a plan told: ordinary servers, as far as nothing else is said. */
+export const plainSource: Plan['source'] = {
+  version: '6.0.16',
+  software: 'redis',
+  compatibleVersion: '6.0.16',
+  cluster: false,
+  role: 'master',
+  runId: 'source-run',
+  usedMemory: 1_000_000,
+  maxMemory: 0,
+  evictionPolicy: 'noeviction',
+  evictedKeys: 0,
+  databases: [{ database: 0, keys: 1_000, expires: 0 }],
+  modules: [],
+  abilities: { scripts: true, memoryUsage: true, dump: true, payloadVersion: 9, cursorOrder: true, functions: 0 },
+};
+
+export const plainTarget: Plan['target'] = {
+  ...plainSource,
+  version: '8.0.2',
+  compatibleVersion: '8.0.2',
+  runId: 'target-run',
+  databases: [],
+  abilities: { scripts: true, restore: true, payloadVersion: 12, absoluteExpiry: true },
+};
+
+export function aRequest(changes: Record<string, unknown> = {}): MigrationRequest {
+  return parseMigrationRequest({ source: 'OLD', target: 'NEW', ...changes });
+}
+
+export function aPlan(changes: Partial<Plan> = {}): Plan {
+  return {
+    request: aRequest(),
+    source: plainSource,
+    target: plainTarget,
+    databases: [{ database: 0, targetDatabase: 0, prefix: '', keys: 1_000, bits: 2 }],
+    inPlace: false,
+    transport: 'payload',
+    targetKeysAtStart: 0,
+    warnings: [],
+    ...changes,
+  };
+}
+
+export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
+  return {
+    id: 'migration-1',
+    state: 'running',
+    phase: 'copy',
+    requestHash: 'hash',
+    plan: aPlan(),
+    epoch: 0,
+    sourceRunId: 'source-run',
+    cancelRequested: false,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    finishedAt: null,
+    cause: null,
+    etag: '',
+    ...changes,
+  };
+}
+
+export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRow {
+  const phase = changes.phase ?? 'copy';
+  return {
+    migration: 'migration-1',
+    name: rangeName(phase, number),
+    phase,
+    number,
+    database: 0,
+    index: number % 4,
+    bits: 2,
+    state: 'planned',
+    epoch: 0,
+    generation: 0,
+    cursor: '0',
+    share: 0,
+    counts: noCounts,
+    heartbeat: null,
+    trouble: null,
+    cause: null,
+    etag: '',
+    ...changes,
+  };
+}
