@@ -1,0 +1,138 @@
+import { chooseDatabases, makePlan, PlanRefusedError, type Plan } from '../../src/migration/plan';
+import { aRequest, plainSource, plainTarget } from '../tools/rows';
+
+interface Changes {
+  readonly request?: Record<string, unknown>;
+  readonly source?: Partial<Omit<Plan['source'], 'abilities'>>;
+  readonly target?: Partial<Omit<Plan['target'], 'abilities'>>;
+  readonly sourceAbilities?: Partial<Plan['source']['abilities']>;
+  readonly targetAbilities?: Partial<Plan['target']['abilities']>;
+}
+
+function plan(changes: Changes = {}): Plan {
+  const request = aRequest(changes.request);
+  const source = {
+    ...plainSource,
+    ...changes.source,
+    abilities: { ...plainSource.abilities, ...changes.sourceAbilities },
+  };
+  const target = {
+    ...plainTarget,
+    ...changes.target,
+    abilities: { ...plainTarget.abilities, ...changes.targetAbilities },
+  };
+  return makePlan({ request, source, target, choices: chooseDatabases(request, source.databases) });
+}
+
+describe('a plan of ordinary servers', () => {
+  it('copies payloads and warns of nothing', () => {
+    expect(plan()).toMatchObject({ transport: 'payload', warnings: [], targetKeysAtStart: 0 });
+  });
+
+  it('splits large databases, and none whose cursors are no places', () => {
+    const source = { databases: [{ database: 0, keys: 1_000_000, expires: 0 }] };
+    expect(plan({ source }).databases[0]!.bits).toBeGreaterThan(2);
+    expect(plan({ source, sourceAbilities: { cursorOrder: false } }).databases[0]!.bits).toBe(0);
+  });
+});
+
+describe('the databases of a plan', () => {
+  const present = [0, 5, 7].map((database) => ({ database, keys: 10, expires: 0 }));
+  const choose = (databases: unknown) => chooseDatabases(aRequest({ databases }), present);
+
+  it('are those with keys, those listed, or as mapped', () => {
+    expect(choose('all').map(({ database }) => database)).toEqual([0, 5, 7]);
+    expect(choose([7, 3, 7]).map(({ database, targetDatabase }) => [database, targetDatabase])).toEqual([
+      [3, 3],
+      [7, 7],
+    ]);
+    expect(choose({ '5': 1, '0': 'old:' })).toEqual([
+      { database: 0, targetDatabase: 0, prefix: 'old:' },
+      { database: 5, targetDatabase: 1, prefix: '' },
+    ]);
+  });
+});
+
+describe('what is refused', () => {
+  it.each<[string, Changes, number, string]>([
+    ['one server on both sides', { target: { runId: 'source-run' } }, 409, 'sameServer'],
+    ['one name on both sides', { request: { target: 'old' } }, 409, 'sameServer'],
+    ['a cluster as source', { source: { cluster: true } }, 400, 'clusterNotSupported'],
+    ['a cluster as target', { target: { cluster: true } }, 400, 'clusterNotSupported'],
+    ['a replica as target', { target: { role: 'slave' } }, 400, 'targetIsReplica'],
+    ['two databases into one', { request: { databases: { '0': 3, '5': 3 } } }, 400, 'databasesCollide'],
+    ['two databases under one prefix', { request: { databases: { '0': 'a:', '5': 'a:' } } }, 400, 'databasesCollide'],
+    [
+      'keys on the target when there must be none',
+      { request: { onConflict: 'fail' }, target: { databases: [{ database: 0, keys: 1, expires: 0 }] } },
+      409,
+      'targetNotEmpty',
+    ],
+  ])('%s', (_, changes, status, code) => {
+    expect(() => plan(changes)).toThrow(PlanRefusedError);
+    expect(() => plan(changes)).toThrow(expect.objectContaining({ status, code }) as Error);
+  });
+
+  it('is not: two servers that tell no run id, or keys in another database of the target', () => {
+    expect(() => plan({ source: { runId: '' }, target: { runId: '' } })).not.toThrow();
+    const elsewhere = { databases: [{ database: 9, keys: 1, expires: 0 }] };
+    expect(plan({ request: { onConflict: 'fail' }, target: elsewhere }).targetKeysAtStart).toBe(0);
+  });
+});
+
+describe('what is warned of', () => {
+  it.each<[string, Changes, RegExp]>([
+    ['functions', { sourceAbilities: { functions: 2 } }, /2 function libraries/],
+    [
+      'modules',
+      { source: { modules: ['ReJSON', 'bf'] }, target: { modules: ['bf'] } },
+      /lacks modules of the source \(ReJSON\)/,
+    ],
+    [
+      'too little memory',
+      { source: { usedMemory: 2e9 }, target: { maxMemory: 1e9 } },
+      /too small: the source uses 1907 MiB/,
+    ],
+    [
+      'a target that evicts',
+      { target: { maxMemory: 1e9, evictionPolicy: 'allkeys-lru' } },
+      /evicts keys when it is full/,
+    ],
+    [
+      'another policy',
+      { source: { maxMemory: 1, evictionPolicy: 'volatile-lru' } },
+      /not carried over: source volatile-lru/,
+    ],
+    ['a replica as source', { source: { role: 'slave' } }, /is a replica/],
+    ['payloads that are too new', { sourceAbilities: { payloadVersion: 13 } }, /by ordinary commands/],
+    ['keys that are there', { target: { databases: [{ database: 0, keys: 7, expires: 0 }] } }, /has 7 keys already/],
+    ['names that may become the same', { request: { rename: [{ from: 'a', to: 'b' }] } }, /overwrite each other/],
+    [
+      'prefixes that may collide',
+      { request: { databases: { '0': 0, '5': 'db5:' } } },
+      /of database 0 whose names begin with "db5:"/,
+    ],
+  ])('%s', (_, changes, words) => {
+    expect(plan(changes).warnings).toEqual(expect.arrayContaining([expect.stringMatching(words)]));
+  });
+});
+
+describe('how keys travel', () => {
+  it.each<[string, Changes, Plan['transport']]>([
+    ['as payloads when the target reads them', {}, 'payload'],
+    [
+      'as payloads when it is not known what the source writes',
+      { sourceAbilities: { payloadVersion: undefined as never } },
+      'payload',
+    ],
+    [
+      'by commands from a newer server',
+      { sourceAbilities: { payloadVersion: 12 }, targetAbilities: { payloadVersion: 9 } },
+      'commands',
+    ],
+    ['by commands where DUMP is refused', { sourceAbilities: { dump: false } }, 'commands'],
+    ['by commands where RESTORE is refused', { targetAbilities: { restore: false } }, 'commands'],
+  ])('%s', (_, changes, transport) => {
+    expect(plan(changes).transport).toBe(transport);
+  });
+});

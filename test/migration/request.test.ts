@@ -1,0 +1,102 @@
+import { BadRequestError, parseMigrationRequest } from '../../src/migration/request';
+
+const parse = (changes: Record<string, unknown>) => parseMigrationRequest({ source: 'OLD', target: 'NEW', ...changes });
+
+/** The paths of the mistakes in a request. */
+function mistakes(body: unknown): string[] {
+  try {
+    parseMigrationRequest(body);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(BadRequestError);
+    return (error as BadRequestError).mistakes.map(({ path }) => path).sort();
+  }
+}
+
+describe('a request', () => {
+  it('needs a source and a target, and the rest has its defaults', () => {
+    expect(parse({})).toMatchObject({
+      source: 'OLD',
+      target: 'NEW',
+      mode: 'copy',
+      databases: 'all',
+      select: { match: [], exclude: [], types: [] },
+      onConflict: 'replace',
+      rename: [],
+      verify: 'count',
+      limits: { keysPerSecond: 0, parallelRanges: 0 },
+    });
+  });
+
+  it('is told every mistake at once, each with its path, and each unknown field', () => {
+    expect(
+      mistakes({
+        source: 'redis://:secret@host',
+        mode: 'teleport',
+        select: { match: [''], kind: 'x', types: ['hash', 'tree'] },
+        rename: [{ from: '(', to: '' }],
+        limits: { keysPerSecond: -1, parallelRanges: 1.5 },
+        verify: 'maybe',
+        requestId: 'has blanks',
+        colour: 'blue',
+        size: 1,
+      }),
+    ).toEqual([
+      'colour',
+      'limits.keysPerSecond',
+      'limits.parallelRanges',
+      'mode',
+      'rename.0.from',
+      'requestId',
+      'select.kind',
+      'select.match.0',
+      'select.types.1',
+      'size',
+      'source',
+      'target',
+      'verify',
+    ]);
+  });
+
+  it('that is wrong is not repeated in what is said of it', () => {
+    const error: unknown = (() => {
+      try {
+        return parse({ source: 'redis://:geheim@host', geheim: 1 });
+      } catch (reason) {
+        return reason;
+      }
+    })();
+    const { mistakes: all } = error as BadRequestError;
+    expect(all.map(({ message }) => message).join()).not.toContain('geheim');
+  });
+
+  it.each([null, undefined, 'text', 5, [], true])('is not %j', (body) => {
+    expect(mistakes(body)).not.toEqual([]);
+  });
+
+  it.each([
+    ['all', true],
+    [[0, 5, 15], true],
+    [[], false],
+    [[-1], false],
+    [[1.5], false],
+    [{ '0': 0, '1': 'db1:' }, true],
+    [{}, false],
+    [{ zero: 0 }, false],
+    [{ '0': -1 }, false],
+    ['some', false],
+    [Object.fromEntries(Array.from({ length: 1_025 }, (_, i) => [String(i), i])), false],
+  ])('takes databases %j: %s', (databases, allowed) => {
+    expect(mistakes({ source: 'OLD', target: 'NEW', databases }).length === 0).toBe(allowed);
+  });
+
+  it('takes only regular expressions whose time is bounded', () => {
+    expect(mistakes({ source: 'OLD', target: 'NEW', rename: [{ from: '(a)\\1', to: '' }] })).toEqual(['rename.0.from']);
+    expect(mistakes({ source: 'OLD', target: 'NEW', rename: [{ from: '(?=a)', to: '' }] })).toEqual(['rename.0.from']);
+    expect(parse({ rename: [{ from: '^(a+)+$', to: '$1' }] }).rename).toHaveLength(1);
+  });
+
+  it('does not become another object by the names of its fields', () => {
+    expect(mistakes(JSON.parse('{"source":"OLD","target":"NEW","__proto__":{"mode":"copy"}}'))).toEqual(['__proto__']);
+  });
+});
