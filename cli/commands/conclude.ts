@@ -3,6 +3,7 @@ import { follow } from '../follow/follow';
 import { commandLine } from '../hints';
 import { InterruptedError } from '../interruption';
 import { exitCodeOf, messageOf, TroubleError } from '../outcome';
+import { liveHost } from '../runs/live-host';
 import type { RunFolder, RememberedSide } from '../runs/run-folder';
 import type { Service } from '../service/service';
 import { ApiError } from '../client/api-error';
@@ -25,7 +26,7 @@ export async function conclude(
     await showResult(report, options, context, { service, record: run?.record });
     return exitCodeOf(report.state);
   } catch (error) {
-    const hints = context.throwaway === true ? [] : wayOn(id, service, options, run);
+    const hints = context.throwaway === true ? [] : wayOn(id, await standsStill(service, run), options, run);
     if (error instanceof InterruptedError) {
       await endInterrupted(service, context);
       for (const line of hints) display.note(line);
@@ -53,15 +54,18 @@ function saver(service: Service, run: RunFolder | undefined): (report: Migration
   };
 }
 
+/** Whether a migration goes no further without this command. */
+async function standsStill({ place }: Service, run: RunFolder | undefined): Promise<boolean> {
+  return place === 'here' || (run !== undefined && (await liveHost(run.folder)) === undefined);
+}
+
 /** How to go on with a migration that this command no longer follows. */
-function wayOn(id: string, service: Service, options: CommonOptions, run: RunFolder | undefined): string[] {
+function wayOn(id: string, still: boolean, options: CommonOptions, run: RunFolder | undefined): string[] {
   const common = sameApp(options);
-  const again = run === undefined || service.place !== 'here' ? [] : secretsAgain(run);
+  const again = run === undefined || !still ? [] : secretsAgain(run);
   return [
-    service.place === 'here'
-      ? `Migration ${id} stands still now and keeps its place.`
-      : `Migration ${id} goes on without this command.`,
-    `${service.place === 'here' ? 'Resume it' : 'Follow it'}:  ${commandLine('resume', id, ...again, ...common)}`,
+    still ? `Migration ${id} stands still now and keeps its place.` : `Migration ${id} goes on without this command.`,
+    `${still ? 'Resume it' : 'Follow it'}:  ${commandLine('resume', id, ...again, ...common)}`,
     `Cancel it:  ${commandLine('cancel', id, ...common)}`,
   ];
 }

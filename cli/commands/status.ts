@@ -1,4 +1,5 @@
 import type { MigrationReport } from '../../src/migration/report';
+import { ask } from '../follow/follow';
 import { commandLine } from '../hints';
 import { exitCodeOf, isEnded, UsageError } from '../outcome';
 import { serviceElsewhere } from '../service/local-service';
@@ -34,7 +35,7 @@ export async function showStatus(id: string, options: CommonOptions, context: Co
 }
 
 async function showFrom(service: Service, id: string, options: CommonOptions, context: Context): Promise<number> {
-  const { body: report } = await service.client.get(id);
+  const { body: report } = await ask(id, service);
   await showResult(report, options, context, { service });
   return exitCodeOf(report.state);
 }

@@ -1,4 +1,6 @@
 import type { MigrationReport } from '../../src/migration/report';
+import type { Answer } from '../client/api-client';
+import { mayPass } from '../client/api-error';
 import type { Display } from '../display/display';
 import type { Interruption } from '../interruption';
 import { isEnded } from '../outcome';
@@ -27,7 +29,7 @@ export async function follow(
   const pollMs = deployed ? DEPLOYED_POLL_MS : LOCAL_POLL_MS;
   try {
     for (;;) {
-      const { body: report, retryAfterMs } = await patiently(() => service.client.get(id), {
+      const { body: report, retryAfterMs } = await patiently(() => ask(id, service), {
         patienceMs: deployed ? DEPLOYED_PATIENCE_MS : LOCAL_PATIENCE_MS,
         interruption,
         onTrouble: (error) => {
@@ -41,5 +43,19 @@ export async function follow(
     }
   } finally {
     display.stop();
+  }
+}
+
+/**
+ * One migration's document, also from an app in another process that has just ended with it.
+ * @throws ApiError, NoAnswerError, TroubleError
+ */
+export async function ask(id: string, service: Service): Promise<Answer<MigrationReport>> {
+  try {
+    return await service.client.get(id);
+  } catch (error) {
+    const body = mayPass(error) ? await service.lastWords?.() : undefined;
+    if (body === undefined) throw error;
+    return { body, retryAfterMs: undefined };
   }
 }

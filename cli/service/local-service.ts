@@ -1,8 +1,9 @@
 import path from 'node:path';
+import type { MigrationReport } from '../../src/migration/report';
 import { ApiClient } from '../client/api-client';
-import { TroubleError, messageOf } from '../outcome';
+import { isEnded, messageOf, TroubleError } from '../outcome';
 import { announceHost, liveHost, withdrawHost } from '../runs/live-host';
-import type { RunFolder } from '../runs/run-folder';
+import { RunFolder } from '../runs/run-folder';
 import type { Settings } from '../connections/given-connection';
 import { appRoot } from './app-root';
 import { fileLogger } from './host-log';
@@ -17,7 +18,21 @@ export interface LocalServiceOptions {
 /** The local app that works on a run's folder in another process, if there is one. */
 export async function serviceElsewhere(run: RunFolder): Promise<Service | undefined> {
   const host = await liveHost(run.folder);
-  return host && { client: new ApiClient(host.url), place: 'other-process', close: () => Promise.resolve() };
+  if (host === undefined) return undefined;
+  return {
+    client: new ApiClient(host.url),
+    place: 'other-process',
+    lastWords: () => lastWords(run.folder, host.pid),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function lastWords(folder: string, pid: number): Promise<MigrationReport | undefined> {
+  const isGone = (await liveHost(folder))?.pid !== pid;
+  const report = (await RunFolder.open(folder))?.record.report;
+  if (report && isEnded(report.state)) return report;
+  if (isGone) throw new TroubleError(`The process that ran the migration (${pid}) has ended.`);
+  return undefined;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { MigrationReport } from '../../src/migration/report';
 import type { ApiClient } from '../client/api-client';
 
 /** An app that carries out migrations: deployed, in another process, or in this one. */
@@ -5,6 +6,12 @@ export interface Service {
   readonly client: ApiClient;
   /** Where it is: this decides how often it is asked, and what an interruption means. */
   readonly place: 'deployed' | 'other-process' | 'here';
+  /**
+   * For an app in another process, which ends with its migration: the last document, where the app does not answer any
+   * more because the migration has come to its end.
+   * @throws TroubleError where the app is gone and the migration had not come to its end
+   */
+  readonly lastWords?: () => Promise<MigrationReport | undefined>;
   /** Ends it if it runs here. */
   close(): Promise<void>;
 }

@@ -100,7 +100,7 @@ describe('an older Node', () => {
   test('hands signals on and waits for the end', async () => {
     write(
       'dist/cli/main.js',
-      "console.log('up'); setInterval(() => {}, 1e6); process.on('SIGINT', () => setTimeout(() => process.exit(130), 200));",
+      "setInterval(() => {}, 1e6); process.on('SIGINT', () => setTimeout(() => process.exit(130), 200)); console.log('up');",
     );
     newer();
     const child = spawn(asOld(), [path.join(folder, 'cli/keyferry.js')], { stdio: ['ignore', 'pipe', 'inherit'] });
