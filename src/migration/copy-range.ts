@@ -7,6 +7,7 @@ import { readRange, type Part } from '../transfer/range-pages';
 import { RateLimit } from '../transfer/rate-limit';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
+import { StoppedError } from '../transfer/stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf, rateOfRange } from './range-shape';
@@ -68,6 +69,9 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) byCommands = true;
     await job.add(counts, findings, oldest.part.next);
   };
+  const finishAll = async () => {
+    while (inWriting.length > 0) await finishOldest();
+  };
   try {
     for await (const part of pages) {
       const outcome = writePart(part, context).finally(() => {
@@ -79,7 +83,11 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
       await rate.spend(part.counts.scanned ?? 0, job);
     }
-    while (inWriting.length > 0) await finishOldest();
+    await finishAll();
+  } catch (error) {
+    // What is on its way is still counted: where pages are slow, a range would else never get beyond its first ones.
+    if (error instanceof StoppedError && error.reason !== 'lost') await finishAll().catch(() => undefined);
+    throw error;
   } finally {
     await Promise.allSettled(inWriting.map(({ outcome }) => outcome));
   }
