@@ -1,0 +1,355 @@
+import { rangeName, type MigrationRow } from '../../src/ledger/rows';
+import { cancelMigration } from '../../src/migration/cancel-migration';
+import { noCounts } from '../../src/migration/counts';
+import { failRange } from '../../src/migration/fail-range';
+import { PlanRefusedError } from '../../src/migration/plan';
+import { UnreachableError } from '../../src/migration/prepare-plan';
+import { workOnRange } from '../../src/migration/range-worker';
+import { getFindings, getReport } from '../../src/migration/read-migrations';
+import { BadRequestError } from '../../src/migration/request';
+import { restartRanges } from '../../src/migration/restart-ranges';
+import { startMigration } from '../../src/migration/start-migration';
+import { startLook, visitMigration } from '../../src/migration/tally-visit';
+import { watchMigrations } from '../../src/migration/watch-migrations';
+import { aRequest } from '../tools/rows';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+const KEYS = 12_000;
+let storage: TestStorage;
+let source: TestServer;
+let target: TestServer;
+let app: TestApp;
+let migrations: string[] = [];
+
+beforeAll(async () => {
+  [storage, source, target] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-8.0'),
+  ]);
+  await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: source.server.url,
+    REDIS_NEW: target.server.url,
+    REDIS_SAME: source.server.url,
+    REDIS_DEAD: 'redis://:geheim@127.0.0.1:1',
+  });
+}, 120_000);
+afterEach(async () => {
+  for (const id of migrations) {
+    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+  }
+  migrations = [];
+  await app.takeMessages();
+  await target.client.flushall();
+});
+afterAll(async () => {
+  app.connections.close();
+  await Promise.all([source.close(), target.close(), storage.close()]);
+});
+
+async function start(changes: Record<string, unknown> = {}): Promise<MigrationRow> {
+  const migration = await startMigration(aRequest(changes), app);
+  migrations.push(migration.id);
+  return migration;
+}
+
+/** Works on what is in the queue until it is empty. */
+async function workAll(): Promise<void> {
+  for (let messages = await app.takeMessages(); messages.length > 0; messages = await app.takeMessages()) {
+    for (const message of messages) await workOnRange(message, app);
+  }
+}
+
+const ranges = (id: string) => app.ledger.listRanges(id);
+const message = (migration: MigrationRow, number: number) => ({
+  migration: migration.id,
+  range: rangeName('copy', number),
+});
+
+describe('a migration', () => {
+  it('is planned, worked on range by range, and judged', async () => {
+    const migration = await start();
+    expect(migration.state).toBe('running');
+    expect((await visitMigration(migration.id, app))?.status).toMatchObject({ state: 'running', percent: 0 });
+    await workAll();
+    const visit = await visitMigration(migration.id, app);
+    expect(visit).toMatchObject({ finished: true, status: { state: 'completed', percent: 100, accountedKeys: KEYS } });
+    expect(await target.client.dbsize()).toBe(KEYS);
+    expect(await getReport(migration.id, app)).toMatchObject({
+      state: 'completed',
+      counts: { copied: KEYS, failed: 0 },
+      tally: { sourceKeys: KEYS, accountedKeys: KEYS, targetKeys: KEYS, missing: 0, verdict: 'completed' },
+      findings: 0,
+    });
+  });
+
+  it('counts nothing twice when each message comes three times and two workers take it at once', async () => {
+    const migration = await start();
+    const messages = await app.takeMessages();
+    await Promise.all([...messages, ...messages].map((one) => workOnRange(one, app)));
+    for (const one of messages) await workOnRange(one, app);
+    await workAll();
+    const rows = await ranges(migration.id);
+    expect(rows.every(({ state }) => state === 'done')).toBe(true);
+    expect(rows.reduce((sum, { counts }) => sum + counts.scanned - counts.repeats, 0)).toBe(KEYS);
+  });
+
+  it('finds by looking what is missing on a target that had keys before', async () => {
+    await target.client.set('of another', '1');
+    const migration = await start();
+    await workAll();
+    await target.client.del('key:1', 'key:2');
+    expect(await visitMigration(migration.id, app)).toMatchObject({ finished: false, lookDue: true });
+    await startLook(migration.id, app);
+    await startLook(migration.id, app);
+    await workAll();
+    expect(await visitMigration(migration.id, app)).toMatchObject({
+      finished: true,
+      status: { state: 'completedWithDifferences', missing: 2 },
+    });
+    const page = await getFindings(migration.id, 10, undefined, app);
+    expect(page?.findings.map(({ key, code }) => [key, code]).sort()).toEqual([
+      ['key:1', 'missing'],
+      ['key:2', 'missing'],
+    ]);
+  });
+
+  it('keeps the counts of its copy when the source restarts in the second look', async () => {
+    await target.client.set('of another', '1');
+    const migration = await start();
+    await workAll();
+    await target.client.del('key:1');
+    await startLook(migration.id, app);
+    const looking = (await app.ledger.getMigration(migration.id))!;
+    await restartRanges(looking, 'another process', app);
+    expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
+    // A message of the copy that comes now does not begin it again.
+    await workOnRange(message(migration, 0), app);
+    expect((await app.ledger.getRange(migration.id, 'copy-00000'))?.epoch).toBe(0);
+  });
+
+  it('stops when cancelled: what nobody works on is settled at once', async () => {
+    const migration = await start();
+    const [first] = await app.takeMessages();
+    await workOnRange(first!, app);
+    await cancelMigration(migration.id, app);
+    expect((await ranges(migration.id)).map(({ state }) => state).sort()).toEqual([
+      'cancelled',
+      'cancelled',
+      'cancelled',
+      'done',
+    ]);
+    expect(await visitMigration(migration.id, app)).toMatchObject({ finished: true, status: { state: 'cancelled' } });
+    expect(await cancelMigration('unknown', app)).toBeUndefined();
+  });
+
+  it('hands a range on at its deadline, waiting in the queue with its place kept', async () => {
+    const migration = await start({ limits: { keysPerSecond: 2_000 } });
+    const [first] = await app.takeMessages();
+    const hasty = { ...app, settings: { ...app.settings, rangeSeconds: 0.3 } };
+    await workOnRange(first!, hasty);
+    const row = (await app.ledger.getRange(migration.id, first!.range))!;
+    expect(row.state).toBe('planned');
+    expect(row.counts.scanned).toBeGreaterThan(0);
+    expect(row.counts.scanned).toBeLessThan(KEYS / 4);
+    expect(await app.takeMessages()).toEqual([first]);
+  });
+});
+
+describe('a new process of the source', () => {
+  it('sends every range back to its start, once, whoever notices it first', async () => {
+    const migration = await start();
+    const [first] = await app.takeMessages();
+    await workOnRange(first!, app);
+    await Promise.all([restartRanges(migration, 'another', app), restartRanges(migration, 'another', app)]);
+    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: 'another' });
+    expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
+      [0, 1, 2, 3].map((n) => rangeName('copy', n)),
+    );
+    expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: 0, percent: 0 });
+  });
+
+  it('loses no message to a worker that remembers the epoch before', async () => {
+    const migration = await start();
+    await workAll();
+    await app.watch.get(migration.id);
+    const other: TestApp = { ...app };
+    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, epoch: 1 }));
+    await workOnRange(message(migration, 0), other);
+    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({ epoch: 1, state: 'done' });
+  });
+
+  it('is noticed by the worker itself', async () => {
+    const migration = await start();
+    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, sourceRunId: 'one that was' }));
+    const [first] = await app.takeMessages();
+    await workOnRange(first!, app);
+    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: migration.sourceRunId });
+    expect(await app.takeMessages()).toHaveLength(4);
+  });
+});
+
+describe('a poisoned range', () => {
+  it('fails with the cause that its worker wrote, and the next of its chain goes on', async () => {
+    const migration = await start({ limits: { parallelRanges: 2 } });
+    await app.takeMessages();
+    const row = (await app.ledger.getRange(migration.id, 'copy-00000'))!;
+    await app.ledger.replaceRange({ ...row, state: 'active', trouble: 'it was so' });
+    await failRange(message(migration, 0), app);
+    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({
+      state: 'failed',
+      cause: 'it was so',
+    });
+    expect(await app.takeMessages()).toEqual([message(migration, 2)]);
+    await failRange(message(migration, 0), app);
+    expect(await app.takeMessages()).toEqual([]);
+  });
+
+  it('is sent again where its workers died without a word, but not for ever', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    await failRange(message(migration, 1), app);
+    expect(await app.takeMessages()).toEqual([message(migration, 1)]);
+    const row = (await app.ledger.getRange(migration.id, 'copy-00001'))!;
+    await app.ledger.replaceRange({ ...row, generation: 30 });
+    await failRange(message(migration, 1), app);
+    expect(await app.ledger.getRange(migration.id, 'copy-00001')).toMatchObject({ state: 'failed' });
+  });
+
+  it('of a migration that is unknown or has ended is left alone', async () => {
+    await failRange({ migration: 'unknown', range: 'copy-00000' }, app);
+    const migration = await start();
+    await app.takeMessages();
+    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, state: 'failed' }));
+    await failRange(message(migration, 0), app);
+    await workOnRange(message(migration, 0), app);
+    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({ state: 'planned', generation: 0 });
+  });
+});
+
+describe('a start', () => {
+  it('repeated with its requestId gives the same migration and starts nothing new', async () => {
+    const requestId = `request-${Date.now()}`;
+    const [first, second] = await Promise.all([start({ requestId }), start({ requestId })]);
+    expect(second.id).toBe(first.id);
+    expect((await start({ requestId })).id).toBe(first.id);
+    expect((await ranges(first.id)).every(({ counts }) => counts.scanned === noCounts.scanned)).toBe(true);
+    await expect(start({ requestId, verify: 'none' })).rejects.toMatchObject({ status: 409, code: 'requestIdReused' });
+  });
+
+  it('of many at once is given the target one single time', async () => {
+    const results = await Promise.allSettled(Array.from({ length: 5 }, () => start()));
+    const [refused, started] = [
+      results.filter((r) => r.status === 'rejected'),
+      results.filter((r) => r.status === 'fulfilled'),
+    ];
+    expect(started).toHaveLength(1);
+    for (const { reason } of refused) expect(reason).toMatchObject({ status: 409, code: 'targetBusy' });
+    expect((await app.ledger.listMigrations('open')).map(({ id }) => id)).toEqual([started[0]?.value.id]);
+  });
+
+  it('is refused for names without a setting, all at once, and for what cannot be reached, without a secret', async () => {
+    const unknown: unknown = await start({ source: 'X', target: 'Y' }).catch((error: unknown) => error);
+    expect(unknown).toBeInstanceOf(BadRequestError);
+    expect((unknown as BadRequestError).mistakes.map(({ path }) => path)).toEqual(['source', 'target']);
+    const dead: unknown = await start({ target: 'DEAD' }).catch((error: unknown) => error);
+    expect(dead).toBeInstanceOf(UnreachableError);
+    expect((dead as Error).message).toMatch(/"DEAD": nothing listens/);
+    expect((dead as Error).message).not.toMatch(/geheim|127\.0\.0\.1/);
+  });
+
+  it('is refused for databases that are not there, on either side, and for one server under two names', async () => {
+    await expect(start({ databases: [99] })).rejects.toMatchObject({ code: 'noSuchDatabase' });
+    await expect(start({ databases: { '0': 99 } })).rejects.toMatchObject({ code: 'noSuchDatabase' });
+    await expect(start({ target: 'SAME' })).rejects.toBeInstanceOf(PlanRefusedError);
+  });
+});
+
+describe('the watchdog', () => {
+  const tallies = (failing: readonly string[] = []) => {
+    const started: string[] = [];
+    return {
+      started,
+      ensureTally: (id: string) => {
+        started.push(id);
+        return failing.includes(id) ? Promise.reject(new Error('no tally')) : Promise.resolve();
+      },
+    };
+  };
+  const long = new Date(Date.now() - 3_600_000).toISOString();
+
+  it('completes a start that was cut short after its plan row', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    const id = `${migration.id}-cut`;
+    migrations.push(id);
+    const { etag: _, ...row } = migration;
+    await app.ledger.createMigration({ ...row, id, state: 'planned', startedAt: long });
+    const seen = tallies();
+    await watchMigrations(app, seen);
+    expect(seen.started.sort()).toEqual([migration.id, id].sort());
+    expect(await app.ledger.getMigration(id)).toMatchObject({ state: 'running' });
+    expect((await ranges(id)).length).toBe(4);
+    expect((await app.takeMessages()).filter((one) => one.migration === id)).not.toEqual([]);
+  });
+
+  it('looks after the others when one cannot be helped', async () => {
+    const [first, second] = [await start(), `second-${Date.now()}`];
+    migrations.push(second);
+    const { etag: _, ...row } = first;
+    await app.ledger.createMigration({ ...row, id: second });
+    const seen = tallies([first.id]);
+    await expect(watchMigrations(app, seen)).rejects.toThrow('1 migrations could not be looked after');
+    expect(seen.started).toContain(second);
+  });
+
+  it('sends a range again whose worker is silent, and does nothing for what is well', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    await watchMigrations(app, tallies());
+    expect(await app.takeMessages()).toEqual([]);
+    const row = (await app.ledger.getRange(migration.id, 'copy-00002'))!;
+    await app.ledger.replaceRange({ ...row, state: 'active', heartbeat: long });
+    await watchMigrations(app, tallies());
+    expect(await app.takeMessages()).toEqual([message(migration, 2)]);
+  });
+});
+
+describe('findings', () => {
+  it.each(['', 'nonsense', 'e30=', '%'])(
+    'are not told for a continuation that was not given: %j',
+    async (continuation) => {
+      const migration = await start();
+      await expect(getFindings(migration.id, 10, continuation, app)).rejects.toBeInstanceOf(BadRequestError);
+    },
+  );
+
+  it('of another migration are not told for a continuation that was made up', async () => {
+    const { id } = await start();
+    await app.ledger.addFindings([
+      { migration: 'another', database: 0, key: Buffer.from('x'), code: 'x', message: 'm' },
+    ]);
+    const place = { nextPartitionKey: 'another', nextRowKey: '0' };
+    const page = await getFindings(id, 10, Buffer.from(JSON.stringify(place)).toString('base64'), app);
+    expect(page?.findings).toEqual([]);
+  });
+
+  it('are paged by what was given, with keys as text where they are', async () => {
+    const { id } = await start();
+    const keys = [Buffer.from('ä'), Buffer.from([0xff]), Buffer.alloc(0)];
+    await app.ledger.addFindings(keys.map((key) => ({ migration: id, database: 0, key, code: 'x', message: 'm' })));
+    const seen: string[] = [];
+    let continuation: string | undefined;
+    do {
+      const page = await getFindings(id, 1, continuation, app);
+      seen.push(...(page?.findings.map(({ key, encoding }) => `${encoding}:${key}`) ?? []));
+      continuation = page?.continuation ?? undefined;
+    } while (continuation !== undefined);
+    expect(seen.sort()).toEqual(['base64:/w==', 'utf8:', 'utf8:ä']);
+    expect(await getFindings('unknown', 10, undefined, app)).toBeUndefined();
+  });
+});

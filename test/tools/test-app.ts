@@ -1,0 +1,42 @@
+import type { App } from '../../src/app/app';
+import { readAppSettings } from '../../src/app/app-settings';
+import { MigrationWatch } from '../../src/app/migration-watch';
+import { Ledger } from '../../src/ledger/ledger';
+import { RANGES_QUEUE, RangeQueue, type RangeMessage } from '../../src/ledger/range-queue';
+import { storageClients } from '../../src/ledger/storage-clients';
+import { Connections } from '../../src/redis/connections';
+import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
+
+/** An app as one process has it, made from settings, without functions around it. */
+export interface TestApp extends App {
+  /** Takes all messages that are in the queue of ranges. */
+  takeMessages(): Promise<RangeMessage[]>;
+}
+
+export async function makeTestApp(env: Readonly<Record<string, string>>): Promise<TestApp> {
+  const settings = readAppSettings(env);
+  const clients = storageClients(env);
+  const ledger = new Ledger(clients);
+  const queue = new RangeQueue(clients);
+  await Promise.all([ledger.ensure(), queue.ensure()]);
+  const client = clients.queues.getQueueClient(RANGES_QUEUE);
+  return {
+    settings,
+    ledger,
+    queue,
+    connections: new Connections(env, 'keyferry-test'),
+    watch: new MigrationWatch(ledger),
+    budget: new BytesInFlight(settings.bytesInFlight),
+    takeMessages: async () => {
+      const taken: RangeMessage[] = [];
+      for (;;) {
+        const { receivedMessageItems } = await client.receiveMessages({ numberOfMessages: 32 });
+        if (receivedMessageItems.length === 0) return taken;
+        for (const { messageId, popReceipt, messageText } of receivedMessageItems) {
+          taken.push(JSON.parse(Buffer.from(messageText, 'base64').toString()) as RangeMessage);
+          await client.deleteMessage(messageId, popReceipt);
+        }
+      }
+    },
+  };
+}
