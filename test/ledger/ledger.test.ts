@@ -7,6 +7,9 @@ import { firstSnapshot } from '../../src/migration/report';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
+// Not that any of it takes long by itself: the machine may be busy.
+jest.setTimeout(60_000);
+
 let storage: TestStorage;
 let clients: StorageClients;
 let ledger: Ledger;

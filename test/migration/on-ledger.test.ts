@@ -16,6 +16,9 @@ import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
+// Not that any of it takes long by itself: the machine may be busy.
+jest.setTimeout(60_000);
+
 const KEYS = 12_000;
 let storage: TestStorage;
 let source: TestServer;

@@ -5,6 +5,9 @@ import { entraCredentials, type CredentialSource } from '../../src/redis/credent
 import { ConnectionLostError, describeConnectionError, errorKind } from '../../src/redis/errors';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
 
+// Not that any of it takes long by itself: the machine may be busy.
+jest.setTimeout(60_000);
+
 const settle = async (call: Promise<unknown>): Promise<unknown> => await call.catch((error: unknown) => error);
 
 /** A connection to a running server, as a user of it or with what Entra ID gave. */
