@@ -15,17 +15,19 @@ export class Interruption {
   private readonly controller = new AbortController();
   private firstAt = 0;
   private number = 0;
-  private readonly handlers = new Map<NodeJS.Signals, () => void>();
 
   /** @param beforeExit called when the second signal ends the process; must not wait */
   constructor(beforeExit: () => void = () => undefined) {
     for (const [name, number] of Object.entries(NUMBERS) as [NodeJS.Signals, number][]) {
-      const handler = (): void => {
+      process.on(name, () => {
         this.hear(number, beforeExit);
-      };
-      this.handlers.set(name, handler);
-      process.on(name, handler);
+      });
     }
+    // The command that started this process is gone.
+    process.once('disconnect', () => {
+      this.hear(NUMBERS.SIGHUP, () => undefined);
+    });
+    process.channel?.unref();
   }
 
   get signal(): AbortSignal {
@@ -77,11 +79,6 @@ export class Interruption {
       this.signal.removeEventListener('abort', stop);
       work.catch(() => undefined);
     }
-  }
-
-  /** Gives the signals back to Node. */
-  dispose(): void {
-    for (const [name, handler] of this.handlers) process.off(name, handler);
   }
 
   private hear(number: number, beforeExit: () => void): void {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // Starts the built command, building it first in a checkout whose build is missing or old, with a Node that Azurite
-// and the Azure SDKs accept: this one, or the one that npm ci installed.
+// and the Azure SDKs accept: this one, or the one that npm ci installed. What copies keys gets a process of its own, since
+// V8 takes the size of its young generation at the start only, and a small one makes copying a quarter cheaper.
 'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
@@ -71,9 +72,12 @@ function runBuild() {
 
 class BuildFailed extends Error {}
 
-/** Hands everything to a newer Node: arguments, streams, signals, and the exit code back. */
+/** Hands everything to another Node: arguments, streams, signals, and the exit code back. */
 function runWith(node) {
-  const child = spawn(node, [entry, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // The channel tells the other process when this one is gone without a signal that could be handed on.
+  const child = spawn(node, ['--max-semi-space-size=8', entry, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`keyferry: ${node} cannot be run: ${error.message}\n`);
@@ -88,7 +92,8 @@ function runWith(node) {
 
 function start() {
   if (isNewEnough(process.versions.node)) {
-    require(entry);
+    if (['migrate', 'resume'].includes(process.argv[2])) runWith(process.execPath);
+    else require(entry);
     return;
   }
   const newer = path.join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');

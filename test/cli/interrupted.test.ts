@@ -1,9 +1,11 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
 import { fillServer } from '../../local/demo/generate';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder, type Running } from './support/command';
 
-const KEYS = 60_000;
+const KEYS = 30_000;
 const MINUTES = 240_000;
 
 let here: CommandFolder;
@@ -32,12 +34,28 @@ afterEach(() => {
 /** Starts a migration that takes a while, and waits until keys have arrived. */
 async function begin(...more: string[]): Promise<{ run: Running; id: string }> {
   const run = here.start(
-    ['migrate', '--source', 'OLD', '--target', target.server.url, '--keys-per-second', '8000', ...more],
+    ['migrate', '--source', 'OLD', '--target', target.server.url, '--keys-per-second', '6000', ...more],
     { REDIS_OLD: source.server.url },
   );
   const id = await run.said(/Migration (\S+): /);
   while ((await target.client.dbsize()) < 2_000) await new Promise((resolve) => setTimeout(resolve, 50));
   return { run, id };
+}
+
+/** The process in which the local app runs. */
+function appProcess(): number {
+  const runs = path.join(here.folder, '.keyferry', 'runs');
+  const [run = ''] = readdirSync(runs);
+  return (JSON.parse(readFileSync(path.join(runs, run, 'host.json'), 'utf8')) as { pid: number }).pid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function finish(id: string): Promise<MigrationReport> {
@@ -77,8 +95,25 @@ test(
   'killed without a chance to write anything down, it goes on all the same',
   async () => {
     const { run, id } = await begin();
+    // Not the process that was started here, which only hands everything on.
+    process.kill(appProcess(), 'SIGKILL');
+    await run.end();
+    expect(run.child.signalCode).toBe('SIGKILL');
+    await finish(id);
+  },
+  MINUTES,
+);
+
+test(
+  'it ends in good order when the process that handed everything on is killed',
+  async () => {
+    const { run, id } = await begin();
+    const pid = appProcess();
     run.signal('SIGKILL');
     await run.end();
+    for (const until = Date.now() + 30_000; isAlive(pid); await new Promise((resolve) => setTimeout(resolve, 50))) {
+      if (Date.now() > until) throw new Error(`Process ${pid} still runs.`);
+    }
     await finish(id);
   },
   MINUTES,
