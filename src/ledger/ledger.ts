@@ -177,7 +177,11 @@ export class Ledger {
 
   /** Writes findings. A key has one finding in a migration: a later one replaces the earlier. */
   async addFindings(findings: readonly Finding[]): Promise<void> {
-    for (const finding of findings) await this.findings.upsertEntity(toFinding(finding), 'Replace');
+    // Of a key that comes twice only the last: a transaction takes each row once.
+    const entities = new Map(findings.map((finding) => [rowOf(finding), toFinding(finding)]));
+    for (const batch of batchesOf([...entities.values()])) {
+      await this.findings.submitTransaction(batch.map((entity) => ['upsert', entity, 'Replace']));
+    }
   }
 
   /**
@@ -186,16 +190,20 @@ export class Ledger {
    */
   async addFirstFindings(findings: readonly Finding[]): Promise<number> {
     let stand = 0;
-    for (const finding of findings) {
-      const entity = toFinding(finding);
-      if (await created(this.findings.createEntity(entity))) {
-        stand++;
-      } else {
-        const known = await found(this.findings.getEntity<Entity>(entity.partitionKey, entity.rowKey));
-        if (known?.code === finding.code) stand++;
-      }
+    const entities = new Map(findings.map((finding) => [rowOf(finding), toFinding(finding)]));
+    for (const batch of batchesOf([...entities.values()])) {
+      const writing = this.findings.submitTransaction(batch.map((entity) => ['create', entity]));
+      if (await created(writing)) stand += batch.length;
+      else for (const entity of batch) if (await this.isFirst(entity)) stand++;
     }
     return stand;
+  }
+
+  /** Writes one finding unless its key has one; whether the key's finding is of this kind then. */
+  private async isFirst(entity: FindingEntity): Promise<boolean> {
+    if (await created(this.findings.createEntity(entity))) return true;
+    const known = await found(this.findings.getEntity<Entity>(entity.partitionKey, entity.rowKey));
+    return known?.code === entity.code;
   }
 
   /** One page of findings, with the token of the next. */
@@ -326,11 +334,41 @@ function clip(text: string): string {
 /** Key names beyond this are kept in part: an entity holds 1 MiB, a property 64 KiB. */
 const LONGEST_KEY = 32_768;
 
-function toFinding(finding: Finding): { partitionKey: string; rowKey: string } & Record<string, unknown> {
-  const hash = createHash('sha256').update(finding.key).digest('hex').slice(0, 40);
+interface FindingEntity {
+  readonly [field: string]: unknown;
+  readonly partitionKey: string;
+  readonly rowKey: string;
+  readonly key: Buffer;
+  readonly code: string;
+}
+
+function rowOf({ database, key }: Finding): string {
+  return `${database}-${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
+}
+
+/** A transaction holds 4 MiB, and keys travel as base64. */
+const BATCH_BYTES = 2 * 1_048_576;
+
+function batchesOf(entities: readonly FindingEntity[]): FindingEntity[][] {
+  const batches: FindingEntity[][] = [];
+  let bytes = Infinity;
+  for (const entity of entities) {
+    const last = batches.at(-1);
+    bytes += entity.key.length;
+    if (last !== undefined && last.length < BATCH && bytes <= BATCH_BYTES) {
+      last.push(entity);
+    } else {
+      batches.push([entity]);
+      bytes = entity.key.length;
+    }
+  }
+  return batches;
+}
+
+function toFinding(finding: Finding): FindingEntity {
   return {
     partitionKey: finding.migration,
-    rowKey: `${finding.database}-${hash}`,
+    rowKey: rowOf(finding),
     database: finding.database,
     key: finding.key.subarray(0, LONGEST_KEY),
     code: finding.code,
