@@ -12,6 +12,9 @@ import { rangeSides } from './range-sides';
 /** A key that is not there is looked for again, so that keys on their way to expire or just written do not count. */
 const ROUNDS = 3;
 const ROUND_MS = 300;
+/** Pages go on while so many keys, or for so long, wait to be looked for again: many wait as long as one. */
+const MOST_SUSPECTS = 2_000;
+const SUSPECTS_MS = 2_000;
 
 /** The second look: walks the source's keys of a range and asks the target for each. Missing ones become findings. */
 export async function lookRange(job: RangeJob, app: App): Promise<void> {
@@ -31,7 +34,6 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     source,
     namesOnly: () => true,
     budget: app.budget,
-    writeMicros: () => 0,
     attempt: sides.attemptSource,
   });
   const converters = makeConverters(plan);
@@ -51,15 +53,22 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     const stillOpen = more.length === 0 ? [] : await lacking(more, nth + 1);
     return [...open.filter((key) => namesAfter(key).length <= nth + 1), ...stillOpen];
   };
-  for await (const part of pages) {
-    app.budget.give(part.taken);
-    let open: readonly Buffer[] = part.page.keys.filter((key) => namesAfter(key).length > 0);
-    for (let round = 1; round <= ROUNDS && open.length > 0; round++) {
-      const keys = await lacking(open, 0);
-      // Gone from the source as well: expired or deleted meanwhile, so nothing is missing.
-      const gone = new Set(await sides.attemptSource(() => missingKeys(source, keys, plan.source.abilities.scripts)));
-      open = keys.filter((_, i) => !gone.has(i));
-      if (open.length > 0 && round < ROUNDS) await pause(ROUND_MS, job);
+  /** Those keys that are on the source and not on the target. */
+  const missingOf = async (open: readonly Buffer[]): Promise<readonly Buffer[]> => {
+    const keys = await lacking(open, 0);
+    // Gone from the source as well: expired or deleted meanwhile, so nothing is missing.
+    const gone = new Set(await sides.attemptSource(() => missingKeys(source, keys, plan.source.abilities.scripts)));
+    return keys.filter((_, i) => !gone.has(i));
+  };
+  let suspects: readonly Buffer[] = [];
+  let scanned = 0;
+  let settleBy = 0;
+  /** Looks for the suspects again and writes down what is behind the walk, up to `next`. */
+  const settle = async (next: bigint | undefined): Promise<void> => {
+    let open = suspects;
+    for (let round = 2; round <= ROUNDS && open.length > 0; round++) {
+      await pause(ROUND_MS, job);
+      open = await missingOf(open);
     }
     const findings = open.map((key): Finding => ({
       migration: migration.id,
@@ -69,6 +78,21 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
       message: 'The key is on the source and not on the target.',
     }));
     const missing = await job.addFirstFindings(findings);
-    await job.add({ scanned: part.counts.scanned ?? 0, missing, findings: missing }, [], part.next);
+    await job.add({ scanned, missing, findings: missing }, [], next);
+    suspects = [];
+    scanned = 0;
+  };
+  let next: bigint | undefined;
+  for await (const part of pages) {
+    app.budget.give(part.taken);
+    const lost = await missingOf(part.page.keys.filter((key) => namesAfter(key).length > 0));
+    if (suspects.length === 0) settleBy = Date.now() + SUSPECTS_MS;
+    suspects = [...suspects, ...lost];
+    scanned += part.counts.scanned ?? 0;
+    ({ next } = part);
+    // Inside a page there is no place to go on from.
+    if (next === undefined) continue;
+    if (suspects.length === 0 || suspects.length >= MOST_SUSPECTS || Date.now() >= settleBy) await settle(next);
   }
+  if (suspects.length > 0) await settle(next);
 }
