@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import type { ServerFacts } from '../redis/probe';
 import type { Abilities } from '../transfer/by-commands';
 import { measureClockOffset } from '../transfer/clock-offset';
-import { PipelinePageWriter, ScriptPageWriter } from '../transfer/page-writer';
+import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
 import { RateLimit } from '../transfer/rate-limit';
 import { makeConverters, selectionOf } from '../convert/make-converters';
@@ -31,9 +31,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     database: row.database,
     sourceVersion: abilitiesOf(plan.source),
     targetVersion: abilitiesOf(plan.target),
-    writer: plan.target.abilities.scripts
-      ? new ScriptPageWriter(target, writing)
-      : new PipelinePageWriter(target, writing, () => clock.targetNow()),
+    writer: new PageWriter(sides.bulk, writing, () => clock.targetNow()),
     naming: makeNaming(request.rename, database.prefix),
     clockOffset: clock.targetMinusSource,
     onConflict: writing.replace ? 'replace' : 'skip',
@@ -42,7 +40,6 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
 
   const converters = makeConverters(plan);
   let byCommands = plan.transport === 'commands';
-  let writeMicros = 0;
   const rate = new RateLimit(rateOfRange(plan));
   const pages = readRange(sides.reader, {
     range: row,
@@ -55,7 +52,6 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     source,
     namesOnly: () => byCommands,
     budget: app.budget,
-    writeMicros: () => writeMicros,
     attempt: sides.attemptSource,
   });
 
@@ -63,8 +59,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
   const finishOldest = async () => {
     const oldest = inWriting.shift();
     if (oldest === undefined) return;
-    const { counts, findings, micros, refusedPayloads } = await oldest.outcome;
-    writeMicros = micros;
+    const { counts, findings, refusedPayloads } = await oldest.outcome;
     // A target that takes none of a page's payloads will not take the next page's either.
     if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) byCommands = true;
     await job.add(counts, findings, oldest.part.next);

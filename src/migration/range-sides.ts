@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import type { BulkConnection } from '../redis/bulk-connection';
 import type { RedisConnection } from '../redis/connection';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
@@ -16,9 +17,12 @@ export interface RangeSides {
   readonly database: DatabasePlan;
   readonly source: RedisConnection;
   readonly target: RedisConnection;
+  readonly bulk: BulkConnection;
   readonly reader: PageReader;
   readonly attemptSource: Attempt;
   readonly attemptTarget: Attempt;
+  /** On the connection for writing in bulk. */
+  readonly attemptWrite: Attempt;
   readonly attemptBoth: Attempt;
   readonly onTrouble: (trouble: string | null) => void;
 }
@@ -31,6 +35,7 @@ export function rangeSides(job: RangeJob, app: App): RangeSides {
   if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
   const source = app.connections.get(request.source, row.database);
   const target = app.connections.get(request.target, database.targetDatabase);
+  const bulk = app.connections.bulk(request.target, database.targetDatabase);
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };
@@ -49,9 +54,11 @@ export function rangeSides(job: RangeJob, app: App): RangeSides {
     database,
     source,
     target,
+    bulk,
     reader: facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
     attemptSource: attemptOn(onSource),
     attemptTarget: attemptOn(onTarget),
+    attemptWrite: attemptOn({ ...onTarget, connection: bulk }),
     attemptBoth: attemptOn(onSource, onTarget),
     onTrouble,
   };

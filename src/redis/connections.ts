@@ -1,4 +1,5 @@
 import { lazyAzureCredential } from '../shared/azure-credential';
+import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
 import { readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
@@ -11,6 +12,8 @@ const IDLE_MS = 5 * 60_000;
 interface Entry {
   readonly lanes: RedisConnection[];
   next: number;
+  /** For writing keys in bulk; one is enough, since its commands go out without waiting for replies. */
+  readonly bulk: BulkConnection;
 }
 
 /** The process's connections, by name and database, opened on first use and shared by everything that runs in it. */
@@ -34,6 +37,18 @@ export class Connections {
    * @throws ConnectionSettingsError when the settings have no such name, or cannot be read
    */
   get(name: string, database: number): RedisConnection {
+    const { lanes, next } = this.entry(name, database);
+    const lane = lanes[next % LANES];
+    if (lane === undefined) throw new Error('unreachable: a connection has at least one lane');
+    return lane;
+  }
+
+  /** The connection for writing keys in bulk to one database; not necessarily open yet. @throws ConnectionSettingsError */
+  bulk(name: string, database: number): BulkConnection {
+    return this.entry(name, database).bulk;
+  }
+
+  private entry(name: string, database: number): Entry {
     const id = `${name}/${database}`;
     let entry = this.entries.get(id);
     if (entry === undefined) {
@@ -43,18 +58,18 @@ export class Connections {
         { length: LANES },
         () => new RedisConnection(settings, database, this.clientName, credentials),
       );
-      entry = { lanes, next: 0 };
+      const bulk = new BulkConnection(settings, database, this.clientName, credentials);
+      entry = { lanes, next: 0, bulk };
       this.entries.set(id, entry);
     }
-    const lane = entry.lanes[entry.next++ % LANES];
-    if (lane === undefined) throw new Error('unreachable: a connection has at least one lane');
-    return lane;
+    entry.next++;
+    return entry;
   }
 
   /** Ends all connections. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const entry of this.entries.values()) for (const lane of entry.lanes) lane.close();
+    for (const { lanes, bulk } of this.entries.values()) for (const lane of [...lanes, bulk]) lane.close();
     this.entries.clear();
   }
 

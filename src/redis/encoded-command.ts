@@ -16,11 +16,11 @@ export class EncodedCommand extends IoRedisCommand {
   private readonly buffer: Buffer;
   private readonly length: number;
 
-  constructor([name, ...args]: Command) {
-    super(name, [], { replyEncoding: null });
-    this.length = encodedSize(name, args);
+  constructor(command: Command) {
+    super(command[0], [], { replyEncoding: null });
+    this.length = encodedSize(command);
     this.buffer = pool.take(this.length);
-    encodeInto(this.buffer, name, args);
+    encodeInto(this.buffer, 0, command);
   }
 
   override toWritable(): Buffer {
@@ -33,26 +33,47 @@ export class EncodedCommand extends IoRedisCommand {
   }
 }
 
+/** Many commands in one piece. */
+export class EncodedCommands {
+  readonly bytes: Buffer;
+  readonly count: number;
+  private readonly buffer: Buffer;
+
+  constructor(commands: readonly Command[]) {
+    const size = commands.reduce((sum, command) => sum + encodedSize(command), 0);
+    this.count = commands.length;
+    this.buffer = pool.take(size);
+    this.bytes = this.buffer.subarray(0, size);
+    let at = 0;
+    for (const command of commands) at = encodeInto(this.buffer, at, command);
+  }
+
+  /** To be called once the server has answered all, and then only: until then the socket may hold the bytes. */
+  release(): void {
+    pool.give(this.buffer);
+  }
+}
+
 const pool = new BufferPool(16 * 1_048_576);
 
 /** `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n`: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
-export function encode([name, ...args]: Command): Buffer {
-  const out = Buffer.allocUnsafe(encodedSize(name, args));
-  encodeInto(out, name, args);
+export function encode(command: Command): Buffer {
+  const out = Buffer.allocUnsafe(encodedSize(command));
+  encodeInto(out, 0, command);
   return out;
 }
 
-function encodedSize(name: string, args: readonly Argument[]): number {
-  let size = 1 + digitsOf(args.length + 1) + 2 + sizeOf(name);
-  for (const arg of args) size += sizeOf(arg);
+function encodedSize(command: Command): number {
+  let size = 1 + digitsOf(command.length) + 2;
+  for (const arg of command) size += sizeOf(arg);
   return size;
 }
 
-function encodeInto(out: Buffer, name: string, args: readonly Argument[]): void {
-  out[0] = STAR;
-  let at = writeLine(out, 1, args.length + 1);
-  at = writeArgument(out, at, name);
-  for (const arg of args) at = writeArgument(out, at, arg);
+function encodeInto(out: Buffer, from: number, command: Command): number {
+  out[from] = STAR;
+  let at = writeLine(out, from + 1, command.length);
+  for (const arg of command) at = writeArgument(out, at, arg);
+  return at;
 }
 
 function sizeOf(arg: Argument): number {

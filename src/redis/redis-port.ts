@@ -17,3 +17,9 @@ export interface RedisPort {
   /** Sends all commands in one write. A refused command gives an Error in its place; a lost connection throws. */
   pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]>;
 }
+
+/** A connection for commands whose replies say nothing but OK or why not, in large numbers. */
+export interface StatusPort {
+  /** Sends all at once. Gives the refusals by the commands' places; a lost connection throws. */
+  sendAll(commands: readonly Command[]): Promise<ReadonlyMap<number, Error>>;
+}

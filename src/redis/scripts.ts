@@ -20,7 +20,6 @@ export const scripts = {
   scanAndRead: load('clock', 'read-keys', 'scan-and-read'),
   scan: load('clock', 'scan'),
   read: load('clock', 'read-keys', 'read'),
-  restore: load('effects', 'clock', 'restore'),
   missing: load('missing'),
   sessionGather: load('session-fingerprint', 'session-gather'),
   sessionMembers: load('session-fingerprint', 'session-members'),

@@ -43,8 +43,6 @@ export interface WalkOptions {
   /** Keys are only named, not read: for the copy by commands and for looking. */
   readonly namesOnly: () => boolean;
   readonly budget: BytesInFlight;
-  /** The microseconds that writing a page took last, which bounds pages too. */
-  readonly writeMicros: () => number;
   /** Runs one call to the server, again after trouble that passes. */
   readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -108,11 +106,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
     const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
     const keys = foreign ? [] : scanned.keys;
-    count = adaptCount(
-      Math.max(cut, Math.min(count, cut * 2)),
-      Math.max(micros, options.writeMicros()),
-      options.pageMicros,
-    );
+    count = adaptCount(Math.max(cut, Math.min(count, cut * 2)), micros, options.pageMicros);
 
     const repeated = border.repeatedIn(keys);
     let page = scanned.page;

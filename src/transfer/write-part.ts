@@ -4,7 +4,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import { errorKind, firstWord } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
 import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
-import type { PageWriter, Refusal, RestoreEntry } from './page-writer';
+import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Part } from './range-pages';
 import type { Naming } from '../convert/rename/naming';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from './stop';
@@ -24,7 +24,7 @@ export interface WriteContext {
   readonly onConflict: 'replace' | 'skip';
   readonly stop: StopSignal;
   readonly onTrouble: (trouble: string | null) => void;
-  readonly attemptTarget: <T>(call: () => Promise<T>) => Promise<T>;
+  readonly attemptWrite: <T>(call: () => Promise<T>) => Promise<T>;
   readonly attemptBoth: <T>(call: () => Promise<T>) => Promise<T>;
 }
 
@@ -32,8 +32,6 @@ export interface WriteContext {
 export interface PartOutcome {
   readonly counts: Partial<Counts>;
   readonly findings: readonly Finding[];
-  /** Microseconds that the target took for the page. */
-  readonly micros: number;
   /** How many payloads the target could not read, so that their keys went by commands. */
   readonly refusedPayloads: number;
 }
@@ -76,14 +74,12 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
     }
   });
 
-  let micros = 0;
   let refusedPayloads = 0;
   let waited = false;
   while (entries.length > 0) {
     const now = entries;
-    const result = await writeOrWait(now, context);
-    ({ micros } = result);
-    const refused = new Map(result.refusals.map((refusal) => [refusal.index, refusal.message]));
+    const refusals = await context.attemptWrite(() => context.writer.write(now));
+    const refused = new Map(refusals.map((refusal) => [refusal.index, refusal.message]));
     const again: typeof entries = [];
     let full: string | undefined;
     now.forEach((item, i) => {
@@ -152,27 +148,12 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
   return {
     counts: addCounts(addCounts(noCounts, part.counts), sums),
     findings,
-    micros,
     refusedPayloads,
   };
 }
 
 function targetExpiry(sourceExpiry: number, { clockOffset }: WriteContext): number {
   return Math.min(LATEST_EXPIRY, Math.round(sourceExpiry + clockOffset));
-}
-
-/** Writes a page; when the target refuses the call as a whole because it is full or not ready, that holds for each entry. */
-async function writeOrWait(
-  entries: readonly RestoreEntry[],
-  context: WriteContext,
-): Promise<{ readonly refusals: readonly Refusal[]; readonly micros: number }> {
-  try {
-    return await context.attemptTarget(() => context.writer.write(entries));
-  } catch (error) {
-    if (!(error instanceof Error) || errorKind(error) !== 'full') throw error;
-    const { message } = error;
-    return { refusals: entries.map((_, index) => ({ index, message })), micros: 0 };
-  }
 }
 
 async function waitForTarget(message: string, context: WriteContext): Promise<void> {

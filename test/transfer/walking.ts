@@ -35,7 +35,6 @@ export function walkOptions(range: CursorRange, changes: Partial<WalkOptions> = 
     source: noPort,
     namesOnly: () => true,
     budget: new BytesInFlight(1_000_000),
-    writeMicros: () => 0,
     attempt: (call) => call(),
     ...changes,
   };

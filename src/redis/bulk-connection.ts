@@ -1,0 +1,171 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionSettings } from './connection-settings';
+import type { CredentialSource } from './credentials';
+import { EncodedCommands } from './encoded-command';
+import { ConnectionLostError } from './errors';
+import type { Command, StatusPort } from './redis-port';
+import { StatusParser } from './status-parser';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that sends no byte for so long while it owes replies is gone. */
+const SILENCE_TIMEOUT_MS = 60_000;
+/** Azure closes connections that are idle for 10 minutes; one that is not used is closed before. */
+const IDLE_MS = 4 * 60_000;
+
+interface Batch {
+  readonly commands: EncodedCommands;
+  readonly refusals: Map<number, Error>;
+  answered: number;
+  resolve(refusals: ReadonlyMap<number, Error>): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A connection to one database for writing keys by the hundred thousand a second: commands go out in one piece, and of
+ * the replies only errors are looked at. A client library makes an object, a promise and several buffers for each
+ * command, and a script that restores a page costs the server half as much again as the plain commands.
+ * It opens when `ready` is called, never reconnects by itself and never resends.
+ */
+export class BulkConnection implements StatusPort {
+  private socket: Socket | undefined;
+  private opening: Promise<void> | undefined;
+  private isOpen = false;
+  private renewAt = Number.POSITIVE_INFINITY;
+  /** Of the open socket: what the server still owes replies for, in the order of sending. */
+  private waiting: Batch[] = [];
+
+  constructor(
+    private readonly settings: ConnectionSettings,
+    private readonly database: number,
+    private readonly clientName: string,
+    private readonly credentials?: CredentialSource,
+  ) {}
+
+  /** Empty while the connection is open, whatever server process answers; undefined while it is not. */
+  get runId(): string | undefined {
+    return this.isOpen && Date.now() < this.renewAt ? '' : undefined;
+  }
+
+  /** Opens the connection if it is not open. Throws the reason as the server or the socket gave it. */
+  async ready(): Promise<void> {
+    if (this.runId !== undefined) return;
+    this.opening ??= this.open().finally(() => (this.opening = undefined));
+    await this.opening;
+  }
+
+  async sendAll(commands: readonly Command[]): Promise<ReadonlyMap<number, Error>> {
+    if (commands.length === 0) return new Map();
+    const { socket } = this;
+    if (socket === undefined || !this.isOpen) throw new ConnectionLostError('The connection is not open.');
+    return await this.send(socket, commands);
+  }
+
+  /** Ends the connection at once; what is under way fails. */
+  close(): void {
+    this.socket?.destroy();
+  }
+
+  private async open(): Promise<void> {
+    const old = this.socket;
+    this.isOpen = false;
+    // Batches under way on a connection whose token has run out end with it.
+    old?.destroy();
+    const credentials = await this.credentials?.();
+    this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
+    const socket = await this.connect();
+    const waiting: Batch[] = [];
+    this.socket = socket;
+    this.waiting = waiting;
+    listen(socket, waiting, () => {
+      if (this.socket !== socket) return;
+      this.socket = undefined;
+      this.isOpen = false;
+    });
+    const username = credentials?.username ?? this.settings.username;
+    const password = credentials?.password ?? this.settings.password;
+    const handshake: Command[] = [];
+    if (password !== undefined) {
+      handshake.push(username === undefined ? ['AUTH', password] : ['AUTH', username, password]);
+    }
+    if (this.database !== 0) handshake.push(['SELECT', String(this.database)]);
+    const essential = handshake.length;
+    handshake.push(['CLIENT', 'SETNAME', this.clientName]);
+    try {
+      const refusals = await this.send(socket, handshake);
+      for (const [place, error] of refusals) if (place < essential) throw error;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    this.isOpen = true;
+  }
+
+  private connect(): Promise<Socket> {
+    const { host, port, tls } = this.settings;
+    return new Promise((resolve, reject) => {
+      const socket = tls
+        ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}) })
+        : connectTcp({ host, port });
+      const fail = (error: Error) => {
+        socket.destroy();
+        reject(error);
+      };
+      socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+        fail(Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' }));
+      });
+      socket.once('error', fail);
+      socket.once(tls ? 'secureConnect' : 'connect', () => {
+        socket.off('error', fail);
+        socket.removeAllListeners('timeout');
+        resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
+      });
+    });
+  }
+
+  private send(socket: Socket, list: readonly Command[]): Promise<ReadonlyMap<number, Error>> {
+    return new Promise((resolve, reject) => {
+      const commands = new EncodedCommands(list);
+      this.waiting.push({ commands, refusals: new Map(), answered: 0, resolve, reject });
+      socket.write(commands.bytes);
+    });
+  }
+}
+
+function listen(socket: Socket, waiting: Batch[], onClose: () => void): void {
+  const parser = new StatusParser((error) => {
+    answer(waiting, error);
+  });
+  let reason: Error | undefined;
+  let quiet = 0;
+  socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
+    quiet += SILENCE_TIMEOUT_MS;
+    if (waiting.length > 0 || quiet >= IDLE_MS) socket.destroy();
+  });
+  socket.on('data', (chunk: Buffer) => {
+    quiet = 0;
+    try {
+      parser.feed(chunk);
+    } catch (error) {
+      reason = error as Error;
+      socket.destroy();
+    }
+  });
+  socket.on('error', (error) => (reason ??= error));
+  socket.on('close', () => {
+    onClose();
+    const why = reason === undefined ? '' : `: ${reason.message}`;
+    for (const batch of waiting.splice(0)) batch.reject(new ConnectionLostError(`The connection was lost${why}.`));
+  });
+}
+
+function answer(waiting: Batch[], error: string | undefined): void {
+  const [batch] = waiting;
+  if (batch === undefined) return;
+  if (error !== undefined) batch.refusals.set(batch.answered, new Error(error));
+  batch.answered++;
+  if (batch.answered < batch.commands.count) return;
+  waiting.shift();
+  batch.commands.release();
+  batch.resolve(batch.refusals);
+}

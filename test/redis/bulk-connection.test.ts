@@ -1,0 +1,63 @@
+import { BulkConnection } from '../../src/redis/bulk-connection';
+import { readConnectionSettings } from '../../src/redis/connection-settings';
+import { ConnectionLostError } from '../../src/redis/errors';
+import type { Command } from '../../src/redis/redis-port';
+import { onEveryServer, startTestServer } from '../tools/test-server';
+
+onEveryServer((at) => {
+  it('sends many commands in one piece and tells which were refused, by their places', async () => {
+    const bulk = await at().bulk(3);
+    await at().client.flushall();
+    await at().client.select(3);
+    await at().client.set('text', 'x');
+    const commands = Array.from({ length: 20_000 }, (_, i): Command =>
+      i % 5_000 === 7 ? ['LPUSH', 'text', 'x'] : ['SET', Buffer.from(`key:${i}`), Buffer.alloc(i % 300, i)],
+    );
+    const [first, second] = await Promise.all([bulk.sendAll(commands), bulk.sendAll([['SET', 'last', 'x']])]);
+    expect([...first.keys()]).toEqual([7, 5_007, 10_007, 15_007]);
+    expect([...first.values()].every(({ message }) => message.startsWith('WRONGTYPE'))).toBe(true);
+    expect(second.size).toBe(0);
+    expect(await at().client.dbsize()).toBe(20_000 - 4 + 2);
+    expect(await at().client.getBuffer('key:299')).toEqual(Buffer.alloc(299, 299));
+    await at().client.select(0);
+  });
+});
+
+describe('a connection for writing in bulk', () => {
+  it('signs in, fails in the words of the server, and opens again after it was lost', async () => {
+    const it = await startTestServer('redis-7.0', { password: 'pass word' });
+    try {
+      const connection = (url: string) =>
+        new BulkConnection(readConnectionSettings('IT', { REDIS_IT: url }), 0, 'keyferry-test');
+      const wrong = connection(it.server.url.replace(/:[^:@]*@/, ':wrong@'));
+      await expect(wrong.ready()).rejects.toThrow(/WRONGPASS/);
+      expect(wrong.runId).toBeUndefined();
+
+      const bulk = connection(it.server.url);
+      await bulk.ready();
+      await it.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      const lost = await bulk.sendAll([['SET', 'a', 'b']]).catch((error: unknown) => error);
+      expect(lost).toBeInstanceOf(ConnectionLostError);
+      await bulk.ready();
+      expect((await bulk.sendAll([['SET', 'a', 'b']])).size).toBe(0);
+      bulk.close();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(bulk.runId).toBeUndefined();
+    } finally {
+      await it.close();
+    }
+  });
+
+  it('tells a port where nothing listens, and a database that is not there', async () => {
+    const it = await startTestServer('redis-6.0');
+    try {
+      const settings = readConnectionSettings('IT', { REDIS_IT: it.server.url });
+      await expect(new BulkConnection(settings, 99, 'keyferry-test').ready()).rejects.toThrow(/index|range/i);
+      await expect(new BulkConnection({ ...settings, port: 1 }, 0, 'keyferry-test').ready()).rejects.toThrow(
+        /ECONNREFUSED/,
+      );
+    } finally {
+      await it.close();
+    }
+  });
+});
