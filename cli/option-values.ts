@@ -45,6 +45,16 @@ export interface RenameRule {
   to: string;
 }
 
+/** One converter of `--convert`, after those before it: its name, or an object with its options. @throws InvalidArgumentError */
+export function addConverter(text: string, before: readonly unknown[] = []): unknown[] {
+  if (!text.trimStart().startsWith('{')) return [...before, text];
+  try {
+    return [...before, JSON.parse(text)];
+  } catch {
+    throw new InvalidArgumentError('Not JSON, for example: {"converter":"aspnet-session-v5","keepOld":false}.');
+  }
+}
+
 /** A list separated by commas. @throws InvalidArgumentError when there is nothing in it */
 export function parseList(text: string): string[] {
   const parts = text

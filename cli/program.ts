@@ -4,7 +4,7 @@ import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
 import type { ResumeOptions } from './commands/resume';
 import { conclusions, secrets } from './help-texts';
-import { addRename, parseCount, parseDatabases, parseList, parsePositive } from './option-values';
+import { addConverter, addRename, parseCount, parseDatabases, parseList, parsePositive } from './option-values';
 
 /** What the command line asks for; each is loaded when it is called, so that help is there at once. */
 export interface Actions {
@@ -72,7 +72,11 @@ function addMigrate(program: Command, actions: Actions): void {
       'from=>to: a regular expression over key names, and what replaces its match; may be repeated',
       addRename,
     )
-    .option('--convert <name...>', 'convert keys on the way')
+    .option(
+      '--convert <converter>',
+      'convert keys on the way: aspnet-session-v5, or a converter with its options as JSON; may be repeated',
+      addConverter,
+    )
     .option('--verify <how>', 'what is checked in the end: count (default) or none')
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
     .option('--parallel-ranges <n>', 'how many ranges are copied at once', parseCount)

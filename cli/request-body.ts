@@ -8,7 +8,8 @@ export interface RequestOptions {
   readonly types?: readonly string[];
   readonly onConflict?: string;
   readonly rename?: readonly RenameRule[];
-  readonly convert?: readonly string[];
+  /** Names, or objects with options. */
+  readonly convert?: readonly unknown[];
   readonly verify?: string;
   readonly keysPerSecond?: number;
   readonly parallelRanges?: number;

@@ -34,7 +34,7 @@ afterEach(() => {
 /** Starts a migration that takes a while, and waits until keys have arrived. */
 async function begin(...more: string[]): Promise<{ run: Running; id: string }> {
   const run = here.start(
-    ['migrate', '--source', 'OLD', '--target', target.server.url, '--keys-per-second', '6000', ...more],
+    ['migrate', '--source', 'OLD', '--target', target.server.url, '--keys-per-second', '3000', ...more],
     { REDIS_OLD: source.server.url },
   );
   const id = await run.said(/Migration (\S+): /);
@@ -124,7 +124,12 @@ test(
   async () => {
     const { run, id } = await begin();
     run.signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    // The second one does not wait for anything.
+    run.signal('SIGTERM');
+    const asked = Date.now();
     expect((await run.end()).code).toBe(143);
+    expect(Date.now() - asked).toBeLessThan(2_000);
     const copied = await target.client.dbsize();
     const { code, stdout } = await here.run(['cancel', id, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ id, state: 'cancelled' });

@@ -4,7 +4,7 @@ import { rememberedConnection } from '../../cli/connections/remembered-connectio
 import { progressOf } from '../../cli/display/progress-view';
 import { bytes, count, counted, duration, plain } from '../../cli/display/words';
 import { commandLine } from '../../cli/hints';
-import { addRename, parseDatabases, parseList } from '../../cli/option-values';
+import { addConverter, addRename, parseDatabases, parseList } from '../../cli/option-values';
 import { UsageError } from '../../cli/outcome';
 import { mistakeLine, requestBody } from '../../cli/request-body';
 import type { MigrationReport } from '../../src/migration/report';
@@ -31,6 +31,11 @@ describe('options', () => {
     ]);
     expect(addRename('a=>')).toEqual([{ from: 'a', to: '' }]);
     expect(() => addRename('=>a')).toThrow();
+  });
+
+  test('--convert takes names and objects', () => {
+    expect(addConverter('{"converter":"c","force":true}', ['a'])).toEqual(['a', { converter: 'c', force: true }]);
+    expect(() => addConverter('{')).toThrow(/Not JSON/);
   });
 
   test('lists', () => {
