@@ -75,7 +75,7 @@ class BuildFailed extends Error {}
 /** Hands everything to another Node: arguments, streams, signals, and the exit code back. */
 function runWith(node) {
   // The channel tells the other process when this one is gone without a signal that could be handed on.
-  const child = spawn(node, ['--max-semi-space-size=8', entry, ...process.argv.slice(2)], {
+  const child = spawn(node, ['--max-semi-space-size=16', entry, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

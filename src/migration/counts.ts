@@ -37,7 +37,9 @@ export const noCounts: Counts = {
 const names = Object.keys(noCounts) as (keyof Counts)[];
 
 export function addCounts(a: Counts, b: Partial<Counts>): Counts {
-  return Object.fromEntries(names.map((name) => [name, a[name] + (b[name] ?? 0)])) as unknown as Counts;
+  const sum: { -readonly [name in keyof Counts]: number } = { ...a };
+  for (const name of names) sum[name] += b[name] ?? 0;
+  return sum;
 }
 
 /** How many different keys are accounted for. */

@@ -90,6 +90,9 @@ const CLOCK_TRIES = 4;
 
 /** SCAN, then a pipeline of PTTL and DUMP: where the server allows no scripts. */
 export class PipelinePageReader implements PageReader {
+  /** The shortest round trip seen, microseconds: what a call takes beyond it is the server's time. */
+  private roundTrip = Number.POSITIVE_INFINITY;
+
   constructor(
     private readonly port: RedisPort,
     private readonly limits: ReadLimits,
@@ -98,7 +101,9 @@ export class PipelinePageReader implements PageReader {
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const started = performance.now();
     const reply = list(await this.port.call('SCAN', String(cursor), 'COUNT', String(count)));
-    const micros = (performance.now() - started) * 1_000;
+    const taken = (performance.now() - started) * 1_000;
+    this.roundTrip = Math.min(this.roundTrip, taken);
+    const micros = taken - this.roundTrip;
     const keys = list(reply[1]) as Buffer[];
     const types = withTypes ? await this.port.pipeline(keys.map((key): Command => ['TYPE', key])) : [];
     return { next: BigInt(text(reply[0])), keys, types: types.map((type) => text(unwrap(type))), micros };
@@ -129,7 +134,9 @@ export class PipelinePageReader implements PageReader {
         ? ttls.map((ttl) => (ttl > 0 ? after + ttl : ttl))
         : await this.readExpiries(keys, ttls);
     const flat = keys.flatMap((_, i) => [expiries[i] ?? -2, payloads[i] ?? null]);
-    return readKeys(keys, (performance.now() - started) * 1_000, flat, 0);
+    const roundTrips = (this.limits.lookAtSizes ? 2 : 1) * (Number.isFinite(this.roundTrip) ? this.roundTrip : 0);
+    const micros = Math.max(0, (performance.now() - started) * 1_000 - roundTrips);
+    return readKeys(keys, micros, flat, 0);
   }
 
   /** Asks anew for each PTTL that is there, between two TIMEs, and again where time passed between those. */

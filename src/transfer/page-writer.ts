@@ -1,4 +1,4 @@
-import type { Argument, Command, StatusPort } from '../redis/redis-port';
+import type { Command, StatusPort } from '../redis/redis-port';
 
 /** One key to be restored. */
 export interface RestoreEntry {
@@ -58,11 +58,9 @@ export class PageWriter {
 
   private restore({ key, expiry, payload }: RestoreEntry, now: number): Command {
     const { replace, absoluteExpiry } = this.options;
-    const command: [string, ...Argument[]] = ['RESTORE', key];
-    if (expiry === 0) command.push('0', payload);
-    else command.push(String(absoluteExpiry ? expiry : expiry - now), payload);
-    if (replace) command.push('REPLACE');
-    if (absoluteExpiry && expiry !== 0) command.push('ABSTTL');
-    return command;
+    if (expiry === 0) return replace ? ['RESTORE', key, '0', payload, 'REPLACE'] : ['RESTORE', key, '0', payload];
+    const ttl = String(absoluteExpiry ? expiry : expiry - now);
+    if (!absoluteExpiry) return replace ? ['RESTORE', key, ttl, payload, 'REPLACE'] : ['RESTORE', key, ttl, payload];
+    return replace ? ['RESTORE', key, ttl, payload, 'REPLACE', 'ABSTTL'] : ['RESTORE', key, ttl, payload, 'ABSTTL'];
   }
 }

@@ -50,7 +50,7 @@ export interface WalkOptions {
 /** A page's bytes are not known before it is read: this much is taken at first. */
 const FIRST_GUESS = 64 * 1_024;
 /** How many keys of a page may come again at the start of the next one, when the table shrinks in between. */
-const BORDER_KEYS = 64;
+const BORDER_KEYS = 16;
 
 /**
  * Walks a range page by page. A page that went beyond the range's end is read again with a smaller COUNT, down to one
