@@ -87,8 +87,8 @@ export async function lastSnapshot(migration: MigrationRow, app: App): Promise<S
 }
 
 async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: App): Promise<ServerFacts | undefined> {
-  const connection: RedisConnection = app.connections.get(plan.request[side], 0);
   try {
+    const connection: RedisConnection = app.connections.get(plan.request[side], 0);
     await connection.ready();
     return await readServerFacts(connection);
   } catch {
