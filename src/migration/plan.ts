@@ -113,7 +113,14 @@ export function makePlan(input: {
   };
 }
 
-function refuseWhatCannotBe({ request, source, target, choices }: Parameters<typeof makePlan>[0]): void {
+/** Refuses what shows before either side is tried, where what is wrong would look like trouble. @throws PlanRefusedError */
+export function refuseWhatCannotBe(input: {
+  readonly request: MigrationRequest;
+  readonly source: ServerFacts;
+  readonly target: ServerFacts;
+  readonly choices: readonly DatabaseChoice[];
+}): void {
+  const { request, source, target, choices } = input;
   if (isSameServer(request, source, target)) refuseInPlace(request, choices);
   for (const [side, facts] of [
     [request.source, source],

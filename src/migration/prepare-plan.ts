@@ -9,7 +9,14 @@ import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
-import { chooseDatabases, makePlan, PlanRefusedError, type DatabaseChoice, type Plan } from './plan';
+import {
+  chooseDatabases,
+  makePlan,
+  PlanRefusedError,
+  refuseWhatCannotBe,
+  type DatabaseChoice,
+  type Plan,
+} from './plan';
 import type { MigrationRequest } from './request';
 
 /** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */
@@ -32,6 +39,7 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.target, target, () => readServerFacts(target)),
   ]);
   const choices = chooseDatabases(request, sourceFacts.databases);
+  refuseWhatCannotBe({ request, source: sourceFacts, target: targetFacts, choices });
   const largest = largestOf(choices, sourceFacts.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
     reach(request.source, source, async () => {
