@@ -1,13 +1,83 @@
 -- Put in front of scripts that look at ASP.NET sessions of version 4.
--- The fingerprint is a hash over all fields with their values and the timeout, each with its length in front.
-local function fingerprint(fields, timeout)
-  local parts = {}
-  for i = 1, #fields do parts[i] = #fields[i] .. ':' .. fields[i] end
-  parts[#parts + 1] = timeout or '-'
-  return redis.sha1hex(table.concat(parts))
+local call, try = redis.call, redis.pcall
+-- How every value of BinaryFormatter begins.
+local STREAM = '\0\1\0\0\0\255\255\255\255\1\0\0\0\0\0\0\0'
+
+local function type_of(key) return call('TYPE', key).ok end
+
+-- Version 4's internal hash has one field. Another key of that name is somebody else's.
+-- Returns "own" | "none" | "other", and the timeout or false.
+local function read_internal(key)
+  local timeout = try('HGET', key, 'SessionTimeout')
+  if type(timeout) == 'string' and call('HLEN', key) == 1 then return 'own', timeout end
+  if timeout == false and call('EXISTS', key) == 0 then return 'none', false end
+  return 'other', false
 end
-local function type_of(key) return redis.call('TYPE', key).ok end
--- Version 4's internal hash has one field. Another hash of that name is somebody else's.
-local function is_internal(key)
-  return type_of(key) == 'hash' and redis.call('HLEN', key) == 1 and redis.call('HEXISTS', key, 'SessionTimeout') == 1
+
+local function has_stream(fields)
+  for i = 2, #fields, 2 do
+    if string.sub(fields[i], 1, #STREAM) == STREAM then return true end
+  end
+  return false
+end
+
+-- What a key of a session's data is: "gone" | "plain" (no session: it has no internal hash and no value of BinaryFormatter)
+-- | "large" (more than `most` items, or than `bytes` where that is above 0) | "session".
+-- Of a session also its timeout or false, and its fields with their values.
+local function read_session(data, internal, most, bytes)
+  local items = try('HLEN', data)
+  if type(items) ~= 'number' then return 'plain' end
+  if items == 0 then return 'gone' end
+  local kind, timeout = read_internal(internal)
+  if kind == 'other' then return 'plain' end
+  if items > most or (bytes > 0 and (call('MEMORY', 'USAGE', data) or 0) > bytes) then
+    local sure = kind == 'own' or has_stream(call('HSCAN', data, '0', 'COUNT', '5')[2])
+    return sure and 'large' or 'plain'
+  end
+  local fields = call('HGETALL', data)
+  if kind == 'none' and not has_stream(fields) then return 'plain' end
+  return 'session', timeout, fields
+end
+
+-- A hash over all fields with their values and the timeout, with the length of each.
+local function fingerprint(fields, timeout)
+  local lengths = {}
+  for i = 1, #fields do lengths[i] = #fields[i] end
+  return redis.sha1hex(table.concat(lengths, ',') .. '|' .. (timeout or '-') .. '|' .. table.concat(fields))
+end
+
+local function now_ms()
+  local time = call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- PEXPIRETIME is exact; it came with 7.0. Before, PTTL is all there is and the clock runs on inside a script, so it is
+-- read on both sides of the question.
+local has_expiretime = redis.REDIS_VERSION_NUM and KEYS[1] and type(try('PEXPIRETIME', KEYS[1])) == 'number'
+
+-- When a key expires, in ms of this server's clock since 1970; -1: never, -2: it is gone.
+local function expiry_of(key)
+  if has_expiretime then return call('PEXPIRETIME', key) end
+  local before = now_ms()
+  for round = 1, 5 do
+    local ttl = call('PTTL', key)
+    if ttl == -1 then return -1 end
+    if ttl <= 0 then return -2 end
+    local after = now_ms()
+    if after - before <= 1 or round == 5 then return after + ttl end
+    before = after
+  end
+end
+
+-- How many ms sooner the second key expires than the first; false where one of them does not.
+local function gap_between(first, second)
+  if has_expiretime then
+    local a, b = call('PEXPIRETIME', first), call('PEXPIRETIME', second)
+    return a > 0 and b > 0 and a - b
+  end
+  for round = 1, 5 do
+    local before, b, after = call('PTTL', first), call('PTTL', second), call('PTTL', first)
+    if before <= 0 or b <= 0 then return false end
+    if before == after or round == 5 then return before - b end
+  end
 end

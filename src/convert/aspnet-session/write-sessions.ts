@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+import { pause } from '../../transfer/stop';
+import type { ConvertContext, GroupOutcome } from '../converter';
+import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
+import { v4KeyNames, type SessionKey } from './keys';
+import {
+  leavesNewer,
+  limitsOn,
+  MOST_SESSION_BYTES,
+  READ_AHEAD_BYTES,
+  type SessionOptions,
+  type SessionServers,
+} from './session-options';
+import {
+  isStored,
+  SessionStore,
+  type SessionState,
+  type SessionToWrite,
+  type StoredSession,
+  type WriteMode,
+} from './session-store';
+
+/** A session that was found on the source. */
+export interface SessionGroup {
+  readonly key: SessionKey;
+  readonly state: SessionState;
+}
+
+/** A locked session is looked at again this often before it is reported. A request seldom takes longer. */
+const LOCK_ROUNDS = 20;
+const LOCK_MS = 500;
+/** A session that changes between reading and writing is converted again so often. */
+const CHANGE_ROUNDS = 10;
+const ALL_BYTES = Number.MAX_SAFE_INTEGER;
+
+/** One session on its way. */
+interface Work {
+  readonly key: SessionKey;
+  state: SessionState;
+  /** What is on the target and may be overwritten; '' for nothing. */
+  seen: string;
+  /** That is a state of this session that was converted before, now or by an earlier run. */
+  own: boolean;
+  outcome: GroupOutcome | undefined;
+}
+
+type Reading = Work & { readonly state: StoredSession };
+
+/**
+ * Converts sessions and writes them. Each is written only over nothing, or over what was there before it was read, so
+ * that of two who convert the same session the one who read it first cannot win; and looked at once more after writing,
+ * so that version 4's changes in between are not lost. Safe to be called again with the same sessions.
+ */
+export async function writeSessions(
+  groups: readonly SessionGroup[],
+  options: SessionOptions,
+  servers: SessionServers,
+  context: ConvertContext,
+): Promise<readonly GroupOutcome[]> {
+  const work = groups.map(({ key, state }): Work => ({ key, state, seen: '', own: false, outcome: undefined }));
+  const writing = new Writing(options, servers, context);
+  await writing.settle(work.filter(({ state }) => state !== 'later'));
+  for (let later = work.filter(({ state }) => state === 'later'); later.length > 0;) {
+    await writing.read(later, READ_AHEAD_BYTES);
+    await writing.settle(later.filter(({ state }) => state !== 'later'));
+    later = later.filter(({ state }) => state === 'later');
+  }
+  return work.map(({ outcome }) => outcome ?? { kind: 'expired' });
+}
+
+class Writing {
+  private readonly source: SessionStore;
+  private readonly target: SessionStore;
+  private readonly mode: WriteMode;
+
+  constructor(
+    private readonly options: SessionOptions,
+    private readonly servers: SessionServers,
+    private readonly context: ConvertContext,
+  ) {
+    const limits = limitsOn(servers);
+    this.source = new SessionStore(context.source, servers.sourceAtOnce, limits);
+    this.target = new SessionStore(context.target, servers.targetAtOnce, limits);
+    this.mode = {
+      naming: context.naming,
+      force: options.force,
+      inPlace: servers.inPlace
+        ? { deleteOld: !options.keepOld, thoughLocked: options.onLocked === 'convert' }
+        : undefined,
+    };
+  }
+
+  /** Reads sessions as they are now. */
+  async read(work: readonly Work[], bytes: number): Promise<void> {
+    const keys = work.map(({ key }) => key);
+    const states = await this.source.gather(keys, bytes, leavesNewer(this.options, this.servers));
+    work.forEach((item, i) => (item.state = states[i] ?? 'gone'));
+  }
+
+  /** Gives each session its outcome. */
+  async settle(work: readonly Work[]): Promise<void> {
+    let open = work;
+    for (let round = 0; open.length > 0 && round <= CHANGE_ROUNDS; round++) {
+      const { unwritten, outdated } = await this.round(await this.withoutLocked(await this.stillThere(open)));
+      open = [...unwritten, ...outdated];
+      await this.read(open, ALL_BYTES);
+      // What is written in the last round is a newer state than the one that was first read: enough, if it still lives.
+      if (round === CHANGE_ROUNDS) await this.stillThere(outdated);
+    }
+  }
+
+  /** Those that are sessions to be converted; what became of the others is told. */
+  private async stillThere(work: readonly Work[]): Promise<Reading[]> {
+    const sessions: Reading[] = [];
+    const abandoned: SessionToWrite[] = [];
+    for (const item of work) {
+      const { key, state, seen, own } = item;
+      if (isReading(item)) {
+        sessions.push(item);
+        continue;
+      }
+      item.outcome = outcomeOfOther(item);
+      // Abandoned by its user meanwhile: what was written of it must not come to life again.
+      if (own && (state === 'gone' || state === 'plain'))
+        abandoned.push({ key, blob: undefined, timeoutText: undefined, expiry: 0, seen, fingerprint: '' });
+    }
+    if (abandoned.length > 0) await this.target.write(abandoned, { ...this.mode, inPlace: undefined });
+    return sessions;
+  }
+
+  /** Waits while requests run on sessions, for some seconds; who is still locked then is reported. */
+  private async withoutLocked(work: readonly Reading[]): Promise<Reading[]> {
+    if (this.options.onLocked === 'convert') return [...work];
+    const free = work.filter(({ state }) => !state.locked);
+    let locked = work.filter(({ state }) => state.locked);
+    for (let round = 0; locked.length > 0 && round < LOCK_ROUNDS; round++) {
+      await pause(LOCK_MS, this.context.stop);
+      await this.read(locked, ALL_BYTES);
+      const there = await this.stillThere(locked);
+      free.push(...there.filter(({ state }) => !state.locked));
+      locked = there.filter(({ state }) => state.locked);
+    }
+    for (const item of locked) {
+      // An older state of it is on the target: then this one is better.
+      if (item.own) free.push(item);
+      else
+        item.outcome = failed(
+          item.key,
+          'session-locked',
+          'A request holds the lock of this session; convert again when it is over, or use onLocked "convert".',
+        );
+    }
+    return free;
+  }
+
+  /** Converts and writes once; returns what must be done again. */
+  private async round(
+    work: readonly Reading[],
+  ): Promise<{ readonly unwritten: readonly Work[]; readonly outdated: readonly Work[] }> {
+    const ready: { readonly item: Reading; readonly write: SessionToWrite }[] = [];
+    for (const item of work) {
+      const write = this.convert(item);
+      if (write !== undefined) ready.push({ item, write });
+    }
+    const states = await this.target.write(
+      ready.map(({ write }) => write),
+      this.mode,
+    );
+    const unwritten: Work[] = [];
+    const written: Reading[] = [];
+    ready.forEach(({ item, write }, i) => {
+      const state = states[i];
+      if (state === undefined) throw new Error('The server answered in an unexpected form.');
+      if (state === 'written') {
+        const bytes = (write.blob?.length ?? 0) + (write.timeoutText?.length ?? 0);
+        item.outcome = { kind: 'converted', bytes };
+        item.seen = createHash('sha1')
+          .update(write.blob ?? '')
+          .digest('hex');
+        item.own = true;
+        written.push(item);
+      } else if (state === 'exists') item.outcome = { kind: 'conflict' };
+      else if (state === 'expired') item.outcome = { kind: 'expired' };
+      else if (typeof state === 'object' && 'refused' in state) {
+        item.outcome = failed(item.key, 'session-refused', state.refused);
+      } else {
+        if (typeof state === 'object') [item.seen, item.own] = [state.there, state.own];
+        item.outcome = neverStill(item.key, state === 'locked');
+        unwritten.push(item);
+      }
+    });
+    // In place the script that wrote has looked already.
+    return { unwritten, outdated: this.mode.inPlace === undefined ? await this.changedSince(written) : [] };
+  }
+
+  private convert(item: Reading): SessionToWrite | undefined {
+    const { nativeTypes, customSerializer, defaultTimeoutSeconds } = this.options;
+    const { key, state, seen } = item;
+    const result = convertSession(state, {
+      nativeTypes,
+      ...(customSerializer === undefined ? {} : { customSerializer }),
+    });
+    if (!result.ok) {
+      item.outcome = failed(key, `session-${result.refusal.code}`, result.refusal.message);
+      return undefined;
+    }
+    const given = defaultTimeoutSeconds === undefined ? undefined : Buffer.from(String(defaultTimeoutSeconds));
+    const timeoutText = result.timeoutText ?? given;
+    const expiry = expiryOf(state, timeoutText, this.context.clockOffset);
+    return { key, blob: result.collection, timeoutText, expiry, seen, fingerprint: state.fingerprint };
+  }
+
+  /** Which sessions version 4 has changed or ended since they were read. */
+  private async changedSince(written: readonly Reading[]): Promise<Work[]> {
+    const prints = await this.source.fingerprints(written.map(({ key }) => key));
+    return written.filter(({ state }, i) => prints[i] !== state.fingerprint);
+  }
+}
+
+function isReading(item: Work): item is Reading {
+  return isStored(item.state);
+}
+
+/** The session's remaining time; without one, its timeout from now; without that, none. */
+function expiryOf(session: StoredSession, timeoutText: Buffer | undefined, clockOffset: number): number {
+  if (session.expiry > 0) return Math.round(session.expiry + clockOffset);
+  const seconds = Number(timeoutText?.toString('latin1') ?? 0);
+  return seconds > 0 ? Math.round(session.readAt + seconds * 1_000 + clockOffset) : 0;
+}
+
+/** What is said of a session that is none to be converted, or none any more. */
+function outcomeOfOther({ key, state }: Work): GroupOutcome {
+  if (state === 'gone') return { kind: 'expired' };
+  if (state === 'newer') return { kind: 'conflict' };
+  if (state === 'large') {
+    const message = `the session has more than ${DEFAULT_SESSION_LIMITS.items} items or ${MOST_SESSION_BYTES} bytes`;
+    return failed(key, 'session-limit', message);
+  }
+  if (typeof state === 'object' && 'refused' in state) return failed(key, 'session-refused', state.refused);
+  return failed(key, 'session-changed', "Something else was written under the session's name during the conversion.");
+}
+
+function neverStill(key: SessionKey, locked: boolean): GroupOutcome {
+  const what = locked ? 'locked' : 'written to';
+  const message = `The session was ${what} every time it was to be converted.`;
+  return failed(key, locked ? 'session-locked' : 'session-changed', message);
+}
+
+function failed({ appId, braced }: SessionKey, code: string, message: string): GroupOutcome {
+  return { kind: 'failed', key: v4KeyNames(appId, braced).data, code, message };
+}
