@@ -23,20 +23,20 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
   const sides = rangeSides(job, app);
   const { database, source, target } = sides;
   const naming = makeNaming(plan.request.rename, database.prefix);
+  const converters = makeConverters(plan);
   const pages = readRange(sides.reader, {
     range: row,
     start: BigInt(row.cursor),
     expectedKeys: expectedKeysOf(database),
     cursorOrder: plan.source.abilities.cursorOrder,
     pageMicros: app.settings.pageMicros,
-    selection: selectionOf(plan, []),
+    selection: selectionOf(plan, converters),
     converters: [],
     source,
     namesOnly: () => true,
     budget: app.budget,
     attempt: sides.attemptSource,
   });
-  const converters = makeConverters(plan);
   /** The names under which a key may be on the target: converted, or as it is. None where it must not be there. */
   const namesAfter = (key: Buffer): Buffer[] => {
     const converter = converters.find((candidate) => candidate.claims(key));

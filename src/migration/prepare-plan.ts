@@ -5,10 +5,12 @@ import {
   noSessions,
   type SessionCount,
 } from '../convert/aspnet-session/count-sessions';
+import { scriptRefusal } from '../convert/aspnet-session/script-rights';
 import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
+import { makeSelection } from '../transfer/selection';
 import {
   chooseDatabases,
   makePlan,
@@ -50,6 +52,10 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.target, target, () => probeTarget(target, targetFacts)),
   ]);
   await refuseMissingDatabases(request, choices, source, target);
+  if (request.convert.length > 0) {
+    await refuseWithoutScripts(request.source, source, 'source');
+    await refuseWithoutScripts(request.target, target, 'target');
+  }
   const sessions = await countAllSessions(request, choices, app);
   return makePlan({
     request,
@@ -58,6 +64,21 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     source: { ...sourceFacts, abilities: sourceAbilities },
     target: { ...targetFacts, abilities: targetAbilities },
   });
+}
+
+/** A session is read, and written, by one script, so that no state of it is a mixture. */
+async function refuseWithoutScripts(
+  name: string,
+  connection: RedisConnection,
+  side: 'source' | 'target',
+): Promise<void> {
+  const refusal = await reach(name, connection, () => scriptRefusal(connection, side));
+  if (refusal === undefined) return;
+  throw new PlanRefusedError(
+    400,
+    'scriptsNeeded',
+    `A conversion reads and writes each session by a Lua script, and the ${side} "${name}" refuses that: ${refusal}. Allow the user @scripting and the commands in the message, or leave "convert" out.`,
+  );
 }
 
 /** Counting is for information: a large keyspace is not walked to its end for it. */
@@ -71,12 +92,18 @@ async function countAllSessions(
   const [options] = request.convert;
   if (options === undefined) return undefined;
   const converter = new SessionConverter(options, NO_SERVERS);
+  const selection = makeSelection(request.select);
   const end = Date.now() + COUNTING_MS;
   let sum = noSessions;
   for (const { database } of choices) {
     const port = app.connections.get(request.source, database);
     const counted = await reach(request.source, port, () =>
-      countSessions(port, (key) => converter.claims(key), options.braceless, end - Date.now()),
+      countSessions(
+        port,
+        (key) => converter.claims(key) && selection.wants(key, 'hash'),
+        options.braceless,
+        end - Date.now(),
+      ),
     );
     sum = addSessionCounts(sum, counted);
   }
