@@ -105,13 +105,15 @@ function answer(description: string, schema: keyof typeof schemas): object {
 const id = { name: 'id', in: 'path', required: true, schema: text };
 const unknownId = answer('There is no such migration.', 'Error');
 
+/** The request's schema, by the id MigrationRequest, and those that it refers to by theirs. */
+function requestSchemas(): Record<string, unknown> {
+  const { $defs } = z.toJSONSchema(migrationRequestSchema, { io: 'input', target: 'draft-2020-12' });
+  const text = JSON.stringify($defs).replaceAll('"#/$defs/', '"#/components/schemas/');
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
 /** The OpenAPI 3.1 document of the HTTP API. The request's schema is the one that requests are checked by. */
 export function openApiDocument(): object {
-  const {
-    $schema: _,
-    id: __,
-    ...request
-  } = z.toJSONSchema(migrationRequestSchema, { io: 'input', target: 'draft-2020-12' });
   return {
     openapi: '3.1.0',
     info: { title: 'Keyferry', version: '0.1.0', description: 'Copies a whole Redis into another Redis.' },
@@ -156,13 +158,17 @@ export function openApiDocument(): object {
             { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 } },
             { name: 'continuation', in: 'query', schema: text },
           ],
-          responses: { 200: answer('One page of findings.', 'Findings'), 404: unknownId },
+          responses: {
+            200: answer('One page of findings.', 'Findings'),
+            400: answer('The limit or the continuation is none.', 'Error'),
+            404: unknownId,
+          },
         },
       },
     },
     components: {
       securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },
-      schemas: { MigrationRequest: request, ...schemas },
+      schemas: { ...requestSchemas(), ...schemas },
     },
   };
 }
