@@ -4,7 +4,7 @@ import { importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.redis/', '.keyferry/', 'coverage/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'node_modules/', '.redis/', '.deploy/', '.keyferry/', 'coverage/', 'test/fixtures/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
