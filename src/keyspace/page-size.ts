@@ -2,6 +2,21 @@
 export const LARGEST_COUNT = 2_000;
 export const FIRST_COUNT = 100;
 
+/** A page of so few bytes and so many keys takes a server no time worth speaking of. */
+const LIGHT_BYTES = 128 * 1_024;
+const LIGHT_COUNT = 250;
+
+/**
+ * COUNT after a page. Servers before 7.2 tell the time that passed, not the time that they worked: where they share their
+ * cores a light page may seem to take long, and pages that became smaller and smaller for it would only cost more.
+ *
+ * @param bytes payload bytes of the last page
+ */
+export function nextCount(count: number, micros: number, wantedMicros: number, bytes: number): number {
+  const adapted = adaptCount(count, micros, wantedMicros);
+  return bytes <= LIGHT_BYTES ? Math.max(adapted, Math.min(count, LIGHT_COUNT)) : adapted;
+}
+
 /**
  * The COUNT that keeps one call near the server time wanted: in proportion, but at most doubled or halved at a step.
  *

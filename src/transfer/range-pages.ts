@@ -1,5 +1,5 @@
 import { endOfRange, mayReachInto, shareAhead, type CursorRange } from '../keyspace/cursor';
-import { adaptCount, cutToRange, FIRST_COUNT } from '../keyspace/page-size';
+import { cutToRange, FIRST_COUNT, nextCount } from '../keyspace/page-size';
 import type { Converter, Group } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RedisPort } from '../redis/redis-port';
@@ -106,7 +106,8 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
     const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
     const keys = foreign ? [] : scanned.keys;
-    count = adaptCount(Math.max(cut, Math.min(count, cut * 2)), micros, options.pageMicros);
+    const bytes = scanned.page?.bytes ?? 0;
+    count = nextCount(Math.max(cut, Math.min(count, cut * 2)), micros, options.pageMicros, bytes);
 
     const repeated = border.repeatedIn(keys);
     let page = scanned.page;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { adaptCount, cutToRange, LARGEST_COUNT } from '../../src/keyspace/page-size';
+import { adaptCount, cutToRange, LARGEST_COUNT, nextCount } from '../../src/keyspace/page-size';
 import { bitsFor } from '../../src/keyspace/split';
 
 describe('how many ranges a database gets', () => {
@@ -68,4 +68,11 @@ describe("a page's COUNT", () => {
     expect(cuts.at(-1)).toBe(500);
     expect(cuts).toEqual([...cuts].sort((a, b) => a - b));
   });
+});
+
+it('keeps light pages from shrinking when only the clock says that they take long', () => {
+  expect(nextCount(250, 40_000, 2_000, 10_000)).toBe(250);
+  expect(nextCount(2_000, 40_000, 2_000, 100_000)).toBe(1_000);
+  expect(nextCount(250, 40_000, 2_000, 1_000_000)).toBe(125);
+  expect(nextCount(10, 10, 2_000, 0)).toBe(20);
 });
