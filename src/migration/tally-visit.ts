@@ -50,8 +50,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const decision = verdict({
     phase: migration.phase,
-    // In place nothing moves between servers, so there are no two counts to compare.
-    verify: migration.plan.inPlace ? 'none' : migration.plan.request.verify,
+    verify: migration.plan.request.verify,
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,
     counts: sum.counts,

@@ -26,9 +26,10 @@ export interface SessionGroup {
   readonly state: SessionState;
 }
 
-/** A locked session is looked at again this often before it is reported. A request seldom takes longer. */
-const LOCK_ROUNDS = 20;
-const LOCK_MS = 500;
+/** So long a locked session is looked at again, at growing intervals, before it is reported. Requests seldom take longer. */
+const LOCK_MS = 10_000;
+const FIRST_LOOK_MS = 20;
+const LAST_LOOK_MS = 500;
 /** A session that changes between reading and writing is converted again so often. */
 const CHANGE_ROUNDS = 10;
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;
@@ -133,8 +134,9 @@ class Writing {
     if (this.options.onLocked === 'convert') return [...work];
     const free = work.filter(({ state }) => !state.locked);
     let locked = work.filter(({ state }) => state.locked);
-    for (let round = 0; locked.length > 0 && round < LOCK_ROUNDS; round++) {
-      await pause(LOCK_MS, this.context.stop);
+    const end = Date.now() + LOCK_MS;
+    for (let wait = FIRST_LOOK_MS; locked.length > 0 && Date.now() < end; wait = Math.min(LAST_LOOK_MS, 2 * wait)) {
+      await pause(wait, this.context.stop);
       await this.read(locked, ALL_BYTES);
       const there = await this.stillThere(locked);
       free.push(...there.filter(({ state }) => !state.locked));
