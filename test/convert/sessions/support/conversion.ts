@@ -82,14 +82,17 @@ export function kinds({ outcomes }: Converted): Record<string, number> {
 /** A real connection with something done before or after each of the scripts that it runs. */
 export function watched(
   port: RedisPort,
-  around: { before?: (script: number) => Promise<void> | void; after?: (script: number) => Promise<void> | void },
+  around: {
+    before?: (script: number, command: Command) => Promise<void> | void;
+    after?: (script: number) => Promise<void> | void;
+  },
 ): RedisPort {
   let scripts = 0;
   return {
     call: async (...command: Command): Promise<Reply> => {
       if (!command[0].startsWith('EVAL')) return await port.call(...command);
       const script = scripts++;
-      await around.before?.(script);
+      await around.before?.(script, command);
       const reply = await port.call(...command);
       await around.after?.(script);
       return reply;
