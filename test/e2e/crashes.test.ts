@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppProcess } from './support/app-process';
+import { fill } from './support/fill';
+import { compareServers, callsOf, Stage, type Side } from './support/stage';
+
+jest.setTimeout(240_000);
+
+const stage = new Stage();
+let app: AppProcess;
+let old: Side;
+let neu: Side;
+
+const KEYS = 60_000;
+const RATE = 5_000;
+const CHECKPOINT_S = 1;
+const KILLS = 10;
+
+beforeAll(async () => {
+  old = await stage.side('redis-6.0');
+  neu = await stage.side('redis-7.0');
+  await fill(old, KEYS - 1_000);
+  await fill(old, 1_000, { database: 4 });
+  app = await stage.app({
+    ...stage.connections({ OLD: old, NEW: neu }),
+    KEYFERRY_CHECKPOINT_SECONDS: String(CHECKPOINT_S),
+  });
+}, 60_000);
+
+afterAll(() => stage.clear());
+
+it(`a migration whose app is killed ${KILLS} times loses nothing and repeats little`, async () => {
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', limits: { keysPerSecond: RATE } });
+  const percents: number[] = [];
+  for (let kill = 0; kill < KILLS; kill++) {
+    await sleep(Math.random() * 1_200);
+    await app.kill();
+    await app.begin();
+    const { finishedAt, progress } = await app.report(id);
+    expect(finishedAt).toBeNull();
+    percents.push(progress.percent);
+  }
+  const report = await app.finished(id, 180_000);
+
+  expect(report).toMatchObject({
+    state: 'completed',
+    findings: 0,
+    counts: { copied: KEYS, failed: 0, expired: 0 },
+    tally: { sourceKeys: KEYS, accountedKeys: KEYS, targetKeys: KEYS, missing: 0 },
+  });
+  expect(report.counts.scanned - report.counts.repeats).toBe(KEYS);
+  expect(percents).toEqual([...percents].sort((a, b) => a - b));
+  expect(await compareServers(old, neu)).toEqual({ keys: KEYS, differences: [] });
+  // What was written since the last checkpoint, and the pages under way, at each kill.
+  const writtenTwice = (await callsOf(neu, 'restore')) - KEYS;
+  expect(writtenTwice).toBeLessThan(KILLS * RATE * (CHECKPOINT_S + 2));
+});
+
+it('an app that ends in order hands over and goes on', async () => {
+  await neu.client.flushall();
+  await neu.client.config('RESETSTAT');
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', limits: { keysPerSecond: 3 * RATE } });
+  await app.reportWhen(id, ({ progress }) => progress.percent > 20);
+  await app.stop();
+  await app.begin();
+  expect(await app.finished(id)).toMatchObject({ state: 'completed', counts: { copied: KEYS } });
+  expect(await compareServers(old, neu)).toEqual({ keys: KEYS, differences: [] });
+});

@@ -1,0 +1,210 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MigrationReport } from '../../../src/migration/report';
+
+const root = path.resolve(__dirname, '../../..');
+
+/** What the HTTP API answered. */
+export interface Answer<T = unknown> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface ErrorBody {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly details: readonly { readonly path: string; readonly message: string }[];
+  };
+}
+
+export interface FindingsPage {
+  readonly findings: readonly { database: number; key: string; encoding: string; code: string; message: string }[];
+  readonly continuation: string | null;
+}
+
+const living = new Set<AppProcess>();
+process.on('exit', () => {
+  for (const app of living) app.killAll();
+});
+
+/** The built app in a host process of its own, spoken to over HTTP only. It can be killed and started again. */
+export class AppProcess {
+  /** Everything that the host has written, over all its lives. */
+  log = '';
+  url = '';
+  private child: ChildProcess | undefined;
+
+  private constructor(
+    readonly dataFolder: string,
+    private readonly settings: Readonly<Record<string, string>>,
+  ) {}
+
+  /** @param settings the app's settings: REDIS_<NAME>, KEYFERRY_… */
+  static async start(settings: Readonly<Record<string, string>>): Promise<AppProcess> {
+    const app = new AppProcess(await mkdtemp(path.join(tmpdir(), 'keyferry-e2e-')), settings);
+    living.add(app);
+    await app.begin();
+    return app;
+  }
+
+  /** Starts the host over the data that is there, after `kill` or `stop`. */
+  async begin(): Promise<void> {
+    const started = this.log.length;
+    const child = spawn(
+      process.execPath,
+      [path.join(root, 'dist/local/main.js'), '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
+      { env: { ...inherited(), ...this.settings }, stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data: Buffer) => {
+        this.log += data.toString();
+      });
+    }
+    const listening = () => /Listening on (\S+)/.exec(this.log.slice(started))?.[1];
+    await until(() => listening() !== undefined || child.exitCode !== null, 60_000);
+    const url = listening();
+    if (url === undefined) throw new Error(`The app did not start:\n${this.log.slice(started)}`);
+    this.url = url;
+  }
+
+  /** As the operating system would: no chance to write anything down. The storage emulator lives on. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** As Ctrl-C. */
+  async stop(): Promise<void> {
+    await this.end('SIGINT');
+  }
+
+  /** Ends everything and removes the data. */
+  async remove(): Promise<void> {
+    this.killAll();
+    if (this.child?.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    living.delete(this);
+    await until(() => runningAzurite(this) === undefined, 10_000);
+    await rm(this.dataFolder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  killAll(): void {
+    this.child?.kill('SIGKILL');
+    const pid = runningAzurite(this);
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+  }
+
+  /** Where the storage emulator is that the host brought. */
+  azurite(): { readonly pid: number; readonly queue: number; readonly table: number } | undefined {
+    try {
+      return JSON.parse(readFileSync(path.join(this.dataFolder, 'azurite.json'), 'utf8')) as {
+        pid: number;
+        queue: number;
+        table: number;
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  async request<T = unknown>(method: string, route: string, body?: unknown): Promise<Answer<T>> {
+    const response = await fetch(this.url + route, {
+      method,
+      ...(body === undefined
+        ? {}
+        : {
+            body: typeof body === 'string' ? body : JSON.stringify(body),
+            headers: { 'content-type': 'application/json' },
+          }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: (text === '' ? undefined : JSON.parse(text)) as T,
+    };
+  }
+
+  /** POSTs a migration that must be refused. */
+  async refused(body: unknown): Promise<Answer<ErrorBody>> {
+    const answer = await this.request<ErrorBody>('POST', '/api/migrations', body);
+    if (answer.status < 400) throw new Error(`Not refused: ${JSON.stringify(answer.body)}`);
+    return answer;
+  }
+
+  /** POSTs a migration that must be taken, and returns its id. */
+  async migrate(body: object): Promise<string> {
+    const answer = await this.request<{ id: string }>('POST', '/api/migrations', body);
+    if (answer.status !== 202) throw new Error(`Refused with ${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body.id;
+  }
+
+  async report(id: string): Promise<MigrationReport> {
+    const answer = await this.request<MigrationReport>('GET', `/api/migrations/${id}`);
+    if (answer.status !== 200) throw new Error(`${answer.status}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** Waits until the report is as wanted. @throws Error with the last report after `ms` */
+  async reportWhen(id: string, wanted: (report: MigrationReport) => boolean, ms = 120_000): Promise<MigrationReport> {
+    for (const end = Date.now() + ms; ; await sleep(100)) {
+      const report = await this.report(id);
+      if (wanted(report)) return report;
+      if (report.finishedAt !== null) throw new Error(`It ended before: ${JSON.stringify(report)}`);
+      if (Date.now() > end)
+        throw new Error(`Not within ${ms} ms: ${JSON.stringify(report)}\n${this.log.slice(-3_000)}`);
+    }
+  }
+
+  /** Waits for the verdict. */
+  async finished(id: string, ms = 120_000): Promise<MigrationReport> {
+    return this.reportWhen(id, ({ finishedAt }) => finishedAt !== null, ms);
+  }
+
+  /** Starts a migration and waits for its verdict. */
+  async run(body: object, ms?: number): Promise<MigrationReport> {
+    return this.finished(await this.migrate(body), ms);
+  }
+
+  async findings(id: string, limit = 1_000): Promise<FindingsPage> {
+    return (await this.request<FindingsPage>('GET', `/api/migrations/${id}/findings?limit=${limit}`)).body;
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    const { child } = this;
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+}
+
+/** Waits until the condition holds. @throws Error after `ms` */
+export async function until(condition: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
+  for (const end = Date.now() + ms; !(await condition()); await sleep(25)) {
+    if (Date.now() > end) throw new Error(`Not within ${ms} ms.`);
+  }
+}
+
+/** This process's environment without what would be settings of the app. */
+function inherited(): NodeJS.ProcessEnv {
+  const settings = /^(REDIS_|KEYFERRY_|AzureWebJobs|NODE_OPTIONS$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
+}
+
+/** The process of the storage emulator, where it runs. */
+function runningAzurite(app: AppProcess): number | undefined {
+  const pid = app.azurite()?.pid;
+  try {
+    if (pid !== undefined) process.kill(pid, 0);
+    return pid;
+  } catch {
+    return undefined;
+  }
+}
