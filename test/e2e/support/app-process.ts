@@ -153,12 +153,14 @@ export class AppProcess {
 
   /** Waits until the report is as wanted. @throws Error with the last report after `ms` */
   async reportWhen(id: string, wanted: (report: MigrationReport) => boolean, ms = 120_000): Promise<MigrationReport> {
-    for (const end = Date.now() + ms; ; await sleep(100)) {
+    const end = Date.now() + ms;
+    for (;;) {
       const report = await this.report(id);
       if (wanted(report)) return report;
       if (report.finishedAt !== null) throw new Error(`It ended before: ${JSON.stringify(report)}`);
       if (Date.now() > end)
         throw new Error(`Not within ${ms} ms: ${JSON.stringify(report)}\n${this.log.slice(-3_000)}`);
+      await sleep(100);
     }
   }
 
@@ -187,8 +189,10 @@ export class AppProcess {
 
 /** Waits until the condition holds. @throws Error after `ms` */
 export async function until(condition: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
-  for (const end = Date.now() + ms; !(await condition()); await sleep(25)) {
+  const end = Date.now() + ms;
+  while (!(await condition())) {
     if (Date.now() > end) throw new Error(`Not within ${ms} ms.`);
+    await sleep(25);
   }
 }
 
