@@ -25,6 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
         set(async (context) => (await import('./commands/resume.js')).resume(id, options, context)),
       findings: (id, options) =>
         set(async (context) => (await import('./commands/findings.js')).findings(id, options, context)),
+      session: (options) => set(async (context) => (await import('./commands/session.js')).session(options, context)),
     },
     version(),
   );

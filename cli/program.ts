@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommonOptions } from './commands/context';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
+import type { SessionOptions } from './commands/session';
 import type { ResumeOptions } from './commands/resume';
 import { conclusions, secrets } from './help-texts';
 import { addConverter, addRename, parseCount, parseDatabases, parseList, parsePositive } from './option-values';
@@ -14,6 +15,7 @@ export interface Actions {
   readonly cancel: (id: string, options: CommonOptions) => Promise<void>;
   readonly resume: (id: string, options: ResumeOptions) => Promise<void>;
   readonly findings: (id: string, options: FindingsOptions) => Promise<void>;
+  readonly session: (options: SessionOptions) => Promise<void>;
 }
 
 /** The command line of `keyferry`. Mistakes are thrown as CommanderError, after they were told. */
@@ -36,6 +38,7 @@ export function makeProgram(actions: Actions, version: string): Command {
     .option('--limit <n>', 'how many', parsePositive, 100)
     .option('--all', 'all of them')
     .action(actions.findings);
+  addSession(program, actions);
   program.addHelpText('after', `\n${conclusions}`);
   return program;
 }
@@ -93,4 +96,19 @@ function addResume(program: Command, actions: Actions): void {
     .option('--source <redis>', 'the source again, where its address has a password (as for migrate)')
     .option('--target <redis>', 'the target again, likewise');
   common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.resume);
+}
+
+function addSession(program: Command, actions: Actions): void {
+  program
+    .command('session')
+    .description('look into ASP.NET sessions')
+    .command('show')
+    .description('print a session of version 4 or 5 as a table of names, .NET types and values')
+    .requiredOption('--source <redis>', 'the name of a setting, a redis:// or rediss:// URL, or the portal string')
+    .requiredOption('--key <key>', 'any key of the session, for example {/App_0a1b…}_Data')
+    .option('--base64', 'the key is given as base64')
+    .option('--database <n>', 'its database', parseCount, 0)
+    .option('--json', 'print JSON')
+    .option('--verbose', 'show more')
+    .action(actions.session);
 }
