@@ -24,7 +24,8 @@ export async function sortByConverter(
   const plain: Buffer[] = [];
   for (const key of keys) {
     const converter = converters.find((candidate) => candidate.claims(key));
-    (claimed.get(converter as Converter) ?? plain).push(key);
+    const mine = converter === undefined ? undefined : claimed.get(converter);
+    (mine ?? plain).push(key);
   }
   const claims: Claim[] = [];
   const counts = { converted: 0, skippedByFilter: 0, skippedByConflict: 0, expired: 0 };
