@@ -82,7 +82,7 @@ async function refuseWithoutScripts(
 }
 
 /** Counting is for information: a large keyspace is not walked to its end for it. */
-const COUNTING_MS = 10_000;
+const COUNTING_MS = 3_000;
 
 async function countAllSessions(
   request: MigrationRequest,

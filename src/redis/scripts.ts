@@ -21,6 +21,7 @@ export const scripts = {
   scan: load('clock', 'scan'),
   read: load('clock', 'read-keys', 'read'),
   missing: load('missing'),
+  sessionCount: load('session-count'),
   sessionGather: load('session-fingerprint', 'session-gather'),
   sessionMembers: load('session-fingerprint', 'session-members'),
   sessionPrints: load('session-fingerprint', 'session-prints'),

@@ -91,22 +91,31 @@ function convert({ fields, sessionTimeoutText }: V4Session, options: ConvertOpti
 
   const items: (CollectionItem & { merged?: Buffer[] })[] = [];
   const slots: number[] = [];
-  firstNames(fields).forEach((first, index) => {
-    const [name, value] = fields[index] ?? [Buffer.alloc(0), Buffer.alloc(0)];
-    const converted = convertValue(name, value, options, limits);
-    const slot = slots[first];
+  const firsts = firstNames(fields);
+  fields.forEach(([name, value], index) => {
+    const { typeCode, payload } = convertValue(name, value, options, limits);
+    const slot = slots[firsts[index] ?? index];
     const earlier = slot === undefined ? undefined : items[slot];
     if (slot === undefined || earlier === undefined) {
-      slots[index] = items.push({ name, ...converted }) - 1;
+      slots[index] = items.push({ name, typeCode, payload }) - 1;
     } else {
       const merged = earlier.merged ?? [];
       merged.push(name);
-      items[slot] = { name: earlier.name, ...converted, merged };
+      items[slot] = { name: earlier.name, typeCode, payload, merged };
     }
   });
   const size = items.reduce((sum, { name, payload }) => sum + (name?.length ?? 0) + payload.length + 10, 8);
   if (size > limits.blobBytes) throw limit(`the session is over ${limits.blobBytes} bytes`);
-  return { ok: true, collection: writeCollection(items), timeoutText, items: items.map(summary) };
+  const collection = writeCollection(items);
+  return {
+    ok: true,
+    collection,
+    timeoutText,
+    // Made when asked for: few ask, and a conversion makes objects enough.
+    get items() {
+      return items.map(summary);
+    },
+  };
 }
 
 function summary({ name, typeCode, payload, merged }: CollectionItem & { merged?: Buffer[] }): ConvertedItem {

@@ -1,5 +1,7 @@
-import type { Command, RedisPort, Reply } from '../../redis/redis-port';
-import { classifySessionKey, v4KeyNames, v5KeyNames, type SessionKey } from './keys';
+import type { RedisPort } from '../../redis/redis-port';
+import { classifySessionKey, type SessionKey } from './keys';
+import { sessionNames } from './session-names';
+import { SessionStore } from './session-store';
 
 /** Version 4 sessions found while planning, by what will happen to them. */
 export interface SessionCount {
@@ -17,6 +19,8 @@ export interface SessionCount {
 export const noSessions: SessionCount = { sessions: 0, byApplication: {}, locked: 0, inVersion5: 0, complete: true };
 
 const COUNT = '1000';
+/** Sessions that one script looks at. */
+const AT_ONCE = 64;
 const MOST_APPLICATIONS = 100;
 
 /**
@@ -31,6 +35,7 @@ export async function countSessions(
 ): Promise<SessionCount> {
   const byApplication: Record<string, number> = {};
   let [sessions, locked, inVersion5, cursor] = [0, 0, 0, '0'];
+  const store = new SessionStore(port, AT_ONCE, { items: 0, bytes: 0 });
   const end = Date.now() + milliseconds;
   do {
     const reply = await port.call('SCAN', cursor, 'MATCH', '*_Data', 'COUNT', COUNT);
@@ -39,12 +44,13 @@ export async function countSessions(
     const keys = (Array.isArray(names) ? (names as Buffer[]) : [])
       .filter(claims)
       .flatMap((name) => classifySessionKey(name, { braceless }) ?? []);
-    const states = await port.pipeline(keys.flatMap(questions));
+    const sights = await store.look(keys.map(sessionNames));
     keys.forEach((key, i) => {
-      if (text(states[3 * i]) !== 'hash') return;
+      const sight = sights[i];
+      if (sight === undefined) return;
       sessions++;
-      if (states[3 * i + 1] === 1) locked++;
-      if (states[3 * i + 2] === 1) inVersion5++;
+      if (sight.locked) locked++;
+      if (sight.newer) inVersion5++;
       count(byApplication, applicationOf(key));
     });
   } while (cursor !== '0' && Date.now() < end);
@@ -64,15 +70,6 @@ export function addSessionCounts(a: SessionCount, b: SessionCount): SessionCount
   };
 }
 
-function questions({ appId, braced }: SessionKey): Command[] {
-  const { data, lock } = v4KeyNames(appId, braced);
-  return [
-    ['TYPE', data],
-    ['EXISTS', lock],
-    ['EXISTS', v5KeyNames(appId).data],
-  ];
-}
-
 function applicationOf({ appId }: SessionKey): string {
   return appId.toString('utf8').replace(/_[a-z0-5]{24}$/, '');
 }
@@ -81,8 +78,4 @@ function count(byApplication: Record<string, number>, name: string, sessions = 1
   const known = Object.hasOwn(byApplication, name) || Object.keys(byApplication).length < MOST_APPLICATIONS;
   const place = known ? name : '(others)';
   byApplication[place] = (Object.hasOwn(byApplication, place) ? (byApplication[place] ?? 0) : 0) + sessions;
-}
-
-function text(reply: Reply | Error | undefined): string {
-  return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
 }

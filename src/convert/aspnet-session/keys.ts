@@ -30,6 +30,9 @@ const V5_SUFFIXES = [
   suffix('_SessionTimeout', 5, 'timeout'),
   suffix('_WriteLock', 5, 'lock'),
 ];
+type Endings = readonly [Buffer, Buffer, Buffer];
+const V4_TEXTS = V4_SUFFIXES.map(({ text }) => text) as unknown as Endings;
+const V5_TEXTS = V5_SUFFIXES.map(({ text }) => text) as unknown as Endings;
 const ALL_SUFFIXES = [...V4_SUFFIXES, ...V5_SUFFIXES];
 
 const OPEN = 0x7b;
@@ -65,18 +68,14 @@ export function classifySessionKey(
 
 /** The names of a session's three keys in version 4 (`internal`, no `timeout`) or without braces as in 1.x. */
 export function v4KeyNames(appId: Buffer, braced = true): { data: Buffer; internal: Buffer; lock: Buffer } {
-  const name = (text: string): Buffer =>
-    braced ? bracedName(appId, text) : Buffer.concat([appId, Buffer.from(text, 'latin1')]);
-  return { data: name('_Data'), internal: name('_Internal'), lock: name('_Write_Lock') };
+  const [data, internal, lock] = names(appId, braced, V4_TEXTS);
+  return { data, internal, lock };
 }
 
 /** The names of a session's three keys in version 5; they share a slot with each other and with braced version 4 keys. */
 export function v5KeyNames(appId: Buffer): { data: Buffer; timeout: Buffer; lock: Buffer } {
-  return {
-    data: bracedName(appId, '_SessionStateItemCollection'),
-    timeout: bracedName(appId, '_SessionTimeout'),
-    lock: bracedName(appId, '_WriteLock'),
-  };
+  const [data, timeout, lock] = names(appId, true, V5_TEXTS);
+  return { data, timeout, lock };
 }
 
 /**
@@ -90,8 +89,33 @@ export function belongsToApplications(appId: Buffer, applications: readonly stri
   });
 }
 
-function bracedName(appId: Buffer, text: string): Buffer {
-  return Buffer.concat([Buffer.of(OPEN), appId, Buffer.of(CLOSE), Buffer.from(text, 'latin1')]);
+/** The name of one of a session's keys in version 4. */
+export function v4KeyName(appId: Buffer, braced: boolean, role: 'data' | 'internal'): Buffer {
+  const ending = V4_TEXTS[role === 'data' ? 0 : 1];
+  const name = Buffer.allocUnsafe(appId.length + (braced ? 2 : 0) + ending.length);
+  let at = 0;
+  if (braced) name[at++] = OPEN;
+  at += appId.copy(name, at);
+  if (braced) name[at++] = CLOSE;
+  ending.copy(name, at);
+  return name;
+}
+
+/** Names with these endings, as parts of one piece of memory: they are made for every session several times. */
+function names(appId: Buffer, braced: boolean, endings: Endings): [Buffer, Buffer, Buffer] {
+  const braces = braced ? 2 : 0;
+  const [first, second, third] = endings;
+  const all = Buffer.allocUnsafe(3 * (appId.length + braces) + first.length + second.length + third.length);
+  let at = 0;
+  const name = (ending: Buffer): Buffer => {
+    const start = at;
+    if (braced) all[at++] = OPEN;
+    at += appId.copy(all, at);
+    if (braced) all[at++] = CLOSE;
+    at += ending.copy(all, at);
+    return all.subarray(start, at);
+  };
+  return [name(first), name(second), name(third)];
 }
 
 function endsWith(key: Buffer, text: Buffer): boolean {

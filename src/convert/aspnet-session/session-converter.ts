@@ -1,6 +1,7 @@
 import type { RedisPort } from '../../redis/redis-port';
 import type { ConvertContext, Converter, Gathered, Group, GroupOutcome } from '../converter';
 import { belongsToApplications, classifySessionKey, v5KeyNames, type SessionKey } from './keys';
+import { sessionNames, type SessionNames } from './session-names';
 import { leavesNewer, limitsOn, READ_AHEAD_BYTES, type SessionOptions, type SessionServers } from './session-options';
 import { isStored, SessionStore, type SessionMember } from './session-store';
 import { writeSessions, type SessionGroup } from './write-sessions';
@@ -24,18 +25,16 @@ export class SessionConverter implements Converter {
   }
 
   async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {
-    const leaders: SessionMember[] = [];
+    const leaders: SessionNames[] = [];
     const members: SessionMember[] = [];
     for (const name of keys) {
       const key = this.sessionKey(name);
-      if (key !== undefined) (leads(key) ? leaders : members).push({ name, key });
+      if (key === undefined) continue;
+      if (leads(key)) leaders.push(sessionNames(key));
+      else members.push({ name, key });
     }
     const store = new SessionStore(source, this.servers.sourceAtOnce, limitsOn(this.servers));
-    const states = await store.gather(
-      leaders.map(({ key }) => key),
-      READ_AHEAD_BYTES,
-      leavesNewer(this.options, this.servers),
-    );
+    const states = await store.gather(leaders, READ_AHEAD_BYTES, leavesNewer(this.options, this.servers));
     const groups: SessionGroup[] = [];
     const plain: Buffer[] = [];
     const sums = { converted: 0, skipped: 0, conflicts: 0, gone: 0, bytes: 0 };
@@ -44,10 +43,10 @@ export class SessionConverter implements Converter {
       if (leader === undefined) return;
       if (state === 'gone') sums.gone++;
       else if (state === 'newer') sums.conflicts++;
-      else if (state === 'plain') plain.push(leader.name);
+      else if (state === 'plain') plain.push(leader.data);
       else {
-        groups.push({ key: leader.key, state });
-        if (isStored(state)) sums.bytes += state.bytes;
+        groups.push({ names: leader, state });
+        if (isStored(state)) sums.bytes += state.packed.length;
       }
     });
     (await store.members(members)).forEach((state, i) => {

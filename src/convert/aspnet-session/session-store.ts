@@ -1,22 +1,20 @@
+import { createHash } from 'node:crypto';
 import { errorKind } from '../../redis/errors';
 import type { Argument, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts, type Script } from '../../redis/scripts';
-import { v4KeyNames, v5KeyNames, type SessionKey } from './keys';
+import { v4KeyName, type SessionKey } from './keys';
+import type { SessionNames } from './session-names';
 
 /** A version 4 session as it stood at one moment. */
 export interface StoredSession {
-  readonly key: SessionKey;
-  /** Fields and values in HGETALL's order. */
-  readonly fields: readonly (readonly [Buffer, Buffer])[];
+  /** Fields and values in HGETALL's order; see unpackFields. Many small objects would not fit the time that pages wait. */
+  readonly packed: Buffer;
   readonly sessionTimeoutText: Buffer | undefined;
   /** Absolute expiry in ms of the server's clock; 0: none. */
   readonly expiry: number;
   readonly locked: boolean;
   /** The server's clock when it was read, ms since 1970. */
   readonly readAt: number;
-  /** Changes whenever a field, a value or the timeout does. */
-  readonly fingerprint: string;
-  readonly bytes: number;
 }
 
 /** The server refused to handle this one session. */
@@ -38,7 +36,7 @@ export type WriteState =
   | 'expired';
 
 export interface SessionToWrite {
-  readonly key: SessionKey;
+  readonly names: SessionNames;
   /** undefined: take back what we wrote before. */
   readonly blob: Buffer | undefined;
   readonly timeoutText: Buffer | undefined;
@@ -46,6 +44,7 @@ export interface SessionToWrite {
   readonly expiry: number;
   /** What was seen there and may be overwritten: a SHA-1, as the script told it or of what we wrote; '' for nothing. */
   readonly seen: string;
+  /** In place: of the session that was read. */
   readonly fingerprint: string;
 }
 
@@ -61,6 +60,12 @@ export interface SessionMember {
   readonly key: SessionKey;
 }
 
+/** What is seen of a session without reading it. */
+export interface SessionSight {
+  readonly locked: boolean;
+  readonly newer: boolean;
+}
+
 /** How version 5's sessions are written. */
 export interface WriteMode {
   readonly naming: (key: Buffer) => Buffer;
@@ -72,6 +77,12 @@ export interface WriteMode {
 
 /** Single sessions, where a script may touch no more, are asked for at the same time. */
 const SINGLES_AT_ONCE = 16;
+/** So many members are asked for in the time that one session takes. */
+const MEMBERS_A_SESSION = 4;
+/** A visit of version 4 moves the expiry of what was read so long after the visit before by as much, at least. */
+const SURE_MS = 20;
+/** So many are looked at in the time that one is read. */
+const LOOKS_A_SESSION = 4;
 
 /**
  * The sessions of one database, through scripts over as many sessions at once as the server allows: all where one script
@@ -88,55 +99,68 @@ export class SessionStore {
    * @param bytes after which sessions are only named ("later"); the first one is read in any case
    * @param leaveNewer a session that version 5 has on this server is "newer"
    */
-  async gather(keys: readonly SessionKey[], bytes: number, leaveNewer: boolean): Promise<SessionState[]> {
+  async gather(sessions: readonly SessionNames[], bytes: number, leaveNewer: boolean): Promise<SessionState[]> {
     let left = bytes;
-    return await this.inBatches(keys, async (batch): Promise<SessionState[]> => {
-      const names = batch.flatMap(({ appId, braced }) => {
-        const { data, internal, lock } = v4KeyNames(appId, braced);
-        return [data, internal, lock, v5KeyNames(appId).data, braced ? data : v4KeyNames(appId).data];
-      });
+    return await this.inBatches(sessions, 1, async (batch): Promise<SessionState[]> => {
+      const keys = batch.flatMap(({ data, internal, lock, newData, rival }) => [data, internal, lock, newData, rival]);
       const args = [...this.limitArgs(), String(Math.max(0, left)), leaveNewer ? '1' : '0'];
-      const [now, ...replies] = await this.run(scripts.sessionGather, names, args);
-      const states = batch.map((key, i) => sessionState(key, replies[i], Number(String(now))));
-      for (const state of states) if (isStored(state)) left -= state.bytes;
+      const [now, ...replies] = await this.run(scripts.sessionGather, keys, args);
+      const readAt = Number(String(now));
+      const states = replies.map((reply) => sessionState(reply, readAt));
+      for (const state of states) if (isStored(state)) left -= state.packed.length;
       return states;
     });
   }
 
+  /** Which of the sessions are there, and whether they are locked, or in version 5's form too; undefined for none. */
+  async look(sessions: readonly SessionNames[]): Promise<(SessionSight | undefined)[]> {
+    const states = await this.inBatches(sessions, LOOKS_A_SESSION, async (batch) => {
+      const keys = batch.flatMap(({ data, lock, newData }) => [data, lock, newData]);
+      return (await this.run(scripts.sessionCount, keys, [])).map(Number);
+    });
+    return states.map((state) =>
+      typeof state !== 'number' || state < 0 ? undefined : { locked: (state & 1) === 1, newer: state >= 2 },
+    );
+  }
+
   /** "member", "alone", "plain" or "gone", as session-members.lua tells; a refusal is "plain". */
   async members(members: readonly SessionMember[]): Promise<string[]> {
-    const states = await this.inBatches(members, async (batch) => {
-      const names = batch.flatMap(({ name, key }) => {
-        const { data, internal } = v4KeyNames(key.appId, key.braced);
-        return [name, data, internal];
-      });
+    const states = await this.inBatches(members, MEMBERS_A_SESSION, async (batch) => {
+      const names = batch.flatMap(({ name, key: { appId, braced, role } }) => [
+        name,
+        v4KeyName(appId, braced, 'data'),
+        role === 'internal' ? name : v4KeyName(appId, braced, 'internal'),
+      ]);
       const roles = batch.map(({ key }) => (key.version === 5 ? 'newer' : key.role));
       return (await this.run(scripts.sessionMembers, names, [...this.limitArgs(), ...roles])).map(String);
     });
     return states.map((state) => (typeof state === 'string' ? state : 'plain'));
   }
 
-  /** The fingerprints as they are now; "gone", "plain" or "large" for what is no session to be converted any more. */
-  async fingerprints(keys: readonly SessionKey[]): Promise<string[]> {
-    const prints = await this.inBatches(keys, async (batch) => {
-      const names = batch.flatMap(({ appId, braced }) => {
-        const { data, internal } = v4KeyNames(appId, braced);
-        return [data, internal];
+  /** Whether sessions are still as they were read. */
+  async areSame(
+    sessions: readonly { readonly names: SessionNames; readonly state: StoredSession }[],
+  ): Promise<boolean[]> {
+    const answers = await this.inBatches(sessions, LOOKS_A_SESSION, async (batch) => {
+      const keys = batch.flatMap(({ names: { data, internal } }) => [data, internal]);
+      const args = batch.flatMap(({ state }) => [knownExpiry(state), state.sessionTimeoutText ?? '']);
+      const replies = (await this.run(scripts.sessionPrints, keys, args)).map(String);
+      return replies.map((reply, i) => {
+        const state = batch[i]?.state;
+        return reply === 'same' || (state !== undefined && reply === fingerprintOf(state));
       });
-      return (await this.run(scripts.sessionPrints, names, this.limitArgs())).map(String);
     });
-    return prints.map((print) => (typeof print === 'string' ? print : ''));
+    return answers.map((answer) => answer === true);
   }
 
   async write(sessions: readonly SessionToWrite[], { naming, force, inPlace }: WriteMode): Promise<WriteState[]> {
     const flags = [inPlace !== undefined, inPlace?.deleteOld, inPlace?.thoughLocked, force];
-    return await this.inBatches(sessions, async (batch): Promise<WriteState[]> => {
-      const keys = batch.flatMap(({ key: { appId, braced } }) => {
-        const { data, timeout } = v5KeyNames(appId);
-        const [newData, newTimeout] = [naming(data), naming(timeout)];
-        if (inPlace === undefined) return [newData, newTimeout, newData, newTimeout, newData];
-        const old = v4KeyNames(appId, braced);
-        return [newData, newTimeout, old.data, old.internal, old.lock];
+    return await this.inBatches(sessions, 1, async (batch): Promise<WriteState[]> => {
+      const keys = batch.flatMap(({ names }) => {
+        const [newData, newTimeout] = [naming(names.newData), naming(names.newTimeout)];
+        return inPlace === undefined
+          ? [newData, newTimeout, newData, newTimeout, newData]
+          : [newData, newTimeout, names.data, names.internal, names.lock];
       });
       const args = batch.flatMap(({ blob, timeoutText, expiry, seen, fingerprint }): Argument[] => [
         blob ?? '',
@@ -160,11 +184,12 @@ export class SessionStore {
   /** What concerns single sessions only is told of each; everything else is thrown. */
   private async inBatches<T, R>(
     items: readonly T[],
+    times: number,
     work: (batch: readonly T[]) => Promise<R[]>,
   ): Promise<(R | RefusedSession)[]> {
     const results: (R | RefusedSession)[] = [];
     for (let at = 0; at < items.length;) {
-      const size = this.atOnce > 1 ? this.atOnce : SINGLES_AT_ONCE;
+      const size = this.atOnce > 1 ? this.atOnce * times : SINGLES_AT_ONCE;
       const batch = items.slice(at, at + size);
       at += size;
       results.push(...(this.atOnce > 1 ? await together(batch, work) : await singly(batch, work)));
@@ -177,8 +202,27 @@ export class SessionStore {
   }
 }
 
+/** Changes whenever a field, a value or the timeout does; as fingerprint() in session-fingerprint.lua. */
+export function fingerprintOf({ packed, sessionTimeoutText }: StoredSession): string {
+  return createHash('sha1')
+    .update(sessionTimeoutText ?? '-')
+    .update('|')
+    .update(packed)
+    .digest('hex');
+}
+
+/**
+ * The expiry that tells by itself whether version 4 has been at a session: any visit after the reading moves it by more
+ * than this. '' where it does not tell, since the last visit was just before, or nothing says when.
+ */
+function knownExpiry({ expiry, sessionTimeoutText, readAt }: StoredSession): string {
+  if (sessionTimeoutText === undefined || expiry === 0) return '';
+  const lastVisit = expiry - Number(sessionTimeoutText.toString('latin1')) * 1_000;
+  return readAt - lastVisit >= SURE_MS ? String(expiry) : '';
+}
+
 export function isStored(state: SessionState): state is StoredSession {
-  return typeof state === 'object' && 'fields' in state;
+  return typeof state === 'object' && 'packed' in state;
 }
 
 async function together<T, R>(
@@ -211,27 +255,16 @@ function concernsKeys(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError' && errorKind(error) === 'key';
 }
 
-function sessionState(key: SessionKey, reply: Reply | undefined, now: number): SessionState {
+function sessionState(reply: Reply | undefined, readAt: number): SessionState {
   if (!Array.isArray(reply)) return String(reply) as Exclude<SessionState, object>;
-  const [expiry, locked, timeout, fingerprint, ...flat] = reply;
-  const fields: [Buffer, Buffer][] = [];
-  let bytes = 0;
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    const [name, value] = [flat[i], flat[i + 1]];
-    if (!Buffer.isBuffer(name) || !Buffer.isBuffer(value))
-      throw new Error('The server answered in an unexpected form.');
-    fields.push([name, value]);
-    bytes += name.length + value.length;
-  }
+  const [expiry, locked, timeout, packed] = reply;
+  if (!Buffer.isBuffer(packed)) throw new Error('The server answered in an unexpected form.');
   return {
-    key,
-    fields,
+    packed,
     sessionTimeoutText: Buffer.isBuffer(timeout) && timeout.length > 0 ? timeout : undefined,
     expiry: Math.max(0, Number(String(expiry))),
     locked: locked === 1,
-    readAt: now,
-    fingerprint: String(fingerprint),
-    bytes,
+    readAt,
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { pause } from '../../transfer/stop';
 import type { ConvertContext, GroupOutcome } from '../converter';
 import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
-import { v4KeyNames, type SessionKey } from './keys';
+import { unpackFields } from './packed-fields';
 import {
   leavesNewer,
   limitsOn,
@@ -11,7 +11,9 @@ import {
   type SessionOptions,
   type SessionServers,
 } from './session-options';
+import type { SessionNames } from './session-names';
 import {
+  fingerprintOf,
   isStored,
   SessionStore,
   type SessionState,
@@ -22,7 +24,7 @@ import {
 
 /** A session that was found on the source. */
 export interface SessionGroup {
-  readonly key: SessionKey;
+  readonly names: SessionNames;
   readonly state: SessionState;
 }
 
@@ -36,7 +38,7 @@ const ALL_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** One session on its way. */
 interface Work {
-  readonly key: SessionKey;
+  readonly names: SessionNames;
   state: SessionState;
   /** What is on the target and may be overwritten; '' for nothing. */
   seen: string;
@@ -46,6 +48,12 @@ interface Work {
 }
 
 type Reading = Work & { readonly state: StoredSession };
+
+/** A converted session. */
+interface Ready {
+  readonly item: Reading;
+  readonly write: SessionToWrite;
+}
 
 /**
  * Converts sessions and writes them. Each is written only over nothing, or over what was there before it was read, so
@@ -58,7 +66,7 @@ export async function writeSessions(
   servers: SessionServers,
   context: ConvertContext,
 ): Promise<readonly GroupOutcome[]> {
-  const work = groups.map(({ key, state }): Work => ({ key, state, seen: '', own: false, outcome: undefined }));
+  const work = groups.map(({ names, state }): Work => ({ names, state, seen: '', own: false, outcome: undefined }));
   const writing = new Writing(options, servers, context);
   await writing.settle(work.filter(({ state }) => state !== 'later'));
   for (let later = work.filter(({ state }) => state === 'later'); later.length > 0;) {
@@ -93,8 +101,8 @@ class Writing {
 
   /** Reads sessions as they are now. */
   async read(work: readonly Work[], bytes: number): Promise<void> {
-    const keys = work.map(({ key }) => key);
-    const states = await this.source.gather(keys, bytes, leavesNewer(this.options, this.servers));
+    const sessions = work.map(({ names }) => names);
+    const states = await this.source.gather(sessions, bytes, leavesNewer(this.options, this.servers));
     work.forEach((item, i) => (item.state = states[i] ?? 'gone'));
   }
 
@@ -115,7 +123,7 @@ class Writing {
     const sessions: Reading[] = [];
     const abandoned: SessionToWrite[] = [];
     for (const item of work) {
-      const { key, state, seen, own } = item;
+      const { names, state, seen, own } = item;
       if (isReading(item)) {
         sessions.push(item);
         continue;
@@ -123,7 +131,7 @@ class Writing {
       item.outcome = outcomeOfOther(item);
       // Abandoned by its user meanwhile: what was written of it must not come to life again.
       if (own && (state === 'gone' || state === 'plain'))
-        abandoned.push({ key, blob: undefined, timeoutText: undefined, expiry: 0, seen, fingerprint: '' });
+        abandoned.push({ names, blob: undefined, timeoutText: undefined, expiry: 0, seen, fingerprint: '' });
     }
     if (abandoned.length > 0) await this.target.write(abandoned, { ...this.mode, inPlace: undefined });
     return sessions;
@@ -147,7 +155,7 @@ class Writing {
       if (item.own) free.push(item);
       else
         item.outcome = failed(
-          item.key,
+          item.names,
           'session-locked',
           'A request holds the lock of this session; convert again when it is over, or use onLocked "convert".',
         );
@@ -159,7 +167,7 @@ class Writing {
   private async round(
     work: readonly Reading[],
   ): Promise<{ readonly unwritten: readonly Work[]; readonly outdated: readonly Work[] }> {
-    const ready: { readonly item: Reading; readonly write: SessionToWrite }[] = [];
+    const ready: Ready[] = [];
     for (const item of work) {
       const write = this.convert(item);
       if (write !== undefined) ready.push({ item, write });
@@ -169,25 +177,22 @@ class Writing {
       this.mode,
     );
     const unwritten: Work[] = [];
-    const written: Reading[] = [];
+    const written: Ready[] = [];
     ready.forEach(({ item, write }, i) => {
       const state = states[i];
       if (state === undefined) throw new Error('The server answered in an unexpected form.');
       if (state === 'written') {
         const bytes = (write.blob?.length ?? 0) + (write.timeoutText?.length ?? 0);
         item.outcome = { kind: 'converted', bytes };
-        item.seen = createHash('sha1')
-          .update(write.blob ?? '')
-          .digest('hex');
         item.own = true;
-        written.push(item);
+        written.push({ item, write });
       } else if (state === 'exists') item.outcome = { kind: 'conflict' };
       else if (state === 'expired') item.outcome = { kind: 'expired' };
       else if (typeof state === 'object' && 'refused' in state) {
-        item.outcome = failed(item.key, 'session-refused', state.refused);
+        item.outcome = failed(item.names, 'session-refused', state.refused);
       } else {
         if (typeof state === 'object') [item.seen, item.own] = [state.there, state.own];
-        item.outcome = neverStill(item.key, state === 'locked');
+        item.outcome = neverStill(item.names, state === 'locked');
         unwritten.push(item);
       }
     });
@@ -197,25 +202,33 @@ class Writing {
 
   private convert(item: Reading): SessionToWrite | undefined {
     const { nativeTypes, customSerializer, defaultTimeoutSeconds } = this.options;
-    const { key, state, seen } = item;
-    const result = convertSession(state, {
-      nativeTypes,
-      ...(customSerializer === undefined ? {} : { customSerializer }),
-    });
+    const { names, state, seen } = item;
+    const { packed, sessionTimeoutText } = state;
+    const result = convertSession(
+      { fields: unpackFields(packed), sessionTimeoutText },
+      { nativeTypes, ...(customSerializer === undefined ? {} : { customSerializer }) },
+    );
     if (!result.ok) {
-      item.outcome = failed(key, `session-${result.refusal.code}`, result.refusal.message);
+      item.outcome = failed(names, `session-${result.refusal.code}`, result.refusal.message);
       return undefined;
     }
     const given = defaultTimeoutSeconds === undefined ? undefined : Buffer.from(String(defaultTimeoutSeconds));
     const timeoutText = result.timeoutText ?? given;
     const expiry = expiryOf(state, timeoutText, this.context.clockOffset);
-    return { key, blob: result.collection, timeoutText, expiry, seen, fingerprint: state.fingerprint };
+    const fingerprint = this.mode.inPlace === undefined ? '' : fingerprintOf(state);
+    return { names, blob: result.collection, timeoutText, expiry, seen, fingerprint };
   }
 
   /** Which sessions version 4 has changed or ended since they were read. */
-  private async changedSince(written: readonly Reading[]): Promise<Work[]> {
-    const prints = await this.source.fingerprints(written.map(({ key }) => key));
-    return written.filter(({ state }, i) => prints[i] !== state.fingerprint);
+  private async changedSince(written: readonly Ready[]): Promise<Work[]> {
+    const same = await this.source.areSame(written.map(({ item }) => item));
+    const changed = written.filter((_, i) => same[i] !== true);
+    return changed.map(({ item, write }) => {
+      item.seen = createHash('sha1')
+        .update(write.blob ?? '')
+        .digest('hex');
+      return item;
+    });
   }
 }
 
@@ -231,23 +244,23 @@ function expiryOf(session: StoredSession, timeoutText: Buffer | undefined, clock
 }
 
 /** What is said of a session that is none to be converted, or none any more. */
-function outcomeOfOther({ key, state }: Work): GroupOutcome {
+function outcomeOfOther({ names, state }: Work): GroupOutcome {
   if (state === 'gone') return { kind: 'expired' };
   if (state === 'newer') return { kind: 'conflict' };
   if (state === 'large') {
     const message = `the session has more than ${DEFAULT_SESSION_LIMITS.items} items or ${MOST_SESSION_BYTES} bytes`;
-    return failed(key, 'session-limit', message);
+    return failed(names, 'session-limit', message);
   }
-  if (typeof state === 'object' && 'refused' in state) return failed(key, 'session-refused', state.refused);
-  return failed(key, 'session-changed', "Something else was written under the session's name during the conversion.");
+  if (typeof state === 'object' && 'refused' in state) return failed(names, 'session-refused', state.refused);
+  return failed(names, 'session-changed', "Something else was written under the session's name during the conversion.");
 }
 
-function neverStill(key: SessionKey, locked: boolean): GroupOutcome {
+function neverStill(names: SessionNames, locked: boolean): GroupOutcome {
   const what = locked ? 'locked' : 'written to';
   const message = `The session was ${what} every time it was to be converted.`;
-  return failed(key, locked ? 'session-locked' : 'session-changed', message);
+  return failed(names, locked ? 'session-locked' : 'session-changed', message);
 }
 
-function failed({ appId, braced }: SessionKey, code: string, message: string): GroupOutcome {
-  return { kind: 'failed', key: v4KeyNames(appId, braced).data, code, message };
+function failed({ data }: SessionNames, code: string, message: string): GroupOutcome {
+  return { kind: 'failed', key: data, code, message };
 }

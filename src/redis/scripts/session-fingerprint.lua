@@ -39,11 +39,19 @@ local function read_session(data, internal, most, bytes)
   return 'session', timeout, fields
 end
 
--- A hash over all fields with their values and the timeout, with the length of each.
+-- The same for what was a session a moment ago, without a look at its size.
+local function read_again(data, internal)
+  local fields = try('HGETALL', data)
+  if fields.err then return 'plain' end
+  if #fields == 0 then return 'gone' end
+  local kind, timeout = read_internal(internal)
+  if kind == 'other' or (kind == 'none' and not has_stream(fields)) then return 'plain' end
+  return 'session', timeout, fields
+end
+
+-- A hash over all fields with their values, as session-gather.lua packs them, and the timeout.
 local function fingerprint(fields, timeout)
-  local lengths = {}
-  for i = 1, #fields do lengths[i] = #fields[i] end
-  return redis.sha1hex(table.concat(lengths, ',') .. '|' .. (timeout or '-') .. '|' .. table.concat(fields))
+  return redis.sha1hex((timeout or '-') .. '|' .. cmsgpack.pack(fields))
 end
 
 local function now_ms()

@@ -5,7 +5,7 @@
 -- ARGV[3] bytes after which sessions are only named   ARGV[4] "1": a session that version 5 has is left to it
 -- Reply: { ms since 1970 of the server's clock, then one for each session:
 --   "gone" | "plain" (no session) | "newer" (version 5 has it, or another one goes before it) | "large" | "later" (only named)
---   | { expiry in ms since 1970 or -1, 1 if locked, SessionTimeout | "", fingerprint, field, value, field, value … } }
+--   | { expiry in ms since 1970 or -1, 1 if locked, SessionTimeout | "", fields and values as MessagePack } }
 local most, bytes, left, leave_newer = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local reply = { tostring(now_ms()) }
 for i = 1, #KEYS, 5 do
@@ -20,11 +20,9 @@ for i = 1, #KEYS, 5 do
     elseif left <= 0 then
       answer = 'later'
     else
-      answer = { tostring(expiry), call('EXISTS', lock), timeout or '', fingerprint(fields, timeout) }
-      for j = 1, #fields do
-        answer[4 + j] = fields[j]
-        left = left - #fields[j]
-      end
+      local packed = cmsgpack.pack(fields)
+      answer = { tostring(expiry), call('EXISTS', lock), timeout or '', packed }
+      left = left - #packed
     end
   end
   reply[#reply + 1] = answer

@@ -36,9 +36,8 @@ end
 
 local function unfit(data, internal, lock, print)
   if not though_locked and call('EXISTS', lock) == 1 then return 'locked' end
-  local state, timeout, fields = read_session(data, internal, math.huge, 0)
-  if state ~= 'session' or fingerprint(fields, timeout) ~= print then return 'changed' end
-  return nil
+  local _, timeout, fields = read_again(data, internal)
+  return (not fields or fingerprint(fields, timeout) ~= print) and 'changed' or nil
 end
 
 local reply = {}

@@ -77,10 +77,9 @@ export const ArrayKind = {
  */
 export const STREAM_HEADER = Buffer.from('0001000000ffffffff0100000000000000', 'hex');
 
-/** Whether a value begins like a BinaryFormatter stream. */
+/** Whether a value begins like a BinaryFormatter stream. (Asked for every value; a loop is faster than Buffer.compare.) */
 export function hasStreamHeader(bytes: Buffer): boolean {
-  return (
-    bytes.length >= STREAM_HEADER.length &&
-    bytes.compare(STREAM_HEADER, 0, STREAM_HEADER.length, 0, STREAM_HEADER.length) === 0
-  );
+  if (bytes.length < STREAM_HEADER.length) return false;
+  for (let i = 0; i < STREAM_HEADER.length; i++) if (bytes[i] !== STREAM_HEADER[i]) return false;
+  return true;
 }

@@ -1,0 +1,23 @@
+import { v4KeyNames, v5KeyNames, type SessionKey } from './keys';
+
+/** All names of one session, made once. */
+export interface SessionNames {
+  readonly data: Buffer;
+  readonly internal: Buffer;
+  readonly lock: Buffer;
+  /** Of the session with braces, which goes before one of the same id without; the same as `data` for that one itself. */
+  readonly rival: Buffer;
+  readonly newData: Buffer;
+  readonly newTimeout: Buffer;
+}
+
+export function sessionNames({ appId, braced }: SessionKey): SessionNames {
+  const old = v4KeyNames(appId, braced);
+  const fresh = v5KeyNames(appId);
+  return {
+    ...old,
+    rival: braced ? old.data : v4KeyNames(appId).data,
+    newData: fresh.data,
+    newTimeout: fresh.timeout,
+  };
+}
