@@ -28,53 +28,61 @@ const NODE_FLAGS = ['--max-semi-space-size=16'];
 const ROOT = path.join(__dirname, '..', '..');
 
 /** The whole thing: the app started before, the clock from POST to a final state. */
-export const keyferry: Contender = {
-  name: 'Keyferry, POST to completed',
-  async copy(source, target) {
-    const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
-    const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
-      env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url },
-      stdio: ['ignore', 'pipe', 'inherit'],
+export const keyferry = keyferryWith('Keyferry, POST to completed', {});
+
+/** The same with further fields in the request. */
+export function keyferryWith(name: string, request: Readonly<Record<string, unknown>>): Contender {
+  return { name, copy: (source, target) => copyByApp(source, target, request) };
+}
+
+async function copyByApp(
+  source: RunningServer,
+  target: RunningServer,
+  request: Readonly<Record<string, unknown>>,
+): Promise<Cost> {
+  const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
+  const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
+    env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<void>((resolve) =>
+    app.once('exit', () => {
+      resolve();
+    }),
+  );
+  try {
+    const base = await listeningAt(app.stdout);
+    const pid = app.pid ?? 0;
+    const cpu = cpuSeconds(pid);
+    const started = performance.now();
+    const answer = await fetch(`${base}/api/migrations`, {
+      method: 'POST',
+      body: JSON.stringify({ source: 'SOURCE', target: 'TARGET', ...request }),
     });
-    const ended = new Promise<void>((resolve) =>
-      app.once('exit', () => {
-        resolve();
-      }),
-    );
-    try {
-      const base = await listeningAt(app.stdout);
-      const pid = app.pid ?? 0;
-      const cpu = cpuSeconds(pid);
-      const started = performance.now();
-      const answer = await fetch(`${base}/api/migrations`, {
-        method: 'POST',
-        body: JSON.stringify({ source: 'SOURCE', target: 'TARGET' }),
-      });
-      const { id } = (await answer.json()) as { id: string };
-      for (;;) {
-        const document = (await (await fetch(`${base}/api/migrations/${id}`)).json()) as {
-          state: string;
-          finishedAt: string | null;
-          counts: { copied: number; repeats: number };
+    const { id } = (await answer.json()) as { id: string };
+    for (;;) {
+      const document = (await (await fetch(`${base}/api/migrations/${id}`)).json()) as {
+        state: string;
+        finishedAt: string | null;
+        counts: { copied: number; converted: number; repeats: number };
+      };
+      if (document.finishedAt !== null) {
+        const { state, counts } = document;
+        return {
+          seconds: (performance.now() - started) / 1_000,
+          appCpu: cpuSeconds(pid) - cpu,
+          memory: peakMemoryMiB(pid),
+          note: `${state}, ${counts.copied} copied, ${counts.converted} converted, ${counts.repeats} repeats`,
         };
-        if (document.finishedAt !== null) {
-          const { state, counts } = document;
-          return {
-            seconds: (performance.now() - started) / 1_000,
-            appCpu: cpuSeconds(pid) - cpu,
-            memory: peakMemoryMiB(pid),
-            note: `${state}, ${counts.copied} copied, ${counts.repeats} repeats`,
-          };
-        }
-        await new Promise((resolve) => setTimeout(resolve, 200));
       }
-    } finally {
-      app.kill('SIGINT');
-      await ended;
-      await rm(data, { recursive: true, force: true });
+      await new Promise((resolve) => setTimeout(resolve, 200));
     }
-  },
-};
+  } finally {
+    app.kill('SIGINT');
+    await ended;
+    await rm(data, { recursive: true, force: true });
+  }
+}
 
 function listeningAt(output: NodeJS.ReadableStream): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -132,7 +140,7 @@ export const replication: Contender = {
     try {
       const started = performance.now();
       await client.replicaof('127.0.0.1', source.port);
-      while (!(await client.info('replication')).includes('master_link_status:up')) {
+      while (!/master_link_status:up/.test(await client.info('replication'))) {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       const seconds = (performance.now() - started) / 1_000;
@@ -147,7 +155,7 @@ export const replication: Contender = {
 /** Competitors that the environment names: REDIS_SHAKE_BIN, and BENCH_COMMAND with {source} and {target} for their ports. */
 export function competitors(env: Readonly<Record<string, string | undefined>>): Contender[] {
   const found: Contender[] = [];
-  const shake = env.REDIS_SHAKE_BIN;
+  const shake = env['REDIS_SHAKE_BIN'];
   if (shake) {
     found.push(
       command('RedisShake (scan_reader)', shake, async (source, target) => {
@@ -161,7 +169,7 @@ export function competitors(env: Readonly<Record<string, string | undefined>>): 
       }),
     );
   }
-  const other = env.BENCH_COMMAND;
+  const other = env['BENCH_COMMAND'];
   if (other) {
     found.push(
       command(other, '/bin/sh', (source, target) =>

@@ -1,0 +1,85 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { Redis } from 'ioredis';
+import { startServer, type RunningServer } from '../local/servers/start-server';
+import type { ServerName } from '../local/servers/server-names';
+import { keyferryWith, type Contender, type Cost } from './contenders';
+import { fillSessions } from './fill-sessions';
+import { cpuSeconds } from './process-usage';
+
+interface Options {
+  readonly sessions: number;
+  readonly items: number;
+  readonly rounds: number;
+  readonly source: ServerName;
+  readonly target: ServerName;
+}
+
+interface Measured extends Cost {
+  readonly sourceCpu: number;
+  readonly targetCpu: number;
+}
+
+/** Converted sessions must come at no less than this share of the keys per second of the same keys copied as they are. */
+const WANTED = 0.5;
+
+function count(text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
+  return value;
+}
+
+const program = new Command('npm run bench:sessions --')
+  .description('Copies ASP.NET sessions converted and as they are, by turns, and prints the ratio.')
+  .option('--sessions <n>', 'sessions, of two keys each', count, 60_000)
+  .option('--items <n>', 'items of each', count, 20)
+  .option('--rounds <n>', 'rounds; the median of their ratios counts', count, 5)
+  .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
+  .option('--target <server>', 'the same', 'redis-7.0');
+
+async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Measured> {
+  const client = new Redis(target.url);
+  await client.flushall();
+  client.disconnect();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const before = [cpuSeconds(source.pid), cpuSeconds(target.pid)] as const;
+  const cost = await contender.copy(source, target);
+  return { ...cost, sourceCpu: cpuSeconds(source.pid) - before[0], targetCpu: cpuSeconds(target.pid) - before[1] };
+}
+
+async function main(): Promise<void> {
+  const { sessions, items, rounds, ...servers } = program.parse().opts<Options>();
+  const [source, target] = await Promise.all([startServer(servers.source), startServer(servers.target)]);
+  try {
+    console.log(`Filling ${servers.source} with ${sessions} sessions of ${items} items …`);
+    await fillSessions(source.url, sessions, items);
+    const plain = keyferryWith('as they are', {});
+    const converting = keyferryWith('converted', { convert: ['aspnet-session-v5'] });
+    const ratios: number[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const order = round % 2 === 0 ? [converting, plain] : [plain, converting];
+      const seconds = new Map<Contender, number>();
+      for (const contender of order) {
+        const run = await measure(contender, source, target);
+        seconds.set(contender, run.seconds);
+        const cpu = [run.appCpu ?? 0, run.sourceCpu, run.targetCpu].map((value) => value.toFixed(2)).join(' / ');
+        const rate = Math.round((2 * sessions) / run.seconds).toLocaleString('en');
+        console.log(
+          `round ${round}  ${contender.name}: ${run.seconds.toFixed(2)} s, ${rate} keys/s; CPU s of app / source / target: ${cpu}; ${run.note ?? ''}`,
+        );
+      }
+      ratios.push((seconds.get(plain) ?? 0) / (seconds.get(converting) ?? Number.NaN));
+    }
+    const median = ratios.sort((a, b) => a - b)[Math.floor((ratios.length - 1) / 2)] ?? 0;
+    console.log(
+      `Converted at ${median.toFixed(2)} times the keys/s of the same keys as they are (wanted: at least ${WANTED}).`,
+    );
+    process.exitCode = median >= WANTED ? 0 : 1;
+  } finally {
+    await Promise.all([source.stop(), target.stop()]);
+  }
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
