@@ -33,7 +33,10 @@ export async function fillSessions(url: string, sessions: number, items: number)
   for (let at = 0; at < sessions; at += SESSIONS_AT_ONCE) {
     const pipeline = redis.pipeline();
     for (let i = at; i < Math.min(sessions, at + SESSIONS_AT_ONCE); i++) {
-      const name = `{/Shop_${i.toString(32).padStart(24, 'z')}}`;
+      const name = `{/Shop_${i
+        .toString(30)
+        .replace(/[6-9]/g, (digit) => 'uvwx'.charAt(Number(digit) - 6))
+        .padStart(24, 'z')}}`;
       const fields = Array.from({ length: items }, (_, n) => [`item_${n}`, values[(i + n) % values.length] ?? '']);
       pipeline.hset(`${name}_Data`, ...fields.flat()).expire(`${name}_Data`, TIMEOUT);
       pipeline.hset(`${name}_Internal`, 'SessionTimeout', TIMEOUT).expire(`${name}_Internal`, TIMEOUT);

@@ -3,8 +3,9 @@ import { makeSelection, type Selection } from '../transfer/selection';
 import { SessionConverter } from './aspnet-session/session-converter';
 import type { Converter } from './converter';
 
-/** Sessions that one script reads or writes, where the server lets a script touch any keys: about 2 ms for ordinary ones. */
-const SESSIONS_AT_ONCE = 64;
+/** Sessions that one script reads, or writes, where the server lets a script touch any keys: about 2 ms for ordinary ones. */
+const READ_AT_ONCE = 64;
+const WRITTEN_AT_ONCE = 128;
 
 /** The converters that a plan asks for. A new one is a folder here, an option in the request's schema, and a line below. */
 export function makeConverters(plan: Plan): Converter[] {
@@ -13,8 +14,8 @@ export function makeConverters(plan: Plan): Converter[] {
     (options) =>
       new SessionConverter(options, {
         inPlace,
-        sourceAtOnce: source.abilities.scripts ? SESSIONS_AT_ONCE : 1,
-        targetAtOnce: target.abilities.scripts ? SESSIONS_AT_ONCE : 1,
+        sourceAtOnce: source.abilities.scripts ? READ_AT_ONCE : 1,
+        targetAtOnce: target.abilities.scripts ? WRITTEN_AT_ONCE : 1,
         memoryUsage: source.abilities.memoryUsage,
       }),
   );

@@ -49,6 +49,8 @@ export interface WalkOptions {
 
 /** A page's bytes are not known before it is read: this much is taken at first. */
 const FIRST_GUESS = 64 * 1_024;
+/** Keys of a page that converters look at: what they read waits in memory as long as the page does. */
+const CONVERTED_COUNT = 250;
 /** How many keys of a page may come again at the start of the next one, when the table shrinks in between. */
 const BORDER_KEYS = 16;
 
@@ -108,6 +110,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     const keys = foreign ? [] : scanned.keys;
     const bytes = scanned.page?.bytes ?? 0;
     count = nextCount(Math.max(cut, Math.min(count, cut * 2)), micros, options.pageMicros, bytes);
+    if (converters.length > 0) count = Math.min(count, CONVERTED_COUNT);
 
     const repeated = border.repeatedIn(keys);
     let page = scanned.page;

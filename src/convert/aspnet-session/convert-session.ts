@@ -146,6 +146,16 @@ function firstNames(fields: V4Session['fields']): number[] {
   }
 }
 
+/** Converts one item by itself, without a look at its name; undefined when its session would be refused for it. */
+export function convertItem(name: Buffer, value: Buffer, options: ConvertOptions): NativeItem | undefined {
+  try {
+    return convertValue(name, value, options, { ...DEFAULT_SESSION_LIMITS, ...options.limits });
+  } catch (error) {
+    if (error instanceof Refused) return undefined;
+    throw error;
+  }
+}
+
 function convertValue(field: Buffer, value: Buffer, options: ConvertOptions, limits: SessionLimits): NativeItem {
   if (!hasStreamHeader(value)) return convertForeign(field, value, options);
   const native = rootItem(field, value);

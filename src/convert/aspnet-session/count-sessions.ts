@@ -1,7 +1,5 @@
-import type { RedisPort } from '../../redis/redis-port';
-import { classifySessionKey, type SessionKey } from './keys';
-import { sessionNames } from './session-names';
-import { SessionStore } from './session-store';
+import type { RedisPort, Reply } from '../../redis/redis-port';
+import { runScript, scripts } from '../../redis/scripts';
 
 /** Version 4 sessions found while planning, by what will happen to them. */
 export interface SessionCount {
@@ -18,9 +16,8 @@ export interface SessionCount {
 
 export const noSessions: SessionCount = { sessions: 0, byApplication: {}, locked: 0, inVersion5: 0, complete: true };
 
+/** Names that one script looks at: a few milliseconds where all of them are sessions'. */
 const COUNT = '1000';
-/** Sessions that one script looks at. */
-const AT_ONCE = 64;
 const MOST_APPLICATIONS = 100;
 
 /**
@@ -33,49 +30,77 @@ export async function countSessions(
   braceless: boolean,
   milliseconds: number,
 ): Promise<SessionCount> {
-  const byApplication: Record<string, number> = {};
-  let [sessions, locked, inVersion5, cursor] = [0, 0, 0, '0'];
-  const store = new SessionStore(port, AT_ONCE, { items: 0, bytes: 0 });
+  const applications = new Map<string, number>();
+  let last: { readonly name: Buffer; readonly application: string } | undefined;
+  let [sessions, locked, inVersion5] = [0, 0, 0];
+  let complete = false;
   const end = Date.now() + milliseconds;
-  do {
-    const reply = await port.call('SCAN', cursor, 'MATCH', '*_Data', 'COUNT', COUNT);
-    const [next, names] = Array.isArray(reply) ? reply : [];
-    cursor = String(next);
-    const keys = (Array.isArray(names) ? (names as Buffer[]) : [])
-      .filter(claims)
-      .flatMap((name) => classifySessionKey(name, { braceless }) ?? []);
-    const sights = await store.look(keys.map(sessionNames));
-    keys.forEach((key, i) => {
-      const sight = sights[i];
-      if (sight === undefined) return;
+  const read = (from: string): Promise<Reply> =>
+    runScript(port, scripts.sessionCount, [], [from, COUNT, braceless ? '1' : '0']);
+  let page: Promise<Reply> | undefined = read('0');
+  while (page !== undefined) {
+    const reply: Reply = await page;
+    const found: readonly Reply[] = Array.isArray(reply) ? reply : [];
+    const cursor = String(found[0]);
+    complete = cursor === '0';
+    // The server goes on while these are counted here.
+    page = complete || Date.now() >= end ? undefined : read(cursor);
+    page?.catch(() => undefined);
+    for (let i = 1; i + 1 < found.length; i += 2) {
+      const [name, state] = [found[i], Number(found[i + 1])];
+      if (!Buffer.isBuffer(name) || !claims(name)) continue;
       sessions++;
-      if (sight.locked) locked++;
-      if (sight.newer) inVersion5++;
-      count(byApplication, applicationOf(key));
-    });
-  } while (cursor !== '0' && Date.now() < end);
-  return { sessions, byApplication, locked, inVersion5, complete: cursor === '0' };
+      if ((state & 1) !== 0) locked++;
+      if ((state & 2) !== 0) inVersion5++;
+      if (last === undefined || !isOfSameApplication(name, last.name))
+        last = { name, application: applicationOf(name) };
+      count(applications, last.application, 1);
+    }
+  }
+  return { sessions, byApplication: Object.fromEntries(applications), locked, inVersion5, complete };
 }
 
 /** The sums of several databases. */
 export function addSessionCounts(a: SessionCount, b: SessionCount): SessionCount {
-  const byApplication = { ...a.byApplication };
-  for (const [name, sessions] of Object.entries(b.byApplication)) count(byApplication, name, sessions);
+  const applications = new Map(Object.entries(a.byApplication));
+  for (const [name, sessions] of Object.entries(b.byApplication)) count(applications, name, sessions);
   return {
     sessions: a.sessions + b.sessions,
-    byApplication,
+    byApplication: Object.fromEntries(applications),
     locked: a.locked + b.locked,
     inVersion5: a.inVersion5 + b.inVersion5,
     complete: a.complete && b.complete,
   };
 }
 
-function applicationOf({ appId }: SessionKey): string {
-  return appId.toString('utf8').replace(/_[a-z0-5]{24}$/, '');
+const DATA = '_Data';
+const ID_LENGTH = 24;
+const OPEN = 0x7b;
+const UNDERSCORE = 0x5f;
+
+function applicationOf(data: Buffer): string {
+  const name = data.toString('utf8');
+  const braced = name.startsWith('{') && name.endsWith(`}${DATA}`);
+  const appId = braced ? name.slice(1, -1 - DATA.length) : name.slice(0, -DATA.length);
+  return appId.replace(/_[a-z0-5]{24}$/, '');
 }
 
-function count(byApplication: Record<string, number>, name: string, sessions = 1): void {
-  const known = Object.hasOwn(byApplication, name) || Object.keys(byApplication).length < MOST_APPLICATIONS;
-  const place = known ? name : '(others)';
-  byApplication[place] = (Object.hasOwn(byApplication, place) ? (byApplication[place] ?? 0) : 0) + sessions;
+/** Whether two names differ in nothing but a session id of ASP.NET's own form: quicker to see than to take them apart. */
+function isOfSameApplication(name: Buffer, other: Buffer): boolean {
+  if (name.length !== other.length) return false;
+  const end = name.length - DATA.length - (name[0] === OPEN ? 1 : 0);
+  const start = end - ID_LENGTH;
+  if (start < 1 || name[start - 1] !== UNDERSCORE) return false;
+  for (let i = 0; i < start; i++) if (name[i] !== other[i]) return false;
+  for (let i = start; i < end; i++) if (!isOfId(name[i] ?? 0) || !isOfId(other[i] ?? 0)) return false;
+  return true;
+}
+
+function isOfId(byte: number): boolean {
+  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x35);
+}
+
+function count(applications: Map<string, number>, name: string, sessions: number): void {
+  const place = applications.has(name) || applications.size < MOST_APPLICATIONS ? name : '(others)';
+  applications.set(place, (applications.get(place) ?? 0) + sessions);
 }

@@ -1,47 +1,77 @@
-/**
- * Reads fields and values that a script packed into one string: a MessagePack array of strings. One reply of many short
- * strings costs both sides several times as much. The fields are views of the string.
- */
-export function unpackFields(packed: Buffer): (readonly [Buffer, Buffer])[] {
-  let at = 1;
-  const size = (bytes: number): number => {
-    at += bytes;
-    return packed.readUIntBE(at - bytes, bytes);
-  };
-  const string = (): Buffer => {
-    const tag = packed[at++] ?? 0;
-    const known = STRINGS.get(tag);
-    if (known === undefined && tag >> 5 !== SHORT_STRING) throw unexpected();
-    const length = known === undefined ? tag & 0x1f : size(known);
-    if (at + length > packed.length) throw unexpected();
-    at += length;
-    return packed.subarray(at - length, at);
-  };
-  const tag = packed[0] ?? 0;
-  const known = ARRAYS.get(tag);
-  if (known === undefined && tag >> 4 !== SHORT_ARRAY) throw unexpected();
-  const count = known === undefined ? tag & 0x0f : size(known);
-  const fields: (readonly [Buffer, Buffer])[] = [];
-  for (let i = 0; i + 1 < count; i += 2) fields.push([string(), string()]);
-  if (at !== packed.length) throw unexpected();
-  return fields;
+/** Where names and values lie in fields that a script packed into one string. */
+export class FieldPlaces {
+  constructor(private readonly places: readonly number[]) {}
+
+  /** How many fields there are. */
+  get count(): number {
+    return this.places.length >> 2;
+  }
+  nameStart(index: number): number {
+    return this.places[4 * index] ?? 0;
+  }
+  nameEnd(index: number): number {
+    return this.places[4 * index + 1] ?? 0;
+  }
+  valueStart(index: number): number {
+    return this.places[4 * index + 2] ?? 0;
+  }
+  valueEnd(index: number): number {
+    return this.places[4 * index + 3] ?? 0;
+  }
 }
 
-/** Tags that a length of so many bytes follows; others have the length in them. */
-const STRINGS: ReadonlyMap<number, number> = new Map([
-  [0xd9, 1],
-  [0xda, 2],
-  [0xdb, 4],
-  [0xc4, 1],
-  [0xc5, 2],
-  [0xc6, 4],
-]);
-const ARRAYS: ReadonlyMap<number, number> = new Map([
-  [0xdc, 2],
-  [0xdd, 4],
-]);
+/**
+ * Finds fields and values that a script packed into one string: a MessagePack array of strings. One reply of many short
+ * strings costs both sides several times as much.
+ * @throws Error when it is something else
+ */
+export function findFields(packed: Buffer): FieldPlaces {
+  const first = packed[0] ?? 0;
+  const sizeBytes = first === 0xdc ? 2 : first === 0xdd ? 4 : 0;
+  if (sizeBytes === 0 && first >> 4 !== SHORT_ARRAY) throw unexpected();
+  if (packed.length < 1 + sizeBytes) throw unexpected();
+  const strings = sizeBytes === 0 ? first & 0x0f : packed.readUIntBE(1, sizeBytes);
+  if (strings % 2 !== 0 || strings > packed.length) throw unexpected();
+  const places = new Array<number>(2 * strings).fill(0);
+  let at = 1 + sizeBytes;
+  for (let i = 0; i < strings; i++) {
+    const tag = packed[at++] ?? 0;
+    let length: number;
+    if (tag >> 5 === SHORT_STRING) length = tag & 0x1f;
+    else {
+      const bytes = lengthBytes(tag);
+      if (at + bytes > packed.length) throw unexpected();
+      length = packed.readUIntBE(at, bytes);
+      at += bytes;
+    }
+    places[2 * i] = at;
+    at += length;
+    places[2 * i + 1] = at;
+    if (at > packed.length) throw unexpected();
+  }
+  if (at !== packed.length) throw unexpected();
+  return new FieldPlaces(places);
+}
+
+/** Fields and values as views of the packed string. */
+export function unpackFields(packed: Buffer): (readonly [Buffer, Buffer])[] {
+  const places = findFields(packed);
+  return Array.from({ length: places.count }, (_, i) => [
+    packed.subarray(places.nameStart(i), places.nameEnd(i)),
+    packed.subarray(places.valueStart(i), places.valueEnd(i)),
+  ]);
+}
+
 const SHORT_STRING = 0b101;
 const SHORT_ARRAY = 0b1001;
+
+/** How many bytes of length follow a tag: str and bin of 8, 16 and 32 bits. */
+function lengthBytes(tag: number): number {
+  if (tag === 0xd9 || tag === 0xc4) return 1;
+  if (tag === 0xda || tag === 0xc5) return 2;
+  if (tag === 0xdb || tag === 0xc6) return 4;
+  throw unexpected();
+}
 
 function unexpected(): Error {
   return new Error('The server packed a session in an unexpected form.');

@@ -34,7 +34,10 @@ export class SessionConverter implements Converter {
       else members.push({ name, key });
     }
     const store = new SessionStore(source, this.servers.sourceAtOnce, limitsOn(this.servers));
-    const states = await store.gather(leaders, READ_AHEAD_BYTES, leavesNewer(this.options, this.servers));
+    const [states, memberStates] = await Promise.all([
+      store.gather(leaders, READ_AHEAD_BYTES, leavesNewer(this.options, this.servers)),
+      store.members(members),
+    ]);
     const groups: SessionGroup[] = [];
     const plain: Buffer[] = [];
     const sums = { converted: 0, skipped: 0, conflicts: 0, gone: 0, bytes: 0 };
@@ -49,7 +52,7 @@ export class SessionConverter implements Converter {
         if (isStored(state)) sums.bytes += state.packed.length;
       }
     });
-    (await store.members(members)).forEach((state, i) => {
+    memberStates.forEach((state, i) => {
       const name = members[i]?.name;
       if (name === undefined) return;
       if (state === 'member') sums.converted++;

@@ -5,8 +5,8 @@ export interface SessionNames {
   readonly data: Buffer;
   readonly internal: Buffer;
   readonly lock: Buffer;
-  /** Of the session with braces, which goes before one of the same id without; the same as `data` for that one itself. */
-  readonly rival: Buffer;
+  /** Of the session with braces, which goes before one of the same id without; undefined for that one itself. */
+  readonly rival: Buffer | undefined;
   readonly newData: Buffer;
   readonly newTimeout: Buffer;
 }
@@ -15,8 +15,10 @@ export function sessionNames({ appId, braced }: SessionKey): SessionNames {
   const old = v4KeyNames(appId, braced);
   const fresh = v5KeyNames(appId);
   return {
-    ...old,
-    rival: braced ? old.data : v4KeyNames(appId).data,
+    data: old.data,
+    internal: old.internal,
+    lock: old.lock,
+    rival: braced ? undefined : v4KeyNames(appId).data,
     newData: fresh.data,
     newTimeout: fresh.timeout,
   };

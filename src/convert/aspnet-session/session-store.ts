@@ -60,12 +60,6 @@ export interface SessionMember {
   readonly key: SessionKey;
 }
 
-/** What is seen of a session without reading it. */
-export interface SessionSight {
-  readonly locked: boolean;
-  readonly newer: boolean;
-}
-
 /** How version 5's sessions are written. */
 export interface WriteMode {
   readonly naming: (key: Buffer) => Buffer;
@@ -77,12 +71,10 @@ export interface WriteMode {
 
 /** Single sessions, where a script may touch no more, are asked for at the same time. */
 const SINGLES_AT_ONCE = 16;
-/** So many members are asked for in the time that one session takes. */
-const MEMBERS_A_SESSION = 4;
+/** So many short questions take about the time of reading one session. */
+const QUESTIONS_A_SESSION = 4;
 /** A visit of version 4 moves the expiry of what was read so long after the visit before by as much, at least. */
 const SURE_MS = 20;
-/** So many are looked at in the time that one is read. */
-const LOOKS_A_SESSION = 4;
 
 /**
  * The sessions of one database, through scripts over as many sessions at once as the server allows: all where one script
@@ -102,8 +94,13 @@ export class SessionStore {
   async gather(sessions: readonly SessionNames[], bytes: number, leaveNewer: boolean): Promise<SessionState[]> {
     let left = bytes;
     return await this.inBatches(sessions, 1, async (batch): Promise<SessionState[]> => {
-      const keys = batch.flatMap(({ data, internal, lock, newData, rival }) => [data, internal, lock, newData, rival]);
-      const args = [...this.limitArgs(), String(Math.max(0, left)), leaveNewer ? '1' : '0'];
+      const rivals = batch.some(({ rival }) => rival !== undefined);
+      const keys: Buffer[] = [];
+      for (const { data, internal, lock, newData, rival } of batch) {
+        keys.push(data, internal, lock, newData);
+        if (rivals) keys.push(rival ?? data);
+      }
+      const args = [...this.limitArgs(), String(Math.max(0, left)), flag(leaveNewer), flag(rivals)];
       const [now, ...replies] = await this.run(scripts.sessionGather, keys, args);
       const readAt = Number(String(now));
       const states = replies.map((reply) => sessionState(reply, readAt));
@@ -112,25 +109,15 @@ export class SessionStore {
     });
   }
 
-  /** Which of the sessions are there, and whether they are locked, or in version 5's form too; undefined for none. */
-  async look(sessions: readonly SessionNames[]): Promise<(SessionSight | undefined)[]> {
-    const states = await this.inBatches(sessions, LOOKS_A_SESSION, async (batch) => {
-      const keys = batch.flatMap(({ data, lock, newData }) => [data, lock, newData]);
-      return (await this.run(scripts.sessionCount, keys, [])).map(Number);
-    });
-    return states.map((state) =>
-      typeof state !== 'number' || state < 0 ? undefined : { locked: (state & 1) === 1, newer: state >= 2 },
-    );
-  }
-
   /** "member", "alone", "plain" or "gone", as session-members.lua tells; a refusal is "plain". */
   async members(members: readonly SessionMember[]): Promise<string[]> {
-    const states = await this.inBatches(members, MEMBERS_A_SESSION, async (batch) => {
-      const names = batch.flatMap(({ name, key: { appId, braced, role } }) => [
-        name,
-        v4KeyName(appId, braced, 'data'),
-        role === 'internal' ? name : v4KeyName(appId, braced, 'internal'),
-      ]);
+    const states = await this.inBatches(members, QUESTIONS_A_SESSION, async (batch) => {
+      const names: Buffer[] = [];
+      for (const { name, key } of batch) {
+        const { appId, braced, role } = key;
+        const internal = role === 'internal' ? name : v4KeyName(appId, braced, 'internal');
+        names.push(name, v4KeyName(appId, braced, 'data'), internal);
+      }
       const roles = batch.map(({ key }) => (key.version === 5 ? 'newer' : key.role));
       return (await this.run(scripts.sessionMembers, names, [...this.limitArgs(), ...roles])).map(String);
     });
@@ -141,9 +128,13 @@ export class SessionStore {
   async areSame(
     sessions: readonly { readonly names: SessionNames; readonly state: StoredSession }[],
   ): Promise<boolean[]> {
-    const answers = await this.inBatches(sessions, LOOKS_A_SESSION, async (batch) => {
-      const keys = batch.flatMap(({ names: { data, internal } }) => [data, internal]);
-      const args = batch.flatMap(({ state }) => [knownExpiry(state), state.sessionTimeoutText ?? '']);
+    const answers = await this.inBatches(sessions, QUESTIONS_A_SESSION, async (batch) => {
+      const keys: Buffer[] = [];
+      const args: Argument[] = [];
+      for (const { names, state } of batch) {
+        keys.push(names.data, names.internal);
+        args.push(knownExpiry(state), state.sessionTimeoutText ?? '');
+      }
       const replies = (await this.run(scripts.sessionPrints, keys, args)).map(String);
       return replies.map((reply, i) => {
         const state = batch[i]?.state;
@@ -154,25 +145,19 @@ export class SessionStore {
   }
 
   async write(sessions: readonly SessionToWrite[], { naming, force, inPlace }: WriteMode): Promise<WriteState[]> {
-    const flags = [inPlace !== undefined, inPlace?.deleteOld, inPlace?.thoughLocked, force];
+    const isInPlace = inPlace !== undefined;
+    const flags = [isInPlace, inPlace?.deleteOld === true, inPlace?.thoughLocked === true, force].map(flag);
     return await this.inBatches(sessions, 1, async (batch): Promise<WriteState[]> => {
-      const keys = batch.flatMap(({ names }) => {
-        const [newData, newTimeout] = [naming(names.newData), naming(names.newTimeout)];
-        return inPlace === undefined
-          ? [newData, newTimeout, newData, newTimeout, newData]
-          : [newData, newTimeout, names.data, names.internal, names.lock];
-      });
-      const args = batch.flatMap(({ blob, timeoutText, expiry, seen, fingerprint }): Argument[] => [
-        blob ?? '',
-        timeoutText ?? '',
-        String(expiry),
-        seen,
-        fingerprint,
-      ]);
-      const replies = await this.run(scripts.sessionWrite, keys, [
-        ...flags.map((flag) => (flag === true ? '1' : '0')),
-        ...args,
-      ]);
+      const keys: Buffer[] = [];
+      const args: Argument[] = [...flags];
+      for (const { names, blob, timeoutText, expiry, seen, fingerprint } of batch) {
+        keys.push(naming(names.newData), naming(names.newTimeout));
+        args.push(blob ?? '', timeoutText ?? '', String(expiry), seen);
+        if (!isInPlace) continue;
+        keys.push(names.data, names.internal, names.lock);
+        args.push(fingerprint);
+      }
+      const replies = await this.run(scripts.sessionWrite, keys, args);
       return replies.map((reply) => writeState(String(reply)));
     });
   }
@@ -187,12 +172,12 @@ export class SessionStore {
     times: number,
     work: (batch: readonly T[]) => Promise<R[]>,
   ): Promise<(R | RefusedSession)[]> {
+    const size = this.atOnce > 1 ? this.atOnce * times : SINGLES_AT_ONCE;
+    const handle = this.atOnce > 1 ? together<T, R> : singly<T, R>;
+    if (items.length <= size) return items.length === 0 ? [] : await handle(items, work);
     const results: (R | RefusedSession)[] = [];
-    for (let at = 0; at < items.length;) {
-      const size = this.atOnce > 1 ? this.atOnce * times : SINGLES_AT_ONCE;
-      const batch = items.slice(at, at + size);
-      at += size;
-      results.push(...(this.atOnce > 1 ? await together(batch, work) : await singly(batch, work)));
+    for (let at = 0; at < items.length; at += size) {
+      for (const result of await handle(items.slice(at, at + size), work)) results.push(result);
     }
     return results;
   }
@@ -272,6 +257,10 @@ function writeState(reply: string): WriteState {
   const [word, there] = reply.split(':');
   if (there !== undefined) return { there, own: word === 'own' };
   return reply as Exclude<WriteState, object>;
+}
+
+function flag(value: boolean): string {
+  return value ? '1' : '0';
 }
 
 function list(reply: Reply | undefined): Reply[] {

@@ -22,31 +22,34 @@ local function has_stream(fields)
 end
 
 -- What a key of a session's data is: "gone" | "plain" (no session: it has no internal hash and no value of BinaryFormatter)
--- | "large" (more than `most` items, or than `bytes` where that is above 0) | "session".
--- Of a session also its timeout or false, and its fields with their values.
-local function read_session(data, internal, most, bytes)
-  local items = try('HLEN', data)
-  if type(items) ~= 'number' then return 'plain' end
-  if items == 0 then return 'gone' end
-  local kind, timeout = read_internal(internal)
-  if kind == 'other' then return 'plain' end
-  if items > most or (bytes > 0 and (call('MEMORY', 'USAGE', data) or 0) > bytes) then
-    local sure = kind == 'own' or has_stream(call('HSCAN', data, '0', 'COUNT', '5')[2])
-    return sure and 'large' or 'plain'
-  end
-  local fields = call('HGETALL', data)
-  if kind == 'none' and not has_stream(fields) then return 'plain' end
-  return 'session', timeout, fields
-end
-
--- The same for what was a session a moment ago, without a look at its size.
+-- | "session". Of a session also its timeout or false, and its fields with their values.
 local function read_again(data, internal)
   local fields = try('HGETALL', data)
   if fields.err then return 'plain' end
   if #fields == 0 then return 'gone' end
-  local kind, timeout = read_internal(internal)
+  local timeout = try('HGET', internal, 'SessionTimeout')
+  if type(timeout) == 'string' and string.sub(fields[2], 1, #STREAM) == STREAM then return 'session', timeout, fields end
+  local kind
+  kind, timeout = read_internal(internal)
   if kind == 'other' or (kind == 'none' and not has_stream(fields)) then return 'plain' end
   return 'session', timeout, fields
+end
+
+-- The same with a look at the size first: "large" is a session of more than `most` items, or than `bytes` where that is above 0.
+local function read_session(data, internal, most, bytes)
+  local size = bytes > 0 and call('MEMORY', 'USAGE', data)
+  if not size or size > bytes then
+    local items = try('HLEN', data)
+    if type(items) ~= 'number' then return 'plain' end
+    if items == 0 then return 'gone' end
+    if size or items > most then
+      local sure = read_internal(internal) == 'own' or has_stream(call('HSCAN', data, '0', 'COUNT', '5')[2])
+      return sure and 'large' or 'plain'
+    end
+  end
+  local kind, timeout, fields = read_again(data, internal)
+  if fields and #fields > 2 * most then return 'large' end
+  return kind, timeout, fields
 end
 
 -- A hash over all fields with their values, as session-gather.lua packs them, and the timeout.
@@ -64,16 +67,15 @@ end
 local has_expiretime = redis.REDIS_VERSION_NUM and KEYS[1] and type(try('PEXPIRETIME', KEYS[1])) == 'number'
 
 -- When a key expires, in ms of this server's clock since 1970; -1: never, -2: it is gone.
+local clock = has_expiretime and 0 or now_ms()
 local function expiry_of(key)
   if has_expiretime then return call('PEXPIRETIME', key) end
-  local before = now_ms()
   for round = 1, 5 do
-    local ttl = call('PTTL', key)
+    local before, ttl = clock, call('PTTL', key)
     if ttl == -1 then return -1 end
     if ttl <= 0 then return -2 end
-    local after = now_ms()
-    if after - before <= 1 or round == 5 then return after + ttl end
-    before = after
+    clock = now_ms()
+    if clock - before <= 1 or round == 5 then return clock + ttl end
   end
 end
 

@@ -4,13 +4,12 @@
 -- gives both the same expiry, the data first, whenever it reads or writes a session; so the gap says that it has not come
 -- near this one since it was converted, and a newer state of version 4 may replace it.
 --
--- KEYS five for each session: version 5's data and timeout; and, for a conversion in place, version 4's data, internal and
---   lock (otherwise version 5's again)
+-- KEYS two for each session: version 5's data and timeout; in place three more: version 4's data, internal and lock
 -- ARGV[1] "1": in place   ARGV[2] "1": delete version 4's keys after writing   ARGV[3] "1": convert locked ones too
 -- ARGV[4] "1": sessions of version 5 may be overwritten
--- then five for each session: blob | "" (take back what is there), timeout text | "", expiry as ms of this server's clock
---   since 1970 (0: none; in place the session's own is taken), what was seen there and may be overwritten ("": nothing),
---   version 4's fingerprint (in place)
+-- then four for each session: blob | "" (take back what is there), timeout text | "", expiry as ms of this server's clock
+--   since 1970 (0: none; in place the session's own is taken), what was seen there and may be overwritten ("": nothing);
+--   in place one more: version 4's fingerprint
 -- Reply: one for each: "written" | "exists" (a session of version 5 is there) | "changed" | "locked" | "expired"
 --   | "own:…" (a converted session is there, which was not seen) | "other:…" (likewise one of version 5, which may be overwritten)
 local KEPT, DELETED = 4, 5
@@ -41,10 +40,11 @@ local function unfit(data, internal, lock, print)
 end
 
 local reply = {}
-for i = 1, #KEYS / 5 do
-  local k, a = 5 * i - 5, 5 * i - 1
+local keys, args = in_place and 5 or 2, in_place and 5 or 4
+for i = 1, #KEYS / keys do
+  local k, a = keys * (i - 1), 4 + args * (i - 1)
   local data, timeout, old_data, old_internal, old_lock = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4], KEYS[k + 5]
-  local blob, timeout_text, expiry, seen, print = ARGV[a + 1], ARGV[a + 2], tonumber(ARGV[a + 3]), ARGV[a + 4], ARGV[a + 5]
+  local blob, timeout_text, expiry, seen, print = ARGV[a + 1], ARGV[a + 2], tonumber(ARGV[a + 3]), ARGV[a + 4], in_place and ARGV[a + 5]
   local answer = obstacle(data, timeout, blob, seen, old_data)
   if not answer and in_place then
     answer = unfit(old_data, old_internal, old_lock, print)

@@ -69,3 +69,8 @@ export const ROOT_LAYOUTS: readonly RootLayout[] = [
   layout(TypeCode.UIntPtr, 8, [['value', Primitive.UInt64]]),
   layout(TypeCode.UIntPtr, 8, [['pointer', Primitive.UInt64]]),
 ];
+
+/** Layouts by the length of the class name, which is the byte at 22. */
+export const layoutsByNameLength: readonly (readonly RootLayout[])[] = Array.from({ length: 16 }, (_, length) =>
+  ROOT_LAYOUTS.filter(({ prefix }) => prefix[STREAM_HEADER.length + 5] === length),
+);

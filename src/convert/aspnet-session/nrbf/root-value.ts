@@ -5,7 +5,7 @@ import { utf8SequenceLength } from '../utf8';
 import { lengthPrefixed } from '../varint';
 import { MAX_TICKS } from './primitive';
 import { hasStreamHeader, Record, STREAM_HEADER } from './records';
-import { ROOT_LAYOUTS, type RootLayout } from './root-layouts';
+import { layoutsByNameLength, ROOT_LAYOUTS } from './root-layouts';
 
 /** A value as a SessionStateItemCollection holds it. The payload may be a view of the bytes that it was read from. */
 export interface NativeItem {
@@ -19,11 +19,6 @@ const NULL_ITEM: NativeItem = { typeCode: TypeCode.Null, payload: EMPTY };
 /** The class that version 4's serializer writes for null; its assembly's name varies. */
 const REDIS_NULL = Buffer.from('Microsoft.Web.Redis.RedisNull', 'latin1');
 const SCALE_AND_SIGN = 0x80ff_0000 | 0;
-
-/** Layouts by the length of the class name, which is the byte at 22. */
-const BY_NAME_LENGTH: readonly (readonly RootLayout[])[] = Array.from({ length: 16 }, (_, length) =>
-  ROOT_LAYOUTS.filter((layout) => layout.prefix[START + 5] === length),
-);
 
 /**
  * Decodes a BinaryFormatter stream whose root is a string, a primitive, DateTime, Decimal, TimeSpan, Guid, IntPtr,
@@ -90,7 +85,7 @@ export function stringPayload(text: string): Buffer {
 }
 
 function decodeBoxed(nrbf: Buffer): NativeItem | undefined {
-  for (const { typeCode, prefix, size } of BY_NAME_LENGTH[nrbf[START + 5] ?? 0] ?? []) {
+  for (const { typeCode, prefix, size } of layoutsByNameLength[nrbf[START + 5] ?? 0] ?? []) {
     const valueSize = nrbf.length - prefix.length - 1;
     if (valueSize !== size && (size !== -1 || valueSize < 1 || valueSize > 3)) continue;
     if (prefix.compare(nrbf, START, prefix.length, START, prefix.length) !== 0) continue;
