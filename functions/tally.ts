@@ -1,6 +1,6 @@
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
-import { startLook, visitMigration, type Visit } from '../src/migration/tally-visit';
+import { startExtra, startLook, visitMigration, type Visit } from '../src/migration/tally-visit';
 import { TALLY } from './shared/tally-starter';
 
 /** Visits before the history is cut off by beginning anew. */
@@ -16,6 +16,7 @@ df.app.orchestration(TALLY, function* (context) {
     context.df.setCustomStatus(visit.status);
     if (visit.finished) return visit.status;
     if (visit.lookDue) yield context.df.callActivityWithRetry('startLook', RETRY, id);
+    if (visit.extraDue) yield context.df.callActivityWithRetry('startExtra', RETRY, id);
     const next = new Date(context.df.currentUtcDateTime.getTime() + visit.wait * 1_000);
     yield context.df.createTimer(next);
   }
@@ -30,5 +31,11 @@ df.app.activity('sumRanges', {
 df.app.activity('startLook', {
   handler: async (id: string): Promise<void> => {
     await startLook(id, getApp());
+  },
+});
+
+df.app.activity('startExtra', {
+  handler: async (id: string): Promise<void> => {
+    await startExtra(id, getApp());
   },
 });

@@ -55,4 +55,6 @@ export interface Converter {
   write(groups: readonly Group[], context: ConvertContext): Promise<readonly GroupOutcome[]>;
   /** The name that must be on the target when a claimed key was converted; undefined where none must. */
   nameAfter(key: Buffer): Buffer | undefined;
+  /** Names of keys on the source that a key of the target may have been made of; none where it is not of the converter's making. */
+  namesBefore(key: Buffer): readonly Buffer[];
 }

@@ -9,8 +9,11 @@ export type MigrationState =
 /** The states that a migration does not leave. */
 export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
 
-/** copy: keys are copied. look: the second look, which asks the target for every key. */
-export type Phase = 'copy' | 'look';
+/**
+ * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. look: the second look,
+ * which asks the target for every key. extra: the walk over the target for keys that the source does not have.
+ */
+export type Phase = 'copy' | 'look' | 'extra';
 
 /** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
 export interface MigrationRow {
@@ -20,9 +23,9 @@ export interface MigrationRow {
   /** Hash of the request, to tell a repeated POST from another one with the same requestId. */
   readonly requestHash: string;
   readonly plan: Plan;
-  /** Counts how often the source's server process changed; ranges of an earlier epoch begin anew. */
+  /** Counts how often the server process that is walked changed; ranges of an earlier epoch begin anew. */
   readonly epoch: number;
-  /** The source's server process that cursors belong to. */
+  /** The server process that the phase's cursors belong to: the source's, in the phase `extra` the target's. */
   readonly sourceRunId: string;
   readonly cancelRequested: boolean;
   readonly startedAt: string;

@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import type { ServerFacts } from '../redis/probe';
 import type { Abilities } from '../transfer/by-commands';
-import { measureClockOffset } from '../transfer/clock-offset';
+import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
 import { RateLimit } from '../transfer/rate-limit';
@@ -11,13 +11,22 @@ import { StoppedError } from '../transfer/stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf, rateOfRange } from './range-shape';
-import { rangeSides } from './range-sides';
+import { rangeSides, type RangeSides } from './range-sides';
 
 /** Pages of one range that may be on their way to the target while the next one is read. */
 const PAGES_IN_WRITING = 2;
 
-/** Copies a range from its cursor to its end, page by page, reading ahead of writing. */
-export async function copyRange(job: RangeJob, app: App): Promise<void> {
+/** What is needed to write parts of a range to the target. */
+export interface RangeWriting {
+  readonly sides: RangeSides;
+  readonly clock: ClockOffset;
+  readonly context: WriteContext;
+  /** The target takes no payloads: keys are to be named only. */
+  byCommands: boolean;
+}
+
+/** Connects a range to both sides for writing. */
+export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWriting> {
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;
@@ -37,39 +46,55 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     onConflict: writing.replace ? 'replace' : 'skip',
     stop: job,
   };
+  return { sides, clock, context, byCommands: plan.transport === 'commands' };
+}
 
+/** Copies a range from its cursor to its end, page by page, reading ahead of writing. */
+export async function copyRange(job: RangeJob, app: App): Promise<void> {
+  const { migration, row } = job;
+  const { plan } = migration;
+  const writing = await rangeWriting(job, app);
+  const { sides } = writing;
   const converters = makeConverters(plan);
-  let byCommands = plan.transport === 'commands';
-  const rate = new RateLimit(rateOfRange(plan));
   const pages = readRange(sides.reader, {
     range: row,
     start: BigInt(row.cursor),
-    expectedKeys: expectedKeysOf(database),
+    expectedKeys: expectedKeysOf(sides.database),
     cursorOrder: plan.source.abilities.cursorOrder,
     pageMicros: app.settings.pageMicros,
     selection: selectionOf(plan, converters),
     converters,
-    source,
-    namesOnly: () => byCommands,
+    source: sides.source,
+    namesOnly: () => writing.byCommands,
     budget: app.budget,
     attempt: sides.attemptSource,
   });
+  await writeParts(pages, writing, job, app);
+}
 
+/** Writes parts as they come, reading ahead of writing, and what became of them into the range's row. */
+export async function writeParts(
+  parts: AsyncIterable<Part>,
+  writing: RangeWriting,
+  job: RangeJob,
+  app: App,
+): Promise<void> {
+  const rate = new RateLimit(rateOfRange(job.migration.plan));
   const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
   const finishOldest = async () => {
     const oldest = inWriting.shift();
     if (oldest === undefined) return;
     const { counts, findings, refusedPayloads } = await oldest.outcome;
     // A target that takes none of a page's payloads will not take the next page's either.
-    if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) byCommands = true;
+    if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) writing.byCommands = true;
     await job.add(counts, findings, oldest.part.next);
   };
   const finishAll = async () => {
     while (inWriting.length > 0) await finishOldest();
   };
   try {
-    for await (const part of pages) {
-      const outcome = writePart(part, context).finally(() => {
+    for await (const part of parts) {
+      const outcome = writePart(part, writing.context).finally(() => {
         app.budget.give(part.taken);
       });
       // Whoever waits for it hears of a failure; until then it is no unhandled one.

@@ -1,6 +1,7 @@
 /**
  * What became of keys. `scanned` counts every key that SCAN gave, `repeats` those of them that were given before;
- * scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed.
+ * scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed, and where keys are compared
+ * same + different + missing besides.
  */
 export interface Counts {
   readonly scanned: number;
@@ -12,7 +13,15 @@ export interface Counts {
   /** Expired or deleted on the way: there is nothing left to copy. */
   readonly expired: number;
   readonly failed: number;
-  /** Looked up in the second look and not there. */
+  /** Compared, and equal on both sides. */
+  readonly same: number;
+  /** Compared, there on both sides, and not equal. */
+  readonly different: number;
+  /** On the target and not on the source. */
+  readonly extra: number;
+  /** Extra keys that were deleted from the target. */
+  readonly deleted: number;
+  /** Looked up and not on the target. */
   readonly missing: number;
   /** Findings written, of failed keys and of keys that lost something. */
   readonly findings: number;
@@ -29,6 +38,10 @@ export const noCounts: Counts = {
   skippedByConflict: 0,
   expired: 0,
   failed: 0,
+  same: 0,
+  different: 0,
+  extra: 0,
+  deleted: 0,
   missing: 0,
   findings: 0,
   bytes: 0,

@@ -10,6 +10,10 @@ const counts = [
   'skippedByConflict',
   'expired',
   'failed',
+  'same',
+  'different',
+  'extra',
+  'deleted',
   'bytes',
 ];
 const states = ['planned', 'running', 'verifying', 'completed', 'completedWithDifferences', 'failed', 'cancelled'];
@@ -29,7 +33,7 @@ const schemas = {
   Migration: object({
     id: text,
     state: { enum: states },
-    mode: { const: 'copy' },
+    mode: { enum: ['copy', 'compare', 'sync'] },
     source: side,
     target: side,
     progress: object({

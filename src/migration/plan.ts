@@ -2,18 +2,23 @@ import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import { bitsFor } from '../keyspace/split';
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { KeyspaceLine } from '../redis/info';
+import { doubtOfSource } from '../sync/source-doubt';
 import type { MigrationRequest } from './request';
 
-/** One database to be copied. */
-export interface DatabasePlan {
+/** A database to be walked. */
+export interface WalkedDatabase {
   readonly database: number;
-  readonly targetDatabase: number;
-  /** Put in front of every key name; empty for none. */
-  readonly prefix: string;
   /** Keys when planned. */
   readonly keys: number;
   /** Split into 2^bits ranges. */
   readonly bits: number;
+}
+
+/** One database to be copied. */
+export interface DatabasePlan extends WalkedDatabase {
+  readonly targetDatabase: number;
+  /** Put in front of every key name; empty for none. */
+  readonly prefix: string;
 }
 
 /** How keys travel: by DUMP and RESTORE, or by ordinary commands where the payload cannot. */
@@ -25,6 +30,8 @@ export interface Plan {
   readonly source: ServerFacts & { readonly abilities: SourceAbilities };
   readonly target: ServerFacts & { readonly abilities: TargetAbilities };
   readonly databases: readonly DatabasePlan[];
+  /** The target's databases that are walked for extra keys, in the modes that do. */
+  readonly targetDatabases?: readonly WalkedDatabase[];
   /** Source and target are one server: keys are converted where they are, and nothing is copied. */
   readonly inPlace: boolean;
   readonly transport: Transport;
@@ -88,9 +95,9 @@ export function makePlan(input: {
     const keys = keysIn(source.databases, choice.database);
     return { ...choice, keys, bits: source.abilities.cursorOrder ? bitsFor(keys) : 0 };
   });
-  const targetDatabases = new Set(choices.map((choice) => choice.targetDatabase));
+  const writtenTo = new Set(choices.map((choice) => choice.targetDatabase));
   const targetKeysAtStart = target.databases
-    .filter((line) => targetDatabases.has(line.database))
+    .filter((line) => writtenTo.has(line.database))
     .reduce((sum, line) => sum + line.keys, 0);
   if (request.onConflict === 'fail' && targetKeysAtStart > 0) {
     throw new PlanRefusedError(
@@ -100,16 +107,30 @@ export function makePlan(input: {
     );
   }
   const transport = chooseTransport(source.abilities, target.abilities);
+  const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
+  if (request.mode === 'sync' && request.deleteExtra && !request.force) {
+    const doubt = doubtOfSource({
+      sourceKeys: databases.reduce((sum, { keys }) => sum + keys, 0),
+      targetKeys: targetKeysAtStart,
+      shrinkPercent: request.limits.shrinkPercent,
+    });
+    if (doubt !== undefined) throw new PlanRefusedError(409, 'sourceLooksWrong', doubt);
+  }
   return {
     request,
     source,
     target,
     databases,
+    ...(targetDatabases === undefined ? {} : { targetDatabases }),
     inPlace: isSameServer(request, source, target),
     transport,
     ...(input.sessions === undefined ? {} : { sessions: input.sessions }),
     targetKeysAtStart,
-    warnings: [...warningsFor(source, target, transport, targetKeysAtStart), ...warningsOfNames(request, choices)],
+    warnings: [
+      ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport, targetKeysAtStart)),
+      ...warningsOfNames(request, choices),
+      ...warningsOfComparing(request),
+    ],
   };
 }
 
@@ -134,7 +155,7 @@ export function refuseWhatCannotBe(input: {
       );
     }
   }
-  if (target.role === 'slave') {
+  if (target.role === 'slave' && request.mode !== 'compare') {
     throw new PlanRefusedError(
       400,
       'targetIsReplica',
@@ -208,6 +229,31 @@ function warningsFor(
   return warnings;
 }
 
+/** Extra keys cannot be told where names were changed by rules, which do not run backwards. */
+function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean {
+  return (mode === 'compare' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
+}
+
+/** The target's databases with as many ranges as their keys now, or those that they should have, make sensible. */
+function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): WalkedDatabase[] {
+  return [...new Set(databases.map(({ targetDatabase }) => targetDatabase))].map((database) => {
+    const keys = keysIn(target.databases, database);
+    return { database, keys, bits: target.abilities.cursorOrder === true ? bitsFor(keys) : 0 };
+  });
+}
+
+function warningsOfComparing({ mode, verify, rename, convert }: MigrationRequest): string[] {
+  const warnings: string[] = [];
+  const compares = mode === 'compare' || verify === 'quick' || verify === 'full';
+  if (mode === 'compare' && rename.length > 0) {
+    warnings.push('Extra keys on the target are not looked for: names that "rename" made cannot be led back.');
+  }
+  if (compares && convert.length > 0) {
+    warnings.push('Converted sessions are only looked for on the target; what they hold is not compared.');
+  }
+  return warnings;
+}
+
 function isSameServer(request: MigrationRequest, source: ServerFacts, target: ServerFacts): boolean {
   const sameName = request.source.toUpperCase() === request.target.toUpperCase();
   return sameName || (source.runId !== '' && source.runId === target.runId);
@@ -215,11 +261,11 @@ function isSameServer(request: MigrationRequest, source: ServerFacts, target: Se
 
 /** On one server only a conversion makes sense, under the names and in the databases that keys have. */
 function refuseInPlace(request: MigrationRequest, choices: readonly DatabaseChoice[]): void {
-  if (request.convert.length === 0) {
+  if (request.convert.length === 0 || request.mode !== 'copy') {
     throw new PlanRefusedError(
       409,
       'sameServer',
-      `The connections "${request.source}" and "${request.target}" lead to the same Redis server, and there is no conversion to be done in place.`,
+      `The connections "${request.source}" and "${request.target}" lead to the same Redis server, and there is no ${request.mode === 'copy' ? 'conversion to be done in place' : 'other side'}.`,
     );
   }
   const moves = choices.some(({ database, targetDatabase, prefix }) => database !== targetDatabase || prefix !== '');

@@ -9,7 +9,8 @@ import { scriptRefusal } from '../convert/aspnet-session/script-rights';
 import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
-import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
+import type { KeyspaceLine } from '../redis/info';
+import { hasCursorOrder, hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
 import { makeSelection } from '../transfer/selection';
 import {
   chooseDatabases,
@@ -40,7 +41,7 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.source, source, () => readServerFacts(source)),
     reach(request.target, target, () => readServerFacts(target)),
   ]);
-  const choices = chooseDatabases(request, sourceFacts.databases);
+  const choices = chooseDatabases(request, present(request, sourceFacts.databases, targetFacts.databases));
   refuseWhatCannotBe({ request, source: sourceFacts, target: targetFacts, choices });
   const largest = largestOf(choices, sourceFacts.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
@@ -49,7 +50,14 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
       await port.ready();
       return await probeSource(source, port);
     }),
-    reach(request.target, target, () => probeTarget(target, targetFacts)),
+    reach(request.target, target, async () => {
+      const abilities = await probeTarget(target, targetFacts);
+      if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
+      const { database } = largestIn(targetFacts.databases);
+      const port = app.connections.get(request.target, database);
+      await port.ready();
+      return { ...abilities, cursorOrder: await hasCursorOrder(port) };
+    }),
   ]);
   await refuseMissingDatabases(request, choices, source, target);
   if (request.convert.length > 0) {
@@ -64,6 +72,17 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     source: { ...sourceFacts, abilities: sourceAbilities },
     target: { ...targetFacts, abilities: targetAbilities },
   });
+}
+
+/** The databases that "all" means: those of the source, and where extra keys are looked for those of the target too. */
+function present(
+  { mode, deleteExtra }: MigrationRequest,
+  source: readonly KeyspaceLine[],
+  target: readonly KeyspaceLine[],
+): readonly KeyspaceLine[] {
+  if (mode !== 'compare' && !deleteExtra) return source;
+  const others = target.filter(({ database }) => !source.some((line) => line.database === database));
+  return [...source, ...others.map((line) => ({ ...line, keys: 0, expires: 0 }))];
 }
 
 /** A session is read, and written, by one script, so that no state of it is a mixture. */
@@ -115,7 +134,11 @@ const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsa
 
 function largestOf(choices: readonly DatabaseChoice[], lines: readonly { database: number; keys: number }[]): number {
   const chosen = lines.filter((line) => choices.some(({ database }) => database === line.database));
-  return chosen.reduce((best, line) => (line.keys > best.keys ? line : best), { database: 0, keys: -1 }).database;
+  return largestIn(chosen).database;
+}
+
+function largestIn(lines: readonly { database: number; keys: number }[]): { database: number; keys: number } {
+  return lines.reduce((best, line) => (line.keys > best.keys ? line : best), { database: 0, keys: -1 });
 }
 
 async function refuseMissingDatabases(

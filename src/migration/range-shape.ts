@@ -1,10 +1,19 @@
-import type { DatabasePlan, Plan } from './plan';
+import type { Phase } from '../ledger/rows';
+import type { Plan, WalkedDatabase } from './plan';
 
 /** With a limit on keys per second and none on parallel ranges, so many ranges share it. */
 const RANGES_UNDER_LIMIT = 8;
 
+/** The databases that a phase walks: the source's, in the phase `extra` the target's. */
+export function walkedDatabases(
+  plan: Pick<Plan, 'databases' | 'targetDatabases'>,
+  phase: Phase,
+): readonly WalkedDatabase[] {
+  return phase === 'extra' ? (plan.targetDatabases ?? []) : plan.databases;
+}
+
 /** How many keys one range of a database should have. */
-export function expectedKeysOf({ keys, bits }: Pick<DatabasePlan, 'keys' | 'bits'>): number {
+export function expectedKeysOf({ keys, bits }: Pick<WalkedDatabase, 'keys' | 'bits'>): number {
   return keys / 2 ** bits;
 }
 

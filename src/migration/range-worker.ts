@@ -5,9 +5,8 @@ import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '.
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { SourceChangedError, StoppedError } from '../transfer/stop';
 import { continueChain } from './continue-chain';
-import { copyRange } from './copy-range';
-import { lookRange } from './look-range';
 import { RangeJob } from './range-job';
+import { rangeWorkOf } from './range-work';
 import { restartRanges } from './restart-ranges';
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
@@ -34,7 +33,7 @@ export async function workOnRange(message: RangeMessage, app: App): Promise<void
   const job = await claim(row, migration, app);
   if (job === undefined) return;
   try {
-    await (job.row.phase === 'copy' ? copyRange(job, app) : lookRange(job, app));
+    await rangeWorkOf(migration.plan.request, job.row.phase)(job, app);
     await job.settle('done');
     await continueChain(job.row, migration, app);
   } catch (error) {

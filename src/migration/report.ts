@@ -3,6 +3,7 @@ import type { MigrationRow, MigrationState } from '../ledger/rows';
 import { accountedKeys, noCounts, type Counts } from './counts';
 import type { Progress } from './progress';
 import type { Plan } from './plan';
+import type { MigrationRequest } from './request';
 
 /** The tally's last sum, as it is kept. */
 export interface Snapshot {
@@ -31,7 +32,7 @@ interface SideReport {
 export interface MigrationReport {
   readonly id: string;
   readonly state: MigrationState;
-  readonly mode: 'copy';
+  readonly mode: MigrationRequest['mode'];
   readonly source: SideReport;
   readonly target: SideReport;
   readonly progress: Progress;

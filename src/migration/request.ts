@@ -60,7 +60,12 @@ export const migrationRequestSchema = z
   .strictObject({
     source: connectionName,
     target: connectionName,
-    mode: z.literal('copy').default('copy').describe('What to do.'),
+    mode: z
+      .enum(['copy', 'compare', 'sync'])
+      .default('copy')
+      .describe(
+        'copy: everything. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
+      ),
     databases: z
       .union([
         z.literal('all'),
@@ -94,23 +99,35 @@ export const migrationRequestSchema = z
       .describe('Converters by name, or as objects with their options: "aspnet-session-v5".'),
     rename: z.array(renameRule).max(32).default([]),
     verify: z
-      .enum(['none', 'count'])
+      .enum(['none', 'count', 'quick', 'full'])
       .default('count')
       .describe(
-        'What the tally checks in the end. count: the numbers of keys, and every key where they leave a doubt.',
+        'What is checked in the end. count: the numbers of keys, and every key where they leave a doubt. quick: existence, type, length and expiry of every key. full: the values too. In mode compare: quick, or else full.',
       ),
+    deleteExtra: z
+      .boolean()
+      .default(false)
+      .describe('Mode sync: delete from the target the keys that the source does not have.'),
+    force: z.boolean().default(false).describe('With deleteExtra: delete even where the source looks wrong.'),
     limits: z
       .strictObject({
         keysPerSecond: z.int().min(0).max(100_000_000).default(0).describe('For the whole migration; 0: no limit.'),
         parallelRanges: z.int().min(0).max(16_384).default(0).describe('How many ranges run at once; 0: no limit.'),
+        shrinkPercent: z
+          .int()
+          .min(0)
+          .max(100)
+          .default(20)
+          .describe('With deleteExtra: a source with so much fewer keys than the target looks wrong.'),
       })
-      .default({ keysPerSecond: 0, parallelRanges: 0 }),
+      .default({ keysPerSecond: 0, parallelRanges: 0, shrinkPercent: 20 }),
     requestId: z
       .string()
       .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, or any of _ . : -')
       .optional()
       .describe('A repeated POST with the same requestId gives the same migration and starts nothing new.'),
   })
+  .superRefine(refuseWhatDoesNotGoTogether)
   .meta({ id: 'MigrationRequest' });
 
 export type MigrationRequest = z.output<typeof migrationRequestSchema>;
@@ -142,6 +159,29 @@ function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
     return issue.keys.map((key) => ({ path: path === '' ? key : `${path}.${key}`, message: 'is not a known field' }));
   }
   return [{ path, message: issue.message }];
+}
+
+interface TogetherInMode {
+  readonly mode: string;
+  readonly onConflict: string;
+  readonly rename: readonly unknown[];
+  readonly deleteExtra: boolean;
+  readonly force: boolean;
+}
+
+function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.RefinementCtx): void {
+  const refuse = (field: string, message: string) => {
+    context.addIssue({ code: 'custom', path: [field], message });
+  };
+  const { mode, onConflict, rename, deleteExtra, force } = request;
+  if ((mode === 'compare' || mode === 'sync') && onConflict !== 'replace') {
+    refuse('onConflict', `must be left out in mode ${mode}`);
+  }
+  if (deleteExtra && mode !== 'sync') refuse('deleteExtra', 'belongs to mode sync');
+  if (deleteExtra && rename.length > 0) {
+    refuse('deleteExtra', 'cannot go with "rename": which keys are extra cannot be told from new names');
+  }
+  if (force && !deleteExtra) refuse('force', 'belongs to deleteExtra');
 }
 
 function hasEntries(map: Readonly<Record<string, unknown>>): boolean {

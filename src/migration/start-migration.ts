@@ -6,7 +6,7 @@ import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from './chain';
 import { noCounts } from './counts';
 import { PlanRefusedError, type Plan } from './plan';
-import { parallelRangesOf } from './range-shape';
+import { parallelRangesOf, walkedDatabases } from './range-shape';
 import { preparePlan } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from './request';
 
@@ -80,6 +80,8 @@ function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
 
 async function claimTarget(plan: Plan, id: string, app: App): Promise<void> {
   const { request, target } = plan;
+  // What writes nothing may look on while others write.
+  if (request.mode === 'compare') return;
   const holder = await app.ledger.claimTarget(target.runId || request.target.toUpperCase(), id, async (other) => {
     const row = await app.ledger.getMigration(other);
     return row !== undefined && !isFinal(row);
@@ -121,7 +123,7 @@ export async function sendOpenRanges(row: MigrationRow, app: App): Promise<void>
 
 /** The range rows of a phase, as they are before anything is done. */
 export function rangesOf(plan: Plan, migration: string, phase: Phase, epoch: number): Omit<RangeRow, 'etag'>[] {
-  const shapes = plan.databases.flatMap(({ database, bits }) =>
+  const shapes = walkedDatabases(plan, phase).flatMap(({ database, bits }) =>
     Array.from({ length: 2 ** bits }, (_, index) => ({ database, index, bits })),
   );
   return shapes.map((shape, number) => ({

@@ -1,11 +1,12 @@
 import type { MigrationRow, RangeRow, RangeState } from '../ledger/rows';
+import { walkedDatabases } from './range-shape';
 import { addCounts, noCounts, type Counts } from './counts';
 
 /** What the range rows say together. */
 export interface Sum {
   /** Of the current phase. */
   readonly ranges: Readonly<Record<RangeState, number>>;
-  /** Over the copy ranges, with missing and findings of the look ranges. */
+  /** Over the copy ranges, with what the ranges of later phases found. */
   readonly counts: Counts;
   /** The share of the current phase's keyspace that is done, 0 to 1, weighted by the keys of databases. */
   readonly share: number;
@@ -19,7 +20,9 @@ export interface Sum {
 /** Adds up the rows of a migration, each as it counts in the current epoch. */
 export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): Sum {
   const ranges: Record<RangeState, number> = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
-  const weights = new Map(migration.plan.databases.map((d) => [d.database, Math.max(1, d.keys) / 2 ** d.bits]));
+  const weights = new Map(
+    walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys) / 2 ** d.bits]),
+  );
   let counts = noCounts;
   let done = 0;
   let all = 0;
@@ -27,9 +30,10 @@ export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): S
   let cause: string | null = null;
   const troubles = new Set<string>();
   for (const row of rows) {
-    if (row.phase === 'look')
-      counts = addCounts(counts, { missing: row.counts.missing, findings: row.counts.findings });
-    else counts = addCounts(counts, row.counts);
+    if (row.phase !== 'copy') {
+      const { missing, different, extra, deleted, findings } = row.counts;
+      counts = addCounts(counts, { missing, different, extra, deleted, findings });
+    } else counts = addCounts(counts, row.counts);
     if (row.phase !== migration.phase) continue;
     const weight = weights.get(row.database) ?? 1;
     all += weight;

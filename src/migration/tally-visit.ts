@@ -1,6 +1,5 @@
 import type { App } from '../app/app';
-import { isFinal, type MigrationRow, type MigrationState } from '../ledger/rows';
-import { inEpoch } from '../ledger/rows';
+import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
 import type { RedisConnection } from '../redis/connection';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
@@ -15,6 +14,8 @@ export interface Visit {
   readonly finished: boolean;
   /** The second look is due. */
   readonly lookDue: boolean;
+  /** The walk over the target is due. */
+  readonly extraDue: boolean;
   /** Seconds until the next visit. */
   readonly wait: number;
   readonly status: {
@@ -38,7 +39,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const migration = await app.ledger.getMigration(id);
   if (migration === undefined) return undefined;
   const before = await lastSnapshot(migration, app);
-  if (isFinal(migration)) return makeVisit(migration, before, 0, false);
+  if (isFinal(migration)) return makeVisit(migration, before, 0, 'wait');
 
   // A new epoch during the second look begins the look anew, not the copy.
   const rows = (await app.ledger.listRanges(id)).map((row) =>
@@ -50,7 +51,9 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const decision = verdict({
     phase: migration.phase,
+    mode: migration.plan.request.mode,
     verify: migration.plan.request.verify,
+    looksForExtra: migration.plan.targetDatabases !== undefined,
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,
     counts: sum.counts,
@@ -66,17 +69,40 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
-  return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind === 'look');
+  return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind);
 }
 
-/** Begins the second look: its range rows, then its messages. Safe to be done twice. */
+/** Begins the second look. Safe to be done twice. */
 export async function startLook(id: string, app: App): Promise<void> {
+  await startPhase(id, 'look', {}, app);
+}
+
+/** Begins the walk over the target, whose cursors belong to the process that it is now. Safe to be done twice. */
+export async function startExtra(id: string, app: App): Promise<void> {
+  const migration = await app.ledger.getMigration(id);
+  if (migration === undefined) return;
+  const target = app.connections.get(migration.plan.request.target, 0);
+  await target.ready();
+  await startPhase(id, 'extra', { sourceRunId: target.runId ?? '' }, app);
+}
+
+const ORDER: readonly Phase[] = ['copy', 'look', 'extra'];
+
+/** Writes the phase down, then its range rows, then its messages. */
+async function startPhase(
+  id: string,
+  phase: Phase,
+  changes: Partial<Pick<MigrationRow, 'sourceRunId'>>,
+  app: App,
+): Promise<void> {
   const migration = await app.ledger.updateMigration(id, (row) =>
-    isFinal(row) || row.phase === 'look' ? undefined : { ...row, phase: 'look', state: 'verifying' },
+    isFinal(row) || ORDER.indexOf(row.phase) >= ORDER.indexOf(phase)
+      ? undefined
+      : { ...row, ...changes, phase, state: 'verifying' },
   );
-  if (migration?.phase !== 'look' || isFinal(migration)) return;
+  if (migration?.phase !== phase || isFinal(migration)) return;
   app.watch.forget(id);
-  await app.ledger.createRanges(rangesOf(migration.plan, id, 'look', migration.epoch));
+  await app.ledger.createRanges(rangesOf(migration.plan, id, phase, migration.epoch));
   await sendOpenRanges(migration, app);
 }
 
@@ -115,7 +141,7 @@ function makeSnapshot(input: {
   now: number;
 }): Snapshot {
   const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
-  const ended = decision.kind !== 'wait' && decision.kind !== 'look';
+  const ended = isEnd(decision);
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
   const rate = ended
@@ -143,6 +169,12 @@ function makeSnapshot(input: {
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
   };
+}
+
+type End = Extract<Verdict, { readonly kind: 'completed' | 'completedWithDifferences' | 'failed' | 'cancelled' }>;
+
+function isEnd(decision: Verdict): decision is End {
+  return decision.kind !== 'wait' && decision.kind !== 'look' && decision.kind !== 'extra';
 }
 
 /** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
@@ -190,7 +222,7 @@ function runningWarnings(
 }
 
 async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App): Promise<MigrationRow> {
-  if (decision.kind === 'wait' || decision.kind === 'look') return migration;
+  if (!isEnd(decision)) return migration;
   const after = await app.ledger.updateMigration(migration.id, (row) =>
     // A new epoch or phase since the sum was taken makes the verdict void.
     isFinal(row) || row.epoch !== migration.epoch || row.phase !== migration.phase
@@ -206,11 +238,12 @@ async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App
   return after ?? migration;
 }
 
-function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, lookDue: boolean): Visit {
+function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, due: Verdict['kind']): Visit {
   const { percent, keysPerSecond, etaSeconds, ranges } = snapshot.progress;
   return {
     finished: isFinal(migration),
-    lookDue: lookDue && !isFinal(migration),
+    lookDue: due === 'look' && !isFinal(migration),
+    extraDue: due === 'extra' && !isFinal(migration),
     wait,
     status: {
       state: migration.state,

@@ -1,10 +1,14 @@
-import type { RangeState } from '../ledger/rows';
+import type { Phase, RangeState } from '../ledger/rows';
+import type { MigrationRequest } from './request';
 import { accountedKeys, type Counts } from './counts';
 
 /** What the tally knows when it looks at a migration. Times in seconds, numbers in keys. */
 export interface TallyFacts {
-  readonly phase: 'copy' | 'look';
-  readonly verify: 'none' | 'count';
+  readonly phase: Phase;
+  readonly mode: MigrationRequest['mode'];
+  readonly verify: MigrationRequest['verify'];
+  /** Whether the target is walked for extra keys in the end. */
+  readonly looksForExtra: boolean;
   readonly cancelRequested: boolean;
   /** How many ranges of the phase are in each state. */
   readonly ranges: Readonly<Record<RangeState, number>>;
@@ -24,10 +28,11 @@ export interface TallyFacts {
   readonly cause: string | null;
 }
 
-/** What comes next: `wait` for ranges or servers, `look` at every key, or the end. */
+/** What comes next: `wait` for ranges or servers, `look` at every key, walk the target for `extra` ones, or the end. */
 export type Verdict =
   | { readonly kind: 'wait' }
   | { readonly kind: 'look' }
+  | { readonly kind: 'extra' }
   | { readonly kind: 'completed'; readonly missing: number | null }
   | { readonly kind: 'completedWithDifferences'; readonly missing: number | null }
   | { readonly kind: 'failed'; readonly cause: string }
@@ -54,8 +59,13 @@ export function verdict(facts: TallyFacts): Verdict {
     return { kind: 'failed', cause: facts.cause ?? `${ranges.failed} ranges failed.` };
   }
   if (ranges.cancelled > 0) return { kind: 'cancelled' };
-  if (facts.phase === 'look') return ended(counts, counts.missing);
-  if (facts.verify === 'none') return ended(counts, null);
+  if (facts.phase === 'extra') return ended(counts, facts.mode === 'compare' ? counts.missing : null);
+  if (facts.phase === 'look') return facts.looksForExtra ? { kind: 'extra' } : ended(counts, counts.missing);
+  if (facts.mode === 'compare') return facts.looksForExtra ? { kind: 'extra' } : ended(counts, counts.missing);
+  if (facts.verify === 'quick' || facts.verify === 'full') return { kind: 'look' };
+  if (facts.looksForExtra) return { kind: 'extra' };
+  // Keys that were equal already are in no number that the target could be held against.
+  if (facts.mode === 'sync' || facts.verify === 'none') return ended(counts, null);
   if (facts.sourceKeysNow === undefined || facts.targetKeysNow === undefined) {
     return facts.quietSeconds > facts.stallAfter
       ? { kind: 'failed', cause: 'Both sides must answer for the check of the counts, and one does not.' }

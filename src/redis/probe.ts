@@ -47,6 +47,8 @@ export interface TargetAbilities {
   readonly payloadVersion?: number;
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
+  /** As of the source, where the target's keys are walked too; otherwise not asked. */
+  readonly cursorOrder?: boolean;
 }
 
 /** Reads INFO. @throws the server's error, for example NOAUTH */
@@ -128,7 +130,7 @@ export async function hasDatabase(port: RedisPort, database: number, home: numbe
  * Whether SCAN walks in the order of reversed bits: from starts all over the table a few steps each must go forward and
  * not far. Cursors of proxies and of servers with tables of their own kind jump.
  */
-async function hasCursorOrder(port: RedisPort): Promise<boolean> {
+export async function hasCursorOrder(port: RedisPort): Promise<boolean> {
   const BITS = 3;
   for (let index = 0; index < 1 << BITS; index++) {
     const range: CursorRange = { index, bits: BITS };

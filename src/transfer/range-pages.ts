@@ -177,7 +177,7 @@ class Border {
 const nothing: ReadKeys = { keys: [], expiries: [], payloads: [], bytes: 0, micros: 0 };
 
 /** What was read, and what is left for the next call. */
-function splitLater(page: ReadKeys): [now: ReadKeys, later: ReadKeys] {
+export function splitLater(page: ReadKeys): [now: ReadKeys, later: ReadKeys] {
   if (!page.payloads.includes('later')) return [page, nothing];
   const isLater = (i: number) => page.payloads[i] === 'later';
   return [pick(page, (i) => !isLater(i)), pick(page, isLater)];
@@ -197,6 +197,6 @@ function pick(page: ReadKeys, wanted: (index: number) => boolean): ReadKeys {
 }
 
 /** Keys without values: each is for the copy by commands. */
-function named(keys: readonly Buffer[]): ReadKeys {
+export function named(keys: readonly Buffer[]): ReadKeys {
   return { keys, expiries: keys.map(() => 0), payloads: keys.map(() => 'big' as const), bytes: 0, micros: 0 };
 }

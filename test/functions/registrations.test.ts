@@ -37,6 +37,7 @@ const expected: Readonly<Record<string, readonly Binding[]>> = {
   getMigration: http('GET', 'migrations/{id}'),
   getOpenApi: http('GET', 'openapi.json', 'anonymous'),
   listMigrations: http('GET', 'migrations'),
+  startExtra: [{ type: 'activityTrigger', direction: 'in' }],
   startLook: [{ type: 'activityTrigger', direction: 'in' }],
   startMigration: http('POST', 'migrations', 'function', durableClient),
   sumRanges: [{ type: 'activityTrigger', direction: 'in' }],

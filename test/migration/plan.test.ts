@@ -36,6 +36,43 @@ describe('a plan of ordinary servers', () => {
   });
 });
 
+describe('a plan to compare', () => {
+  const target = { databases: [{ database: 0, keys: 1_000_000, expires: 0 }] };
+
+  it('walks the target too, in ranges of its own', () => {
+    expect(plan({ request: { mode: 'compare' }, target, targetAbilities: { cursorOrder: true } })).toMatchObject({
+      databases: [{ database: 0, keys: 1_000, bits: 0 }],
+      targetDatabases: [{ database: 0, keys: 1_000_000, bits: 5 }],
+    });
+  });
+
+  it('says that it cannot tell extra keys where names are changed', () => {
+    const renaming = plan({ request: { mode: 'compare', rename: [{ from: 'a', to: 'b' }] } });
+    expect(renaming.targetDatabases).toBeUndefined();
+    expect(renaming.warnings).toEqual(expect.arrayContaining([expect.stringMatching(/not looked for/)]));
+  });
+
+  it('takes a replica for a target, since it writes nothing', () => {
+    expect(() => plan({ request: { mode: 'compare' }, target: { role: 'slave' } })).not.toThrow();
+  });
+});
+
+describe('a plan to bring up to date', () => {
+  const target = { databases: [{ database: 0, keys: 2_000, expires: 0 }] };
+
+  it('walks the target only to delete what is extra', () => {
+    expect(plan({ request: { mode: 'sync' }, target }).targetDatabases).toBeUndefined();
+    const near = { databases: [{ database: 0, keys: 1_100, expires: 0 }] };
+    expect(plan({ request: { mode: 'sync', deleteExtra: true }, target: near }).targetDatabases).toHaveLength(1);
+  });
+
+  it('deletes nothing for a source that has shrunk, unless forced', () => {
+    const refused = expect.objectContaining({ status: 409, code: 'sourceLooksWrong' }) as Error;
+    expect(() => plan({ request: { mode: 'sync', deleteExtra: true }, target })).toThrow(refused);
+    expect(() => plan({ request: { mode: 'sync', deleteExtra: true, force: true }, target })).not.toThrow();
+  });
+});
+
 describe('the databases of a plan', () => {
   const present = [0, 5, 7].map((database) => ({ database, keys: 10, expires: 0 }));
   const choose = (databases: unknown) => chooseDatabases(aRequest({ databases }), present);

@@ -96,6 +96,18 @@ describe('a request', () => {
     expect(parse({ rename: [{ from: '^(a+)+$', to: '$1' }] }).rename).toHaveLength(1);
   });
 
+  it.each([
+    [{ mode: 'compare', verify: 'quick' }, []],
+    [{ mode: 'sync', deleteExtra: true, force: true }, []],
+    [{ mode: 'compare', onConflict: 'skip' }, ['onConflict']],
+    [{ mode: 'sync', onConflict: 'fail' }, ['onConflict']],
+    [{ deleteExtra: true }, ['deleteExtra']],
+    [{ mode: 'sync', force: true }, ['force']],
+    [{ mode: 'sync', deleteExtra: true, rename: [{ from: 'a', to: 'b' }] }, ['deleteExtra']],
+  ])('%j has the mistakes %j', (changes, expected) => {
+    expect(mistakes({ source: 'OLD', target: 'NEW', ...changes })).toEqual(expected);
+  });
+
   it('does not become another object by the names of its fields', () => {
     expect(mistakes(JSON.parse('{"source":"OLD","target":"NEW","__proto__":{"mode":"copy"}}'))).toEqual(['__proto__']);
   });

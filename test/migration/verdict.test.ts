@@ -6,7 +6,9 @@ const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
 /** Everything done, and all numbers agree. */
 const well: TallyFacts = {
   phase: 'copy',
+  mode: 'copy',
   verify: 'count',
+  looksForExtra: false,
   cancelRequested: false,
   ranges: { ...none, done: 4 },
   counts: { ...noCounts, scanned: 100, copied: 100 },
@@ -104,6 +106,29 @@ describe('the verdict', () => {
       'with differences when the look missed one',
       { phase: 'look', counts: counts({ missing: 1 }) },
       { kind: 'completedWithDifferences', missing: 1 },
+    ],
+    ['to look when every key is to be compared', { verify: 'full' }, { kind: 'look' }],
+    ['to walk the target after a comparison', { mode: 'compare', looksForExtra: true }, { kind: 'extra' }],
+    [
+      'with differences when a comparison found one',
+      { mode: 'compare', counts: counts({ different: 1, findings: 1 }) },
+      { kind: 'completedWithDifferences', missing: 0 },
+    ],
+    [
+      'with differences when the target has an extra key',
+      { mode: 'compare', phase: 'extra', counts: counts({ extra: 1, findings: 1 }) },
+      { kind: 'completedWithDifferences', missing: 0 },
+    ],
+    [
+      'completed after a sync, whatever the numbers',
+      { mode: 'sync', targetKeysNow: 7 },
+      { kind: 'completed', missing: null },
+    ],
+    ['to walk the target for what is to be deleted', { mode: 'sync', looksForExtra: true }, { kind: 'extra' }],
+    [
+      'completed when extra keys were deleted',
+      { mode: 'sync', phase: 'extra', counts: counts({ extra: 9, deleted: 9 }) },
+      { kind: 'completed', missing: null },
     ],
     [
       'completed for an empty source',

@@ -1,6 +1,6 @@
 import type { RedisPort } from '../../redis/redis-port';
 import type { ConvertContext, Converter, Gathered, Group, GroupOutcome } from '../converter';
-import { belongsToApplications, classifySessionKey, v5KeyNames, type SessionKey } from './keys';
+import { belongsToApplications, classifySessionKey, v4KeyName, v5KeyNames, type SessionKey } from './keys';
 import { sessionNames, type SessionNames } from './session-names';
 import { leavesNewer, limitsOn, READ_AHEAD_BYTES, type SessionOptions, type SessionServers } from './session-options';
 import { isStored, SessionStore, type SessionMember } from './session-store';
@@ -22,6 +22,13 @@ export class SessionConverter implements Converter {
   nameAfter(key: Buffer): Buffer | undefined {
     const session = this.sessionKey(key);
     return session !== undefined && leads(session) ? v5KeyNames(session.appId).data : undefined;
+  }
+
+  namesBefore(key: Buffer): readonly Buffer[] {
+    const session = classifySessionKey(key);
+    if (session?.version !== 5) return [];
+    const { appId } = session;
+    return [v4KeyName(appId, true, 'data'), ...(this.options.braceless ? [v4KeyName(appId, false, 'data')] : [])];
   }
 
   async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {

@@ -1,0 +1,69 @@
+import type { KeyFacts } from './key-facts';
+
+/** How one key differs: a word for programs, and both sides' facts for people. */
+export interface Difference {
+  readonly code:
+    | 'missing'
+    | 'different-type'
+    | 'different-length'
+    | 'different-value'
+    | 'different-expiry'
+    | 'different-field-expiry'
+    | 'extra';
+  readonly message: string;
+}
+
+/** What was found of one key on both sides. */
+export interface BothSides {
+  readonly source: KeyFacts;
+  readonly target: KeyFacts | undefined;
+  readonly valuesAgree: boolean;
+  readonly expiriesAgree: boolean;
+  readonly fieldsThatDiffer: number;
+}
+
+/** The difference between both sides of a key; undefined where there is none. */
+export function differenceOf(sides: BothSides): Difference | undefined {
+  const { source, target, valuesAgree, expiriesAgree, fieldsThatDiffer } = sides;
+  if (target === undefined) {
+    return { code: 'missing', message: `The key is on the source (${described(source)}) and not on the target.` };
+  }
+  const facts = `source: ${described(source)}; target: ${described(target)}.`;
+  const reasons: [Difference['code'], string][] = [];
+  if (source.type !== target.type) reasons.push(['different-type', 'Its type differs']);
+  else if (source.length !== target.length) reasons.push(['different-length', 'Its length differs']);
+  else if (!valuesAgree) reasons.push(['different-value', 'Its value differs']);
+  if (!expiriesAgree) reasons.push(['different-expiry', `Its expiry differs${by(source.expiry, target.expiry)}`]);
+  if (fieldsThatDiffer > 0) {
+    reasons.push(['different-field-expiry', `The expiry of ${fieldsThatDiffer} of its fields differs`]);
+  }
+  const [first] = reasons;
+  return first && { code: first[0], message: `${reasons.map(([, words]) => words).join('. ')}. On the ${facts}` };
+}
+
+/** For a key that only the target has. */
+export function extra(target: KeyFacts): Difference {
+  return { code: 'extra', message: `The key is on the target (${described(target)}) and not on the source.` };
+}
+
+function described({ type, length, expiry }: KeyFacts): string {
+  const size =
+    length === undefined
+      ? ''
+      : ` of ${length} ${type === 'string' ? 'byte' : type === 'stream' ? 'entr' : type === 'hash' ? 'field' : 'member'}${ending(type, length)}`;
+  return `${type}${size}, ${expiry === 0 ? 'no expiry' : `expires ${when(expiry)}`}`;
+}
+
+function ending(type: string, length: number): string {
+  if (type === 'stream') return length === 1 ? 'y' : 'ies';
+  return length === 1 ? '' : 's';
+}
+
+/** Beyond the year 275,760 JavaScript has no dates. */
+function when(time: number): string {
+  return time < 8.64e15 ? new Date(time).toISOString() : `${time} ms after 1970`;
+}
+
+function by(source: number, target: number): string {
+  return source === 0 || target === 0 ? '' : ` by ${Math.round(Math.abs(target - source))} ms`;
+}

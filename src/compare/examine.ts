@@ -1,0 +1,108 @@
+import type { RedisPort } from '../redis/redis-port';
+import { commandWindows } from './command-windows';
+import { differenceOf, type Difference } from './difference';
+import { differingFields, fieldExpiries } from './field-expiries';
+import { keyFacts, type KeyFacts } from './key-facts';
+import type { Depth } from './overview';
+import { scriptWindows } from './script-windows';
+import { valuePrints, type ValuePrint, type WindowReader } from './value-prints';
+
+/** A key on the source, and the name it should have on the target. */
+export interface Pair {
+  readonly source: Buffer;
+  readonly target: Buffer;
+}
+
+/** One side of a comparison. */
+export interface ComparedSide {
+  readonly port: RedisPort;
+  /** Scripts over several keys are allowed. */
+  readonly scripts: boolean;
+  /** Calls the server, and again while what fails passes by itself. */
+  readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
+}
+
+export interface Comparison {
+  readonly source: ComparedSide;
+  readonly target: ComparedSide;
+  readonly depth: Depth;
+  /** Whether two absolute expiries, each in ms of its own server's clock and 0 for none, are the same moment. */
+  readonly expiriesAgree: (source: number, target: number) => boolean;
+  /** Throws when the work must end. */
+  readonly goOn: () => void;
+}
+
+/** What became of a pair: nothing to tell, gone from the source, or how it differs. */
+export type Examined = 'same' | 'gone' | Difference;
+
+/** Looks closely at keys, one after the other: facts, and where these agree and it is asked for, values. */
+export async function examine(pairs: readonly Pair[], comparison: Comparison): Promise<Examined[]> {
+  if (pairs.length === 0) return [];
+  const { source, target, depth, expiriesAgree } = comparison;
+  const [here, there] = await Promise.all([
+    source.attempt(() => keyFacts(source.port, names(pairs, 'source'))),
+    target.attempt(() => keyFacts(target.port, names(pairs, 'target'))),
+  ]);
+  const comparable = pairs.map((_, i) => i).filter((i) => depth === 'full' && mayBeEqual(here[i], there[i]));
+  const values = new Map<number, Awaited<ReturnType<typeof compareValues>>[number]>();
+  const compared = await compareValues(
+    comparable.map((i) => pairs[i]).filter((pair) => pair !== undefined),
+    comparison,
+  );
+  comparable.forEach((place, i) => {
+    const result = compared[i];
+    if (result !== undefined) values.set(place, result);
+  });
+  return pairs.map((_, i): Examined => {
+    const [one, other] = [here[i], there[i]];
+    if (one === undefined) return 'gone';
+    const { agree = true, fieldsThatDiffer = 0 } = values.get(i) ?? {};
+    const sides = {
+      source: one,
+      target: other,
+      valuesAgree: agree,
+      expiriesAgree: other !== undefined && expiriesAgree(one.expiry, other.expiry),
+      fieldsThatDiffer,
+    };
+    return differenceOf(sides) ?? 'same';
+  });
+}
+
+/** Whether the values of keys are equal, and how many fields of hashes expire at other times. */
+export async function compareValues(
+  pairs: readonly Pair[],
+  comparison: Comparison,
+): Promise<{ agree: boolean; fieldsThatDiffer: number }[]> {
+  if (pairs.length === 0) return [];
+  const { source, target, expiriesAgree, goOn } = comparison;
+  const prints = (side: ComparedSide, keys: readonly Buffer[]): Promise<ValuePrint[]> => {
+    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port);
+    const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
+    return valuePrints(read, keys, goOn);
+  };
+  const [here, there] = await Promise.all([
+    prints(source, names(pairs, 'source')),
+    prints(target, names(pairs, 'target')),
+  ]);
+  return await Promise.all(
+    pairs.map(async (pair, i) => {
+      const [one, other] = [here[i], there[i]];
+      const agree = one !== undefined && one.type === other?.type && one.print === other.print;
+      const expiring = (one?.expiringFields ?? 0) + (other?.expiringFields ?? 0);
+      if (!agree || expiring === 0) return { agree, fieldsThatDiffer: 0 };
+      const [ours, theirs] = await Promise.all([
+        source.attempt(() => fieldExpiries(source.port, pair.source)),
+        target.attempt(() => fieldExpiries(target.port, pair.target)),
+      ]);
+      return { agree, fieldsThatDiffer: differingFields(ours, theirs, expiriesAgree) };
+    }),
+  );
+}
+
+function mayBeEqual(here: KeyFacts | undefined, there: KeyFacts | undefined): boolean {
+  return here !== undefined && here.type === there?.type && here.length === there.length;
+}
+
+function names(pairs: readonly Pair[], side: keyof Pair): Buffer[] {
+  return pairs.map((pair) => pair[side]);
+}

@@ -1,0 +1,132 @@
+import type { App } from '../app/app';
+import { makeConverters } from '../convert/make-converters';
+import type { Finding } from '../ledger/rows';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { RangeJob } from '../migration/range-job';
+import { expectedKeysOf, rateOfRange } from '../migration/range-shape';
+import { deleteExtra } from '../sync/delete-extra';
+import { attempt, type AttemptSide } from '../transfer/attempt';
+import { isTemporaryKey } from '../transfer/by-commands';
+import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
+import { readRange } from '../transfer/range-pages';
+import { RateLimit } from '../transfer/rate-limit';
+import { makeSelection } from '../transfer/selection';
+import { missingKeys } from '../verify/missing-keys';
+import { extra, type Difference } from './difference';
+import { keyFacts } from './key-facts';
+import { originsOf } from './origins';
+import { Suspects } from './suspects';
+
+/**
+ * Walks the target's keys of a range and looks for each on the source, under all names that it may have come from. Those that
+ * have none there are extra: findings, or, where the request says so, deleted.
+ */
+export async function extraRange(job: RangeJob, app: App): Promise<void> {
+  const { migration, row } = job;
+  const { plan } = migration;
+  const { request } = plan;
+  const walked = plan.targetDatabases?.find(({ database }) => database === row.database);
+  if (walked === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
+  const target = app.connections.get(request.target, row.database);
+  const converters = makeConverters(plan);
+  const selection = makeSelection(request.select);
+  const on = (side: AttemptSide) => {
+    return <T>(call: () => Promise<T>): Promise<T> =>
+      attempt(
+        {
+          sides: [side],
+          stop: job,
+          onTrouble: (trouble) => {
+            job.trouble(trouble);
+          },
+        },
+        call,
+      );
+  };
+  const attemptTarget = on({ connection: target, name: request.target, runId: migration.sourceRunId });
+  const sources = new Map(
+    plan.databases.map(({ database }) => {
+      const port = app.connections.get(request.source, database);
+      return [database, { port, attempt: on({ connection: port, name: request.source, runId: undefined }) }];
+    }),
+  );
+  const limits = { bigKeyBytes: app.settings.bigKeyBytes, pageBytes: 0, lookAtSizes: false };
+  const reader = plan.target.abilities.scripts
+    ? new ScriptPageReader(target, limits)
+    : new PipelinePageReader(target, limits);
+
+  const origins = (key: Buffer) => originsOf(key, row.database, plan.databases, converters);
+  /** Those keys that the source has under none of their names. */
+  const withoutOrigin = async (keys: readonly Buffer[]): Promise<Buffer[]> => {
+    const found = new Set<number>();
+    const asked = keys.map(origins);
+    for (const [database, { port, attempt: attemptSource }] of sources) {
+      const questions = asked.flatMap((from, place) =>
+        found.has(place)
+          ? []
+          : from.filter((origin) => origin.database === database).map(({ key }) => ({ key, place })),
+      );
+      const names = questions.map(({ key }) => key);
+      const missing = new Set(await attemptSource(() => missingKeys(port, names, plan.source.abilities.scripts)));
+      questions.forEach(({ place }, i) => {
+        if (!missing.has(i)) found.add(place);
+      });
+    }
+    return keys.filter((_, place) => !found.has(place));
+  };
+
+  const suspects = new Suspects<Buffer, Difference>(async (keys) => {
+    const still = await withoutOrigin(keys);
+    const facts = await attemptTarget(() => keyFacts(target, still));
+    return still.flatMap((key, i) => {
+      const there = facts[i];
+      return there === undefined ? [] : [{ key, found: extra(there) }];
+    });
+  }, job);
+  let counts: Counts = noCounts;
+  const settle = async (next: bigint | undefined) => {
+    const found = await suspects.settle();
+    const findings = found.map(({ key, found: difference }): Finding => {
+      return { migration: migration.id, database: row.database, key, ...difference };
+    });
+    const stand = await job.addFirstFindings(findings);
+    await job.add(addCounts(counts, { extra: found.length, findings: stand }), [], next);
+    counts = noCounts;
+  };
+
+  const rate = new RateLimit(rateOfRange(plan));
+  const pages = readRange(reader, {
+    range: row,
+    start: BigInt(row.cursor),
+    expectedKeys: expectedKeysOf(walked),
+    cursorOrder: plan.target.abilities.cursorOrder === true,
+    pageMicros: app.settings.pageMicros,
+    selection: {
+      ...selection,
+      // What the migration would not write is none of its matter.
+      wants: (key, type) => !isTemporaryKey(key) && origins(key).some((from) => selection.wants(from.key, type)),
+    },
+    converters: [],
+    source: target,
+    namesOnly: () => true,
+    budget: app.budget,
+    attempt: attemptTarget,
+  });
+  let next: bigint | undefined;
+  for await (const part of pages) {
+    app.budget.give(part.taken);
+    counts = addCounts(counts, part.counts);
+    const found = await withoutOrigin(part.page.keys);
+    ({ next } = part);
+    if (request.deleteExtra) {
+      const deleted = await deleteExtra(found, { plan, target, sources: [...sources.values()], attemptTarget });
+      await job.add(addCounts(counts, { extra: found.length, deleted }), [], next);
+      counts = noCounts;
+    } else {
+      suspects.add(found);
+      if (next !== undefined && suspects.due) await settle(next);
+    }
+    await rate.spend(part.counts.scanned ?? 0, job);
+  }
+  if (!request.deleteExtra) await settle(next);
+}

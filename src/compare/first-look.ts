@@ -1,0 +1,65 @@
+import { compareValues, examine, type Comparison, type Examined, type Pair } from './examine';
+import { compareOverviews, overviewOf, type FirstLook, type Overview } from './overview';
+
+/** What a look at many keys at once says of them, as places. */
+export interface Sorted {
+  readonly gone: readonly number[];
+  readonly same: readonly number[];
+  readonly missing: readonly number[];
+  /** With another expiry; their values may differ too. */
+  readonly otherExpiry: readonly number[];
+  readonly different: readonly number[];
+}
+
+/**
+ * Looks at one page's keys on both sides, in few calls and few bytes: digests of many keys first, and closely only at those
+ * that these leave in doubt.
+ * @param seen what the source was seen to have of exactly these keys, where it was looked over already
+ */
+export async function lookAtPage(
+  pairs: readonly Pair[],
+  seen: Overview | undefined,
+  comparison: Comparison,
+): Promise<Sorted> {
+  const { source, target, depth } = comparison;
+  // Overviews are made by scripts; where one side allows none, every key is looked at by itself.
+  if (!source.scripts || !target.scripts || pairs.length === 0) return sorted(await examine(pairs, comparison));
+  const [here, there] = await Promise.all([
+    seen ?? source.attempt(() => overviewOf(source.port, names(pairs, 'source'), depth)),
+    target.attempt(() => overviewOf(target.port, names(pairs, 'target'), depth)),
+  ]);
+  const look: FirstLook = compareOverviews(pairs.length, here, there, comparison.expiriesAgree);
+  const equal = await equalOf(look.unsure, pairs, comparison);
+  return {
+    ...look,
+    same: [...look.same, ...equal],
+    different: equal.size === 0 ? look.unsure : look.unsure.filter((place) => !equal.has(place)),
+  };
+}
+
+/** Those places whose values are equal, by a close look. A quick comparison has nothing to look at closely. */
+export async function equalOf(
+  places: readonly number[],
+  pairs: readonly Pair[],
+  comparison: Comparison,
+): Promise<ReadonlySet<number>> {
+  if (comparison.depth === 'quick' || places.length === 0) return new Set();
+  const asked = places.map((place) => pairs[place]).filter((pair) => pair !== undefined);
+  const values = await compareValues(asked, comparison);
+  return new Set(places.filter((_, i) => values[i]?.agree === true && values[i].fieldsThatDiffer === 0));
+}
+
+function sorted(results: readonly Examined[]): Sorted {
+  const sums: Record<keyof Sorted, number[]> = { gone: [], same: [], missing: [], otherExpiry: [], different: [] };
+  results.forEach((result, place) => {
+    if (typeof result === 'string') sums[result].push(place);
+    else if (result.code === 'missing') sums.missing.push(place);
+    else if (result.code === 'different-expiry') sums.otherExpiry.push(place);
+    else sums.different.push(place);
+  });
+  return sums;
+}
+
+function names(pairs: readonly Pair[], side: keyof Pair): Buffer[] {
+  return pairs.map((pair) => pair[side]);
+}

@@ -1,0 +1,75 @@
+import type { Command, RedisPort, Reply } from '../redis/redis-port';
+import { clockMs } from '../transfer/page-reader';
+import { asBytes, asNumber, throwErrors } from '../transfer/by-commands/replies';
+
+/** What can be told of a key without its value. */
+export interface KeyFacts {
+  readonly type: string;
+  /** Bytes of a string, parts of anything else; undefined for types of modules. */
+  readonly length: number | undefined;
+  /** Absolute expiry in ms of the server's clock; 0: none. */
+  readonly expiry: number;
+}
+
+const lengthOf: Readonly<Record<string, string>> = {
+  string: 'STRLEN',
+  list: 'LLEN',
+  set: 'SCARD',
+  zset: 'ZCARD',
+  hash: 'HLEN',
+  stream: 'XLEN',
+};
+
+/** Keys that go into one pipeline, and time that may pass in it before expiries are asked for anew, ms. */
+const KEYS_AT_ONCE = 200;
+const SPREAD_MS = 5;
+const TRIES = 4;
+
+/** Facts of keys by ordinary commands; undefined where there is no such key. Throws the server's error, or the connection's. */
+export async function keyFacts(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+  const facts: (KeyFacts | undefined)[] = [];
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    facts.push(...(await factsOf(port, keys.slice(at, at + KEYS_AT_ONCE))));
+  }
+  return facts;
+}
+
+async function factsOf(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+  for (let tries = 1; ; tries++) {
+    const replies = throwErrors(
+      await port.pipeline([
+        ['TIME'],
+        ...keys.map((key): Command => ['PTTL', key]),
+        ['TIME'],
+        ...keys.map((key): Command => ['TYPE', key]),
+      ]),
+    );
+    const [before, after] = [clockMs(replies[0]), clockMs(replies[keys.length + 1])];
+    if (after - before > SPREAD_MS && tries < TRIES) continue;
+    const types = keys.map((_, i) => asBytes(replies[keys.length + 2 + i]).toString('latin1'));
+    const lengths = await lengthsOf(port, keys, types);
+    return keys.map((_, i) => {
+      const ttl = asNumber(replies[i + 1]);
+      const type = types[i] ?? 'none';
+      if (type === 'none' || ttl === -2 || ttl === 0) return undefined;
+      return { type, length: lengths[i], expiry: ttl === -1 ? 0 : before + ttl };
+    });
+  }
+}
+
+async function lengthsOf(
+  port: RedisPort,
+  keys: readonly Buffer[],
+  types: readonly string[],
+): Promise<(number | undefined)[]> {
+  const places = keys.map((_, i) => i).filter((i) => lengthOf[types[i] ?? ''] !== undefined);
+  const commands = places.map((i): Command => [lengthOf[types[i] ?? ''] ?? '', keys[i] ?? '']);
+  const replies = await port.pipeline(commands);
+  const lengths = new Array<number | undefined>(keys.length);
+  places.forEach((place, i) => {
+    const reply: Reply | Error | undefined = replies[i];
+    // Of another type meanwhile: whoever looks again sees it.
+    if (typeof reply === 'number') lengths[place] = reply;
+  });
+  return lengths;
+}

@@ -1,0 +1,115 @@
+import type { RedisPort, Reply } from '../redis/redis-port';
+import { runScript, scripts } from '../redis/scripts';
+import type { ScannedKeys } from '../transfer/page-reader';
+
+/** How closely keys are compared. quick: existence, type, length, expiry. full: the values too. */
+export type Depth = 'quick' | 'full';
+
+/** Keys that share one digest (GROUP of overview.lua), and its hex digits. */
+const GROUP = 16;
+const DIGITS = 16;
+
+/** What one server tells of many keys in few bytes; keys are known by their places. */
+export interface Overview {
+  /** One of '0' gone, '1' there, '2' there with an expiry, '3' and '4' the same with the value left out. */
+  state(place: number): string;
+  /** Absolute expiry in ms of the server's clock; 0: none. */
+  expiry(place: number): number;
+  /** Stands for the types and values (or lengths) of the 16 keys that a place is one of. */
+  digest(place: number): string;
+}
+
+/** Looks over the keys named. Throws the server's error, or the connection's. */
+export async function overviewOf(port: RedisPort, keys: readonly Buffer[], depth: Depth): Promise<Overview> {
+  const reply = list(await runScript(port, scripts.keysOverview, keys, [depth]));
+  return makeOverview(bytes(reply[1]), bytes(reply[2]), bytes(reply[3]));
+}
+
+/** Scans one page and looks over its keys at once. Throws the server's error, or the connection's. */
+export async function scanWithOverview(
+  port: RedisPort,
+  cursor: bigint,
+  count: number,
+  depth: Depth,
+): Promise<ScannedKeys & { readonly overview: Overview }> {
+  const reply = list(await runScript(port, scripts.scanOverview, [], [String(cursor), String(count), depth]));
+  return {
+    next: BigInt(bytes(reply[0]).toString('latin1')),
+    micros: Number(reply[1]),
+    keys: list(reply[2]) as Buffer[],
+    types: [],
+    overview: makeOverview(bytes(reply[3]), bytes(reply[4]), bytes(reply[5])),
+  };
+}
+
+function makeOverview(stateBytes: Buffer, times: Buffer, digests: Buffer): Overview {
+  const states = stateBytes.toString('latin1');
+  const prints = digests.toString('latin1');
+  const expiries = new Float64Array(states.length);
+  let at = 0;
+  for (let place = 0; place < states.length; place++) {
+    if (!expires(states[place])) continue;
+    expiries[place] = times.readDoubleBE(at);
+    at += 8;
+  }
+  return {
+    state: (place) => states[place] ?? '0',
+    expiry: (place) => expiries[place] ?? 0,
+    digest: (place) => {
+      const start = Math.floor(place / GROUP) * DIGITS;
+      return prints.slice(start, start + DIGITS);
+    },
+  };
+}
+
+/** What two overviews of the same keys say together, as places. */
+export interface FirstLook {
+  /** Not on the first side any more. */
+  readonly gone: readonly number[];
+  /** Equal, as far as is asked. */
+  readonly same: readonly number[];
+  /** There on both sides, but only a close look can tell whether the values are equal. */
+  readonly unsure: readonly number[];
+  /** Not on the second side. */
+  readonly missing: readonly number[];
+  /** With another expiry on the second side, whatever their values are. */
+  readonly otherExpiry: readonly number[];
+}
+
+/** Compares two overviews of the same keys. */
+export function compareOverviews(
+  count: number,
+  source: Overview,
+  target: Overview,
+  expiriesAgree: (source: number, target: number) => boolean,
+): FirstLook {
+  const look: Record<keyof FirstLook, number[]> = { gone: [], same: [], unsure: [], missing: [], otherExpiry: [] };
+  for (let place = 0; place < count; place++) {
+    const [here, there] = [source.state(place), target.state(place)];
+    if (here === '0') look.gone.push(place);
+    else if (there === '0') look.missing.push(place);
+    else if (!expiriesAgree(source.expiry(place), target.expiry(place))) look.otherExpiry.push(place);
+    else if (isLeftOut(here) || isLeftOut(there) || source.digest(place) !== target.digest(place)) {
+      look.unsure.push(place);
+    } else look.same.push(place);
+  }
+  return look;
+}
+
+function expires(state: string | undefined): boolean {
+  return state === '2' || state === '4';
+}
+
+function isLeftOut(state: string): boolean {
+  return state === '3' || state === '4';
+}
+
+function list(reply: Reply | undefined): Reply[] {
+  if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
+  return reply;
+}
+
+function bytes(reply: Reply | undefined): Buffer {
+  if (!Buffer.isBuffer(reply)) throw new Error('The server answered in an unexpected form.');
+  return reply;
+}

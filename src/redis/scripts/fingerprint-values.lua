@@ -1,0 +1,110 @@
+-- Fingerprints of whole values, a window of each key at a time. Writes nothing.
+-- KEYS the keys   ARGV for each key where its window begins: "" at first, then what the reply said
+-- Reply: for each key { type, where the next window begins | "" at the end, fingerprint, parts in it, fields that expire }
+--   string, list, zset, stream: fingerprints of windows are told one after the other; set, hash: numbers to be added up.
+-- Windows: 256 KiB of a string, 512 parts of anything else. After 4 MiB of strings or 4,096 parts the rest of the keys wait,
+-- told by -1 parts.
+local TEXT, PARTS, MOST = 262144, 512, 4096
+local readers = {}
+
+local function by_index(key, from, read)
+  from = tonumber(from) or 0
+  local parts, count = read(key, from, from + PARTS - 1)
+  return count == PARTS and tostring(from + PARTS) or '', sha1(parts), count, 0
+end
+
+readers.string = function(key, from)
+  from = tonumber(from) or 0
+  local text = call('GETRANGE', key, from, from + TEXT - 1)
+  return #text == TEXT and tostring(from + TEXT) or '', sha1(text), 256, 0
+end
+
+readers.list = function(key, from)
+  return by_index(key, from, function(_, first, last)
+    local items = call('LRANGE', key, first, last)
+    return joined(items), #items
+  end)
+end
+
+readers.zset = function(key, from)
+  return by_index(key, from, function(_, first, last)
+    local flat = call('ZRANGE', key, first, last, 'WITHSCORES')
+    return joined(scored(flat)), #flat / 2
+  end)
+end
+
+local function end_of_scan(cursor) return cursor == '0' and '' or cursor end
+
+readers.set = function(key, from)
+  local reply = call('SSCAN', key, from == '' and '0' or from, 'COUNT', PARTS)
+  return end_of_scan(reply[1]), format('%.0f', sum_of_members(reply[2])), #reply[2], 0
+end
+
+readers.hash = function(key, from)
+  local reply = call('HSCAN', key, from == '' and '0' or from, 'COUNT', PARTS)
+  local flat = reply[2]
+  return end_of_scan(reply[1]), format('%.0f', sum_of_fields(flat)), #flat / 2, expiring_fields(key, flat)
+end
+
+-- First what XINFO tells, then entries ("e" and the last id), then the pending entries of each group ("p", its number, the last id).
+local function stream_facts(key)
+  local texts = { field(call('XINFO', 'STREAM', key), 'last-generated-id') }
+  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
+    local name = field(group, 'name')
+    texts[#texts + 1] = 'group'
+    texts[#texts + 1] = name
+    texts[#texts + 1] = field(group, 'last-delivered-id')
+    for _, consumer in ipairs(call('XINFO', 'CONSUMERS', key, name)) do
+      texts[#texts + 1] = field(consumer, 'name')
+      texts[#texts + 1] = tostring(field(consumer, 'pending'))
+    end
+  end
+  return joined(texts)
+end
+
+-- Redis 6.0 has no exclusive ranges: a window after the first begins with the last part of the one before.
+local function after(list, id)
+  if id ~= '' and list[1] and list[1][1] == id then table.remove(list, 1) end
+  return list
+end
+
+readers.stream = function(key, from)
+  if from == '' then return 'e', sha1(stream_facts(key)), 16, 0 end
+  local texts = {}
+  local phase, rest = sub(from, 1, 1), sub(from, 2)
+  if phase == 'e' then
+    local entries = after(call('XRANGE', key, rest == '' and '-' or rest, '+', 'COUNT', PARTS + 1), rest)
+    for i = 1, #entries do
+      texts[2 * i - 1] = entries[i][1]
+      texts[2 * i] = joined(entries[i][2])
+    end
+    local whole = #entries < PARTS
+    return whole and 'p1:' or 'e' .. entries[#entries][1], sha1(joined(texts)), #entries, 0
+  end
+  local colon = string.find(rest, ':', 1, true)
+  local number, id = tonumber(sub(rest, 1, colon - 1)), sub(rest, colon + 1)
+  local group = call('XINFO', 'GROUPS', key)[number]
+  if not group then return '', '', 1, 0 end
+  local pending = after(
+    call('XPENDING', key, field(group, 'name'), id == '' and '-' or id, '+', PARTS + 1), id)
+  for i = 1, #pending do
+    texts[i] = joined({ pending[i][1], pending[i][2], tostring(pending[i][4]) })
+  end
+  local next = #pending < PARTS and 'p' .. (number + 1) .. ':' or 'p' .. number .. ':' .. pending[#pending][1]
+  return next, sha1(joined(texts)), #pending, 0
+end
+
+local replies, done = {}, 0
+for i = 1, #KEYS do
+  local kind = call('TYPE', KEYS[i]).ok
+  if kind == 'none' or not readers[kind] then
+    replies[i] = { kind, '', '', 0, 0 }
+  elseif done > MOST then
+    replies[i] = { kind, '', '', -1, 0 }
+  else
+    local next, print, parts, expiring = readers[kind](KEYS[i], ARGV[i])
+    done = done + parts + 1
+    replies[i] = { kind, next, print, parts, expiring }
+  end
+end
+return replies

@@ -1,0 +1,83 @@
+import type { App } from '../app/app';
+import { comparisonOf } from '../compare/comparison-of';
+import type { Pair } from '../compare/examine';
+import { equalOf, lookAtPage } from '../compare/first-look';
+import { OverviewReader } from '../compare/overview-reader';
+import { makeConverters } from '../convert/make-converters';
+import { rangeWriting, writeParts } from '../migration/copy-range';
+import { addCounts, noCounts } from '../migration/counts';
+import type { RangeJob } from '../migration/range-job';
+import type { ReadKeys } from '../transfer/page-reader';
+import { named, readRange, splitLater, type Part } from '../transfer/range-pages';
+import { takeOverExpiries } from './take-over-expiries';
+
+/** A page's bytes are not known before it is read: this much is taken at first. */
+const FIRST_GUESS = 64 * 1_024;
+
+/**
+ * Brings a range of the target up to date: keys that are missing or different are copied whole, keys of which only the expiry
+ * differs get the source's, and all others are only looked over. Keys that a converter claims are converted again.
+ */
+export async function syncRange(job: RangeJob, app: App): Promise<void> {
+  const { plan } = job.migration;
+  const writing = await rangeWriting(job, app);
+  const { sides } = writing;
+  const { comparison, clock, nameOf, walk } = await comparisonOf(job, app, writing);
+  const reader = plan.source.abilities.scripts
+    ? new OverviewReader(sides.source, comparison.depth, sides.reader)
+    : sides.reader;
+
+  /** What of a part is to be written, in one or several parts. */
+  async function* outdated(part: Part): AsyncGenerator<Part, void, undefined> {
+    const pairs = part.page.keys.map((key): Pair => ({ source: key, target: nameOf(key) }));
+    const seen = reader instanceof OverviewReader ? reader.overviewOf(part.page.keys) : undefined;
+    const look = await lookAtPage(pairs, seen, comparison);
+    const equal = await equalOf(look.otherExpiry, pairs, comparison);
+    const expiries = await takeOverExpiries(pick(pairs, [...equal]), {
+      ...sides,
+      targetMinusSource: clock.targetMinusSource,
+    });
+    const places = [...look.missing, ...look.different, ...look.otherExpiry.filter((place) => !equal.has(place))];
+    let names: readonly Buffer[] = pick(pairs, places).map((pair) => pair.source);
+    const settled = addCounts(addCounts(noCounts, part.counts), {
+      same: look.same.length,
+      expired: look.gone.length + expiries.gone,
+      copied: expiries.set,
+    });
+    let head: Pick<Part, 'counts' | 'claims'> = { counts: settled, claims: part.claims };
+    let { taken } = part;
+    while (names.length > 0 && !writing.byCommands) {
+      await app.budget.take(FIRST_GUESS);
+      const [page, later] = splitLater(await read(names));
+      app.budget.correct(FIRST_GUESS, page.bytes);
+      taken += page.bytes;
+      names = later.keys;
+      if (names.length === 0) {
+        yield { page, ...head, next: part.next, taken };
+        return;
+      }
+      yield { page, ...head, next: undefined, taken };
+      head = { counts: {}, claims: [] };
+      taken = 0;
+    }
+    yield { page: named(names), ...head, next: part.next, taken };
+  }
+
+  const read = async (names: readonly Buffer[]): Promise<ReadKeys> => {
+    try {
+      return await sides.attemptSource(() => sides.reader.read(names));
+    } catch (error) {
+      app.budget.give(FIRST_GUESS);
+      throw error;
+    }
+  };
+
+  async function* parts(): AsyncGenerator<Part, void, undefined> {
+    for await (const part of readRange(reader, { ...walk, converters: makeConverters(plan) })) yield* outdated(part);
+  }
+  await writeParts(parts(), writing, job, app);
+}
+
+function pick<T>(items: readonly T[], places: readonly number[]): T[] {
+  return places.map((place) => items[place]).filter((item) => item !== undefined);
+}

@@ -1,0 +1,68 @@
+import { fillOdd } from '../e2e/support/fill-odd';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { run } from './modes';
+
+jest.setTimeout(120_000);
+
+let storage: TestStorage;
+let old: TestServer;
+let neu: TestServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  [storage, old, neu] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-8.0'),
+  ]);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: old.server.url,
+    REDIS_NEW: neu.server.url,
+  });
+}, 120_000);
+afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
+afterAll(async () => {
+  app.connections.close();
+  await Promise.all([old.close(), neu.close(), storage.close()]);
+});
+
+it.each(['quick', 'full'])('finds nothing between a server and its copy: %s', async (verify) => {
+  const keys = await fillOdd({ server: old.server, client: old.client, where: old.server });
+  expect((await run(app, {})).report.state).toBe('completed');
+  const { report, findings, messages } = await run(app, { mode: 'compare', verify });
+  expect([findings, messages]).toEqual([[], []]);
+  expect(report).toMatchObject({ state: 'completed', counts: { scanned: keys, same: keys, different: 0, extra: 0 } });
+});
+
+it('finds what is missing, different and extra', async () => {
+  for (const { client } of [old, neu]) {
+    await client.mset({ same: 'x', value: 'x', length: 'x', type: 'x' });
+    await client.set('expiry', 'x', 'PXAT' as never, 4_102_444_800_000 as never).catch(() => client.set('expiry', 'x'));
+    await client.pexpireat('expiry', 4_102_444_800_000);
+  }
+  await old.client.set('missing', 'x');
+  await neu.client.set('extra', 'x');
+  await neu.client.set('value', 'y');
+  await neu.client.set('length', 'xx');
+  await neu.client.del('type');
+  await neu.client.rpush('type', 'x');
+  await neu.client.persist('expiry');
+  const { report, findings } = await run(app, { mode: 'compare' });
+  expect(findings).toEqual([
+    'different-expiry expiry',
+    'different-length length',
+    'different-type type',
+    'different-value value',
+    'extra extra',
+    'missing missing',
+  ]);
+  expect(report).toMatchObject({
+    state: 'completedWithDifferences',
+    findings: 6,
+    counts: { same: 1, different: 4, extra: 1 },
+    tally: { missing: 1 },
+  });
+});

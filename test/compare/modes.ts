@@ -1,0 +1,42 @@
+import { getFindings } from '../../src/migration/read-migrations';
+import type { MigrationReport } from '../../src/migration/report';
+import { getReport } from '../../src/migration/read-migrations';
+import { parseMigrationRequest } from '../../src/migration/request';
+import { startMigration } from '../../src/migration/start-migration';
+import { startExtra, startLook, visitMigration } from '../../src/migration/tally-visit';
+import { workOnRange } from '../../src/migration/range-worker';
+import type { TestApp } from '../tools/test-app';
+
+/** What a migration came to. */
+export interface Outcome {
+  readonly report: MigrationReport;
+  /** "code key" of each finding, in order. */
+  readonly findings: readonly string[];
+  readonly messages: readonly string[];
+}
+
+/** Runs a migration from OLD to NEW to its end, as queue and tally would. */
+export async function run(app: TestApp, request: Record<string, unknown>): Promise<Outcome> {
+  const { id } = await startMigration(parseMigrationRequest({ source: 'OLD', target: 'NEW', ...request }), app);
+  for (;;) {
+    const messages = await app.takeMessages();
+    await Promise.all(messages.map((message) => workOnRange(message, app)));
+    if (messages.length > 0) continue;
+    const visit = await visitMigration(id, app);
+    if (visit === undefined || visit.finished) break;
+    if (visit.lookDue) await startLook(id, app);
+    if (visit.extraDue) await startExtra(id, app);
+  }
+  const report = await getReport(id, app);
+  if (report === undefined) throw new Error('no report');
+  const findings: string[] = [];
+  const messages: string[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = await getFindings(id, 1_000, continuation, app);
+    findings.push(...(page?.findings ?? []).map(({ code, key }) => `${code} ${key}`));
+    messages.push(...(page?.findings ?? []).map(({ message }) => message));
+    continuation = page?.continuation ?? undefined;
+  } while (continuation !== undefined);
+  return { report, findings: findings.sort(), messages };
+}

@@ -1,0 +1,82 @@
+import { compareServers } from '../tools/compare-servers';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { fillOdd } from '../e2e/support/fill-odd';
+import { run } from '../compare/modes';
+
+jest.setTimeout(120_000);
+
+let storage: TestStorage;
+let old: TestServer;
+let neu: TestServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  [storage, old, neu] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-8.0'),
+  ]);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: old.server.url,
+    REDIS_NEW: neu.server.url,
+  });
+}, 120_000);
+afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
+afterAll(async () => {
+  app.connections.close();
+  await Promise.all([old.close(), neu.close(), storage.close()]);
+});
+
+const differences = async () => (await compareServers(old.server, neu.server)).differences.map(({ text }) => text);
+
+it('copies everything to an empty target, and then only what differs', async () => {
+  const keys = await fillOdd({ server: old.server, client: old.client, where: old.server });
+  expect((await run(app, { mode: 'sync' })).report).toMatchObject({
+    state: 'completed',
+    counts: { scanned: keys, copied: keys, same: 0 },
+  });
+  expect(await differences()).toEqual([]);
+  const { report } = await run(app, { mode: 'sync' });
+  expect(report).toMatchObject({ state: 'completed', counts: { scanned: keys, copied: 0, same: keys, bytes: 0 } });
+
+  await old.client.hset('hash:large', 'field 7', 'changed');
+  await old.client.persist('expiring:0');
+  await old.client.pexpire('hash:wide', 100_000);
+  await old.client.set('new', 'x');
+  await neu.client.del('list:wide');
+  await neu.client.rpush('list:small', 'more');
+  const after = await run(app, { mode: 'sync' });
+  expect(after.report).toMatchObject({ state: 'completed', counts: { copied: 6, same: keys + 1 - 6 } });
+  // Of the hash of 200 KB only the expiry has changed: its value does not cross again.
+  expect(after.report.counts.bytes).toBeLessThan(250_000);
+  expect(await differences()).toEqual([]);
+});
+
+it('leaves extra keys alone, or deletes them when asked to', async () => {
+  await old.client.mset(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key:${i}`, 'x'])));
+  await run(app, { mode: 'sync' });
+  await neu.client.mset('extra:1', 'x', 'extra:2', 'x');
+  await old.client.del('key:5');
+  expect((await run(app, { mode: 'sync' })).report).toMatchObject({ state: 'completed', counts: { same: 99 } });
+  expect(await neu.client.dbsize()).toBe(102);
+  expect((await run(app, { mode: 'sync', deleteExtra: true })).report).toMatchObject({
+    state: 'completed',
+    counts: { same: 99, extra: 3, deleted: 3 },
+    findings: 0,
+  });
+  expect(await differences()).toEqual([]);
+});
+
+it('does not delete for a source that is empty or has shrunk, unless forced', async () => {
+  await neu.client.mset(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key:${i}`, 'x'])));
+  const request = { mode: 'sync', databases: [0], deleteExtra: true };
+  await expect(run(app, request)).rejects.toThrow(/source is empty/);
+  await old.client.mset(Object.fromEntries(Array.from({ length: 79 }, (_, i) => [`key:${i}`, 'x'])));
+  await expect(run(app, request)).rejects.toThrow(/shrunk by more than 20 %/);
+  expect(await neu.client.dbsize()).toBe(100);
+  expect((await run(app, { ...request, force: true })).report.counts.deleted).toBe(21);
+  expect(await neu.client.dbsize()).toBe(79);
+});
