@@ -54,10 +54,13 @@ export class BulkConnection implements StatusPort {
     await this.opening;
   }
 
-  async sendAll(commands: readonly Command[]): Promise<ReadonlyMap<number, Error>> {
-    if (commands.length === 0) return new Map();
+  async sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, Error>> {
+    if (commands.count === 0) return new Map();
     const { socket } = this;
-    if (socket === undefined || !this.isOpen) throw new ConnectionLostError('The connection is not open.');
+    if (socket === undefined || !this.isOpen) {
+      commands.release();
+      throw new ConnectionLostError('The connection is not open.');
+    }
     return await this.send(socket, commands);
   }
 
@@ -92,7 +95,7 @@ export class BulkConnection implements StatusPort {
     const essential = handshake.length;
     handshake.push(['CLIENT', 'SETNAME', this.clientName]);
     try {
-      const refusals = await this.send(socket, handshake);
+      const refusals = await this.send(socket, EncodedCommands.of(handshake));
       for (const [place, error] of refusals) if (place < essential) throw error;
     } catch (error) {
       socket.destroy();
@@ -123,9 +126,8 @@ export class BulkConnection implements StatusPort {
     });
   }
 
-  private send(socket: Socket, list: readonly Command[]): Promise<ReadonlyMap<number, Error>> {
+  private send(socket: Socket, commands: EncodedCommands): Promise<ReadonlyMap<number, Error>> {
     return new Promise((resolve, reject) => {
-      const commands = new EncodedCommands(list);
       this.waiting.push({ commands, refusals: new Map(), answered: 0, resolve, reject });
       socket.write(commands.bytes);
     });

@@ -36,16 +36,29 @@ export class EncodedCommand extends IoRedisCommand {
 /** Many commands in one piece. */
 export class EncodedCommands {
   readonly bytes: Buffer;
-  readonly count: number;
   private readonly buffer: Buffer;
 
-  constructor(commands: readonly Command[]) {
-    const size = commands.reduce((sum, command) => sum + encodedSize(command), 0);
-    this.count = commands.length;
+  /**
+   * @param count how many commands
+   * @param size bytes of all of them as they go over the wire
+   * @param write writes them from the start of a buffer
+   */
+  constructor(
+    readonly count: number,
+    size: number,
+    write: (out: Buffer) => void,
+  ) {
     this.buffer = pool.take(size);
     this.bytes = this.buffer.subarray(0, size);
-    let at = 0;
-    for (const command of commands) at = encodeInto(this.buffer, at, command);
+    write(this.buffer);
+  }
+
+  static of(commands: readonly Command[]): EncodedCommands {
+    const size = commands.reduce((sum, command) => sum + encodedSize(command), 0);
+    return new EncodedCommands(commands.length, size, (out) => {
+      let at = 0;
+      for (const command of commands) at = encodeInto(out, at, command);
+    });
   }
 
   /** To be called once the server has answered all, and then only: until then the socket may hold the bytes. */
@@ -77,7 +90,11 @@ function encodeInto(out: Buffer, from: number, command: Command): number {
 }
 
 function sizeOf(arg: Argument): number {
-  const length = lengthOf(arg);
+  return bulkSize(lengthOf(arg));
+}
+
+/** Bytes of a bulk string of so many bytes. */
+export function bulkSize(length: number): number {
   return 1 + digitsOf(length) + 2 + length + 2;
 }
 
@@ -85,40 +102,86 @@ function lengthOf(arg: Argument): number {
   return typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length;
 }
 
-function digitsOf(value: number): number {
+/** Decimal digits of a whole number from 0. */
+export function digitsOf(value: number): number {
   let digits = 1;
-  for (let v = value; v >= 10; v = Math.floor(v / 10)) digits++;
+  for (let bound = 10; value >= bound; bound *= 10) digits++;
   return digits;
 }
 
 function writeLine(out: Buffer, from: number, value: number): number {
   const digits = digitsOf(value);
-  let v = value;
-  for (let at = from + digits - 1; at >= from; at--) {
-    out[at] = ZERO + (v % 10);
-    v = Math.floor(v / 10);
+  writeDigits(out, from, value, digits);
+  return endBulk(out, from + digits);
+}
+
+/** So many digits fit into the engine's small integers, which divide several times faster. */
+const SMALL = 1e9;
+
+function writeDigits(out: Buffer, from: number, value: number, digits: number): void {
+  let at = from + digits - 1;
+  let rest = value;
+  if (value >= SMALL) {
+    rest = Math.floor(value / SMALL);
+    let low = value - rest * SMALL;
+    for (let i = 0; i < 9; i++, at--) {
+      const tenth = (low / 10) | 0;
+      out[at] = ZERO + low - tenth * 10;
+      low = tenth;
+    }
   }
-  out[from + digits] = CR;
-  out[from + digits + 1] = LF;
-  return from + digits + 2;
+  for (; at >= from; at--) {
+    const tenth = (rest / 10) | 0;
+    out[at] = ZERO + rest - tenth * 10;
+    rest = tenth;
+  }
 }
 
 /** Below this a loop over bytes is faster than a call into the engine. */
 const SHORT = 24;
 
+/** Writes a bulk string and gives the place behind it. */
+export function writeBulk(out: Buffer, from: number, bytes: Buffer): number {
+  const { length } = bytes;
+  const at = writeBulkHead(out, from, length);
+  writeBytes(out, at, bytes);
+  return endBulk(out, at + length);
+}
+
+/** Writes bytes as they are and gives the place behind them. */
+export function writeBytes(out: Buffer, at: number, bytes: Buffer): number {
+  const { length } = bytes;
+  if (length <= SHORT) for (let i = 0; i < length; i++) out[at + i] = bytes[i] ?? 0;
+  else out.set(bytes, at);
+  return at + length;
+}
+
+/** Writes a whole number from 0 as a bulk string and gives the place behind it. */
+export function writeBulkNumber(out: Buffer, from: number, value: number): number {
+  const digits = digitsOf(value);
+  const at = writeBulkHead(out, from, digits);
+  writeDigits(out, at, value, digits);
+  return endBulk(out, at + digits);
+}
+
 function writeArgument(out: Buffer, from: number, arg: Argument): number {
-  out[from] = DOLLAR;
+  if (typeof arg !== 'string') return writeBulk(out, from, arg);
   const length = lengthOf(arg);
-  let at = writeLine(out, from + 1, length);
-  if (typeof arg !== 'string') {
-    if (length <= SHORT) for (let i = 0; i < length; i++) out[at + i] = arg[i] ?? 0;
-    else out.set(arg, at);
-  } else if (length === arg.length && length <= SHORT) {
+  const at = writeBulkHead(out, from, length);
+  if (length === arg.length && length <= SHORT) {
     for (let i = 0; i < length; i++) out[at + i] = arg.charCodeAt(i);
   } else {
     out.write(arg, at);
   }
-  at += length;
+  return endBulk(out, at + length);
+}
+
+function writeBulkHead(out: Buffer, from: number, length: number): number {
+  out[from] = DOLLAR;
+  return writeLine(out, from + 1, length);
+}
+
+function endBulk(out: Buffer, at: number): number {
   out[at] = CR;
   out[at + 1] = LF;
   return at + 2;

@@ -75,7 +75,8 @@ export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
 export async function probeSource(port: RedisPort, largest: RedisPort): Promise<SourceAbilities> {
   const [script, memory, functions] = await port.pipeline([
-    ['EVAL', "return redis.call('TIME')", '0'],
+    // What the scripts of pages need: the clock, and replies packed into one string.
+    ['EVAL', "return cmsgpack.pack(redis.call('TIME'))", '0'],
     ['EVAL', "return redis.call('MEMORY','USAGE',KEYS[1]) or 0", '1', 'keyferry:probe'],
     ['FUNCTION', 'LIST'],
   ]);

@@ -1,3 +1,5 @@
+import type { EncodedCommands } from './encoded-command';
+
 /** What one sends to Redis: bytes, or text that is ASCII by construction (command words, numbers). */
 export type Argument = Buffer | string;
 
@@ -20,6 +22,6 @@ export interface RedisPort {
 
 /** A connection for commands whose replies say nothing but OK or why not, in large numbers. */
 export interface StatusPort {
-  /** Sends all at once. Gives the refusals by the commands' places; a lost connection throws. */
-  sendAll(commands: readonly Command[]): Promise<ReadonlyMap<number, Error>>;
+  /** Sends all at once, and lets go of them. Gives the refusals by the commands' places; a lost connection throws. */
+  sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, Error>>;
 }

@@ -1,4 +1,5 @@
 import { ConnectionLostError } from '../redis/errors';
+import { PackedReader } from '../redis/message-pack';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { runScript, scripts } from '../redis/scripts';
 
@@ -67,15 +68,16 @@ export class ScriptPageReader implements PageReader {
 
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {
     const reply = list(await runScript(this.port, scripts.read, keys, this.limits));
-    return readKeys(keys, Number(reply[0]), reply, 1);
+    return readPacked(keys, Number(reply[0]), packed(reply[1]));
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
     const reply = list(
       await runScript(this.port, scripts.scanAndRead, [], [String(cursor), String(count), ...this.limits]),
     );
-    const keys = list(reply[2]) as Buffer[];
-    return { next: BigInt(text(reply[0])), page: readKeys(keys, Number(reply[1]), reply, 3) };
+    const names = new PackedReader(packed(reply[2]));
+    const keys = Array.from({ length: names.array() }, () => names.bytes());
+    return { next: BigInt(text(reply[0])), page: readPacked(keys, Number(reply[1]), packed(reply[3])) };
   }
 }
 
@@ -133,10 +135,15 @@ export class PipelinePageReader implements PageReader {
       after - before <= CLOCK_SPREAD_MS
         ? ttls.map((ttl) => (ttl > 0 ? after + ttl : ttl))
         : await this.readExpiries(keys, ttls);
-    const flat = keys.flatMap((_, i) => [expiries[i] ?? -2, payloads[i] ?? null]);
     const roundTrips = (this.limits.lookAtSizes ? 2 : 1) * (Number.isFinite(this.roundTrip) ? this.roundTrip : 0);
     const micros = Math.max(0, (performance.now() - started) * 1_000 - roundTrips);
-    return readKeys(keys, micros, flat, 0);
+    return {
+      keys,
+      expiries: expiries.map((expiry) => Math.max(0, expiry)),
+      payloads: payloads.map((payload, i) => payloadOf(expiries[i] ?? -2, payload)),
+      bytes: payloads.reduce<number>((sum, payload) => sum + (Buffer.isBuffer(payload) ? payload.length : 0), 0),
+      micros,
+    };
   }
 
   /** Asks anew for each PTTL that is there, between two TIMEs, and again where time passed between those. */
@@ -177,24 +184,27 @@ export class PipelinePageReader implements PageReader {
   }
 }
 
-/** Reads the pairs of read-keys.lua from `flat`, from place `at`. */
-function readKeys(keys: readonly Buffer[], micros: number, flat: readonly Reply[], at: number): ReadKeys {
+/** Reads what read-keys.lua packed. Payloads are views of it. */
+function readPacked(keys: readonly Buffer[], micros: number, entries: Buffer): ReadKeys {
+  const reader = new PackedReader(entries);
+  if (reader.array() !== 2 * keys.length) throw unexpected();
   const expiries = new Array<number>(keys.length);
   const payloads = new Array<Payload>(keys.length);
   let bytes = 0;
   for (let i = 0; i < keys.length; i++) {
-    const expiry = flat[at + 2 * i] as number;
-    const payload = flat[at + 2 * i + 1];
-    if (Buffer.isBuffer(payload)) {
-      bytes += payload.length;
-      // A TTL of 0 is the last millisecond: RESTORE would take it for "no expiry".
-      payloads[i] = expiry === -2 || expiry === 0 ? 'gone' : payload;
-    } else {
-      payloads[i] = payload === BIG ? 'big' : payload === LATER ? 'later' : 'gone';
-    }
+    const expiry = reader.number();
+    const payload = reader.isBytes() ? reader.bytes() : reader.number();
+    if (typeof payload !== 'number') bytes += payload.length;
+    payloads[i] = payloadOf(expiry, payload);
     expiries[i] = Math.max(0, expiry);
   }
   return { keys, expiries, payloads, bytes, micros };
+}
+
+function payloadOf(expiry: number, payload: Reply): Payload {
+  // A TTL of 0 is the last millisecond: RESTORE would take it for "no expiry".
+  if (Buffer.isBuffer(payload)) return expiry === -2 || expiry === 0 ? 'gone' : payload;
+  return payload === BIG ? 'big' : payload === LATER ? 'later' : 'gone';
 }
 
 /** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */
@@ -210,8 +220,17 @@ function unwrap(reply: Reply | Error | undefined): Reply {
 }
 
 function list(reply: Reply | undefined): Reply[] {
-  if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
+  if (!Array.isArray(reply)) throw unexpected();
   return reply;
+}
+
+function packed(reply: Reply | undefined): Buffer {
+  if (!Buffer.isBuffer(reply)) throw unexpected();
+  return reply;
+}
+
+function unexpected(): Error {
+  return new Error('The server answered in an unexpected form.');
 }
 
 function text(reply: Reply | undefined): string {

@@ -1,4 +1,5 @@
-import type { Command, StatusPort } from '../redis/redis-port';
+import type { StatusPort } from '../redis/redis-port';
+import { encodeRestores } from './encode-restores';
 
 /** One key to be restored. */
 export interface RestoreEntry {
@@ -38,7 +39,7 @@ export class PageWriter {
   /** Writes each entry by itself and gives those that were not written. Throws the connection's error. */
   async write(entries: readonly RestoreEntry[]): Promise<readonly Refusal[]> {
     const now = Math.round(this.targetNow());
-    const commands: Command[] = [];
+    const alive: RestoreEntry[] = [];
     const places: number[] = [];
     const refusals: Refusal[] = [];
     entries.forEach((entry, index) => {
@@ -46,21 +47,14 @@ export class PageWriter {
       if (entry.expiry !== 0 && entry.expiry <= now) {
         refusals.push({ index, message: EXPIRED });
       } else {
-        commands.push(this.restore(entry, now));
+        alive.push(entry);
         places.push(index);
       }
     });
+    const commands = encodeRestores(alive, { ...this.options, now });
     for (const [place, { message }] of await this.port.sendAll(commands)) {
       refusals.push({ index: places[place] ?? 0, message });
     }
     return refusals;
-  }
-
-  private restore({ key, expiry, payload }: RestoreEntry, now: number): Command {
-    const { replace, absoluteExpiry } = this.options;
-    if (expiry === 0) return replace ? ['RESTORE', key, '0', payload, 'REPLACE'] : ['RESTORE', key, '0', payload];
-    const ttl = String(absoluteExpiry ? expiry : expiry - now);
-    if (!absoluteExpiry) return replace ? ['RESTORE', key, ttl, payload, 'REPLACE'] : ['RESTORE', key, ttl, payload];
-    return replace ? ['RESTORE', key, ttl, payload, 'REPLACE', 'ABSTTL'] : ['RESTORE', key, ttl, payload, 'ABSTTL'];
   }
 }

@@ -1,5 +1,6 @@
 import { BulkConnection } from '../../src/redis/bulk-connection';
 import { readConnectionSettings } from '../../src/redis/connection-settings';
+import { EncodedCommands } from '../../src/redis/encoded-command';
 import { ConnectionLostError } from '../../src/redis/errors';
 import type { Command } from '../../src/redis/redis-port';
 import { onEveryServer, startTestServer } from '../tools/test-server';
@@ -13,7 +14,10 @@ onEveryServer((at) => {
     const commands = Array.from({ length: 20_000 }, (_, i): Command =>
       i % 5_000 === 7 ? ['LPUSH', 'text', 'x'] : ['SET', Buffer.from(`key:${i}`), Buffer.alloc(i % 300, i)],
     );
-    const [first, second] = await Promise.all([bulk.sendAll(commands), bulk.sendAll([['SET', 'last', 'x']])]);
+    const [first, second] = await Promise.all([
+      bulk.sendAll(EncodedCommands.of(commands)),
+      bulk.sendAll(EncodedCommands.of([['SET', 'last', 'x']])),
+    ]);
     expect([...first.keys()]).toEqual([7, 5_007, 10_007, 15_007]);
     expect([...first.values()].every(({ message }) => message.startsWith('WRONGTYPE'))).toBe(true);
     expect(second.size).toBe(0);
@@ -36,10 +40,10 @@ describe('a connection for writing in bulk', () => {
       const bulk = connection(it.server.url);
       await bulk.ready();
       await it.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-      const lost = await bulk.sendAll([['SET', 'a', 'b']]).catch((error: unknown) => error);
+      const lost = await bulk.sendAll(EncodedCommands.of([['SET', 'a', 'b']])).catch((error: unknown) => error);
       expect(lost).toBeInstanceOf(ConnectionLostError);
       await bulk.ready();
-      expect((await bulk.sendAll([['SET', 'a', 'b']])).size).toBe(0);
+      expect((await bulk.sendAll(EncodedCommands.of([['SET', 'a', 'b']]))).size).toBe(0);
       bulk.close();
       await new Promise((resolve) => setTimeout(resolve, 20));
       expect(bulk.runId).toBeUndefined();

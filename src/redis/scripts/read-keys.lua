@@ -1,6 +1,7 @@
 -- Put in front of scripts that read whole keys.
--- read_keys(keys, reply, n, big, left, look): appends two entries for each key to the reply, from place n + 1:
+-- read_keys(keys, big, left, look): MessagePack of an array with two entries for each key:
 --   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (big: copy by commands) | 2 (page is full: read again)
+-- One string, because a reply of many short ones costs the reader several times as much.
 -- big: the big-key limit in bytes; left: the bytes that the page may have; look: estimate sizes by MEMORY USAGE first, so
 -- that a big key is never dumped; the dump's own length decides for what the estimate misjudged.
 local call = redis.call
@@ -26,18 +27,19 @@ local function slow_expiry_of(key)
 end
 
 -- Makes the TTLs of keys first … last absolute.
-local function settle_clock(keys, reply, n, first, last)
+local function settle_clock(keys, entries, first, last)
   local after = now_ms()
   local jumped = after - clock > JUMP_MS
   for i = first, last do
-    local place = n + 2 * i - 1
-    local ttl = reply[place]
-    if ttl > 0 then reply[place] = jumped and slow_expiry_of(keys[i]) or clock + ttl end
+    local place = 2 * i - 1
+    local ttl = entries[place]
+    if ttl > 0 then entries[place] = jumped and slow_expiry_of(keys[i]) or clock + ttl end
   end
   clock = now_ms()
 end
 
-local function read_keys(keys, reply, n, big, left, look)
+local function read_keys(keys, big, left, look)
+  local entries = {}
   local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
   local settled = 0
   for i = 1, #keys do
@@ -58,11 +60,12 @@ local function read_keys(keys, reply, n, big, left, look)
       end
     end
     if payload and payload ~= 2 then expiry = call(ask, key) end
-    reply[n + 2 * i - 1] = expiry
-    reply[n + 2 * i] = payload
+    entries[2 * i - 1] = expiry
+    entries[2 * i] = payload
     if not has_expiretime and (i % KEYS_A_CLOCK == 0 or i == #keys) then
-      settle_clock(keys, reply, n, settled + 1, i)
+      settle_clock(keys, entries, settled + 1, i)
       settled = i
     end
   end
+  return cmsgpack.pack(entries)
 end
