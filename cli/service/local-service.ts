@@ -43,6 +43,7 @@ export async function startHere(run: RunFolder, options: LocalServiceOptions): P
   const root = appRoot();
   // The storage emulator takes most of the time to start, most of that to compile its many files.
   process.env.NODE_COMPILE_CACHE ??= path.join(root, 'node_modules', '.cache', 'keyferry');
+  forgetSchedules(process.env);
   const log = fileLogger(path.join(run.folder, 'app.log'), options.verbose, options.show);
   // Loaded here: it brings the storage libraries, which most commands do not need.
   const { startLocalHost } = await import('../../local/local-host.js');
@@ -71,5 +72,15 @@ export async function startHere(run: RunFolder, options: LocalServiceOptions): P
 }
 
 function definedOnly(settings: Settings): Record<string, string> {
-  return Object.fromEntries(Object.entries(settings).flatMap(([name, value]) => (value ? [[name, value]] : [])));
+  const defined = Object.fromEntries(
+    Object.entries(settings).flatMap(([name, value]) => (value ? [[name, value]] : [])),
+  );
+  forgetSchedules(defined);
+  return defined;
+}
+
+/** A command carries out one migration; what the clock starts belongs to an app that stays. */
+function forgetSchedules(settings: Record<string, string | undefined>): void {
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+  for (const name of Object.keys(settings)) if (name.startsWith('SCHEDULED_MIGRATION')) delete settings[name];
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Ledger } from '../ledger/ledger';
 import { RangeQueue } from '../ledger/range-queue';
 import { storageClients } from '../ledger/storage-clients';
+import { ScheduleLedger } from '../schedule/schedule-ledger';
 import { Connections } from '../redis/connections';
 import { BytesInFlight } from '../transfer/bytes-in-flight';
 import { readAppSettings, type AppSettings } from './app-settings';
@@ -12,6 +13,7 @@ export interface App {
   readonly settings: AppSettings;
   readonly ledger: Ledger;
   readonly queue: RangeQueue;
+  readonly schedules: ScheduleLedger;
   readonly connections: Connections;
   readonly watch: MigrationWatch;
   readonly budget: BytesInFlight;
@@ -29,6 +31,7 @@ export function getApp(env: Readonly<Record<string, string | undefined>> = proce
       settings,
       ledger,
       queue: new RangeQueue(clients),
+      schedules: new ScheduleLedger(clients),
       connections: new Connections(env, `keyferry-${randomBytes(3).toString('hex')}`),
       watch: new MigrationWatch(ledger),
       budget: new BytesInFlight(settings.bytesInFlight),

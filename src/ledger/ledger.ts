@@ -222,7 +222,8 @@ export class Ledger {
   }
 }
 
-async function created(writing: Promise<unknown>): Promise<boolean> {
+/** Whether an entity was created; false when it is there already. */
+export async function created(writing: Promise<unknown>): Promise<boolean> {
   try {
     await writing;
     return true;
@@ -232,7 +233,8 @@ async function created(writing: Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function found(reading: Promise<Entity>): Promise<Entity | undefined> {
+/** The entity, or undefined when there is none. */
+export async function found(reading: Promise<Entity>): Promise<Entity | undefined> {
   try {
     return await reading;
   } catch (error) {
@@ -242,7 +244,7 @@ async function found(reading: Promise<Entity>): Promise<Entity | undefined> {
 }
 
 /** 409: the entity is there already. 412: its ETag has changed. */
-function isConflict(error: unknown): boolean {
+export function isConflict(error: unknown): boolean {
   return error instanceof RestError && (error.statusCode === 409 || error.statusCode === 412);
 }
 

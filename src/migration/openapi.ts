@@ -93,6 +93,42 @@ const schemas = {
     },
     continuation: nullableText,
   }),
+  Schedules: object({
+    schedules: {
+      type: 'array',
+      items: object({
+        name: text,
+        when: { type: 'object' },
+        zone: text,
+        source: text,
+        target: text,
+        mode: text,
+        next: {
+          type: 'array',
+          items: object({
+            at: text,
+            local: text,
+            window: { oneOf: [object({ at: text, local: text }), { type: 'null' }] },
+          }),
+        },
+        last: {
+          oneOf: [
+            object({
+              due: text,
+              migration: text,
+              state: { enum: ['starting', 'refused', 'unknown', ...states] },
+              startedAt: nullableText,
+              finishedAt: nullableText,
+              message: nullableText,
+            }),
+            { type: 'null' },
+          ],
+        },
+        waiting: { oneOf: [object({ due: text, for: nullableText }), { type: 'null' }] },
+      }),
+    },
+    mistakes: { type: 'array', items: object({ path: text, message: text }) },
+  }),
   Error: object({
     error: object({
       code: text,
@@ -167,6 +203,12 @@ export function openApiDocument(): object {
             400: answer('The limit or the continuation is none.', 'Error'),
             404: unknownId,
           },
+        },
+      },
+      '/api/schedules': {
+        get: {
+          operationId: 'getSchedules',
+          responses: { 200: answer('What is started by the clock, and when; how the last runs went.', 'Schedules') },
         },
       },
     },

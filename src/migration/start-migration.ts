@@ -62,9 +62,14 @@ function checkConnectionNames({ source, target }: MigrationRequest, app: App): v
   if (mistakes.length > 0) throw new BadRequestError(mistakes);
 }
 
+/** The id of the migration that a request with this requestId starts. */
+export function idFromRequestId(requestId: string): string {
+  return `r${createHash('sha256').update(requestId).digest('hex').slice(0, 20)}`;
+}
+
 /** The id comes from the requestId where there is one; otherwise it begins with the time. */
 function migrationId({ requestId }: MigrationRequest): string {
-  if (requestId !== undefined) return `r${createHash('sha256').update(requestId).digest('hex').slice(0, 20)}`;
+  if (requestId !== undefined) return idFromRequestId(requestId);
   const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
   return `${time}-${randomBytes(4).toString('hex')}`;
 }

@@ -26,6 +26,11 @@ beforeAll(async () => {
   app = await stage.app({
     ...stage.connections({ OLD: old, NEW: neu }),
     REDIS_CLOSED: `redis://127.0.0.1:${await freePort()}`,
+    SCHEDULED_MIGRATION_LATER: JSON.stringify({
+      when: { window: { day: 'Sunday', at: '02:00', zone: 'Europe/Berlin' }, before: 'PT2H' },
+      migration: { source: 'OLD', target: 'NEW' },
+    }),
+    SCHEDULED_MIGRATION_WRONG: '{}',
   });
   const answer = await app.request<OpenApi>('GET', '/api/openapi.json');
   expect(answer.status).toBe(200);
@@ -72,6 +77,7 @@ it('names every route that the app has', () => {
     'get /api/migrations',
     'get /api/migrations/{id}',
     'get /api/migrations/{id}/findings',
+    'get /api/schedules',
     'post /api/migrations',
   ]);
 });
@@ -117,4 +123,5 @@ it('describes every answer of the app', async () => {
   expectAsDocumented('delete', one, await app.request('DELETE', `${list}/none`));
   expectAsDocumented('post', list, await app.request('POST', list, { nothing: 'right' }));
   expectAsDocumented('post', list, await app.request('POST', list, { source: 'CLOSED', target: 'NEW' }));
+  expectAsDocumented('get', '/api/schedules', await app.request('GET', '/api/schedules'));
 });

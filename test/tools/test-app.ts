@@ -4,6 +4,7 @@ import { MigrationWatch } from '../../src/app/migration-watch';
 import { Ledger } from '../../src/ledger/ledger';
 import { RANGES_QUEUE, RangeQueue, type RangeMessage } from '../../src/ledger/range-queue';
 import { storageClients } from '../../src/ledger/storage-clients';
+import { ScheduleLedger } from '../../src/schedule/schedule-ledger';
 import { Connections } from '../../src/redis/connections';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 
@@ -24,6 +25,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     settings,
     ledger,
     queue,
+    schedules: new ScheduleLedger(clients),
     connections: new Connections(env, 'keyferry-test'),
     watch: new MigrationWatch(ledger),
     budget: new BytesInFlight(settings.bytesInFlight),

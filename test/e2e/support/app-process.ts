@@ -198,7 +198,7 @@ export async function until(condition: () => boolean | Promise<boolean>, ms = 30
 
 /** This process's environment without what would be settings of the app. */
 function inherited(): NodeJS.ProcessEnv {
-  const settings = /^(REDIS_|KEYFERRY_|AzureWebJobs|NODE_OPTIONS$)/;
+  const settings = /^(REDIS_|KEYFERRY_|SCHEDULED_MIGRATION|AzureWebJobs|NODE_OPTIONS$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 

@@ -1,0 +1,121 @@
+import type { App } from '../app/app';
+import { PlanRefusedError } from '../migration/plan';
+import { UnreachableError } from '../migration/prepare-plan';
+import { BadRequestError } from '../migration/request';
+import { idFromRequestId, startMigration } from '../migration/start-migration';
+import type { TallyStarter } from '../migration/watch-migrations';
+import { ConnectionSettingsError } from '../redis/connection-settings';
+import { adopt, decide, firstRow, requestIdOf, settled } from './decide';
+import type { ScheduledRun, ScheduleRow } from './schedule-ledger';
+import type { Schedule, ScheduleSettings } from './schedule-settings';
+
+/** Milliseconds since 1970: now, and when this process read the settings. */
+export interface Clock {
+  readonly now: number;
+  readonly since: number;
+}
+
+/** What was done about one schedule. */
+export interface Outcome extends ScheduledRun {
+  readonly schedule: string;
+}
+
+/**
+ * Starts the migrations that are due, one at a time for each schedule. May be called twice, late, or on two machines at
+ * once. Schedules that are no longer in the settings are forgotten, so that nothing of them is caught up should they
+ * come back.
+ * @throws AggregateError with what was not foreseen, after all schedules were looked at
+ */
+export async function runSchedules(
+  { schedules, mistakes }: ScheduleSettings,
+  app: App,
+  tallies: TallyStarter,
+  clock: Clock,
+): Promise<Outcome[]> {
+  const rows = new Map((await app.schedules.list()).map((row) => [row.name.toLowerCase(), row]));
+  const results = await Promise.allSettled(
+    schedules.map((schedule) => runSchedule(schedule, rows.get(schedule.name.toLowerCase()), app, tallies, clock)),
+  );
+  // A schedule whose setting is wrong is still one.
+  if (mistakes.length === 0) {
+    for (const { name } of schedules) rows.delete(name.toLowerCase());
+    for (const { name } of rows.values()) await app.schedules.remove(name);
+  }
+  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (errors.length > 0) throw new AggregateError(errors, `${errors.length} schedules could not be looked after.`);
+  return results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []));
+}
+
+async function runSchedule(
+  schedule: Schedule,
+  known: ScheduleRow | undefined,
+  app: App,
+  tallies: TallyStarter,
+  { now, since }: Clock,
+): Promise<Outcome | undefined> {
+  const row = known ?? (await app.schedules.create(firstRow(schedule, Math.min(since, now))));
+  if (row === undefined) return undefined;
+  const migration = row.run === null ? undefined : await app.ledger.getMigration(row.run.migration);
+  const adopted = adopt(row, schedule, since);
+  const current = adopted === row ? row : await app.schedules.replace(adopted);
+  // Where another instance was faster, it also goes on.
+  if (current === undefined) return undefined;
+
+  const decision = decide(schedule, current, migration, now);
+  if (decision.kind === 'nothing' || decision.kind === 'wait') return undefined;
+  if (decision.kind === 'retry') return await carryOut(schedule, current, decision.run, app, tallies);
+  const run: ScheduledRun = {
+    due: new Date(decision.due).toISOString(),
+    migration: idFromRequestId(requestIdOf(schedule, decision.due)),
+    state: 'starting',
+    claimedAt: new Date(now).toISOString(),
+    message: null,
+  };
+  const claimed = await app.schedules.replace({ ...current, run });
+  return claimed && (await carryOut(schedule, claimed, run, app, tallies));
+}
+
+/** Starts a claimed run and writes down how that went. Where somebody else wrote meanwhile, that one knows better. */
+async function carryOut(
+  schedule: Schedule,
+  row: ScheduleRow,
+  run: ScheduledRun,
+  app: App,
+  tallies: TallyStarter,
+): Promise<Outcome> {
+  const requestId = requestIdOf(schedule, Date.parse(run.due));
+  const result = await start(schedule, requestId, app);
+  const after = { ...run, ...result };
+  await app.schedules.replace(after.state === 'starting' ? { ...row, run: after } : settled(row, after, Date.now()));
+  if (after.state === 'started') await tallies.ensureTally(after.migration);
+  return { schedule: schedule.name, ...after };
+}
+
+/**
+ * Asks for the migration. A Redis that cannot be reached and a target that another migration writes to are asked again;
+ * what is wrong with the request or the servers is not.
+ */
+async function start(
+  schedule: Schedule,
+  requestId: string,
+  app: App,
+): Promise<Pick<ScheduledRun, 'state' | 'message'>> {
+  try {
+    await startMigration({ ...schedule.request, requestId }, app);
+    return { state: 'started', message: null };
+  } catch (error) {
+    if (error instanceof UnreachableError) return { state: 'starting', message: error.message };
+    if (error instanceof PlanRefusedError) {
+      // Started under this id before the setting was changed.
+      if (error.code === 'requestIdReused') return { state: 'started', message: null };
+      return { state: error.code === 'targetBusy' ? 'starting' : 'refused', message: error.message };
+    }
+    if (error instanceof ConnectionSettingsError) return { state: 'refused', message: error.message };
+    if (error instanceof BadRequestError) return { state: 'refused', message: mistakesText(error) };
+    throw error;
+  }
+}
+
+function mistakesText({ mistakes }: BadRequestError): string {
+  return mistakes.map(({ path, message }) => `${path}: ${message}`).join('; ');
+}

@@ -1,0 +1,235 @@
+import { freePort } from '../../local/servers/free-port';
+import { cancelMigration } from '../../src/migration/cancel-migration';
+import { settleUntouched } from '../../src/migration/settle-untouched';
+import { reportSchedules } from '../../src/schedule/report-schedules';
+import { runSchedules } from '../../src/schedule/run-schedules';
+import { readSchedules } from '../../src/schedule/schedule-settings';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+jest.setTimeout(120_000);
+
+let storage: TestStorage;
+let old: TestServer;
+let neu: TestServer;
+let third: TestServer;
+let app: TestApp;
+/** Another process over the same storage. */
+let twin: TestApp;
+let connections: Record<string, string>;
+let closedPort: number;
+const tallies: string[] = [];
+const starter = {
+  ensureTally: (id: string) => {
+    tallies.push(id);
+    return Promise.resolve();
+  },
+};
+
+beforeAll(async () => {
+  [storage, old, neu, third] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-7.0'),
+    startTestServer('redis-7.0'),
+  ]);
+  closedPort = await freePort();
+  connections = {
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: old.server.url,
+    REDIS_NEW: neu.server.url,
+    REDIS_THIRD: third.server.url,
+    REDIS_CLOSED: `redis://127.0.0.1:${closedPort}`,
+  };
+  await old.client.set('key', 'value');
+  app = await makeTestApp(connections);
+  twin = await makeTestApp(connections);
+}, 180_000);
+
+afterAll(async () => {
+  app.connections.close();
+  twin.connections.close();
+  await Promise.all([old, neu, third].map((server) => server.close()));
+  await storage.close();
+});
+
+beforeEach(async () => {
+  tallies.length = 0;
+  for (const { name } of await app.schedules.list()) await app.schedules.remove(name);
+});
+
+afterEach(async () => {
+  for (const { id } of await app.ledger.listMigrations('open')) await end(id);
+  await neu.client.flushall();
+});
+
+/** Brings a migration that nobody works on to its end. */
+async function end(id: string): Promise<void> {
+  const row = await cancelMigration(id, app);
+  if (row !== undefined) await settleUntouched(row, app);
+  await app.ledger.updateMigration(id, (now) => ({
+    ...now,
+    state: 'cancelled',
+    finishedAt: new Date().toISOString(),
+  }));
+}
+
+const hourly = { cron: '0 0 * * * *' };
+const copy = { source: 'OLD', target: 'NEW' };
+const schedulesOf = (...entries: unknown[]) =>
+  readSchedules({ ...connections, SCHEDULED_MIGRATIONS: JSON.stringify(entries) });
+
+const HOUR = 3_600_000;
+/** A whole hour of the past. What is settled goes by the real clock, so that tests begin there. */
+const start = Math.floor(Date.now() / HOUR) * HOUR;
+const clock = (hours: number, since = start - HOUR / 2) => ({ now: start + hours * HOUR, since });
+
+it('a timer that fires twice, on two machines at once, starts one migration', async () => {
+  const settings = schedulesOf({ name: 'twice', when: hourly, migration: copy });
+  await runSchedules(settings, app, starter, clock(-0.25));
+  const before = (await app.ledger.listMigrations()).length;
+  const both = [app, twin, app, twin];
+  const outcomes = await Promise.all(both.map((process) => runSchedules(settings, process, starter, clock(0))));
+  outcomes.push(await runSchedules(settings, twin, starter, clock(0.01)));
+  const started = new Set(outcomes.flat().map(({ migration }) => migration));
+  expect(started.size).toBe(1);
+  expect(await app.ledger.listMigrations()).toHaveLength(before + 1);
+  const [id = ''] = started;
+  expect(tallies).toContain(id);
+  const { schedules } = await reportSchedules(settings, app, clock(0.01));
+  expect(schedules).toMatchObject([
+    { name: 'twice', last: { due: new Date(start).toISOString(), migration: id, state: 'running' }, waiting: null },
+  ]);
+});
+
+it('a run that lasts longer than its schedule is waited for, and what came due meanwhile is made up for once', async () => {
+  const settings = schedulesOf({ name: 'long', when: hourly, migration: copy });
+  const [first] = await runSchedules(settings, app, starter, clock(0));
+  expect(first).toMatchObject({ state: 'started', message: null });
+  for (const hours of [1, 2, 3.5]) expect(await runSchedules(settings, twin, starter, clock(hours))).toEqual([]);
+  const { schedules } = await reportSchedules(settings, app, clock(3.5));
+  expect(schedules[0]?.waiting).toEqual({ due: new Date(start + 3 * HOUR).toISOString(), for: first?.migration });
+
+  await end(first?.migration ?? '');
+  const [second, ...more] = await runSchedules(settings, app, starter, clock(3.5));
+  expect(second).toMatchObject({ state: 'started', due: new Date(start + 3 * HOUR).toISOString() });
+  expect(more).toEqual([]);
+  await end(second?.migration ?? '');
+  expect(await runSchedules(settings, app, starter, clock(3.6))).toEqual([]);
+});
+
+it('a Redis that cannot be reached is tried again until it can', async () => {
+  const settings = schedulesOf({ name: 'away', when: hourly, migration: { source: 'CLOSED', target: 'NEW' } });
+  const [first] = await runSchedules(settings, app, starter, clock(0));
+  expect(first).toMatchObject({ state: 'starting', message: expect.stringContaining('CLOSED') as string });
+  expect((await reportSchedules(settings, app, clock(0))).schedules[0]?.last).toMatchObject({
+    state: 'starting',
+    message: first?.message,
+  });
+  expect(tallies).toEqual([]);
+
+  const late = await startTestServer('redis-6.0', { port: closedPort });
+  try {
+    await late.client.set('late', 'value');
+    const [second] = await runSchedules(settings, twin, starter, clock(0.05));
+    expect(second).toMatchObject({ state: 'started', due: first?.due, migration: first?.migration, message: null });
+  } finally {
+    await late.close();
+  }
+});
+
+it('a target that another migration writes to is waited for', async () => {
+  const one = schedulesOf({ name: 'one', when: hourly, migration: copy });
+  const both = schedulesOf(
+    { name: 'one', when: hourly, migration: copy },
+    { name: 'other', when: { cron: '0 30 * * * *' }, migration: copy },
+  );
+  const [first] = await runSchedules(one, app, starter, clock(0));
+  const [second] = await runSchedules(both, app, starter, clock(0.5, start));
+  expect(second).toMatchObject({ schedule: 'other', state: 'starting' });
+  expect(second?.message).toContain(first?.migration);
+  await end(first?.migration ?? '');
+  expect(await runSchedules(both, app, starter, clock(0.52))).toMatchObject([{ schedule: 'other', state: 'started' }]);
+});
+
+it('what cannot be done as configured is refused once, and tried again when it comes due again', async () => {
+  await neu.client.set('there', 'already');
+  const settings = schedulesOf(
+    { name: 'full', when: hourly, migration: { ...copy, onConflict: 'fail' } },
+    { name: 'good', when: hourly, migration: { source: 'OLD', target: 'THIRD' } },
+  );
+  const outcomes = await runSchedules(settings, app, starter, clock(0));
+  expect(outcomes.map(({ schedule, state }) => [schedule, state])).toEqual([
+    ['full', 'refused'],
+    ['good', 'started'],
+  ]);
+  expect(outcomes[0]?.message).toContain('onConflict');
+  expect(await runSchedules(settings, app, starter, clock(0.1))).toEqual([]);
+  await neu.client.flushall();
+  expect(await runSchedules(settings, app, starter, clock(1))).toMatchObject([{ schedule: 'full', state: 'started' }]);
+});
+
+it('a start that was cut short is finished by the next look, also when the setting was changed in between', async () => {
+  const settings = schedulesOf({ name: 'cut', when: hourly, migration: copy });
+  const failing = { ensureTally: () => Promise.reject(new Error('cut short')) };
+  await expect(runSchedules(settings, app, failing, clock(0))).rejects.toThrow('1 schedules');
+  const known = (await app.schedules.get('cut'))!;
+  // As it is when the process ends between the start and the writing down of it.
+  await app.schedules.replace({
+    ...known,
+    settledUntil: new Date(start - HOUR / 2).toISOString(),
+    run: { ...known.run!, state: 'starting' },
+  });
+  const changed = schedulesOf({ name: 'cut', when: hourly, migration: { ...copy, verify: 'none' } });
+  expect(await runSchedules(changed, twin, starter, clock(0.02))).toMatchObject([
+    { state: 'started', migration: known.run?.migration, message: null },
+  ]);
+  expect(tallies).toEqual([known.run?.migration]);
+});
+
+it('a schedule that was taken out of the settings makes up for nothing when it comes back', async () => {
+  const settings = schedulesOf({ name: 'gone', when: hourly, migration: copy });
+  await runSchedules(settings, app, starter, clock(-0.25));
+  const broken = readSchedules({ ...connections, SCHEDULED_MIGRATIONS: '[{"name":"gone"}]' });
+  await runSchedules(broken, app, starter, clock(-0.2));
+  expect(await app.schedules.list()).toHaveLength(1);
+  await runSchedules(schedulesOf(), app, starter, clock(-0.1));
+  expect(await app.schedules.list()).toEqual([]);
+  expect(await runSchedules(settings, app, starter, clock(5.5, start + 5.2 * HOUR))).toEqual([]);
+});
+
+it('tells the times to come in UTC and as the clock shows them, and what is wrong', async () => {
+  const settings = readSchedules({
+    ...connections,
+    SCHEDULED_MIGRATIONS: JSON.stringify([
+      {
+        name: 'sunday',
+        when: { window: { day: 'Sunday', at: '02:00', zone: 'Europe/Berlin' }, before: 'PT2H' },
+        migration: copy,
+      },
+    ]),
+    SCHEDULED_MIGRATION_BAD: '{}',
+  });
+  const now = Date.parse('2026-03-20T00:00:00Z');
+  const { schedules, mistakes } = await reportSchedules(settings, app, { now, since: now });
+  expect(mistakes.map(({ path }) => path)).toEqual([
+    'SCHEDULED_MIGRATION_BAD.when',
+    'SCHEDULED_MIGRATION_BAD.migration',
+  ]);
+  expect(schedules).toMatchObject([
+    { name: 'sunday', zone: 'Europe/Berlin', source: 'OLD', target: 'NEW', mode: 'copy', last: null, waiting: null },
+  ]);
+  expect(schedules[0]?.next.slice(0, 2)).toEqual([
+    {
+      at: '2026-03-21T23:00:00.000Z',
+      local: '2026-03-22T00:00:00+01:00',
+      window: { at: '2026-03-22T01:00:00.000Z', local: '2026-03-22T02:00:00+01:00' },
+    },
+    {
+      at: '2026-03-28T23:00:00.000Z',
+      local: '2026-03-29T00:00:00+01:00',
+      window: { at: '2026-03-29T01:00:00.000Z', local: '2026-03-29T03:00:00+02:00' },
+    },
+  ]);
+});
