@@ -17,6 +17,9 @@ export type Decision =
 /** A claimed run that has been tried for so long gives way to one that came due since. No start takes so long. */
 const GIVES_WAY_MS = 10 * 60_000;
 
+/** A run that begins so late is not yet a missed one: the clock is looked at every minute, and apps take time to start. */
+const ON_TIME_MS = 5 * 60_000;
+
 /** The row of a schedule that was never seen before: what came due before `since` was not missed. */
 export function firstRow(schedule: Schedule, since: number): Omit<ScheduleRow, 'etag'> {
   return { name: schedule.name, when: whenText(schedule), settledUntil: new Date(since).toISOString(), run: null };
@@ -72,7 +75,7 @@ export function requestIdOf(schedule: Schedule, due: number): string {
 }
 
 function newestDue({ when, catchUp }: Schedule, { settledUntil }: ScheduleRow, now: number): number | undefined {
-  const oldest = catchUp === undefined ? -Infinity : now - millisecondsOf(catchUp) - 1;
+  const oldest = catchUp === undefined ? -Infinity : now - ON_TIME_MS - millisecondsOf(catchUp) - 1;
   return latestDue(when, Math.max(Date.parse(settledUntil), oldest), now)?.at;
 }
 

@@ -94,9 +94,10 @@ describe('a schedule', () => {
   });
 
   it.each([
-    ['PT6H', '11T08:00', 'begin'],
-    ['PT6H', '11T08:01', 'nothing'],
-    ['PT0S', '11T02:00', 'begin'],
+    ['PT6H', '11T08:05', 'begin'],
+    ['PT6H', '11T08:06', 'nothing'],
+    ['PT0S', '11T02:05', 'begin'],
+    ['PT0S', '11T02:06', 'nothing'],
   ])('makes up for a missed run within %s: at %s %s', (catchUp, now, kind) => {
     expect(decide({ ...nightly, catchUp }, row('10T12:00'), undefined, at(now)).kind).toBe(kind);
   });
