@@ -1,12 +1,14 @@
-import { type CollectionItem, writeCollection } from './collection-writer';
+import { CollectionWriter } from './collection-writer';
+import { type Fields, joinFields } from './fields';
 import { FormatError } from './format-error';
 import { decodeJson, MAX_JSON_BYTES } from './json-value';
 import { looksLike } from './looks-like';
-import { firstEqualNames } from './names';
+import { firstEqualNames, surelyDiffer } from './names';
 import { checkNrbf } from './nrbf/check';
 import type { NrbfLimits } from './nrbf/limits';
 import { hasStreamHeader } from './nrbf/records';
-import { decodeRootItem, encodeRoot, type NativeItem } from './nrbf/root-value';
+import { encodeRoot, type NativeItem, type PlacedItem, placeRootItem } from './nrbf/root-value';
+import { unpackFields } from './packed-fields';
 import type { SessionRefusal } from './refusals';
 import { safeText, safeUtf8 } from './safe-text';
 import { TypeCode } from './type-codes';
@@ -14,8 +16,8 @@ import { isValidUtf8 } from './utf8';
 
 /** A session as version 4 keeps it. */
 export interface V4Session {
-  /** Names and values of the data hash, in the order of HGETALL. */
-  readonly fields: readonly (readonly [name: Buffer, value: Buffer])[];
+  /** Names and values of the data hash, in the order of HGETALL; or the same as a script packed them. */
+  readonly fields: readonly (readonly [name: Buffer, value: Buffer])[] | Buffer;
   /** SessionTimeout of the internal hash: seconds as decimal text. */
   readonly sessionTimeoutText?: Buffer | undefined;
 }
@@ -73,54 +75,84 @@ class Refused extends Error {
  * Converts one session of RedisSessionStateProvider 1.x – 4.x into the two strings of version 5. Pure; the input is
  * not changed and may be shared by the result's views, but not by `collection`.
  * Every value is checked whole; a session is converted with all its items or refused.
+ * @throws Error when packed fields are none
  */
 export function convertSession(session: V4Session, options: ConvertOptions = {}): ConvertOutcome {
+  const { fields, sessionTimeoutText } = session;
+  const found = Buffer.isBuffer(fields) ? unpackFields(fields) : joinFields(fields);
   try {
-    return convert(session, options);
+    return convert(found, sessionTimeoutText, options);
   } catch (error) {
     if (error instanceof Refused) return { ok: false, refusal: error.refusal };
     throw error;
   }
 }
 
-function convert({ fields, sessionTimeoutText }: V4Session, options: ConvertOptions): ConvertOutcome {
+function convert(fields: Fields, timeout: Buffer | undefined, options: ConvertOptions): ConvertOutcome {
   const limits = { ...DEFAULT_SESSION_LIMITS, ...options.limits };
-  if (fields.length === 0) throw new Refused({ code: 'no-items', message: 'the session has no items' });
-  if (fields.length > limits.items) throw limit(`the session has more than ${limits.items} items`);
-  const timeoutText = sessionTimeoutText === undefined ? undefined : checkTimeout(sessionTimeoutText);
+  if (fields.count === 0) throw new Refused({ code: 'no-items', message: 'the session has no items' });
+  if (fields.count > limits.items) throw limit(`the session has more than ${limits.items} items`);
+  const timeoutText = timeout === undefined ? undefined : checkTimeout(timeout);
 
-  const items: (CollectionItem & { merged?: Buffer[] })[] = [];
-  const slots: number[] = [];
-  const firsts = firstNames(fields);
-  fields.forEach(([name, value], index) => {
-    const { typeCode, payload } = convertValue(name, value, options, limits);
-    const slot = slots[firsts[index] ?? index];
-    const earlier = slot === undefined ? undefined : items[slot];
-    if (slot === undefined || earlier === undefined) {
-      slots[index] = items.push({ name, typeCode, payload }) - 1;
-    } else {
-      const merged = earlier.merged ?? [];
-      merged.push(name);
-      items[slot] = { name: earlier.name, typeCode, payload, merged };
-    }
-  });
-  const size = items.reduce((sum, { name, payload }) => sum + (name?.length ?? 0) + payload.length + 10, 8);
-  if (size > limits.blobBytes) throw limit(`the session is over ${limits.blobBytes} bytes`);
-  const collection = writeCollection(items);
-  return {
-    ok: true,
-    collection,
-    timeoutText,
-    // Made when asked for: few ask, and a conversion makes objects enough.
-    get items() {
-      return items.map(summary);
-    },
-  };
+  const firsts = surelyDiffer(fields) ? undefined : firstNames(fields.names());
+  const writer = new CollectionWriter();
+  const merged = firsts && new Merged(firsts);
+  // One for all values, one after the other.
+  const item: PlacedItem = { typeCode: 0, bytes: fields.bytes, start: 0, end: 0 };
+  for (let i = 0; i < fields.count; i++) {
+    convertValue(fields, i, item, options, limits);
+    const index = merged?.indexOf(i, fields) ?? writer.add(fields.bytes, fields.nameStart(i), fields.nameEnd(i));
+    writer.set(index, item);
+  }
+  if (writer.length > limits.blobBytes) throw limit(`the session is over ${limits.blobBytes} bytes`);
+  return new Conversion(writer.write(), timeoutText, writer, merged?.dropped);
 }
 
-function summary({ name, typeCode, payload, merged }: CollectionItem & { merged?: Buffer[] }): ConvertedItem {
-  const item = { name: name ?? Buffer.alloc(0), typeCode, size: payload.length };
-  return merged === undefined ? item : { ...item, merged };
+/** A class, since a getter of its own would make V8 treat every outcome as a new kind of object. */
+class Conversion {
+  readonly ok = true;
+
+  constructor(
+    readonly collection: Buffer,
+    readonly timeoutText: Buffer | undefined,
+    private readonly writer: CollectionWriter,
+    private readonly dropped: ReadonlyMap<number, readonly Buffer[]> | undefined,
+  ) {}
+
+  /** Made when asked for: few ask, and a conversion makes objects enough. */
+  get items(): ConvertedItem[] {
+    const { writer, dropped } = this;
+    return Array.from({ length: writer.count }, (_, index) => {
+      const item = { name: writer.name(index), typeCode: writer.typeCode(index), size: writer.size(index) };
+      const merged = dropped?.get(index);
+      return merged === undefined ? item : { ...item, merged };
+    });
+  }
+}
+
+/** Of fields with the same name one item is made: in the place and spelling of the first, with the value of the last. */
+class Merged {
+  /** By an item's index, the names that it took in. */
+  readonly dropped = new Map<number, Buffer[]>();
+  /** By a field's index, the index of the item that it began. */
+  private readonly begun = new Map<number, number>();
+
+  /** @param firsts by field, the first with the same name */
+  constructor(private readonly firsts: readonly number[]) {}
+
+  /** The item that a field goes to; undefined where it begins the next one. */
+  indexOf(field: number, fields: Fields): number | undefined {
+    const first = this.firsts[field] ?? field;
+    const index = this.begun.get(first);
+    if (index === undefined) {
+      this.begun.set(field, this.begun.size);
+      return undefined;
+    }
+    const names = this.dropped.get(index) ?? [];
+    names.push(fields.name(field));
+    this.dropped.set(index, names);
+    return index;
+  }
 }
 
 /** Version 5 reads it with int.Parse and gives it to EXPIRE. */
@@ -133,48 +165,60 @@ function checkTimeout(text: Buffer): Buffer {
   });
 }
 
-function firstNames(fields: V4Session['fields']): number[] {
-  for (const [name] of fields) {
+function firstNames(names: readonly Buffer[]): number[] {
+  for (const name of names) {
     if (isValidUtf8(name, 0, name.length)) continue;
     throw new Refused({ code: 'bad-name', field: name, message: `the item name "${safeUtf8(name, 60)}" is not UTF-8` });
   }
   try {
-    return firstEqualNames(fields.map(([name]) => name));
+    return firstEqualNames(names);
   } catch (error) {
     if (error instanceof FormatError) throw limit(error.reason);
     throw error;
   }
 }
 
-/** Converts one item by itself, without a look at its name; undefined when its session would be refused for it. */
-export function convertItem(name: Buffer, value: Buffer, options: ConvertOptions): NativeItem | undefined {
-  try {
-    return convertValue(name, value, options, { ...DEFAULT_SESSION_LIMITS, ...options.limits });
-  } catch (error) {
-    if (error instanceof Refused) return undefined;
-    throw error;
+/** Makes `item` what version 5 holds in place of a field's value. */
+function convertValue(
+  fields: Fields,
+  field: number,
+  item: PlacedItem,
+  options: ConvertOptions,
+  limits: SessionLimits,
+): void {
+  const [start, end] = [fields.valueStart(field), fields.valueEnd(field)];
+  if (!hasStreamHeader(fields.bytes, start, end)) {
+    const { typeCode, payload } = convertForeign(fields.name(field), fields.value(field), options);
+    place(item, typeCode, payload, 0, payload.length);
+    return;
   }
+  place(item, TypeCode.Object, fields.bytes, start, end);
+  if (isSystemValue(fields, field, item)) {
+    // Version 5 would read version 4's stand-in for null as an object.
+    const keepStream = options.nativeTypes === false && item.typeCode !== TypeCode.Null;
+    if (keepStream) place(item, TypeCode.Object, fields.bytes, start, end);
+    return;
+  }
+  place(item, TypeCode.Object, fields.bytes, start, end);
+  const check = checkNrbf(fields.value(field), { limits: limits.nrbf });
+  if (check.ok) return;
+  if (check.code === 'limit') throw limit(check.reason, fields.name(field));
+  throw damaged(fields.name(field), check.offset, check.reason);
 }
 
-function convertValue(field: Buffer, value: Buffer, options: ConvertOptions, limits: SessionLimits): NativeItem {
-  if (!hasStreamHeader(value)) return convertForeign(field, value, options);
-  const native = rootItem(field, value);
-  if (native !== undefined) {
-    const keepStream = options.nativeTypes === false && native.typeCode !== TypeCode.Null;
-    return keepStream ? { typeCode: TypeCode.Object, payload: value } : native;
-  }
-  const check = checkNrbf(value, { limits: limits.nrbf });
-  if (check.ok) return { typeCode: TypeCode.Object, payload: value };
-  if (check.code === 'limit') throw limit(check.reason, field);
-  throw damaged(field, check.offset, check.reason);
+function place(item: PlacedItem, typeCode: number, bytes: Buffer, start: number, end: number): void {
+  item.typeCode = typeCode;
+  item.bytes = bytes;
+  item.start = start;
+  item.end = end;
 }
 
-function rootItem(field: Buffer, value: Buffer): NativeItem | undefined {
+function isSystemValue(fields: Fields, field: number, item: PlacedItem): boolean {
   try {
-    return decodeRootItem(value);
+    return placeRootItem(item);
   } catch (error) {
-    if (error instanceof FormatError) throw damaged(field, error.offset, error.reason);
-    throw error;
+    if (!(error instanceof FormatError)) throw error;
+    throw damaged(fields.name(field), error.offset - fields.valueStart(field), error.reason);
   }
 }
 

@@ -1,31 +1,11 @@
-/** Where names and values lie in fields that a script packed into one string. */
-export class FieldPlaces {
-  constructor(private readonly places: readonly number[]) {}
-
-  /** How many fields there are. */
-  get count(): number {
-    return this.places.length >> 2;
-  }
-  nameStart(index: number): number {
-    return this.places[4 * index] ?? 0;
-  }
-  nameEnd(index: number): number {
-    return this.places[4 * index + 1] ?? 0;
-  }
-  valueStart(index: number): number {
-    return this.places[4 * index + 2] ?? 0;
-  }
-  valueEnd(index: number): number {
-    return this.places[4 * index + 3] ?? 0;
-  }
-}
+import { Fields } from './fields';
 
 /**
  * Finds fields and values that a script packed into one string: a MessagePack array of strings. One reply of many short
  * strings costs both sides several times as much.
  * @throws Error when it is something else
  */
-export function findFields(packed: Buffer): FieldPlaces {
+export function unpackFields(packed: Buffer): Fields {
   const first = packed[0] ?? 0;
   const sizeBytes = first === 0xdc ? 2 : first === 0xdd ? 4 : 0;
   if (sizeBytes === 0 && first >> 4 !== SHORT_ARRAY) throw unexpected();
@@ -50,16 +30,7 @@ export function findFields(packed: Buffer): FieldPlaces {
     if (at > packed.length) throw unexpected();
   }
   if (at !== packed.length) throw unexpected();
-  return new FieldPlaces(places);
-}
-
-/** Fields and values as views of the packed string. */
-export function unpackFields(packed: Buffer): (readonly [Buffer, Buffer])[] {
-  const places = findFields(packed);
-  return Array.from({ length: places.count }, (_, i) => [
-    packed.subarray(places.nameStart(i), places.nameEnd(i)),
-    packed.subarray(places.valueStart(i), places.valueEnd(i)),
-  ]);
+  return new Fields(packed, places);
 }
 
 const SHORT_STRING = 0b101;

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { pause } from '../../transfer/stop';
 import type { ConvertContext, GroupOutcome } from '../converter';
-import { convertPacked } from './convert-packed';
-import { DEFAULT_SESSION_LIMITS } from './convert-session';
+import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
 import {
   leavesNewer,
   limitsOn,
@@ -204,10 +203,10 @@ class Writing {
     const { nativeTypes, customSerializer, defaultTimeoutSeconds } = this.options;
     const { names, state, seen } = item;
     const { packed, sessionTimeoutText } = state;
-    const result = convertPacked(packed, sessionTimeoutText, {
-      nativeTypes,
-      ...(customSerializer === undefined ? {} : { customSerializer }),
-    });
+    const result = convertSession(
+      { fields: packed, sessionTimeoutText },
+      { nativeTypes, ...(customSerializer === undefined ? {} : { customSerializer }) },
+    );
     if (!result.ok) {
       item.outcome = failed(names, `session-${result.refusal.code}`, result.refusal.message);
       return undefined;

@@ -7,6 +7,8 @@ import { Primitive, PRIMITIVE_NAMES, PRIMITIVE_SIZES } from './records';
 export const MAX_TICKS = 3_155_378_975_999_999_999n;
 const MAX_TICKS_HIGH = Number(MAX_TICKS >> 32n);
 const MAX_TICKS_LOW = Number(MAX_TICKS & 0xffff_ffffn);
+/** Of a DateTime's high 32 bits, those that are ticks; the two above are its Kind. */
+export const TICKS_HIGH_MASK = 0x3fff_ffff;
 const MAX_DECIMAL = 2n ** 96n - 1n;
 const DECIMAL_TEXT = /^-?\d{1,29}(?:\.\d{1,28})?$/;
 
@@ -42,13 +44,15 @@ function checkBooleans(bytes: Buffer, start: number, end: number): void {
   }
 }
 
-/** 62 bits of ticks, two of Kind (MS-NRBF 2.1.1.5). */
 function checkDateTimes(bytes: Buffer, start: number, end: number): void {
-  for (let i = start; i < end; i += 8) {
-    const high = bytes.readUInt32LE(i + 4) & 0x3fff_ffff;
-    if (high > MAX_TICKS_HIGH || (high === MAX_TICKS_HIGH && bytes.readUInt32LE(i) > MAX_TICKS_LOW)) {
-      throw new FormatError('invalid', i, 'System.DateTime is past the year 9999');
-    }
+  for (let i = start; i < end; i += 8) checkDateTime(bytes, i);
+}
+
+/** 62 bits of ticks, two of Kind (MS-NRBF 2.1.1.5). */
+export function checkDateTime(bytes: Buffer, at: number): void {
+  const high = bytes.readUInt32LE(at + 4) & TICKS_HIGH_MASK;
+  if (high > MAX_TICKS_HIGH || (high === MAX_TICKS_HIGH && bytes.readUInt32LE(at) > MAX_TICKS_LOW)) {
+    throw new FormatError('invalid', at, 'System.DateTime is past the year 9999');
   }
 }
 

@@ -77,9 +77,12 @@ export const ArrayKind = {
  */
 export const STREAM_HEADER = Buffer.from('0001000000ffffffff0100000000000000', 'hex');
 
-/** Whether a value begins like a BinaryFormatter stream. (Asked for every value; a loop is faster than Buffer.compare.) */
-export function hasStreamHeader(bytes: Buffer): boolean {
-  if (bytes.length < STREAM_HEADER.length) return false;
-  for (let i = 0; i < STREAM_HEADER.length; i++) if (bytes[i] !== STREAM_HEADER[i]) return false;
+/**
+ * Whether bytes[start, end) begin like a BinaryFormatter stream. (Asked for every value; a loop is faster than
+ * Buffer.compare.)
+ */
+export function hasStreamHeader(bytes: Buffer, start = 0, end = bytes.length): boolean {
+  if (end - start < STREAM_HEADER.length) return false;
+  for (let i = 0; i < STREAM_HEADER.length; i++) if (bytes[start + i] !== STREAM_HEADER[i]) return false;
   return true;
 }

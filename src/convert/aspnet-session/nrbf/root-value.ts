@@ -3,7 +3,7 @@ import { FormatError } from '../format-error';
 import { TypeCode } from '../type-codes';
 import { utf8SequenceLength } from '../utf8';
 import { lengthPrefixed } from '../varint';
-import { MAX_TICKS } from './primitive';
+import { checkDateTime, TICKS_HIGH_MASK } from './primitive';
 import { hasStreamHeader, Record, STREAM_HEADER } from './records';
 import { layoutsByNameLength, ROOT_LAYOUTS } from './root-layouts';
 
@@ -13,9 +13,17 @@ export interface NativeItem {
   readonly payload: Buffer;
 }
 
+/** A value as a part of a longer buffer. One object takes one value after the other. */
+export interface PlacedItem {
+  typeCode: number;
+  bytes: Buffer;
+  start: number;
+  end: number;
+}
+
 const START = STREAM_HEADER.length;
-const EMPTY = Buffer.alloc(0);
-const NULL_ITEM: NativeItem = { typeCode: TypeCode.Null, payload: EMPTY };
+/** A record's type and object id. */
+const HEAD = 5;
 /** The class that version 4's serializer writes for null; its assembly's name varies. */
 const REDIS_NULL = Buffer.from('Microsoft.Web.Redis.RedisNull', 'latin1');
 const SCALE_AND_SIGN = 0x80ff_0000 | 0;
@@ -28,18 +36,37 @@ const SCALE_AND_SIGN = 0x80ff_0000 | 0;
  * @throws FormatError 'invalid' for a system value that .NET would refuse (a decimal's flags, a DateTime's ticks …).
  */
 export function decodeRootItem(nrbf: Buffer): NativeItem | undefined {
-  if (nrbf.length < START + 6 || !hasStreamHeader(nrbf) || nrbf[nrbf.length - 1] !== Record.MessageEnd)
-    return undefined;
-  switch (nrbf[START]) {
+  const item = { typeCode: 0, bytes: nrbf, start: 0, end: nrbf.length };
+  return placeRootItem(item)
+    ? { typeCode: item.typeCode, payload: item.bytes.subarray(item.start, item.end) }
+    : undefined;
+}
+
+/**
+ * As decodeRootItem, for the stream that lies where `item` says: where it is decoded, `item` becomes its value and the
+ * answer is true; otherwise it is of no use afterwards. Makes no object for a value. Offsets in errors are those of `item.bytes`.
+ */
+export function placeRootItem(item: PlacedItem): boolean {
+  const { bytes, start, end } = item;
+  if (end - start < START + HEAD + 1 || bytes[end - 1] !== Record.MessageEnd || !hasStreamHeader(bytes, start, end))
+    return false;
+  switch (bytes[start + START]) {
     case Record.SystemClassWithMembersAndTypes:
-      return decodeBoxed(nrbf);
+      return placeBoxed(item);
     case Record.BinaryObjectString:
-      return decodeString(nrbf);
+      return placeString(item);
     case Record.BinaryLibrary:
-      return isRedisNull(nrbf) ? NULL_ITEM : undefined;
+      return isRedisNull(item) && place(item, TypeCode.Null, end, end);
     default:
-      return undefined;
+      return false;
   }
+}
+
+function place(item: PlacedItem, typeCode: number, start: number, end: number): true {
+  item.typeCode = typeCode;
+  item.start = start;
+  item.end = end;
+  return true;
 }
 
 /** Kind of a DateTime in the top two bits of its dateData: 0 Unspecified, 1 Utc, 2 Local, 3 Local in the doubled hour. */
@@ -84,75 +111,90 @@ export function stringPayload(text: string): Buffer {
   return lengthPrefixed(Buffer.from(text, 'utf8'));
 }
 
-function decodeBoxed(nrbf: Buffer): NativeItem | undefined {
-  for (const { typeCode, prefix, size } of layoutsByNameLength[nrbf[START + 5] ?? 0] ?? []) {
-    const valueSize = nrbf.length - prefix.length - 1;
+function placeBoxed(item: PlacedItem): boolean {
+  const { bytes, start, end } = item;
+  for (const { typeCode, prefix, size } of layoutsByNameLength[bytes[start + START + HEAD] ?? 0] ?? []) {
+    const valueSize = end - start - prefix.length - 1;
     if (valueSize !== size && (size !== -1 || valueSize < 1 || valueSize > 3)) continue;
-    if (prefix.compare(nrbf, START, prefix.length, START, prefix.length) !== 0) continue;
-    return checkBoxed(typeCode, nrbf, prefix.length);
+    if (!isAt(bytes, start, prefix)) continue;
+    place(item, typeCode, start + prefix.length, end - 1);
+    return checkBoxed(item);
   }
-  return undefined;
+  return false;
 }
 
-function checkBoxed(typeCode: number, nrbf: Buffer, start: number): NativeItem | undefined {
-  const value = nrbf.subarray(start, nrbf.length - 1);
+/** Whether a layout's bytes are at `start`, behind the header, which has been looked at. */
+function isAt(bytes: Buffer, start: number, prefix: Buffer): boolean {
+  for (let i = START; i < prefix.length; i++) if (bytes[start + i] !== prefix[i]) return false;
+  return true;
+}
+
+function checkBoxed(item: PlacedItem): boolean {
+  const { typeCode, bytes, start, end } = item;
   switch (typeCode) {
     case TypeCode.Boolean:
-      if ((value[0] ?? 0) > 1) throw new FormatError('invalid', start, 'System.Boolean is neither 0 nor 1');
-      break;
+      if ((bytes[start] ?? 0) > 1) throw new FormatError('invalid', start, 'System.Boolean is neither 0 nor 1');
+      return true;
     case TypeCode.Char:
-      if (value.length > 3 || utf8SequenceLength(value, 0, value.length) !== value.length) {
-        throw new FormatError('invalid', start, 'System.Char is not one UTF-16 unit in UTF-8');
-      }
-      break;
+      if (utf8SequenceLength(bytes, start, end) === end - start) return true;
+      throw new FormatError('invalid', start, 'System.Char is not one UTF-16 unit in UTF-8');
     case TypeCode.DateTime:
-      return decodeDateTime(value, start);
+      item.end = start + 8;
+      return isPlainDateTime(bytes, start);
     case TypeCode.Decimal:
-      return decodeDecimal(value, start);
+      reorderDecimal(item);
+      return true;
     default:
+      return true;
   }
-  return { typeCode, payload: value };
 }
 
 /** ticks repeats what dateData says; if it did not, dateData would hold, so the stream is then left as it is. */
-function decodeDateTime(value: Buffer, start: number): NativeItem | undefined {
-  const ticks = value.readBigUInt64LE(8) & 0x3fff_ffff_ffff_ffffn;
-  if (ticks > MAX_TICKS) throw new FormatError('invalid', start, 'System.DateTime is past the year 9999');
-  if (value.readBigUInt64LE(0) !== ticks) return undefined;
-  return { typeCode: TypeCode.DateTime, payload: value.subarray(0, 8) };
+function isPlainDateTime(bytes: Buffer, ticks: number): boolean {
+  const dateData = ticks + 8;
+  checkDateTime(bytes, dateData);
+  return (
+    bytes.readUInt32LE(ticks) === bytes.readUInt32LE(dateData) &&
+    bytes.readUInt32LE(ticks + 4) === (bytes.readUInt32LE(dateData + 4) & TICKS_HIGH_MASK)
+  );
 }
 
 /** flags, hi, lo, mid become lo, mid, hi, flags. */
-function decodeDecimal(value: Buffer, start: number): NativeItem {
-  const flags = value.readInt32LE(0);
+function reorderDecimal(item: PlacedItem): void {
+  const { bytes, start } = item;
+  const flags = bytes.readInt32LE(start);
   if ((flags & ~SCALE_AND_SIGN) !== 0 || ((flags >> 16) & 0xff) > 28) {
     throw new FormatError('invalid', start, 'System.Decimal has impossible flags');
   }
   const payload = Buffer.allocUnsafe(16);
-  value.copy(payload, 0, 8, 16);
-  value.copy(payload, 8, 4, 8);
-  value.copy(payload, 12, 0, 4);
-  return { typeCode: TypeCode.Decimal, payload };
+  for (let i = 0; i < 8; i++) payload[i] = bytes[start + 8 + i] ?? 0;
+  for (let i = 0; i < 4; i++) payload[8 + i] = bytes[start + 4 + i] ?? 0;
+  for (let i = 0; i < 4; i++) payload[12 + i] = bytes[start + i] ?? 0;
+  item.bytes = payload;
+  place(item, TypeCode.Decimal, 0, payload.length);
 }
 
-function decodeString(nrbf: Buffer): NativeItem | undefined {
-  if (nrbf.readInt32LE(START + 1) !== 1) return undefined;
-  const reader = new ByteReader(nrbf, START + 5, nrbf.length - 1);
+function placeString(item: PlacedItem): boolean {
+  const { bytes, start, end } = item;
+  const prefix = start + START + HEAD;
+  if (bytes.readInt32LE(prefix - 4) !== 1) return false;
+  const reader = new ByteReader(bytes, prefix, end - 1);
   reader.skipString();
-  if (reader.remaining > 0) return undefined;
-  return { typeCode: TypeCode.String, payload: nrbf.subarray(START + 5, nrbf.length - 1) };
+  return reader.remaining === 0 && place(item, TypeCode.String, prefix, end - 1);
 }
 
 /** A library, then a class of id 1 from it by that name and without members. */
-function isRedisNull(nrbf: Buffer): boolean {
-  const tail = START + 5;
+function isRedisNull({ bytes, start, end }: PlacedItem): boolean {
+  const library = start + START + 1;
+  const tail = library + 4;
   const suffix = 1 + 4 + 1 + REDIS_NULL.length + 4 + 4 + 1;
-  const at = nrbf.length - suffix;
-  if (at < tail || nrbf[at] !== Record.ClassWithMembersAndTypes || nrbf.readInt32LE(at + 1) !== 1) return false;
-  if (nrbf[at + 5] !== REDIS_NULL.length || !nrbf.subarray(at + 6, at + 6 + REDIS_NULL.length).equals(REDIS_NULL))
-    return false;
-  const libraryId = nrbf.readInt32LE(START + 1);
-  if (nrbf.readInt32LE(nrbf.length - 9) !== 0 || nrbf.readInt32LE(nrbf.length - 5) !== libraryId) return false;
-  const reader = new ByteReader(nrbf, tail, at);
+  const at = end - suffix;
+  if (at < tail || bytes[at] !== Record.ClassWithMembersAndTypes || bytes.readInt32LE(at + 1) !== 1) return false;
+  const name = at + 6;
+  if (bytes[name - 1] !== REDIS_NULL.length) return false;
+  if (bytes.compare(REDIS_NULL, 0, REDIS_NULL.length, name, name + REDIS_NULL.length) !== 0) return false;
+  const libraryId = bytes.readInt32LE(library);
+  if (bytes.readInt32LE(end - 9) !== 0 || bytes.readInt32LE(end - 5) !== libraryId) return false;
+  const reader = new ByteReader(bytes, tail, at);
   return libraryId > 1 && reader.skipString() > 0 && reader.remaining === 0;
 }
