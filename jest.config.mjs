@@ -1,5 +1,7 @@
 const common = {
   testEnvironment: 'node',
+  // Real servers on a machine that may have other work: nothing is judged by how long it takes.
+  testTimeout: 30_000,
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

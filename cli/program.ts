@@ -82,6 +82,8 @@ function addMigrate(program: Command, actions: Actions): void {
     )
     .option('--verify <how>', 'what is checked in the end: count (default) or none')
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
+    .option('--bytes-per-second <n>', 'the same for bytes of values', parseCount)
+    .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer', parseCount)
     .option('--parallel-ranges <n>', 'how many ranges are copied at once', parseCount)
     .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')
     .option('--wait', 'wait for the verdict', true)

@@ -12,15 +12,17 @@ export interface RequestOptions {
   readonly convert?: readonly unknown[];
   readonly verify?: string;
   readonly keysPerSecond?: number;
+  readonly bytesPerSecond?: number;
+  readonly maxSourceLatencyMs?: number;
   readonly parallelRanges?: number;
   readonly requestId?: string;
 }
 
 /** The body of POST /api/migrations; what was not asked for is left to the app. */
 export function requestBody(options: RequestOptions, source: string, target: string): Record<string, unknown> {
-  const { match, exclude, types, keysPerSecond, parallelRanges } = options;
+  const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges } = options;
   const select = given({ match, exclude, types });
-  const limits = given({ keysPerSecond, parallelRanges });
+  const limits = given({ keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges });
   return {
     source,
     target,
@@ -53,6 +55,8 @@ const optionOf: readonly [path: RegExp, option: string][] = [
   [/^convert\b/, '--convert'],
   [/^verify\b/, '--verify'],
   [/^limits\.keysPerSecond\b/, '--keys-per-second'],
+  [/^limits\.bytesPerSecond\b/, '--bytes-per-second'],
+  [/^limits\.maxSourceLatencyMs\b/, '--max-source-latency'],
   [/^limits\.parallelRanges\b/, '--parallel-ranges'],
   [/^requestId\b/, '--request-id'],
 ];

@@ -4,9 +4,9 @@ import type { Converter } from '../convert/converter';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { rateOfRange } from '../migration/range-shape';
+import { shareOfRange } from '../migration/range-shape';
 import { readRange } from '../transfer/range-pages';
-import { RateLimit } from '../transfer/rate-limit';
+import { Governor } from '../transfer/governor';
 import { missingKeys } from '../verify/missing-keys';
 import { comparisonOf } from './comparison-of';
 import type { Difference } from './difference';
@@ -30,7 +30,7 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
   const reader = plan.source.abilities.scripts
     ? new OverviewReader(sides.source, comparison.depth, sides.reader)
     : sides.reader;
-  const rate = new RateLimit(rateOfRange(plan));
+  const governor = new Governor(shareOfRange(plan));
   let counts: Counts = noCounts;
   const count = (more: Partial<Counts>) => {
     counts = addCounts(counts, more);
@@ -84,7 +84,7 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
     // Inside a page there is no place to go on from.
     if (next === undefined) continue;
     if (suspects.due && converted.due) await settle(next);
-    await rate.spend(part.counts.scanned ?? 0, job);
+    await governor.spend({ keys: part.counts.scanned ?? 0, sourceMs: part.sourceMs ?? 0 }, job);
   }
   await settle(next);
 }

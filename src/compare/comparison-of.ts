@@ -3,7 +3,7 @@ import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
 import type { Plan } from '../migration/plan';
 import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf } from '../migration/range-shape';
+import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { rangeSides, type RangeSides } from '../migration/range-sides';
 import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import type { WalkOptions } from '../transfer/range-pages';
@@ -58,7 +58,7 @@ export async function comparisonOf(
       start: BigInt(row.cursor),
       expectedKeys: expectedKeysOf(database),
       cursorOrder: plan.source.abilities.cursorOrder,
-      pageMicros: app.settings.pageMicros,
+      ...pageLimitsOf(plan, app.settings.pageMicros),
       selection: selectionOf(plan, makeConverters(plan)),
       source,
       namesOnly: () => true,

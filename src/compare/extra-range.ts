@@ -3,13 +3,13 @@ import { makeConverters } from '../convert/make-converters';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, rateOfRange } from '../migration/range-shape';
+import { expectedKeysOf, pageLimitsOf, shareOfRange } from '../migration/range-shape';
 import { deleteExtra } from '../sync/delete-extra';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { isTemporaryKey } from '../transfer/by-commands';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import { readRange } from '../transfer/range-pages';
-import { RateLimit } from '../transfer/rate-limit';
+import { Governor } from '../transfer/governor';
 import { makeSelection } from '../transfer/selection';
 import { missingKeys } from '../verify/missing-keys';
 import { extra, type Difference } from './difference';
@@ -94,13 +94,13 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
     counts = noCounts;
   };
 
-  const rate = new RateLimit(rateOfRange(plan));
+  const governor = new Governor(shareOfRange(plan));
   const pages = readRange(reader, {
     range: row,
     start: BigInt(row.cursor),
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: plan.target.abilities.cursorOrder === true,
-    pageMicros: app.settings.pageMicros,
+    ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: {
       ...selection,
       // What the migration would not write is none of its matter.
@@ -126,7 +126,7 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
       suspects.add(found);
       if (next !== undefined && suspects.due) await settle(next);
     }
-    await rate.spend(part.counts.scanned ?? 0, job);
+    await governor.spend({ keys: part.counts.scanned ?? 0, sourceMs: part.sourceMs ?? 0 }, job);
   }
   if (!request.deleteExtra) await settle(next);
 }

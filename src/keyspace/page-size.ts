@@ -7,7 +7,7 @@ const LIGHT_BYTES = 128 * 1_024;
 const LIGHT_COUNT = 250;
 
 /**
- * COUNT after a page. Servers before 7.2 tell the time that passed, not the time that they worked: where they share their
+ * COUNT after a page, where nobody was promised a latency. Servers before 7.2 tell the time that passed, not the time that they worked: where they share their
  * cores a light page may seem to take long, and pages that became smaller and smaller for it would only cost more.
  *
  * @param bytes payload bytes of the last page

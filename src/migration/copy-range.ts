@@ -4,13 +4,13 @@ import type { Abilities } from '../transfer/by-commands';
 import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
-import { RateLimit } from '../transfer/rate-limit';
+import { Governor } from '../transfer/governor';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
 import { StoppedError } from '../transfer/stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
-import { expectedKeysOf, rateOfRange } from './range-shape';
+import { expectedKeysOf, pageLimitsOf, shareOfRange } from './range-shape';
 import { rangeSides, type RangeSides } from './range-sides';
 
 /** Pages of one range that may be on their way to the target while the next one is read. */
@@ -61,7 +61,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     start: BigInt(row.cursor),
     expectedKeys: expectedKeysOf(sides.database),
     cursorOrder: plan.source.abilities.cursorOrder,
-    pageMicros: app.settings.pageMicros,
+    ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: selectionOf(plan, converters),
     converters,
     source: sides.source,
@@ -79,7 +79,7 @@ export async function writeParts(
   job: RangeJob,
   app: App,
 ): Promise<void> {
-  const rate = new RateLimit(rateOfRange(job.migration.plan));
+  const governor = new Governor(shareOfRange(job.migration.plan));
   const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
   const finishOldest = async () => {
     const oldest = inWriting.shift();
@@ -101,7 +101,10 @@ export async function writeParts(
       outcome.catch(() => undefined);
       inWriting.push({ part, outcome });
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
-      await rate.spend(part.counts.scanned ?? 0, job);
+      await governor.spend(
+        { keys: part.counts.scanned ?? 0, bytes: part.page.bytes, sourceMs: part.sourceMs ?? 0 },
+        job,
+      );
     }
     await finishAll();
   } catch (error) {

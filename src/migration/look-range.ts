@@ -6,7 +6,7 @@ import { makeNaming } from '../convert/rename/naming';
 import { pause } from '../transfer/stop';
 import { missingKeys } from '../verify/missing-keys';
 import type { RangeJob } from './range-job';
-import { expectedKeysOf } from './range-shape';
+import { expectedKeysOf, pageLimitsOf } from './range-shape';
 import { rangeSides } from './range-sides';
 
 /** A key that is not there is looked for again, so that keys on their way to expire or just written do not count. */
@@ -29,7 +29,7 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     start: BigInt(row.cursor),
     expectedKeys: expectedKeysOf(database),
     cursorOrder: plan.source.abilities.cursorOrder,
-    pageMicros: app.settings.pageMicros,
+    ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: selectionOf(plan, converters),
     converters: [],
     source,

@@ -1,8 +1,17 @@
+import { LARGEST_COUNT } from '../keyspace/page-size';
 import type { Phase } from '../ledger/rows';
+import type { Share } from '../transfer/governor';
+import type { WalkOptions } from '../transfer/range-pages';
 import type { Plan, WalkedDatabase } from './plan';
 
-/** With a limit on keys per second and none on parallel ranges, so many ranges share it. */
+/** With a limit on keys or bytes per second and none on parallel ranges, so many ranges share it. */
 const RANGES_UNDER_LIMIT = 8;
+/** Under a limit on latency: one reads while the other writes. More would wait for each other on the source. */
+const RANGES_UNDER_LATENCY = 2;
+/** The shortest time of a page, microseconds: below, the calls cost more than what they bring. */
+const SHORTEST_PAGE = 250;
+/** A limit on keys per second is kept within this part of a second. */
+const PAGES_PER_SECOND = 4;
 
 /** The databases that a phase walks: the source's, in the phase `extra` the target's. */
 export function walkedDatabases(
@@ -19,15 +28,36 @@ export function expectedKeysOf({ keys, bits }: Pick<WalkedDatabase, 'keys' | 'bi
 
 /** How many ranges may be at work at once, over all instances; 0: no limit. */
 export function parallelRangesOf({ request: { limits }, databases }: Pick<Plan, 'request' | 'databases'>): number {
-  if (limits.keysPerSecond === 0) return limits.parallelRanges;
+  const { keysPerSecond, bytesPerSecond, maxSourceLatencyMs } = limits;
+  if (keysPerSecond === 0 && bytesPerSecond === 0 && maxSourceLatencyMs === 0) return limits.parallelRanges;
   const ranges = databases.reduce((sum, { bits }) => sum + 2 ** bits, 0);
   // Each has an equal share of the rate: at least one key a second, and none for ranges that there are not.
-  const most = limits.parallelRanges === 0 ? RANGES_UNDER_LIMIT : limits.parallelRanges;
-  return Math.max(1, Math.min(most, limits.keysPerSecond, ranges));
+  const ordinary = maxSourceLatencyMs > 0 ? RANGES_UNDER_LATENCY : RANGES_UNDER_LIMIT;
+  const most = limits.parallelRanges === 0 ? ordinary : limits.parallelRanges;
+  return Math.max(1, Math.min(most, keysPerSecond === 0 ? most : keysPerSecond, ranges));
 }
 
-/** The share of the migration's keys per second that one range has; 0: no limit. */
-export function rateOfRange(plan: Pick<Plan, 'request' | 'databases'>): number {
-  const parallel = parallelRangesOf(plan);
-  return plan.request.limits.keysPerSecond === 0 ? 0 : plan.request.limits.keysPerSecond / parallel;
+/** The share of the migration's limits that one range has. */
+export function shareOfRange(plan: Pick<Plan, 'request' | 'databases'>): Share {
+  const parallel = Math.max(1, parallelRangesOf(plan));
+  const { keysPerSecond, bytesPerSecond, maxSourceLatencyMs } = plan.request.limits;
+  return { keysPerSecond: keysPerSecond / parallel, bytesPerSecond: bytesPerSecond / parallel, maxSourceLatencyMs };
+}
+
+/**
+ * How large one range's pages may be. `pageMicros` is the server time that one should take; where a latency is promised,
+ * the pages of all ranges at work together take no longer than that.
+ */
+export function pageLimitsOf(
+  plan: Pick<Plan, 'request' | 'databases'>,
+  pageMicros: number,
+): Pick<WalkOptions, 'pageMicros' | 'mostKeys' | 'evenIfLight'> {
+  const { keysPerSecond, maxSourceLatencyMs } = shareOfRange(plan);
+  const parallel = Math.max(1, parallelRangesOf(plan));
+  const bound = maxSourceLatencyMs === 0 ? pageMicros : (maxSourceLatencyMs * 1_000) / parallel;
+  return {
+    pageMicros: Math.min(pageMicros, Math.max(SHORTEST_PAGE, bound)),
+    mostKeys: keysPerSecond === 0 ? LARGEST_COUNT : Math.max(1, Math.floor(keysPerSecond / PAGES_PER_SECOND)),
+    evenIfLight: maxSourceLatencyMs > 0,
+  };
 }

@@ -112,6 +112,18 @@ export const migrationRequestSchema = z
     limits: z
       .strictObject({
         keysPerSecond: z.int().min(0).max(100_000_000).default(0).describe('For the whole migration; 0: no limit.'),
+        bytesPerSecond: z
+          .int()
+          .min(0)
+          .max(1e12)
+          .default(0)
+          .describe('Bytes of values, for the whole migration; 0: no limit.'),
+        maxSourceLatencyMs: z
+          .number()
+          .min(0)
+          .max(60_000)
+          .default(0)
+          .describe('The migration slows down where the source takes longer to answer; 0: no limit.'),
         parallelRanges: z.int().min(0).max(16_384).default(0).describe('How many ranges run at once; 0: no limit.'),
         shrinkPercent: z
           .int()
@@ -120,7 +132,7 @@ export const migrationRequestSchema = z
           .default(20)
           .describe('With deleteExtra: a source with so much fewer keys than the target looks wrong.'),
       })
-      .default({ keysPerSecond: 0, parallelRanges: 0, shrinkPercent: 20 }),
+      .default({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0, parallelRanges: 0, shrinkPercent: 20 }),
     requestId: z
       .string()
       .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, or any of _ . : -')

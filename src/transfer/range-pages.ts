@@ -1,5 +1,5 @@
 import { endOfRange, mayReachInto, shareAhead, type CursorRange } from '../keyspace/cursor';
-import { cutToRange, FIRST_COUNT, nextCount } from '../keyspace/page-size';
+import { adaptCount, cutToRange, FIRST_COUNT, nextCount } from '../keyspace/page-size';
 import type { Converter, Group } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RedisPort } from '../redis/redis-port';
@@ -19,6 +19,8 @@ export interface Part {
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
   readonly taken: number;
+  /** The longest time that the source took to answer a call for this part, its queue included; ms. */
+  readonly sourceMs?: number;
 }
 
 /** What one converter has read of a page. */
@@ -36,6 +38,10 @@ export interface WalkOptions {
   readonly cursorOrder: boolean;
   /** Server time that one call should take, microseconds. */
   readonly pageMicros: number;
+  /** COUNT is never above this. */
+  readonly mostKeys: number;
+  /** Pages shrink for their time even where they are so light that it is not of their making. */
+  readonly evenIfLight: boolean;
   readonly selection: Selection;
   /** Each claims keys by name; the first one that does gets them. */
   readonly converters: readonly Converter[];
@@ -62,7 +68,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
   const { range, cursorOrder, selection, converters, budget } = options;
   const border = new Border();
   let cursor = options.start;
-  let count = FIRST_COUNT;
+  let count = Math.min(FIRST_COUNT, options.mostKeys);
   let emptyPages = 0;
   let guess = FIRST_GUESS;
   /** For calls made while `guess` is taken. */
@@ -85,6 +91,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     await budget.take(guess);
     let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
     let micros: number;
+    const asked = performance.now();
     if (fused) {
       const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
       scanned = { next, keys: page.keys, types: [], page };
@@ -94,6 +101,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       scanned = { ...names, page: undefined };
       ({ micros } = names);
     }
+    const sourceMs = performance.now() - asked;
     const { ended, beyond } = cursorOrder
       ? endOfRange(range, scanned.next)
       : { ended: scanned.next === 0n, beyond: false };
@@ -109,7 +117,11 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
     const keys = foreign ? [] : scanned.keys;
     const bytes = scanned.page?.bytes ?? 0;
-    count = nextCount(Math.max(cut, Math.min(count, cut * 2)), micros, options.pageMicros, bytes);
+    const last = Math.max(cut, Math.min(count, cut * 2));
+    count = options.evenIfLight
+      ? adaptCount(last, micros, options.pageMicros)
+      : nextCount(last, micros, options.pageMicros, bytes);
+    count = Math.min(count, options.mostKeys);
     if (converters.length > 0) count = Math.min(count, CONVERTED_COUNT);
 
     const repeated = border.repeatedIn(keys);
@@ -146,7 +158,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
-    yield { page: first, ...head, next: scanned.next, taken };
+    yield { page: first, ...head, next: scanned.next, taken, sourceMs };
     if (ended) return;
     cursor = scanned.next;
   }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { firstOfChains, headsOfChains, nextInChain } from '../../src/migration/chain';
 import { accountedKeys, addCounts, noCounts } from '../../src/migration/counts';
 import { etaOf, nextVisit, percentOf, smoothedRate } from '../../src/migration/progress';
-import { expectedKeysOf, parallelRangesOf, rateOfRange } from '../../src/migration/range-shape';
+import { expectedKeysOf, pageLimitsOf, parallelRangesOf, shareOfRange } from '../../src/migration/range-shape';
 import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
 import { sumRanges } from '../../src/migration/sum';
 import { quietTime } from '../../src/migration/tally-visit';
@@ -67,7 +67,7 @@ describe('limits', () => {
     [{ keysPerSecond: 3 }, 5, 3, 1],
   ])('of %j over 2^%d ranges: %d at once, %d keys a second each', (limits, bits, parallel, rate) => {
     expect(parallelRangesOf(plan(limits, bits))).toBe(parallel);
-    expect(rateOfRange(plan(limits, bits))).toBe(rate);
+    expect(shareOfRange(plan(limits, bits)).keysPerSecond).toBe(rate);
   });
 
   it('of all ranges together are what was asked for, never more', () => {
@@ -78,11 +78,30 @@ describe('limits', () => {
         fc.integer({ min: 0, max: 8 }),
         (keysPerSecond, parallelRanges, bits) => {
           const limited = plan({ keysPerSecond, parallelRanges }, bits);
-          expect(parallelRangesOf(limited) * rateOfRange(limited)).toBeCloseTo(keysPerSecond);
-          expect(rateOfRange(limited)).toBeGreaterThanOrEqual(1);
+          expect(parallelRangesOf(limited) * shareOfRange(limited).keysPerSecond).toBeCloseTo(keysPerSecond);
+          expect(shareOfRange(limited).keysPerSecond).toBeGreaterThanOrEqual(1);
         },
       ),
     );
+  });
+
+  it('on bytes and on latency keep few ranges at work, and are shared by them', () => {
+    expect(shareOfRange(plan({ bytesPerSecond: 8_000_000 }))).toMatchObject({ bytesPerSecond: 1_000_000 });
+    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2 }))).toBe(2);
+    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2, parallelRanges: 4 }))).toBe(4);
+    expect(shareOfRange(plan({ maxSourceLatencyMs: 2 })).maxSourceLatencyMs).toBe(2);
+  });
+
+  it('make pages smaller: by latency for all ranges together, by rate for a quarter of a second', () => {
+    expect(pageLimitsOf(plan({}), 2_000)).toEqual({ pageMicros: 2_000, mostKeys: 2_000, evenIfLight: false });
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 2 }), 2_000)).toMatchObject({
+      pageMicros: 1_000,
+      evenIfLight: true,
+    });
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 0.1 }), 2_000).pageMicros).toBe(250);
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 500 }), 2_000).pageMicros).toBe(2_000);
+    expect(pageLimitsOf(plan({ keysPerSecond: 800 }), 2_000).mostKeys).toBe(25);
+    expect(pageLimitsOf(plan({ keysPerSecond: 3 }), 2_000).mostKeys).toBe(1);
   });
 
   it('know how many keys a range should have', () => {

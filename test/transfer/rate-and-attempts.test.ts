@@ -1,5 +1,5 @@
 import { attempt, backOff, type Reopenable } from '../../src/transfer/attempt';
-import { RateLimit } from '../../src/transfer/rate-limit';
+import { Governor, nextPause, type Spent } from '../../src/transfer/governor';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from '../../src/transfer/stop';
 
 const onwards: StopSignal = { check: () => undefined };
@@ -94,7 +94,7 @@ it('waits longer from try to try, up to a bound, and not all workers the same', 
   expect([backOff(0, 0), backOff(0, 1)].map(Math.round)).toEqual([80, 120]);
 });
 
-describe('a limit of keys per second', () => {
+describe('the share of a range', () => {
   beforeEach(() => {
     jest.useFakeTimers();
   });
@@ -102,33 +102,55 @@ describe('a limit of keys per second', () => {
     jest.useRealTimers();
   });
 
+  const none = { keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 };
+
   /** Milliseconds that spending takes. */
-  async function cost(limit: RateLimit, keys: number, stop = onwards): Promise<number> {
+  async function cost(governor: Governor, spent: Spent): Promise<number> {
     const started = Date.now();
-    const spending = limit.spend(keys, stop);
+    const spending = governor.spend(spent, onwards);
     await jest.runAllTimersAsync();
     await spending;
     return Date.now() - started;
   }
 
   it('makes each page take its time', async () => {
-    const limit = new RateLimit(1_000);
-    expect(await cost(limit, 500)).toBe(500);
-    expect(await cost(limit, 250)).toBe(250);
+    const governor = new Governor({ ...none, keysPerSecond: 1_000 });
+    expect(await cost(governor, { keys: 500 })).toBe(500);
+    expect(await cost(governor, { keys: 250 })).toBe(250);
+  });
+
+  it('counts bytes too, and the scarcer of both decides', async () => {
+    const governor = new Governor({ ...none, keysPerSecond: 1_000, bytesPerSecond: 10_000 });
+    expect(await cost(governor, { keys: 500, bytes: 1_000 })).toBe(500);
+    expect(await cost(governor, { keys: 1, bytes: 20_000 })).toBe(2_000);
   });
 
   it('does not let anybody save time up', async () => {
-    const limit = new RateLimit(1_000);
+    const governor = new Governor({ ...none, keysPerSecond: 1_000 });
     jest.advanceTimersByTime(3_600_000);
-    expect(await cost(limit, 1_000)).toBe(1_000);
+    expect(await cost(governor, { keys: 1_000 })).toBe(1_000);
   });
 
   it('of 0 is none', async () => {
-    expect(await cost(new RateLimit(0), 1_000_000)).toBe(0);
+    expect(await cost(new Governor(none), { keys: 1_000_000, bytes: 1e9, sourceMs: 1_000 })).toBe(0);
   });
 
   it('ends with the work', async () => {
-    await expect(new RateLimit(1).spend(1_000, stopped)).rejects.toThrow(StoppedError);
+    const slow = new Governor({ ...none, keysPerSecond: 1 });
+    await expect(slow.spend({ keys: 1_000 }, stopped)).rejects.toThrow(StoppedError);
     await expect(pause(1_000, stopped)).rejects.toThrow(StoppedError);
+  });
+
+  it('pauses longer and longer while the source is slow, and ever less once it is not', async () => {
+    const governor = new Governor({ ...none, maxSourceLatencyMs: 5 });
+    expect(await cost(governor, { keys: 1, sourceMs: 5 })).toBe(0);
+    const slow: number[] = [];
+    for (let i = 0; i < 12; i++) slow.push(await cost(governor, { keys: 1, sourceMs: 5.1 }));
+    expect(slow).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000, 1_000, 1_000]);
+    let pauseMs = 1_000;
+    for (let i = 0; i < 1_999; i++) pauseMs = nextPause(pauseMs, 5, 5);
+    expect(pauseMs).toBe(0.5);
+    expect(nextPause(pauseMs, 5, 5)).toBe(0);
+    expect(nextPause(pauseMs, 50, 0)).toBe(0);
   });
 });

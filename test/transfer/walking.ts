@@ -30,6 +30,8 @@ export function walkOptions(range: CursorRange, changes: Partial<WalkOptions> = 
     expectedKeys: 1_000,
     cursorOrder: true,
     pageMicros: 2_000,
+    mostKeys: 2_000,
+    evenIfLight: false,
     selection: everything,
     converters: [],
     source: noPort,
