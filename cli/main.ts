@@ -19,6 +19,8 @@ async function main(args: readonly string[]): Promise<number> {
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),
       list: (options) => set(async (context) => (await import('./commands/list.js')).list(options, context)),
+      schedules: (options) =>
+        set(async (context) => (await import('./commands/schedules.js')).schedules(options, context)),
       cancel: (id, options) =>
         set(async (context) => (await import('./commands/cancel.js')).cancel(id, options, context)),
       resume: (id, options) =>

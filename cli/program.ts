@@ -12,6 +12,7 @@ export interface Actions {
   readonly migrate: (options: MigrateOptions) => Promise<void>;
   readonly status: (id: string, options: CommonOptions) => Promise<void>;
   readonly list: (options: CommonOptions) => Promise<void>;
+  readonly schedules: (options: CommonOptions) => Promise<void>;
   readonly cancel: (id: string, options: CommonOptions) => Promise<void>;
   readonly resume: (id: string, options: ResumeOptions) => Promise<void>;
   readonly findings: (id: string, options: FindingsOptions) => Promise<void>;
@@ -30,6 +31,11 @@ export function makeProgram(actions: Actions, version: string): Command {
     actions.status,
   );
   common(program.command('list').description('list the migrations, newest first')).action(actions.list);
+  common(
+    program
+      .command('schedules')
+      .description('tell what a deployed app starts by the clock, and when (with --endpoint)'),
+  ).action(actions.schedules);
   common(
     program.command('cancel <id>').description('cancel a migration and wait until it has stopped; keys copied stay'),
   ).action(actions.cancel);

@@ -1,5 +1,6 @@
 import type { FindingReport } from '../../src/migration/read-migrations';
 import type { MigrationListItem, MigrationReport } from '../../src/migration/report';
+import type { SchedulesReport } from '../../src/schedule/report-schedules';
 import { ApiError, NoAnswerError, type ApiMistake } from './api-error';
 
 export interface Started {
@@ -51,15 +52,23 @@ export class ApiClient {
     return (await this.send<FindingsPage>('GET', `/${encodeURIComponent(id)}/findings?${query.toString()}`)).body;
   }
 
+  async schedules(): Promise<SchedulesReport> {
+    return (await this.send<SchedulesReport>('GET', '', { collection: 'schedules' })).body;
+  }
+
   private async send<T>(
     method: string,
     path: string,
-    { body, timeoutMs = GET_TIMEOUT_MS }: { body?: unknown; timeoutMs?: number } = {},
+    {
+      body,
+      timeoutMs = GET_TIMEOUT_MS,
+      collection = 'migrations',
+    }: { body?: unknown; timeoutMs?: number; collection?: 'migrations' | 'schedules' } = {},
   ): Promise<Answer<T>> {
     let response: Response;
     let text: string;
     try {
-      response = await fetch(`${this.base}/api/migrations${path}`, {
+      response = await fetch(`${this.base}/api/${collection}${path}`, {
         method,
         headers: {
           accept: 'application/json',

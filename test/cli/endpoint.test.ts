@@ -17,6 +17,14 @@ afterAll(() => {
   here.remove();
 });
 
+const scheduled = {
+  SCHEDULED_MIGRATION_YEARLY: JSON.stringify({
+    when: { cron: '0 30 5 1 1 *', zone: 'Asia/Kolkata' },
+    migration: { source: 'OLD', target: 'NEW' },
+  }),
+  SCHEDULED_MIGRATION_WRONG: '{}',
+};
+
 describe('on an app that runs elsewhere', () => {
   let app: Running;
   let url: string;
@@ -31,7 +39,7 @@ describe('on an app that runs elsewhere', () => {
       [path.join(root, 'dist/local/main.js'), '--port', '0', '--app', root, '--data', path.join(here.folder, 'app')],
       {
         cwd: here.folder,
-        env: { ...process.env, REDIS_OLD: source.server.url, REDIS_NEW: target.server.url },
+        env: { ...process.env, REDIS_OLD: source.server.url, REDIS_NEW: target.server.url, ...scheduled },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
@@ -61,6 +69,13 @@ describe('on an app that runs elsewhere', () => {
       expect(JSON.parse(status.stdout)).toEqual(report);
       expect(JSON.parse((await here.run(['list', ...at])).stdout)).toMatchObject({ migrations: [{ id: report.id }] });
       expect((await here.run(['findings', report.id, ...at])).stdout).toMatch(/"findings": \[\]/);
+      const schedules = await here.run(['schedules', '--endpoint', url]);
+      expect(schedules.stdout).toMatch(/YEARLY .*OLD .*NEW .*-01-01T05:30:00\+05:30 .*-01-01 00:00:00 .*–/);
+      expect(schedules.stderr).toContain('SCHEDULED_MIGRATION_WRONG.when');
+      expect(schedules.code).toBe(1);
+      expect(JSON.parse((await here.run(['schedules', ...at])).stdout)).toMatchObject({
+        schedules: [{ name: 'YEARLY' }],
+      });
 
       const slow = await here.run(['migrate', ...names, '--keys-per-second', '20', '--no-wait', ...at]);
       expect(slow.code).toBe(0);
