@@ -24,10 +24,8 @@ export async function lookAtPage(
   const { source, target, depth } = comparison;
   // Overviews are made by scripts; where one side allows none, every key is looked at by itself.
   if (!source.scripts || !target.scripts || pairs.length === 0) return sorted(await examine(pairs, comparison));
-  const [here, there] = await Promise.all([
-    seen ?? source.attempt(() => overviewOf(source.port, names(pairs, 'source'), depth)),
-    target.attempt(() => overviewOf(target.port, names(pairs, 'target'), depth)),
-  ]);
+  const here = seen ?? (await source.attempt(() => overviewOf(source.port, names(pairs, 'source'), depth)));
+  const there = await target.attempt(() => overviewOf(target.port, names(pairs, 'target'), depth, here.kinds));
   const look: FirstLook = compareOverviews(pairs.length, here, there, comparison.expiriesAgree);
   const equal = await equalOf(look.unsure, pairs, comparison);
   return {

@@ -11,6 +11,8 @@ const DIGITS = 16;
 
 /** What one server tells of many keys in few bytes; keys are known by their places. */
 export interface Overview {
+  /** A character a key for its type, as overview.lua says. */
+  readonly kinds: string;
   /** One of '0' gone, '1' there, '2' there with an expiry, '3' and '4' the same with the value left out. */
   state(place: number): string;
   /** Absolute expiry in ms of the server's clock; 0: none. */
@@ -19,10 +21,19 @@ export interface Overview {
   digest(place: number): string;
 }
 
-/** Looks over the keys named. Throws the server's error, or the connection's. */
-export async function overviewOf(port: RedisPort, keys: readonly Buffer[], depth: Depth): Promise<Overview> {
-  const reply = list(await runScript(port, scripts.keysOverview, keys, [depth]));
-  return makeOverview(bytes(reply[1]), bytes(reply[2]), bytes(reply[3]));
+/**
+ * Looks over the keys named.
+ * @param kinds their types as the other side has seen them, which spares this one the question; empty where unknown
+ * @throws the server's error, or the connection's
+ */
+export async function overviewOf(
+  port: RedisPort,
+  keys: readonly Buffer[],
+  depth: Depth,
+  kinds = '',
+): Promise<Overview> {
+  const reply = list(await runScript(port, scripts.keysOverview, keys, [depth, kinds]));
+  return makeOverview(bytes(reply[1]), bytes(reply[2]), bytes(reply[3]), bytes(reply[4]));
 }
 
 /** Scans one page and looks over its keys at once. Throws the server's error, or the connection's. */
@@ -38,11 +49,11 @@ export async function scanWithOverview(
     micros: Number(reply[1]),
     keys: list(reply[2]) as Buffer[],
     types: [],
-    overview: makeOverview(bytes(reply[3]), bytes(reply[4]), bytes(reply[5])),
+    overview: makeOverview(bytes(reply[3]), bytes(reply[4]), bytes(reply[5]), bytes(reply[6])),
   };
 }
 
-function makeOverview(stateBytes: Buffer, times: Buffer, digests: Buffer): Overview {
+function makeOverview(stateBytes: Buffer, times: Buffer, digests: Buffer, kinds: Buffer): Overview {
   const states = stateBytes.toString('latin1');
   const prints = digests.toString('latin1');
   const expiries = new Float64Array(states.length);
@@ -53,6 +64,7 @@ function makeOverview(stateBytes: Buffer, times: Buffer, digests: Buffer): Overv
     at += 8;
   }
   return {
+    kinds: kinds.toString('latin1'),
     state: (place) => states[place] ?? '0',
     expiry: (place) => expiries[place] ?? 0,
     digest: (place) => {

@@ -1,92 +1,150 @@
 -- Put in front of scripts that look over many keys at once.
--- overview(keys, full): states, times, digests
+-- overview(keys, full, kinds): states, times, digests, kinds
+--   kinds    a character a key for its type: "s"tring, "l"ist, "S"et, "z"set, "h"ash, strea"m", "?" others, "-" gone; given, they
+--            are what the other side has seen and need not be asked for, and "s" is then a short string
 --   states   a character a key: "0" gone, "1" there, "2" there with an expiry; "3" and "4" the same of a key whose value
 --            this look left out: large, a stream, fields that expire, or the call was long enough
 --   times    for each key with an expiry, 8 bytes: when, in ms of this server's clock since 1970 (a double, big endian)
---   digests  for each GROUP keys 16 hex digits over their types and values; not full: over types and lengths. Hashes of few
---            short fields go in as they lie, so another order makes another digest: what differs must be looked at closely.
+--   digests  for each GROUP keys 16 hex digits over their types and values; not full: over types and lengths. Hashes of short
+--            fields go in as they lie and sets as this server sorts them, so that equal values may make different digests, but
+--            never different ones the same: what differs must be looked at closely.
 local GROUP = 16
 local LARGE_TEXT, LARGE_COUNT, RAW_TEXT = 65536, 128, 64
 local MOST_BYTES = 1048576
+local pack = cmsgpack.pack
 
 local function now_ms()
   local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- PEXPIRETIME came with 7.0, and so did REDIS_VERSION_NUM. Before, clocks run on inside a script: read often enough.
+-- PEXPIRETIME came with 7.0, and so did REDIS_VERSION_NUM. Before, the clock runs on inside a script: it is read every few
+-- keys, and where it jumped (the process was interrupted) the keys in between are asked again one by one.
 local has_expiretime = redis.REDIS_VERSION_NUM and type(try('PEXPIRETIME', '')) == 'number'
-local KEYS_A_CLOCK = 32
+local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
+local JUMP_MS = 5
 
-local lengths = { string = 'STRLEN', list = 'LLEN', set = 'SCARD', zset = 'ZCARD', hash = 'HLEN', stream = 'XLEN' }
-
-local function is_raw(flat)
-  for i = 1, #flat do if #flat[i] > RAW_TEXT then return false end end
-  return true
+local function slow_expiry_of(key)
+  for round = 1, 5 do
+    local before, ttl = now_ms(), call('PTTL', key)
+    if ttl <= 0 then return 0 end
+    local after = now_ms()
+    if after - before <= JUMP_MS or round == 5 then return after + ttl end
+  end
 end
 
--- Each gives the value's bytes for the digest, or nothing where they are too many.
+local codes = { string = 's', list = 'l', set = 'S', zset = 'z', hash = 'h', stream = 'm', none = '-' }
+local lengths = { s = 'STRLEN', l = 'LLEN', S = 'SCARD', z = 'ZCARD', h = 'HLEN', m = 'XLEN' }
+
+-- Each gives the value in one text, or nothing where it is too much or of another type.
 local readers = {}
-readers.string = function(key)
-  local text = call('GETRANGE', key, 0, LARGE_TEXT - 1)
-  if #text < LARGE_TEXT then return text end
+readers.s = function(key)
+  local text = try('GETRANGE', key, 0, LARGE_TEXT - 1)
+  if type(text) == 'string' and #text < LARGE_TEXT then return text end
 end
-readers.list = function(key)
-  if call('LLEN', key) > LARGE_COUNT then return end
-  return joined(call('LRANGE', key, 0, -1))
+readers.l = function(key)
+  local items = try('LRANGE', key, 0, LARGE_COUNT)
+  if not items.err and #items <= LARGE_COUNT then return pack(items) end
 end
-readers.set = function(key)
-  if call('SCARD', key) > LARGE_COUNT then return end
-  return format('%.0f', sum_of_members(call('SMEMBERS', key)))
+readers.S = function(key)
+  local reply = try('SSCAN', key, '0', 'COUNT', LARGE_COUNT)
+  if reply.err or reply[1] ~= '0' then return end
+  table.sort(reply[2])
+  return pack(reply[2])
 end
-readers.zset = function(key)
-  if call('ZCARD', key) > LARGE_COUNT then return end
-  return joined(scored(call('ZRANGE', key, 0, -1, 'WITHSCORES')))
+readers.z = function(key)
+  local flat = try('ZRANGE', key, 0, LARGE_COUNT, 'WITHSCORES')
+  if flat.err or #flat > 2 * LARGE_COUNT then return end
+  for i = 2, #flat, 2 do
+    local score = tonumber(flat[i])
+    if score < math.huge and score > -math.huge then flat[i] = score + 0 end
+  end
+  return pack(flat)
 end
-readers.hash = function(key)
-  if call('HLEN', key) > LARGE_COUNT then return end
-  local flat = call('HGETALL', key)
+readers.h = function(key)
+  local reply = try('HSCAN', key, '0', 'COUNT', LARGE_COUNT)
+  if reply.err or reply[1] ~= '0' then return end
+  local flat, raw = reply[2], true
   if expiring_fields(key, flat) > 0 then return end
-  return is_raw(flat) and joined(flat) or format('%.0f', sum_of_fields(flat))
-end
-
-local function overview(keys, full)
-  local states, times, digests, parts = {}, {}, {}, {}
-  local left = MOST_BYTES
-  local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
-  local clock = 0
-  for i = 1, #keys do
-    local key = keys[i]
-    local kind = call('TYPE', key).ok
-    local state, part = '0', '-'
-    if kind ~= 'none' then
-      if not full then
-        part = lengths[kind] and call(lengths[kind], key) or ''
-      elseif left > 0 and readers[kind] then
-        part = readers[kind](key)
-        if part then left = left - #part end
-      else
-        part = nil
-      end
-      if not has_expiretime and (i - 1) % KEYS_A_CLOCK == 0 or clock == 0 then clock = now_ms() end
-      local expiry = call(ask, key)
-      if expiry == -1 then
-        state = part and '1' or '3'
-      elseif expiry > 0 then
-        state = part and '2' or '4'
-        times[#times + 1] = struct.pack('>d', has_expiretime and expiry or clock + expiry)
-      else
-        kind, part = 'none', '-'
-      end
-      part = part or ''
-    end
-    states[i] = state
-    -- The length keeps two keys' parts from running into each other.
-    parts[#parts + 1] = kind .. #tostring(part) .. ':' .. part
-    if i % GROUP == 0 or i == #keys then
-      digests[#digests + 1] = sub(sha1(concat(parts)), 1, 16)
-      parts = {}
+  for i = 1, #flat do
+    if #flat[i] > RAW_TEXT then
+      raw = false
+      break
     end
   end
-  return concat(states), concat(times), concat(digests)
+  if raw then return pack(flat) end
+  local values, names = {}, {}
+  for i = 1, #flat, 2 do
+    names[#names + 1] = flat[i]
+    values[flat[i]] = flat[i + 1]
+  end
+  table.sort(names)
+  for i = 1, #names do names[i + #flat / 2] = values[names[i]] end
+  return pack(names)
+end
+
+-- The values of short strings among keys first … last; false for anything else.
+local function short_strings(keys, first, last, kinds)
+  local asked, places, texts = {}, {}, {}
+  for i = first, last do
+    if kinds:byte(i) == 115 then
+      asked[#asked + 1] = keys[i]
+      places[#places + 1] = i
+    end
+  end
+  if #asked == 0 then return texts end
+  local replies = call('MGET', unpack(asked))
+  for i = 1, #places do texts[places[i]] = replies[i] or nil end
+  return texts
+end
+
+local function overview(keys, full, given)
+  local states, times, digests, kinds = {}, {}, {}, {}
+  local left = MOST_BYTES
+  for first = 1, #keys, GROUP do
+    local last = math.min(first + GROUP - 1, #keys)
+    local texts = full and given and short_strings(keys, first, last, given) or {}
+    local parts, expiries, expiring = {}, {}, false
+    local clock = not has_expiretime and now_ms()
+    for i = first, last do
+      local expiry = call(ask, keys[i])
+      expiries[i] = expiry
+      if expiry > 0 then expiring = true end
+    end
+    if expiring and clock then
+      local jumped = now_ms() - clock > JUMP_MS
+      for i = first, last do
+        if expiries[i] > 0 then expiries[i] = jumped and slow_expiry_of(keys[i]) or clock + expiries[i] end
+      end
+    end
+    for i = first, last do
+      local key, state, kind, part = keys[i], '0', '-', ''
+      local expiry = expiries[i]
+      if expiry == -1 or expiry > 0 then
+        kind = given and given:sub(i, i) or codes[call('TYPE', key).ok] or '?'
+        if not full then
+          if given then kind = codes[call('TYPE', key).ok] or '?' end
+          part = lengths[kind] and tostring(call(lengths[kind], key)) or ''
+        elseif left <= 0 or not readers[kind] then
+          part = nil
+        else
+          part = texts[i] or readers[kind](key)
+          if part then left = left - #part end
+        end
+        if expiry == -1 then
+          state = part and '1' or '3'
+        else
+          state = part and '2' or '4'
+          times[#times + 1] = struct.pack('>d', expiry)
+        end
+        part = part or ''
+      end
+      states[i], kinds[i] = state, kind
+      -- The length keeps two keys' parts from running into each other.
+      parts[#parts + 1] = kind .. #part .. ':'
+      parts[#parts + 1] = part
+    end
+    digests[#digests + 1] = sub(sha1(concat(parts)), 1, 16)
+  end
+  return concat(states), concat(times), concat(digests), concat(kinds)
 end

@@ -1,0 +1,182 @@
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { Redis } from 'ioredis';
+import { fillServer } from '../local/demo/generate';
+import type { ServerName } from '../local/servers/server-names';
+import { startServer, type RunningServer } from '../local/servers/start-server';
+import { keyferryWith, type Contender } from './contenders';
+import { cpuSeconds } from './process-usage';
+import { writeSection } from './results-file';
+
+interface Options {
+  readonly keys: number;
+  readonly kilobytes: number;
+  readonly rounds: number;
+  readonly source: ServerName;
+  readonly target: ServerName;
+  readonly write: boolean;
+}
+
+/** One run: seconds from POST to the verdict, bytes over both servers' connections, CPU seconds of source and target. */
+interface Run {
+  readonly seconds: number;
+  readonly bytes: number;
+  readonly cpu: readonly [app: number, source: number, target: number];
+}
+
+/** A sync of unchanged data must cost less than this share of the copy, a comparison send less than this share of the data. */
+const WANTED_SYNC = 0.5;
+const WANTED_BYTES = 0.1;
+
+function count(text: string): number {
+  const value = Number(text.replaceAll('_', ''));
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
+  return value;
+}
+
+const program = new Command('npm run bench:compare --')
+  .description('Copies, compares and syncs the same keys between two servers on this machine and prints ratios.')
+  .option('--keys <n>', 'keys of the mixed data', count, 1_000_000)
+  .option('--kilobytes <n>', 'strings of 1 KB', count, 200_000)
+  .option('--rounds <n>', 'rounds; the median of each counts', count, 3)
+  .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
+  .option('--target <server>', 'the same', 'redis-7.0')
+  .option('--write', 'write the section in bench/RESULTS.md', false);
+
+const copy = keyferryWith('copy to an empty target', {});
+const unchanged: readonly Contender[] = [
+  keyferryWith('sync of unchanged data', { mode: 'sync' }),
+  keyferryWith('compare, quick', { mode: 'compare', verify: 'quick' }),
+  keyferryWith('compare, full', { mode: 'compare', verify: 'full' }),
+];
+
+/** Bytes that a server has received and sent so far. */
+async function traffic(client: Redis): Promise<number> {
+  const info = await client.info('stats');
+  const of = (name: string) => Number(new RegExp(`${name}:(\\d+)`).exec(info)?.[1] ?? 0);
+  return of('total_net_input_bytes') + of('total_net_output_bytes');
+}
+
+async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Run> {
+  const clients = [source, target].map((server) => new Redis(server.url));
+  try {
+    const sent = async () => {
+      const [a = 0, b = 0] = await Promise.all(clients.map(traffic));
+      return a + b;
+    };
+    const [before, cpuBefore] = [await sent(), [cpuSeconds(source.pid), cpuSeconds(target.pid)]];
+    const { seconds, appCpu = 0, note } = await contender.copy(source, target);
+    const cpu = [cpuSeconds(source.pid) - (cpuBefore[0] ?? 0), cpuSeconds(target.pid) - (cpuBefore[1] ?? 0)];
+    const run: Run = { seconds, bytes: (await sent()) - before, cpu: [appCpu, cpu[0] ?? 0, cpu[1] ?? 0] };
+    const words = run.cpu.map((value) => value.toFixed(2)).join(' / ');
+    console.log(
+      `  ${contender.name}: ${seconds.toFixed(2)} s, ${mega(run.bytes)} MB, CPU s of app / source / target ${words}; ${note ?? ''}`,
+    );
+    return run;
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+}
+
+function mega(bytes: number): string {
+  return (bytes / 1e6).toFixed(1);
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+}
+
+async function rounds(options: Options, source: RunningServer, target: RunningServer): Promise<Map<Contender, Run[]>> {
+  const runs = new Map<Contender, Run[]>([copy, ...unchanged].map((contender) => [contender, []]));
+  const client = new Redis(target.url);
+  for (let round = 1; round <= options.rounds; round++) {
+    console.log(`round ${round}`);
+    await client.flushall();
+    // What the flush left to background threads must not fall into the measurement.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    for (const contender of [copy, ...unchanged]) {
+      runs.get(contender)?.push(await measure(contender, source, target));
+    }
+  }
+  client.disconnect();
+  return runs;
+}
+
+function table(runs: ReadonlyMap<Contender, readonly Run[]>): string[] {
+  const of = (contender: Contender, value: (run: Run) => number) => median((runs.get(contender) ?? []).map(value));
+  const lines = [...runs.keys()].map((contender) => {
+    const [seconds, bytes] = [of(contender, (run) => run.seconds), of(contender, (run) => run.bytes)];
+    const cpu = ([0, 1, 2] as const).map((i) => of(contender, (run) => run.cpu[i]).toFixed(2)).join(' / ');
+    const shares = [seconds / of(copy, (run) => run.seconds), bytes / of(copy, (run) => run.bytes)];
+    return `| ${contender.name} | ${seconds.toFixed(2)} | ${mega(bytes)} | ${cpu} | ${shares.map((share) => share.toFixed(2)).join(' | ')} |`;
+  });
+  return [
+    '| | s | MB over the wire, both sides | CPU s app / source / target | s against the copy | bytes against the copy |',
+    '| --- | --- | --- | --- | --- | --- |',
+    ...lines,
+  ];
+}
+
+async function main(): Promise<void> {
+  const options = program.parse().opts<Options>();
+  const [source, target] = await Promise.all([startServer(options.source), startServer(options.target)]);
+  try {
+    console.log(`${options.keys.toLocaleString('en')} mixed keys`);
+    await fillServer({ port: source.port, keys: options.keys, seed: 1 });
+    const mixed = await rounds(options, source, target);
+    console.log(`${options.kilobytes.toLocaleString('en')} strings of 1 KB`);
+    await fillKilobytes(source, options.kilobytes);
+    const large = await rounds(options, source, target);
+
+    const seconds = (runs: Map<Contender, Run[]>, contender: Contender) =>
+      median((runs.get(contender) ?? []).map((run) => run.seconds));
+    const [sync, , full] = unchanged;
+    if (sync === undefined || full === undefined) throw new Error('unreachable');
+    const share = seconds(mixed, sync) / seconds(mixed, copy);
+    const data = options.kilobytes * 1_000;
+    const sent = median((large.get(full) ?? []).map((run) => run.bytes)) / data;
+    const lines = [
+      `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:compare -- --write\`: ${availableParallelism()} shared cores, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
+      '',
+      `${options.keys.toLocaleString('en')} mixed keys:`,
+      '',
+      ...table(mixed),
+      '',
+      `${options.kilobytes.toLocaleString('en')} strings of 1 KB that cannot be compressed:`,
+      '',
+      ...table(large),
+      '',
+      `- a sync of unchanged data takes ${share.toFixed(2)} of the time of the copy (wanted: below ${WANTED_SYNC})`,
+      `- a full comparison of the mixed keys takes ${(seconds(mixed, full) / seconds(mixed, copy)).toFixed(2)} of the time of the copy`,
+      `- a full comparison of values of 1 KB sends ${(100 * sent).toFixed(1)} % of the data over the wire, both sides together (wanted: below ${100 * WANTED_BYTES})`,
+    ];
+    for (const line of lines) console.log(line);
+    if (options.write) await writeSection('Compare and sync', lines);
+    process.exitCode = share < WANTED_SYNC && sent < WANTED_BYTES ? 0 : 1;
+  } finally {
+    await Promise.all([source.stop(), target.stop()]);
+  }
+}
+
+const FILL = `
+math.randomseed(tonumber(ARGV[1]))
+for i = ARGV[1], ARGV[2] do
+  local words = {}
+  for n = 1, 125 do words[n] = struct.pack('>I4I4', math.random(0, 2147483647), math.random(0, 2147483647)) end
+  redis.call('SET', 'kilobyte:' .. string.format('%09d', i), table.concat(words))
+end`;
+const FILLED_AT_ONCE = 5_000;
+
+async function fillKilobytes(server: RunningServer, keys: number): Promise<void> {
+  const client = new Redis(server.url);
+  await client.flushall();
+  for (let at = 1; at <= keys; at += FILLED_AT_ONCE) {
+    await client.eval(FILL, 0, at, Math.min(keys, at + FILLED_AT_ONCE - 1));
+  }
+  client.disconnect();
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});
