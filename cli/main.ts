@@ -16,6 +16,10 @@ async function main(args: readonly string[]): Promise<number> {
   const program = makeProgram(
     {
       migrate: (options) => set(async (context) => (await import('./commands/migrate.js')).migrate(options, context)),
+      compare: (options) =>
+        set(async (context) => (await import('./commands/compare-and-sync.js')).compare(options, context)),
+      sync: (options) =>
+        set(async (context) => (await import('./commands/compare-and-sync.js')).sync(options, context)),
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),
       list: (options) => set(async (context) => (await import('./commands/list.js')).list(options, context)),

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import type { CommonOptions } from './commands/context';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
+import type { CompareOptions, SyncOptions } from './commands/compare-and-sync';
 import type { SessionOptions } from './commands/session';
 import type { ResumeOptions } from './commands/resume';
 import { conclusions, secrets } from './help-texts';
@@ -10,6 +11,8 @@ import { addConverter, addRename, parseCount, parseDatabases, parseList, parsePo
 /** What the command line asks for; each is loaded when it is called, so that help is there at once. */
 export interface Actions {
   readonly migrate: (options: MigrateOptions) => Promise<void>;
+  readonly compare: (options: CompareOptions) => Promise<void>;
+  readonly sync: (options: SyncOptions) => Promise<void>;
   readonly status: (id: string, options: CommonOptions) => Promise<void>;
   readonly list: (options: CommonOptions) => Promise<void>;
   readonly schedules: (options: CommonOptions) => Promise<void>;
@@ -27,6 +30,8 @@ export function makeProgram(actions: Actions, version: string): Command {
     .showHelpAfterError('(--help tells more)')
     .exitOverride();
   addMigrate(program, actions);
+  addCompare(program, actions);
+  addSync(program, actions);
   common(program.command('status <id>').description('tell how far a migration is, or how it ended')).action(
     actions.status,
   );
@@ -59,9 +64,39 @@ function common(command: Command): Command {
 }
 
 function addMigrate(program: Command, actions: Actions): void {
+  const command = program.command('migrate').description('copy one Redis into another and wait for the verdict');
+  sidesAndSelection(command)
+    .option(
+      '--verify <how>',
+      'what is checked in the end: count (default), none, quick (every key), or full (every value)',
+    )
+    .action(actions.migrate);
+}
+
+function addCompare(program: Command, actions: Actions): void {
   const command = program
-    .command('migrate')
-    .description('copy one Redis into another and wait for the verdict')
+    .command('compare')
+    .description('write nothing, and find every key that is missing, different or extra on the target');
+  command
+    .addOption(new Option('--quick', 'existence, types, lengths and expiries only').conflicts('full'))
+    .option('--full', 'values too, by fingerprints that the servers make (default)');
+  sidesAndSelection(command).action(actions.compare);
+}
+
+function addSync(program: Command, actions: Actions): void {
+  const command = program
+    .command('sync')
+    .description('copy only what differs; cheap enough to be done again and again');
+  command
+    .option('--delete-extra', 'delete from the target the keys that the source does not have')
+    .option('--force', 'with --delete-extra: even where the source looks wrong (empty, or much smaller)')
+    .option('--shrink-percent <n>', 'with --delete-extra: so much fewer keys than the target looks wrong', parseCount);
+  sidesAndSelection(command).action(actions.sync);
+}
+
+/** What all that goes from one Redis to another takes. */
+function sidesAndSelection(command: Command): Command {
+  command
     .requiredOption(
       '--source <redis>',
       'where from: the name of a setting, a redis:// or rediss:// URL, or the string the Azure portal shows',
@@ -86,15 +121,14 @@ function addMigrate(program: Command, actions: Actions): void {
       'convert keys on the way: aspnet-session-v5, or a converter with its options as JSON; may be repeated',
       addConverter,
     )
-    .option('--verify <how>', 'what is checked in the end: count (default) or none')
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
     .option('--bytes-per-second <n>', 'the same for bytes of values', parseCount)
     .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer', parseCount)
-    .option('--parallel-ranges <n>', 'how many ranges are copied at once', parseCount)
+    .option('--parallel-ranges <n>', 'how many ranges are worked on at once', parseCount)
     .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')
     .option('--wait', 'wait for the verdict', true)
     .option('--no-wait', 'with --endpoint: only start it');
-  common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.migrate);
+  return common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`);
 }
 
 function addResume(program: Command, actions: Actions): void {

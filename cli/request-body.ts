@@ -2,6 +2,7 @@ import type { Databases, RenameRule } from './option-values';
 
 /** The options of `migrate` that go into the request. */
 export interface RequestOptions {
+  readonly mode?: string;
   readonly databases?: Databases;
   readonly match?: readonly string[];
   readonly exclude?: readonly string[];
@@ -16,23 +17,30 @@ export interface RequestOptions {
   readonly maxSourceLatencyMs?: number;
   readonly parallelRanges?: number;
   readonly requestId?: string;
+  readonly deleteExtra?: boolean;
+  readonly force?: boolean;
+  readonly shrinkPercent?: number;
 }
 
 /** The body of POST /api/migrations; what was not asked for is left to the app. */
 export function requestBody(options: RequestOptions, source: string, target: string): Record<string, unknown> {
-  const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges } = options;
+  const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges, shrinkPercent } =
+    options;
   const select = given({ match, exclude, types });
-  const limits = given({ keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges });
+  const limits = given({ keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges, shrinkPercent });
   return {
     source,
     target,
     ...given({
+      mode: options.mode,
       databases: options.databases,
       select: Object.keys(select).length === 0 ? undefined : select,
       onConflict: options.onConflict,
       rename: options.rename,
       convert: options.convert,
       verify: options.verify,
+      deleteExtra: options.deleteExtra,
+      force: options.force,
       limits: Object.keys(limits).length === 0 ? undefined : limits,
       requestId: options.requestId,
     }),
@@ -58,6 +66,9 @@ const optionOf: readonly [path: RegExp, option: string][] = [
   [/^limits\.bytesPerSecond\b/, '--bytes-per-second'],
   [/^limits\.maxSourceLatencyMs\b/, '--max-source-latency'],
   [/^limits\.parallelRanges\b/, '--parallel-ranges'],
+  [/^limits\.shrinkPercent\b/, '--shrink-percent'],
+  [/^deleteExtra\b/, '--delete-extra'],
+  [/^force\b/, '--force'],
   [/^requestId\b/, '--request-id'],
 ];
 

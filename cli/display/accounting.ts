@@ -28,8 +28,10 @@ function headline(report: MigrationReport): string {
   const cause = report.cause === null ? '' : ` ${plain(report.cause)}`;
   switch (report.state) {
     case 'completed':
+      if (report.mode === 'compare') return comparisonWith(report);
       return `Migration ${report.id} is complete: ${done}, none failed${tally.missing === 0 ? ', none missing' : ''}.`;
     case 'completedWithDifferences':
+      if (report.mode === 'compare') return comparisonWith(report);
       return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
     case 'failed':
       return `Migration ${report.id} FAILED.${cause} ${done}.`;
@@ -38,6 +40,16 @@ function headline(report: MigrationReport): string {
     default:
       return `Migration ${report.id} is ${report.state}: ${report.progress.percent.toFixed(1)} %, ${done}.`;
   }
+}
+
+function comparisonWith({ id, counts, tally, findings }: MigrationReport): string {
+  if (findings === 0) return `Comparison ${id}: both sides are the same, ${counted(counts.same, 'key')} compared.`;
+  const parts = [
+    `${count(tally.missing)} missing`,
+    `${count(counts.different)} different`,
+    `${count(counts.extra)} extra on the target`,
+  ];
+  return `Comparison ${id}: ${counted(findings, 'DIFFERENCE', 'DIFFERENCES')}: ${parts.join(', ')}; ${counted(counts.same, 'key')} the same.`;
 }
 
 function sides({ source, target }: MigrationReport, addresses?: AccountingOptions['addresses']): string {
@@ -54,7 +66,7 @@ function sides({ source, target }: MigrationReport, addresses?: AccountingOption
   );
 }
 
-function keys({ counts, tally }: MigrationReport): string {
+function keys({ mode, counts, tally }: MigrationReport): string {
   const rows: [string, number | null][] = [
     ['scanned', counts.scanned],
     ['seen twice (repeats)', counts.repeats],
@@ -64,6 +76,7 @@ function keys({ counts, tally }: MigrationReport): string {
     ['skipped, already on the target', counts.skippedByConflict],
     ['expired or deleted on the way', counts.expired],
     ['failed', counts.failed],
+    ...(mode === 'copy' ? [] : compared(counts)),
     ['accounted for', tally.accountedKeys],
     ['missing on the target', tally.missing],
   ];
@@ -72,6 +85,15 @@ function keys({ counts, tally }: MigrationReport): string {
     ['what became of the keys', 'keys'],
     'right',
   );
+}
+
+function compared({ same, different, extra, deleted }: MigrationReport['counts']): [string, number][] {
+  return [
+    ['the same on both sides', same],
+    ['different', different],
+    ['extra on the target', extra],
+    ['deleted from the target', deleted],
+  ];
 }
 
 function pace({ startedAt, finishedAt, progress, counts }: MigrationReport): string {
