@@ -4,7 +4,7 @@ import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', '.redis/', '.deploy/', '.keyferry/', 'coverage/', 'test/fixtures/'] },
+  { ignores: ['dist/', 'node_modules/', '.redis/', '.chromium/', '.deploy/', '.keyferry/', 'coverage/', 'test/fixtures/'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -28,6 +28,16 @@ export default tseslint.config(
       'no-restricted-imports': [
         'error',
         { paths: ['@azure/functions', 'durable-functions'], patterns: ['**/functions/*', '**/local/*', '**/cli/*'] },
+      ],
+    },
+  },
+  {
+    // The console runs in browsers: of the app it knows the shapes of documents, nothing that runs.
+    files: ['console/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['../*', 'node:*'], allowTypeImports: true }] },
       ],
     },
   },

@@ -1,4 +1,4 @@
-// Puts the built app together as it is deployed, in .deploy/app: compiled functions and src, host.json, and the
+// Puts the built app together as it is deployed, in .deploy/app: compiled functions and src, the console, host.json, and the
 // dependencies for production. Run `npm run build` before.
 // Usage: node scripts/package-app.mjs [--to <folder>] [--no-install]
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ if (!existsSync(path.join('dist', 'functions'))) {
 }
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
-for (const folder of ['functions', 'src']) {
+for (const folder of ['functions', 'src', 'console']) {
   cpSync(path.join('dist', folder), path.join(target, 'dist', folder), {
     recursive: true,
     filter: (file) => !file.endsWith('.map'),

@@ -44,6 +44,8 @@ if (!run('build', 'npm', ['run', '--silent', 'build'])) total.failed++;
 check('format', 'prettier', ['--check', '--log-level', 'warn', '.']);
 check('lint', 'eslint', ['.']);
 check('types', 'tsc', []);
+check('types', 'tsc', ['-p', 'console']);
+check('types', 'tsc', ['-p', 'test/console']);
 jest('unit', ['--maxWorkers', '2']);
 jest('e2e', ['--runInBand']);
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { standings } from './range-states';
 import { migrationRequestSchema } from './request';
 
 const counts = [
@@ -78,6 +79,39 @@ const schemas = {
         startedAt: text,
         finishedAt: nullableText,
       }),
+    },
+  }),
+  Ranges: object({
+    phase: { enum: ['copy', 'look'] },
+    databases: {
+      type: 'array',
+      items: object({
+        database: integer,
+        states: {
+          type: 'string',
+          pattern: `^[${standings.map((name) => name.charAt(0)).join('')}]*$`,
+          description: `One letter a range, in the order of the keyspace: the first of ${standings.join(', ')}. Held: something is in its way; silent: its worker has given no sign for a minute.`,
+        },
+      }),
+    },
+    troubled: {
+      type: 'array',
+      maxItems: 100,
+      items: object({
+        database: integer,
+        index: integer,
+        state: { enum: standings },
+        percent: { type: 'number' },
+        heartbeat: nullableText,
+        message: nullableText,
+      }),
+    },
+  }),
+  History: object({
+    points: {
+      type: 'array',
+      items: { type: 'array', prefixItems: [{ type: 'number' }, integer], minItems: 2, maxItems: 2 },
+      description: 'Seconds since the start, and keys accounted for by then; at most 240 points.',
     },
   }),
   Findings: object({
@@ -190,6 +224,20 @@ export function openApiDocument(): object {
           responses: { 202: answer('It stops within seconds.', 'Migration'), 404: unknownId },
         },
       },
+      '/api/migrations/{id}/ranges': {
+        get: {
+          operationId: 'getRanges',
+          parameters: [id],
+          responses: { 200: answer('How every range of the current phase stands.', 'Ranges'), 404: unknownId },
+        },
+      },
+      '/api/migrations/{id}/history': {
+        get: {
+          operationId: 'getHistory',
+          parameters: [id],
+          responses: { 200: answer('The course so far.', 'History'), 404: unknownId },
+        },
+      },
       '/api/migrations/{id}/findings': {
         get: {
           operationId: 'getFindings',
@@ -197,6 +245,13 @@ export function openApiDocument(): object {
             id,
             { name: 'limit', in: 'query', schema: { type: 'integer', minimum: 1, maximum: 1_000, default: 100 } },
             { name: 'continuation', in: 'query', schema: text },
+            {
+              name: 'search',
+              in: 'query',
+              description:
+                'Only findings with this text in key, code or message. A page may then be short, or empty, although others follow.',
+              schema: { type: 'string', maxLength: 200 },
+            },
           ],
           responses: {
             200: answer('One page of findings.', 'Findings'),

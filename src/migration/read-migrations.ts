@@ -1,4 +1,6 @@
 import type { App } from '../app/app';
+import type { HistoryPoint } from './history';
+import { makeRangesReport, type RangesReport } from './range-states';
 import { makeListItem, makeReport, type MigrationListItem, type MigrationReport } from './report';
 import { lastSnapshot } from './tally-visit';
 import { BadRequestError } from './request';
@@ -20,6 +22,20 @@ export async function listReports(app: App): Promise<MigrationListItem[]> {
   return rows.slice(0, NEWEST).map(makeListItem);
 }
 
+/** How every range of the current phase stands; undefined when there is no such migration. */
+export async function getRanges(id: string, app: App): Promise<RangesReport | undefined> {
+  await app.ledger.ensure();
+  const row = await app.ledger.getMigration(id);
+  return row && makeRangesReport(row, await app.ledger.listRanges(id, row.phase), Date.now());
+}
+
+/** The course so far, a point each time the tally looked; undefined when there is no such migration. */
+export async function getHistory(id: string, app: App): Promise<{ points: readonly HistoryPoint[] } | undefined> {
+  await app.ledger.ensure();
+  const row = await app.ledger.getMigration(id);
+  return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
+}
+
 /** One finding as it is told: the key as text where it is UTF-8 text, otherwise as base64. */
 export interface FindingReport {
   readonly database: number;
@@ -29,23 +45,48 @@ export interface FindingReport {
   readonly message: string;
 }
 
-/** A page of findings; undefined when there is no such migration. @throws BadRequestError for a continuation that is none */
+/** A page of findings. With a search it may hold few or none although others follow. */
+export interface FindingsPage {
+  readonly findings: readonly FindingReport[];
+  readonly continuation: string | null;
+}
+
+/** A search looks at this many pages before it answers, even with nothing. */
+const PAGES_SEARCHED = 20;
+
+/**
+ * A page of findings; undefined when there is no such migration.
+ * @param search only findings whose key, code or message has this text in it, in letters of either case
+ * @throws BadRequestError for a continuation that is none
+ */
 export async function getFindings(
   id: string,
   limit: number,
   continuation: string | undefined,
   app: App,
-): Promise<{ findings: FindingReport[]; continuation: string | null } | undefined> {
+  search = '',
+): Promise<FindingsPage | undefined> {
   await app.ledger.ensure();
   if ((await app.ledger.getMigration(id)) === undefined) return undefined;
   if (continuation !== undefined && !isContinuation(continuation)) {
     throw new BadRequestError([{ path: 'continuation', message: 'is not one that was given' }]);
   }
-  const page = await app.ledger.listFindings(id, limit, continuation);
-  return {
-    findings: page.findings.map(({ database, key, code, message }) => ({ database, ...keyText(key), code, message })),
-    continuation: page.continuation ?? null,
-  };
+  let next = continuation;
+  for (let looked = 1; ; looked++) {
+    const page = await app.ledger.listFindings(id, limit, next);
+    const findings = page.findings
+      .map(({ database, key, code, message }): FindingReport => ({ database, ...keyText(key), code, message }))
+      .filter((finding) => hasText(finding, search));
+    next = page.continuation;
+    if (search === '' || findings.length > 0 || next === undefined || looked >= PAGES_SEARCHED) {
+      return { findings, continuation: next ?? null };
+    }
+  }
+}
+
+function hasText({ key, code, message }: FindingReport, search: string): boolean {
+  const wanted = search.toLowerCase();
+  return [key, code, message].some((text) => text.toLowerCase().includes(wanted));
 }
 
 /** Whether a token may be one of storage: base64 of JSON that names the place of the next row. */

@@ -1,6 +1,7 @@
 import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import type { MigrationRow, MigrationState } from '../ledger/rows';
 import { accountedKeys, noCounts, type Counts } from './counts';
+import type { HistoryPoint } from './history';
 import type { Progress } from './progress';
 import type { Plan } from './plan';
 import type { MigrationRequest } from './request';
@@ -19,6 +20,8 @@ export interface Snapshot {
   readonly targetKeysNow: number | null;
   readonly missing: number | null;
   readonly warnings: readonly string[];
+  /** The course so far. Not there in sums that an earlier version wrote. */
+  readonly history?: readonly HistoryPoint[];
 }
 
 interface SideReport {

@@ -3,6 +3,7 @@ import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } 
 import type { RedisConnection } from '../redis/connection';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
+import { addToHistory } from './history';
 import { etaOf, nextVisit, percentOf, smoothedRate } from './progress';
 import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
 import { rangesOf, sendOpenRanges } from './start-migration';
@@ -168,6 +169,7 @@ function makeSnapshot(input: {
     targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
+    history: addToHistory(before.history ?? [[0, 0]], [Math.round(sinceStart * 10) / 10, keys]),
   };
 }
 

@@ -24,7 +24,8 @@ test('what azd deploys has the functions where package.json says, and nothing th
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const { main } = JSON.parse(readFileSync(path.join(app, 'package.json'), 'utf8')) as { main: string };
   expect(globSync(main, { cwd: app })).toContain('dist/functions/startMigration.js');
-  expect(readdirSync(path.join(app, 'dist')).sort()).toEqual(['functions', 'src']);
+  expect(readdirSync(path.join(app, 'dist')).sort()).toEqual(['console', 'functions', 'src']);
+  expect(globSync('dist/console/{index.html,main.js,uplot.js}', { cwd: app })).toHaveLength(3);
   expect(globSync('dist/src/**/*.lua', { cwd: app }).length).toBeGreaterThan(0);
   expect(existsSync(path.join(app, 'host.json'))).toBe(true);
   // azd reads it there, and leaves out node_modules where there is none.
@@ -40,6 +41,7 @@ test('.funcignore keeps the app in and everything else out', () => {
     'host.json',
     'package.json',
     'dist/functions/startMigration.js',
+    'dist/console/index.html',
     'dist/src/app/app.js',
     'node_modules/a/src/index.js',
     'node_modules/a/test/index.js',

@@ -1,0 +1,14 @@
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { getApp } from '../src/app/app';
+import { getRanges } from '../src/migration/read-migrations';
+import { answering, json, notFound } from './shared/http-answer';
+
+async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
+  return await answering(context, async () => {
+    const id = request.params.id ?? '';
+    const report = await getRanges(id, getApp());
+    return report === undefined ? notFound(id) : json(200, report);
+  });
+}
+
+app.http('getRanges', { methods: ['GET'], authLevel: 'function', route: 'migrations/{id}/ranges', handler });
