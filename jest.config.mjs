@@ -8,7 +8,13 @@ const common = {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.redis/', '<rootDir>/.chromium/', '<rootDir>/.deploy/', '<rootDir>/.keyferry/'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist/',
+    '<rootDir>/.redis/',
+    '<rootDir>/.chromium/',
+    '<rootDir>/.deploy/',
+    '<rootDir>/.keyferry/',
+  ],
 };
 
 /** unit: pure code and single parts, on real servers where they need one. e2e: whole migrations through the HTTP API. */

@@ -13,6 +13,7 @@ const STANDINGS = [
   ['f', 'failed'],
   ['c', 'cancelled'],
 ] as const;
+const TITLES = { copy: 'Ranges', look: 'Ranges of the second look', extra: 'Ranges of the target' } as const;
 const nameOf = new Map<string, string>(STANDINGS);
 
 /** All ranges at a glance: a cell for each, coloured by how it stands, and below it those that need a look. */
@@ -126,7 +127,7 @@ export class RangeGrid {
       ),
     );
     const parts = all.map(([letter, name]) => `${amount(counts.get(letter) ?? 0)} ${name}`);
-    const phase = this.report.phase === 'look' ? 'Ranges of the second look' : 'Ranges';
+    const phase = TITLES[this.report.phase];
     this.canvas.setAttribute('aria-label', `${phase}: ${parts.join(', ')}. Arrow keys tell of single ranges.`);
     this.node.querySelector('h2')?.replaceChildren(phase);
   }

@@ -82,7 +82,7 @@ const schemas = {
     },
   }),
   Ranges: object({
-    phase: { enum: ['copy', 'look'] },
+    phase: { enum: ['copy', 'look', 'extra'] },
     databases: {
       type: 'array',
       items: object({

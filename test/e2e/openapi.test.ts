@@ -79,3 +79,55 @@ it('names every route that the app has', () => {
     'get /api/migrations/{id}/findings',
     'get /api/migrations/{id}/history',
     'get /api/migrations/{id}/ranges',
+    'get /api/schedules',
+    'post /api/migrations',
+  ]);
+});
+
+it('describes the requests that the app takes, and those that it refuses', async () => {
+  const check = validator({ $ref: 'api#/components/schemas/MigrationRequest' });
+  const good = [
+    { source: 'OLD', target: 'NEW' },
+    { source: 'OLD', target: 'NEW', databases: [0], select: { match: ['key:*'] }, limits: { parallelRanges: 1 } },
+    { source: 'OLD', target: 'NEW', databases: { '0': 3 }, onConflict: 'skip', verify: 'none', requestId: 'once' },
+  ];
+  for (const request of good) {
+    expect(check(request)).toBe(true);
+    expect(await app.run(request)).toMatchObject({ state: 'completed' });
+  }
+  for (const request of [{ source: 'OLD' }, { source: 'OLD', target: 'NEW', more: 1 }, { source: 1, target: 'NEW' }]) {
+    expect(check(request)).toBe(false);
+    await app.refused(request);
+  }
+});
+
+it('describes every answer of the app', async () => {
+  const list = '/api/migrations';
+  const one = '/api/migrations/{id}';
+  const request = { source: 'OLD', target: 'NEW', limits: { keysPerSecond: 100 } };
+  const started = await app.request<{ id: string }>('POST', list, request);
+  const { id } = started.body;
+  expectAsDocumented('post', list, started);
+  expect(started.headers.get('location')).toBe(`${app.url}/api/migrations/${id}`);
+  expect(Number(started.headers.get('retry-after'))).toBeGreaterThan(0);
+  expectAsDocumented('get', one, await app.request('GET', `${list}/${id}`));
+  await app.reportWhen(id, ({ counts }) => counts.scanned > 0);
+  expectAsDocumented('get', one, await app.request('GET', `${list}/${id}`));
+  for (const part of ['ranges', 'history']) {
+    expectAsDocumented('get', `${one}/${part}`, await app.request('GET', `${list}/${id}/${part}`));
+    expectAsDocumented('get', `${one}/${part}`, await app.request('GET', `${list}/none/${part}`));
+  }
+  expectAsDocumented('get', list, await app.request('GET', list));
+  expectAsDocumented('post', list, await app.request('POST', list, request));
+  expectAsDocumented('delete', one, await app.request('DELETE', `${list}/${id}`));
+  await app.finished(id);
+  expectAsDocumented('get', one, await app.request('GET', `${list}/${id}`));
+  expectAsDocumented('get', `${one}/findings`, await app.request('GET', `${list}/${id}/findings`));
+  expectAsDocumented('get', `${one}/findings`, await app.request('GET', `${list}/none/findings`));
+  expectAsDocumented('get', `${one}/findings`, await app.request('GET', `${list}/${id}/findings?limit=0`));
+  expectAsDocumented('get', one, await app.request('GET', `${list}/none`));
+  expectAsDocumented('delete', one, await app.request('DELETE', `${list}/none`));
+  expectAsDocumented('post', list, await app.request('POST', list, { nothing: 'right' }));
+  expectAsDocumented('post', list, await app.request('POST', list, { source: 'CLOSED', target: 'NEW' }));
+  expectAsDocumented('get', '/api/schedules', await app.request('GET', '/api/schedules'));
+});

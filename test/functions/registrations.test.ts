@@ -39,3 +39,35 @@ const expected: Readonly<Record<string, readonly Binding[]>> = {
   getMigration: http('GET', 'migrations/{id}'),
   getOpenApi: http('GET', 'openapi.json', 'anonymous'),
   getRanges: http('GET', 'migrations/{id}/ranges'),
+  getSchedules: http('GET', 'schedules'),
+  listMigrations: http('GET', 'migrations'),
+  startExtra: [{ type: 'activityTrigger', direction: 'in' }],
+  scheduled: [{ type: 'timerTrigger', direction: 'in', schedule: '0 * * * * *' }, durableClient],
+  startLook: [{ type: 'activityTrigger', direction: 'in' }],
+  startMigration: http('POST', 'migrations', 'function', durableClient),
+  sumRanges: [{ type: 'activityTrigger', direction: 'in' }],
+  tally: [{ type: 'orchestrationTrigger', direction: 'in' }],
+  watchdog: [{ type: 'timerTrigger', direction: 'in', schedule: '0 * * * * *' }, durableClient],
+};
+
+it('the entry files register exactly the functions of the app, bound as they must be', () => {
+  const found = registrations.functions.map(({ name, bindings }) => [name, Object.values(bindings).map(essence)]);
+  expect(Object.fromEntries(found)).toEqual(expected);
+  expect(found).toHaveLength(Object.keys(expected).length);
+});
+
+it('the app ends its connections when the host ends', () => {
+  expect(registrations.hooks).toEqual(['appTerminate']);
+});
+
+it('package.json names the built files, one for each file in functions/', () => {
+  const root = path.resolve(__dirname, '../..');
+  const { main } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { main: string };
+  expect(main).toBe('dist/functions/*.js');
+  expect(registrations.files).toContain('dist/functions/tally.js');
+});
+
+/** A binding without its generated name and what the library adds to each. */
+function essence(binding: Binding): Binding {
+  return Object.fromEntries(Object.entries(binding).filter(([field]) => field !== 'name' && field !== 'properties'));
+}

@@ -102,7 +102,8 @@ async function unpack(target: string): Promise<void> {
 /** Only the fonts that came along, so that pictures are the same on every machine. */
 function fontSettings(target: string): string {
   const prefer = (family: string, font: string) =>
-    `<alias><family>${family}</family><prefer><family>${font}</family></prefer></alias>`;
+    `<match target="pattern"><test name="family"><string>${family}</string></test>
+  <edit name="family" mode="assign" binding="strong"><string>${font}</string></edit></match>`;
   return `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>
