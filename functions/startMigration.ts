@@ -3,12 +3,19 @@ import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
 import { parseMigrationRequest } from '../src/migration/request';
 import { startMigration } from '../src/migration/start-migration';
+import { StartLimit } from '../src/shared/start-limit';
 import { answering, json, readJson } from './shared/http-answer';
 import { ensureTally } from './shared/tally-starter';
 
+/** Of one instance. */
+const limit = new StartLimit(16, 60);
+
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
   return await answering(context, async () => {
-    const migration = await startMigration(parseMigrationRequest(await readJson(request)), getApp());
+    const wanted = parseMigrationRequest(await readJson(request));
+    const traceparent = request.headers.get('traceparent') ?? undefined;
+    const start = () => getApp().telemetry.inStart(traceparent, () => startMigration(wanted, getApp()));
+    const migration = await limit.run(start);
     await ensureTally(context, migration.id);
     const { id, state } = migration;
     const statusUrl = new URL(`/api/migrations/${id}`, request.url).toString();

@@ -2,10 +2,14 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { PlanRefusedError } from '../../src/migration/plan';
 import { UnreachableError } from '../../src/migration/prepare-plan';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
+import { TooManyStartsError } from '../../src/shared/start-limit';
 import { ConnectionSettingsError } from '../../src/redis/connection-settings';
 
-/** A body above this is refused before it is read as JSON. */
-const LARGEST_BODY = 128 * 1_024;
+/** A body above this is refused before it is read as JSON. Bytes. */
+const LARGEST_BODY = 64 * 1_024;
+
+/** The body is larger than any request needs to be. */
+class BodyTooLargeError extends Error {}
 
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): HttpResponseInit {
   return {
@@ -29,12 +33,11 @@ export function notFound(id: string): HttpResponseInit {
   return errorAnswer(404, 'notFound', `There is no migration "${id.slice(0, 100)}".`);
 }
 
-/** Reads a request's JSON. @throws BadRequestError when it is none */
+/** Reads a request's JSON. @throws BadRequestError when it is none, BodyTooLargeError before it is looked at */
 export async function readJson(request: HttpRequest): Promise<unknown> {
+  if (Number(request.headers.get('content-length')) > LARGEST_BODY) throw new BodyTooLargeError();
   const text = await request.text();
-  if (Buffer.byteLength(text) > LARGEST_BODY) {
-    throw new BadRequestError([{ path: '', message: `the body is larger than ${LARGEST_BODY} bytes` }]);
-  }
+  if (Buffer.byteLength(text) > LARGEST_BODY) throw new BodyTooLargeError();
   try {
     return JSON.parse(text);
   } catch {
@@ -51,6 +54,16 @@ export async function answering(
     return await handle();
   } catch (error) {
     if (error instanceof BadRequestError) return errorAnswer(400, 'badRequest', error.message, error.mistakes);
+    if (error instanceof BodyTooLargeError) {
+      return errorAnswer(413, 'bodyTooLarge', `The body is larger than ${LARGEST_BODY} bytes.`);
+    }
+    if (error instanceof TooManyStartsError) {
+      return json(
+        429,
+        { error: { code: 'tooManyStarts', message: error.message, details: [] } },
+        { 'retry-after': '5' },
+      );
+    }
     if (error instanceof PlanRefusedError) return errorAnswer(error.status, error.code, error.message);
     if (error instanceof ConnectionSettingsError) return errorAnswer(400, 'badConnection', error.message);
     if (error instanceof UnreachableError) return errorAnswer(502, 'redisUnreachable', error.message);

@@ -84,7 +84,8 @@ var tuningSettings = union(
   tuning.?stallSeconds == null ? {} : { KEYFERRY_STALL_SECONDS: string(tuning.?stallSeconds) },
   tuning.?pageMilliseconds == null ? {} : { KEYFERRY_PAGE_MILLISECONDS: string(tuning.?pageMilliseconds) },
   tuning.?bigKeyMib == null ? {} : { KEYFERRY_BIG_KEY_MIB: string(tuning.?bigKeyMib) },
-  tuning.?memoryMib == null ? {} : { KEYFERRY_MEMORY_MIB: string(tuning.?memoryMib) }
+  tuning.?memoryMib == null ? {} : { KEYFERRY_MEMORY_MIB: string(tuning.?memoryMib) },
+  tuning.?findingKeys == null ? {} : { KEYFERRY_FINDING_KEYS: tuning.?findingKeys! }
 )
 
 @description('All settings by name.')

@@ -54,6 +54,9 @@ type tuningOptions = {
   @minValue(1)
   @maxValue(4096)
   memoryMib: int?
+
+  @description('How keys stand in findings: by their names or by the SHA-256 of these.')
+  findingKeys: ('name' | 'hash')?
 }
 
 @export()

@@ -107,11 +107,14 @@ export class FunctionWorker {
       metadata: registered.metadata,
       state: undefined,
       log: (level, category, message) => {
+        this.runLogHooks({ level, category, message, invocationContext: running.context });
         this.write(level, category, `${request.functionId}: ${message}`);
       },
     };
+    const running: { context?: unknown } = {};
     const invocation = model.getInvocationModel(core);
     const { context, inputs } = await invocation.getArguments();
+    running.context = context;
     const shared = { hookData: {}, appHookData: this.appHookData, invocationContext: context };
 
     const before = { ...shared, functionCallback: registered.callback, inputs };
@@ -135,6 +138,17 @@ export class FunctionWorker {
 
   private async runHooks(name: string, context: Record<string, unknown>): Promise<void> {
     for (const callback of this.state.hooks.get(name) ?? []) await callback(context);
+  }
+
+  /** As the worker does for each line of a function; these hooks are not waited for, and their errors count for nothing. */
+  private runLogHooks(context: Record<string, unknown>): void {
+    for (const callback of this.state.hooks.get('log') ?? []) {
+      try {
+        callback({ hookData: {}, appHookData: this.appHookData, ...context });
+      } catch (error) {
+        this.log.debug(`log hook: ${messageOf(error)}`);
+      }
+    }
   }
 
   private write(level: LogLevel, category: LogCategory, message: string): void {

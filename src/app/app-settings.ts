@@ -33,6 +33,10 @@ const schema = z.object({
     .max(4_096)
     .default(64)
     .describe('Bytes that one instance may have read and not yet written.'),
+  KEYFERRY_FINDING_KEYS: z
+    .enum(['name', 'hash'])
+    .default('name')
+    .describe('How keys stand in findings: by their names, or by the SHA-256 of these.'),
 });
 
 export interface AppSettings {
@@ -42,6 +46,7 @@ export interface AppSettings {
   readonly pageMicros: number;
   readonly bigKeyBytes: number;
   readonly bytesInFlight: number;
+  readonly findingKeys: 'name' | 'hash';
 }
 
 /** Reads the app's settings. @throws Error that names the setting that is wrong */
@@ -62,5 +67,6 @@ export function readAppSettings(env: Readonly<Record<string, string | undefined>
     pageMicros: settings.KEYFERRY_PAGE_MILLISECONDS * 1_000,
     bigKeyBytes: Math.round(settings.KEYFERRY_BIG_KEY_MIB * 1_048_576),
     bytesInFlight: Math.round(settings.KEYFERRY_MEMORY_MIB * 1_048_576),
+    findingKeys: settings.KEYFERRY_FINDING_KEYS,
   };
 }

@@ -4,6 +4,8 @@ import { RangeQueue } from '../ledger/range-queue';
 import { storageClients } from '../ledger/storage-clients';
 import { ScheduleLedger } from '../schedule/schedule-ledger';
 import { Connections } from '../redis/connections';
+import { getTelemetry } from '../telemetry/start-telemetry';
+import type { Telemetry } from '../telemetry/telemetry';
 import { BytesInFlight } from '../transfer/bytes-in-flight';
 import { readAppSettings, type AppSettings } from './app-settings';
 import { MigrationWatch } from './migration-watch';
@@ -17,6 +19,7 @@ export interface App {
   readonly connections: Connections;
   readonly watch: MigrationWatch;
   readonly budget: BytesInFlight;
+  readonly telemetry: Telemetry;
 }
 
 let current: App | undefined;
@@ -35,6 +38,7 @@ export function getApp(env: Readonly<Record<string, string | undefined>> = proce
       connections: new Connections(env, `keyferry-${randomBytes(3).toString('hex')}`),
       watch: new MigrationWatch(ledger),
       budget: new BytesInFlight(settings.bytesInFlight),
+      telemetry: getTelemetry(),
     };
   }
   return current;

@@ -264,6 +264,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     startedAt: row.startedAt,
     finishedAt: row.finishedAt ?? '',
     cause: row.cause ?? '',
+    traceparent: row.traceparent ?? '',
     ...toChunks('plan', row.plan),
   };
 }
@@ -281,6 +282,7 @@ function fromPlan(entity: Entity): MigrationRow {
     startedAt: String(entity.startedAt),
     finishedAt: textOrNull(entity.finishedAt),
     cause: textOrNull(entity.cause),
+    traceparent: textOrNull(entity.traceparent),
     etag: entity.etag ?? '',
   };
 }

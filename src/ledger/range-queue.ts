@@ -9,6 +9,16 @@ export interface RangeMessage {
   readonly migration: string;
   /** The range row's name. */
   readonly range: string;
+  /** W3C trace context of the migration's start, where that was traced. */
+  readonly traceparent?: string;
+}
+
+/** The message that puts a range on the queue. */
+export function rangeMessage(
+  { id, traceparent }: { readonly id: string; readonly traceparent: string | null },
+  range: string,
+): RangeMessage {
+  return { migration: id, range, ...(traceparent === null ? {} : { traceparent }) };
 }
 
 /** How many messages are sent at the same time. */
@@ -64,7 +74,10 @@ export function decodeMessage(body: unknown): RangeMessage {
   }
   if (typeof value === 'object' && value !== null && 'migration' in value && 'range' in value) {
     const { migration, range } = value;
-    if (typeof migration === 'string' && typeof range === 'string') return { migration, range };
+    const traceparent = 'traceparent' in value ? value.traceparent : undefined;
+    if (typeof migration === 'string' && typeof range === 'string') {
+      return { migration, range, ...(typeof traceparent === 'string' ? { traceparent } : {}) };
+    }
   }
   throw new Error('This is not a range message.');
 }

@@ -32,6 +32,8 @@ export interface MigrationRow {
   readonly finishedAt: string | null;
   /** Why it failed, where it did. */
   readonly cause: string | null;
+  /** W3C trace context of its start, carried in the messages of its ranges; null where it was not traced. */
+  readonly traceparent: string | null;
   readonly etag: string;
 }
 

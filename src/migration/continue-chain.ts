@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { nextInChain } from './chain';
 import { parallelRangesOf } from './range-shape';
@@ -10,6 +11,6 @@ export async function continueChain(row: RangeRow, migration: MigrationRow, app:
   const name = rangeName(row.phase, next);
   const following = await app.ledger.getRange(migration.id, name);
   if (following !== undefined && !isSettled(inEpoch(following, migration.epoch))) {
-    await app.queue.send([{ migration: migration.id, range: name }]);
+    await app.queue.send([rangeMessage(migration, name)]);
   }
 }

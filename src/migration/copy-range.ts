@@ -6,6 +6,7 @@ import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
 import { Governor } from '../transfer/governor';
 import { makeConverters, selectionOf } from '../convert/make-converters';
+import { timedWrites } from '../telemetry/timed';
 import { makeNaming } from '../convert/rename/naming';
 import { StoppedError } from '../transfer/stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
@@ -40,7 +41,7 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
     database: row.database,
     sourceVersion: abilitiesOf(plan.source),
     targetVersion: abilitiesOf(plan.target),
-    writer: new PageWriter(sides.bulk, writing, () => clock.targetNow()),
+    writer: new PageWriter(timedWrites(sides.bulk, migration.id, app.telemetry), writing, () => clock.targetNow()),
     naming: makeNaming(request.rename, database.prefix),
     clockOffset: clock.targetMinusSource,
     onConflict: writing.replace ? 'replace' : 'skip',

@@ -29,6 +29,7 @@ export async function failRange(message: RangeMessage, app: App): Promise<void> 
       generation: row.generation + 1,
       cause: row.trouble ?? `Its worker died ${row.generation} times.`,
     });
+    app.telemetry.log('error', 'Range failed', { 'keyferry.migration': migration.id, 'keyferry.range': row.name });
     await continueChain(row, migration, app);
   } catch (error) {
     // A worker wrote in the same moment, so the range is alive.

@@ -204,6 +204,8 @@ export function openApiDocument(): object {
             202: answer('Started, or already there for this requestId.', 'Started'),
             400: answer('The request is not valid; every mistake is told.', 'Error'),
             409: answer('Another migration writes to this target, or the target does not fit the request.', 'Error'),
+            413: answer('The body is larger than 64 KiB.', 'Error'),
+            429: answer('Too many starts at once or in a row; Retry-After says when to try again.', 'Error'),
             502: answer('A Redis cannot be reached or does not let in.', 'Error'),
           },
         },

@@ -3,6 +3,7 @@ import { LostRowError } from '../ledger/ledger';
 import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
 import { shareAhead } from '../keyspace/cursor';
 import { StoppedError, type StopReason, type StopSignal } from '../transfer/stop';
+import { redactFinding } from './redact-finding';
 import { addCounts, type Counts } from './counts';
 
 /** Of one range, this many findings are kept in full; the rest are only counted. */
@@ -47,8 +48,9 @@ export class RangeJob implements StopSignal {
    * a finding written twice is one, so that a crash in between neither loses nor doubles one.
    */
   async add(counts: Partial<Counts>, findings: readonly Finding[], next: bigint | undefined): Promise<void> {
-    if (findings.length > 0) await this.app.ledger.addFindings(findings.slice(0, this.roomForFindings()));
+    if (findings.length > 0) await this.app.ledger.addFindings(this.redacted(findings, this.roomForFindings()));
     const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
+    this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
     this.pageCounts = { ...sum, findings: sum.findings + findings.length };
     if (next === undefined) return;
     const { index, bits } = this.current;
@@ -62,12 +64,13 @@ export class RangeJob implements StopSignal {
   async addFirstFindings(findings: readonly Finding[]): Promise<number> {
     if (findings.length === 0) return 0;
     const room = this.roomForFindings();
-    const stand = await this.app.ledger.addFirstFindings(findings.slice(0, room));
+    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room));
     return stand + Math.max(0, findings.length - room);
   }
 
   /** Says what holds the range up; null when it goes on. Written with the next heartbeat. */
   trouble(text: string | null): void {
+    if (text !== null && text !== this.current.trouble) this.logTrouble(text);
     this.current = { ...this.current, trouble: text };
   }
 
@@ -97,6 +100,18 @@ export class RangeJob implements StopSignal {
   end(): void {
     this.settled = true;
     clearInterval(this.watching);
+  }
+
+  private logTrouble(text: string): void {
+    this.app.telemetry.log('warn', 'Range held up', {
+      'keyferry.migration': this.migration.id,
+      'keyferry.range': this.current.name,
+      'keyferry.trouble': text,
+    });
+  }
+
+  private redacted(findings: readonly Finding[], room: number): Finding[] {
+    return findings.slice(0, room).map((finding) => redactFinding(finding, this.app.settings.findingKeys));
   }
 
   private roomForFindings(): number {

@@ -3,6 +3,7 @@ import type { BulkConnection } from '../redis/bulk-connection';
 import type { RedisConnection } from '../redis/connection';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
+import { timedReader } from '../telemetry/timed';
 import type { DatabasePlan } from './plan';
 import type { RangeJob } from './range-job';
 
@@ -55,7 +56,11 @@ export function rangeSides(job: RangeJob, app: App): RangeSides {
     source,
     target,
     bulk,
-    reader: facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
+    reader: timedReader(
+      facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
+      migration.id,
+      app.telemetry,
+    ),
     attemptSource: attemptOn(onSource),
     attemptTarget: attemptOn(onTarget),
     attemptWrite: attemptOn({ ...onTarget, connection: bulk }),

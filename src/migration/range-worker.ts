@@ -1,9 +1,10 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import type { RangeMessage } from '../ledger/range-queue';
+import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { SourceChangedError, StoppedError } from '../transfer/stop';
+import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain } from './continue-chain';
 import { RangeJob } from './range-job';
 import { rangeWorkOf } from './range-work';
@@ -19,29 +20,35 @@ const TROUBLE_DELAY_S = 5;
  * to the poison queue
  */
 export async function workOnRange(message: RangeMessage, app: App): Promise<void> {
+  await app.telemetry.inRange(message, () => work(message, app));
+}
+
+async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
   const migration = await app.ledger.getMigration(message.migration);
-  if (migration === undefined || isFinal(migration)) return;
+  if (migration === undefined || isFinal(migration)) return 'idle';
   const known = await app.ledger.getRange(message.migration, message.range);
   // A late message of the copy, when the second look has begun already.
-  if (known?.phase !== migration.phase) return;
+  if (known?.phase !== migration.phase) return 'idle';
   const row = inEpoch(known, migration.epoch);
   if (isSettled(row)) {
     await continueChain(row, migration, app);
-    return;
+    return 'idle';
   }
   const job = await claim(row, migration, app);
-  if (job === undefined) return;
+  if (job === undefined) return 'idle';
   try {
     await rangeWorkOf(migration.plan.request, job.row.phase)(job, app);
     await job.settle('done');
     await continueChain(job.row, migration, app);
+    return 'done';
   } catch (error) {
     try {
-      await endEarly(error, job, migration, app);
+      return await endEarly(error, job, migration, app);
     } catch (last) {
       // Another worker took the row while this one wrote its last.
       if (!(last instanceof StoppedError)) throw last;
+      return 'lost';
     }
   } finally {
     job.end();
@@ -65,22 +72,22 @@ async function claim(row: RangeRow, migration: MigrationRow, app: App): Promise<
   }
 }
 
-async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<void> {
-  const message: RangeMessage = { migration: migration.id, range: job.row.name };
+async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<RangeEnd> {
   if (error instanceof StoppedError) {
-    if (error.reason === 'lost') return;
+    if (error.reason === 'lost') return 'lost';
     if (error.reason === 'cancelled') {
       await job.settle('cancelled');
-      return;
+      return 'cancelled';
     }
     await job.handOn();
+    const message = rangeMessage(migration, job.row.name);
     await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
-    return;
+    return 'handedOn';
   }
-  if (error instanceof LostRowError) return;
+  if (error instanceof LostRowError) return 'lost';
   if (error instanceof SourceChangedError) {
     await restartRanges(migration, error.runId, app);
-    return;
+    return 'restarted';
   }
   job.trouble(causeOf(error, migration));
   await job.checkpoint().catch(() => undefined);

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow } from '../ledger/rows';
 import { firstOfChains } from './chain';
 import { parallelRangesOf } from './range-shape';
@@ -16,8 +17,12 @@ export async function restartRanges(seen: MigrationRow, runId: string, app: App)
   });
   app.watch.forget(seen.id);
   if (!won || migration === undefined) return;
+  app.telemetry.log('warn', 'The source restarted or failed over: ranges begin anew', {
+    'keyferry.migration': seen.id,
+    'keyferry.epoch': migration.epoch,
+  });
   const rows = await app.ledger.listRanges(migration.id, migration.phase);
   const open = rows.filter((row) => !isSettled(inEpoch(row, migration.epoch)));
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
-  await app.queue.send(first.map((row) => ({ migration: row.migration, range: row.name })));
+  await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
 }

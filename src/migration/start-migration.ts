@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { App } from '../app/app';
 import { isFinal, isSettled, inEpoch, rangeName, type MigrationRow, type Phase, type RangeRow } from '../ledger/rows';
+import { rangeMessage } from '../ledger/range-queue';
 import { startCursor } from '../keyspace/cursor';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from './chain';
@@ -37,10 +38,12 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
     startedAt: new Date().toISOString(),
     finishedAt: null,
     cause: null,
+    traceparent: app.telemetry.traceparent() ?? null,
   } as const;
   const isNew = await app.ledger.createMigration(row);
   // Another start may have taken the target before this row showed that its holder is there.
   if (isNew) await claimTarget(plan, id, app).catch(withdraw(id, app));
+  if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });
   const written = await app.ledger.getMigration(id);
   if (written === undefined) throw new Error('The plan row vanished.');
   return await resumeStart(sameRequest(written, requestHash), app);
@@ -123,7 +126,7 @@ export async function resumeStart(row: MigrationRow, app: App): Promise<Migratio
 export async function sendOpenRanges(row: MigrationRow, app: App): Promise<void> {
   const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => inEpoch(range, row.epoch));
   const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
-  await app.queue.send(heads.map((range) => ({ migration: range.migration, range: range.name })));
+  await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
 }
 
 /** The range rows of a phase, as they are before anything is done. */

@@ -69,6 +69,15 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
+  app.telemetry.progress({
+    migration: id,
+    state: after.state,
+    phase: migration.phase,
+    ...snapshot.progress,
+    findings: snapshot.counts.findings,
+    quietSeconds,
+    ended: isFinal(after),
+  });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind);
 }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { headsOfChains } from './chain';
 import { parallelRangesOf } from './range-shape';
@@ -40,7 +41,7 @@ function isOld(row: MigrationRow): boolean {
 async function sendSilentRanges(migration: MigrationRow, app: App): Promise<void> {
   const rows = (await app.ledger.listRanges(migration.id, migration.phase)).map((row) => inEpoch(row, migration.epoch));
   const silent = silentRanges(rows, parallelRangesOf(migration.plan), Date.parse(migration.startedAt), Date.now());
-  await app.queue.send(silent.map((row) => ({ migration: row.migration, range: row.name })));
+  await app.queue.send(silent.map((row) => rangeMessage(migration, row.name)));
 }
 
 /**

@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
-import { ConnectionLostError } from './errors';
+import { ConnectionLostError, textWithoutArguments } from './errors';
 import type { Command, StatusPort } from './redis-port';
 import { StatusParser } from './status-parser';
 
@@ -164,7 +164,7 @@ function listen(socket: Socket, waiting: Batch[], onClose: () => void): void {
 function answer(waiting: Batch[], error: string | undefined): void {
   const [batch] = waiting;
   if (batch === undefined) return;
-  if (error !== undefined) batch.refusals.set(batch.answered, new Error(error));
+  if (error !== undefined) batch.refusals.set(batch.answered, new Error(textWithoutArguments(error)));
   batch.answered++;
   if (batch.answered < batch.commands.count) return;
   waiting.shift();

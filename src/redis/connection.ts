@@ -3,7 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource, Credentials } from './credentials';
 import { EncodedCommand } from './encoded-command';
-import { ConnectionLostError } from './errors';
+import { ConnectionLostError, withoutArguments } from './errors';
 import { infoField } from './info';
 import type { Command, RedisPort, Reply } from './redis-port';
 
@@ -57,9 +57,13 @@ export class RedisConnection implements RedisPort {
   async call(...command: Command): Promise<Reply> {
     const redis = this.connected();
     const encoded = new EncodedCommand(command);
-    const reply = (await redis.sendCommand(encoded)) as Reply;
-    encoded.release();
-    return reply;
+    try {
+      const reply = (await redis.sendCommand(encoded)) as Reply;
+      encoded.release();
+      return reply;
+    } catch (error) {
+      throw withoutArguments(error);
+    }
   }
 
   async pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]> {
@@ -68,7 +72,7 @@ export class RedisConnection implements RedisPort {
     for (const command of commands) (pipeline as unknown as Sender).sendCommand(new EncodedCommand(command));
     const results = (await pipeline.exec()) ?? [];
     if (this.currentRunId === undefined) throw new ConnectionLostError('The connection was lost in the middle.');
-    return results.map(([error, reply]) => error ?? (reply as Reply));
+    return results.map(([error, reply]) => (error === null ? (reply as Reply) : withoutArguments(error)));
   }
 
   /** Ends the connection at once; what is under way fails. */

@@ -50,6 +50,27 @@ const NO_RIGHT = /NOPERM|can't run this command|ACL failure in script/;
 const NO_TLS = /wrong.version.number|packet.length.too.long|EPROTO/i;
 const BAD_CERTIFICATE = /certificate|CERT_|_CERT|SELF_SIGNED|ERR_TLS/i;
 
+/**
+ * An error reply without what a server repeats of a command's arguments, which may be key names and values: "unknown
+ * command 'RESTORE', with args beginning with: 'key' …". Changes the error itself, and takes off what the client library
+ * has put on it.
+ */
+export function withoutArguments<T>(error: T): T {
+  if (!(error instanceof Error)) return error;
+  if ('command' in error) error.command = undefined;
+  const message = textWithoutArguments(error.message);
+  if (message !== error.message) {
+    error.message = message;
+    error.stack = `${error.name}: ${message}`;
+  }
+  return error;
+}
+
+/** As `withoutArguments`, for the text of a reply. */
+export function textWithoutArguments(message: string): string {
+  return message.replace(/,? with args beginning with:.*$/s, '');
+}
+
 /** Tells error replies apart by their first word, as servers of all versions keep it. */
 export function errorKind(error: unknown): ErrorKind {
   if (error instanceof ConnectionLostError || error instanceof CredentialsError) return 'retry';

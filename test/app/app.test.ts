@@ -12,6 +12,7 @@ describe("the app's settings", () => {
       pageMicros: 2_000,
       bigKeyBytes: 16_777_216,
       bytesInFlight: 67_108_864,
+      findingKeys: 'name',
     });
     expect(readAppSettings({ KEYFERRY_RANGE_SECONDS: '' }).rangeSeconds).toBe(240);
   });

@@ -292,6 +292,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
             pageMilliseconds: 4,
             bigKeyMib: 5,
             memoryMib: 6,
+            findingKeys: 'hash',
           },
           nodeArguments: '--max-semi-space-size=8',
         });
@@ -329,6 +330,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           pageMicros: 4_000,
           bigKeyBytes: 5 * 1_048_576,
           bytesInFlight: 6 * 1_048_576,
+          findingKeys: 'hash',
         });
       });
 

@@ -61,6 +61,7 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     startedAt: '2026-01-01T00:00:00.000Z',
     finishedAt: null,
     cause: null,
+    traceparent: null,
     etag: '',
     ...changes,
   };

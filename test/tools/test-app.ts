@@ -6,6 +6,7 @@ import { RANGES_QUEUE, RangeQueue, type RangeMessage } from '../../src/ledger/ra
 import { storageClients } from '../../src/ledger/storage-clients';
 import { ScheduleLedger } from '../../src/schedule/schedule-ledger';
 import { Connections } from '../../src/redis/connections';
+import { noTelemetry } from '../../src/telemetry/telemetry';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 
 /** An app as one process has it, made from settings, without functions around it. */
@@ -29,6 +30,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     connections: new Connections(env, 'keyferry-test'),
     watch: new MigrationWatch(ledger),
     budget: new BytesInFlight(settings.bytesInFlight),
+    telemetry: noTelemetry,
     takeMessages: async () => {
       const taken: RangeMessage[] = [];
       for (;;) {
