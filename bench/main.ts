@@ -1,6 +1,4 @@
-import { writeFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import path from 'node:path';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError } from 'commander';
 import { Redis } from 'ioredis';
@@ -9,6 +7,7 @@ import { startServer, type RunningServer } from '../local/servers/start-server';
 import type { ServerName } from '../local/servers/server-names';
 import { competitors, keyferry, pipeline, replication, type Contender, type Cost } from './contenders';
 import { cpuSeconds } from './process-usage';
+import { tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly keys: number;
@@ -44,7 +43,7 @@ const program = new Command('npm run bench --')
     [10_000, 100_000, 300_000, 3_000_000],
   )
   .option('--no-growth-runs', 'only the comparison')
-  .option('--write', 'write bench/RESULTS.md', false);
+  .option('--write', 'write the section "Copying" of bench/RESULTS.md', false);
 
 async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Measured> {
   const client = new Redis(target.url);
@@ -150,20 +149,15 @@ async function writeResults(
   rows: readonly (readonly string[])[],
   lines: readonly string[],
 ): Promise<void> {
-  const cells = (row: readonly string[]) => `| ${row.join(' | ')} |`;
-  const text = [
-    '# Results of the bench',
-    '',
+  await writeSection('Copying', [
     `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench -- --write\`: ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
     '',
-    cells(HEAD),
-    cells(HEAD.map(() => '---')),
-    ...rows.map(cells),
+    tableRow(HEAD),
+    tableRow(HEAD.map(() => '---')),
+    ...rows.map(tableRow),
     '',
     ...lines,
-    '',
-  ].join('\n');
-  await writeFile(path.join(__dirname, '..', '..', 'bench', 'RESULTS.md'), text);
+  ]);
 }
 
 main().catch((error: unknown) => {

@@ -2,14 +2,29 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 const FILE = path.join(__dirname, '..', '..', 'bench', 'RESULTS.md');
+const TITLE = '# Results of the bench';
 
-/** Writes one section of bench/RESULTS.md, in the place of an earlier one with the same title; the others stay. */
-export async function writeSection(title: string, lines: readonly string[]): Promise<void> {
-  const text = await readFile(FILE, 'utf8').catch(() => '# Results of the bench\n');
-  const sections = text.split(/\n(?=## )/).map((section) => section.trimEnd());
-  const section = [`## ${title}`, '', ...lines].join('\n').trimEnd();
-  const at = sections.findIndex((one) => one.startsWith(`## ${title}\n`));
-  if (at < 0) sections.push(section);
-  else sections[at] = section;
-  await writeFile(FILE, `${sections.join('\n\n')}\n`);
+/** Writes one section of bench/RESULTS.md; the others stay as they are. */
+export async function writeSection(heading: string, body: readonly string[]): Promise<void> {
+  const before = await readFile(FILE, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  });
+  await writeFile(FILE, withSection(before, heading, body));
+}
+
+/** A Markdown text in which one section of the second level is replaced, or added at the end. */
+export function withSection(text: string, heading: string, body: readonly string[]): string {
+  const [head = '', ...sections] = text.trim().split(/^(?=## )/m);
+  // Before there were sections, the file was the outcome of one bench.
+  const title = sections.length === 0 || head.trim() === '' ? TITLE : head;
+  const section = [`## ${heading}`, '', ...body].join('\n');
+  const at = sections.findIndex((other) => other.split('\n', 1)[0] === `## ${heading}`);
+  const kept = at === -1 ? [...sections, section] : sections.with(at, section);
+  return `${[title, ...kept].map((part) => part.trim()).join('\n\n')}\n`;
+}
+
+/** One row of a Markdown table. */
+export function tableRow(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
 }

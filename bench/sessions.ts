@@ -1,3 +1,4 @@
+import { availableParallelism, totalmem } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { Redis } from 'ioredis';
 import { startServer, type RunningServer } from '../local/servers/start-server';
@@ -5,6 +6,7 @@ import type { ServerName } from '../local/servers/server-names';
 import { keyferryWith, type Contender, type Cost } from './contenders';
 import { fillSessions } from './fill-sessions';
 import { cpuSeconds } from './process-usage';
+import { tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly sessions: number;
@@ -12,6 +14,7 @@ interface Options {
   readonly rounds: number;
   readonly source: ServerName;
   readonly target: ServerName;
+  readonly write: boolean;
 }
 
 interface Measured extends Cost {
@@ -34,7 +37,10 @@ const program = new Command('npm run bench:sessions --')
   .option('--items <n>', 'items of each', count, 20)
   .option('--rounds <n>', 'rounds; the median of their ratios counts', count, 5)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
-  .option('--target <server>', 'the same', 'redis-7.0');
+  .option('--target <server>', 'the same', 'redis-7.0')
+  .option('--write', 'write the section "Sessions" of bench/RESULTS.md', false);
+
+const HEAD = ['round', '', 's', 'keys/s', 'CPU s app', 'CPU s source', 'CPU s target'];
 
 async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Measured> {
   const client = new Redis(target.url);
@@ -47,13 +53,14 @@ async function measure(contender: Contender, source: RunningServer, target: Runn
 }
 
 async function main(): Promise<void> {
-  const { sessions, items, rounds, ...servers } = program.parse().opts<Options>();
+  const { sessions, items, rounds, write, ...servers } = program.parse().opts<Options>();
   const [source, target] = await Promise.all([startServer(servers.source), startServer(servers.target)]);
   try {
     console.log(`Filling ${servers.source} with ${sessions} sessions of ${items} items …`);
     await fillSessions(source.url, sessions, items);
     const plain = keyferryWith('as they are', {});
     const converting = keyferryWith('converted', { convert: ['aspnet-session-v5'] });
+    const rows: string[][] = [];
     const ratios: number[] = [];
     for (let round = 1; round <= rounds; round++) {
       const order = round % 2 === 0 ? [converting, plain] : [plain, converting];
@@ -61,18 +68,29 @@ async function main(): Promise<void> {
       for (const contender of order) {
         const run = await measure(contender, source, target);
         seconds.set(contender, run.seconds);
-        const cpu = [run.appCpu ?? 0, run.sourceCpu, run.targetCpu].map((value) => value.toFixed(2)).join(' / ');
         const rate = Math.round((2 * sessions) / run.seconds).toLocaleString('en');
+        const cpu = [run.appCpu ?? 0, run.sourceCpu, run.targetCpu].map((value) => value.toFixed(2));
+        rows.push([String(round), contender.name, run.seconds.toFixed(2), rate, ...cpu]);
         console.log(
-          `round ${round}  ${contender.name}: ${run.seconds.toFixed(2)} s, ${rate} keys/s; CPU s of app / source / target: ${cpu}; ${run.note ?? ''}`,
+          `round ${round}  ${contender.name}: ${run.seconds.toFixed(2)} s, ${rate} keys/s; CPU s of app / source / target: ${cpu.join(' / ')}; ${run.note ?? ''}`,
         );
       }
       ratios.push((seconds.get(plain) ?? 0) / (seconds.get(converting) ?? Number.NaN));
     }
     const median = ratios.sort((a, b) => a - b)[Math.floor((ratios.length - 1) / 2)] ?? 0;
-    console.log(
-      `Converted at ${median.toFixed(2)} times the keys/s of the same keys as they are (wanted: at least ${WANTED}).`,
-    );
+    const line = `Converted at ${median.toFixed(2)} times the keys/s of the same keys as they are (wanted: at least ${WANTED}).`;
+    console.log(line);
+    if (write) {
+      await writeSection('Sessions', [
+        `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:sessions -- --write\`: ${sessions.toLocaleString('en')} sessions of ${items} items, two keys each; ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; both by turns, the median of the rounds' ratios.`,
+        '',
+        tableRow(HEAD),
+        tableRow(HEAD.map(() => '---')),
+        ...rows.map(tableRow),
+        '',
+        `- ${line}`,
+      ]);
+    }
     process.exitCode = median >= WANTED ? 0 : 1;
   } finally {
     await Promise.all([source.stop(), target.stop()]);
