@@ -107,6 +107,7 @@ export function makePlan(input: {
     );
   }
   const transport = chooseTransport(source.abilities, target.abilities);
+  const inPlace = isSameServer(request, source, target);
   const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
   if (request.mode === 'sync' && request.deleteExtra && !request.force) {
     const doubt = doubtOfSource({
@@ -122,14 +123,15 @@ export function makePlan(input: {
     target,
     databases,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
-    inPlace: isSameServer(request, source, target),
+    inPlace,
     transport,
     ...(input.sessions === undefined ? {} : { sessions: input.sessions }),
     targetKeysAtStart,
     warnings: [
-      ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport, targetKeysAtStart)),
+      ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport, inPlace ? 0 : targetKeysAtStart)),
       ...warningsOfNames(request, choices),
       ...warningsOfComparing(request),
+      ...warningsOfConverting(request, inPlace),
     ],
   };
 }
@@ -252,6 +254,11 @@ function warningsOfComparing({ mode, verify, rename, convert }: MigrationRequest
     warnings.push('Converted sessions are only looked for on the target; what they hold is not compared.');
   }
   return warnings;
+}
+
+function warningsOfConverting({ convert }: MigrationRequest, inPlace: boolean): string[] {
+  if (inPlace || convert.every(({ keepOld }) => keepOld)) return [];
+  return ['"keepOld": false is for a conversion in place; keys of the source are never deleted.'];
 }
 
 function isSameServer(request: MigrationRequest, source: ServerFacts, target: ServerFacts): boolean {

@@ -20,32 +20,37 @@ const renameRule = z
     'A regular expression (RE2) over key names that are UTF-8 text, and what replaces the first match ($1, $2 …).',
   );
 
+const UNKNOWN_CONVERTER = 'Not a known converter; there is "aspnet-session-v5", by its name or as {"converter": …}.';
+
 const sessionOptions = z
-  .strictObject({
-    converter: z.literal('aspnet-session-v5'),
-    nativeTypes: z
-      .boolean()
-      .default(true)
-      .describe(
-        "Write system values in version 5's own codes; false keeps them as BinaryFormatter wrote them, with DateTime.Kind.",
-      ),
-    customSerializer: z.literal('json').optional().describe('Values are from Json.NET instead of BinaryFormatter.'),
-    applications: z.array(z.string().min(1).max(512)).max(256).default([]).describe('Only these application names.'),
-    braceless: z.boolean().default(false).describe('Key names without braces, as provider 1.x wrote them, too.'),
-    keepOld: z.boolean().default(true).describe("In place: false deletes version 4's keys after each success."),
-    onLocked: z
-      .enum(['retry', 'convert'])
-      .default('retry')
-      .describe('A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway.'),
-    defaultTimeoutSeconds: z
-      .int()
-      .min(60)
-      .max(31_536_000)
-      .multipleOf(60)
-      .optional()
-      .describe("Timeout for sessions that have none; without it version 5's configuration decides."),
-    force: z.boolean().default(false).describe('Overwrite sessions that version 5 has written already.'),
-  })
+  .strictObject(
+    {
+      converter: z.literal('aspnet-session-v5', { error: UNKNOWN_CONVERTER }),
+      nativeTypes: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Write system values in version 5's own codes; false keeps them as BinaryFormatter wrote them, with DateTime.Kind.",
+        ),
+      customSerializer: z.literal('json').optional().describe('Values are from Json.NET instead of BinaryFormatter.'),
+      applications: z.array(z.string().min(1).max(512)).max(256).default([]).describe('Only these application names.'),
+      braceless: z.boolean().default(false).describe('Key names without braces, as provider 1.x wrote them, too.'),
+      keepOld: z.boolean().default(true).describe("In place: false deletes version 4's keys after each success."),
+      onLocked: z
+        .enum(['retry', 'convert'])
+        .default('retry')
+        .describe('A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway.'),
+      defaultTimeoutSeconds: z
+        .int()
+        .min(60)
+        .max(31_536_000)
+        .multipleOf(60)
+        .optional()
+        .describe("Timeout for sessions that have none; without it version 5's configuration decides."),
+      force: z.boolean().default(false).describe('Overwrite sessions that version 5 has written already.'),
+    },
+    { error: ({ code }) => (code === 'invalid_type' ? UNKNOWN_CONVERTER : undefined) },
+  )
   .meta({ id: 'AspNetSessionConversion' });
 
 const conversion = z.preprocess(

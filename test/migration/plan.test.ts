@@ -154,6 +154,15 @@ describe('what is warned of', () => {
   });
 });
 
+it('in place it is not warned of keys that are there, and keepOld has its meaning', () => {
+  const convert = [{ converter: 'aspnet-session-v5', keepOld: false }];
+  const target = { databases: [{ database: 0, keys: 7, expires: 0 }] };
+  const inPlace = plan({ request: { source: 'OLD', target: 'OLD', convert }, target });
+  expect(inPlace).toMatchObject({ inPlace: true, warnings: [], targetKeysAtStart: 7 });
+  expect(plan({ request: { convert } }).warnings).toEqual([expect.stringMatching(/^"keepOld": false is for/)]);
+  expect(plan({ request: { convert: ['aspnet-session-v5'] } }).warnings).toEqual([]);
+});
+
 describe('how keys travel', () => {
   it.each<[string, Changes, Plan['transport']]>([
     ['as payloads when the target reads them', {}, 'payload'],

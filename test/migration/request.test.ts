@@ -2,16 +2,22 @@ import { BadRequestError, parseMigrationRequest } from '../../src/migration/requ
 
 const parse = (changes: Record<string, unknown>) => parseMigrationRequest({ source: 'OLD', target: 'NEW', ...changes });
 
-/** The paths of the mistakes in a request. */
-function mistakes(body: unknown): string[] {
+function mistakesIn(body: unknown): BadRequestError['mistakes'] {
   try {
     parseMigrationRequest(body);
     return [];
   } catch (error) {
     expect(error).toBeInstanceOf(BadRequestError);
-    return (error as BadRequestError).mistakes.map(({ path }) => path).sort();
+    return (error as BadRequestError).mistakes;
   }
 }
+
+/** The paths of the mistakes in a request. */
+const mistakes = (body: unknown): string[] =>
+  mistakesIn(body)
+    .map(({ path }) => path)
+    .sort();
+const messages = (body: unknown): string[] => mistakesIn(body).map(({ message }) => message);
 
 describe('a request', () => {
   it('needs a source and a target, and the rest has its defaults', () => {
@@ -56,6 +62,32 @@ describe('a request', () => {
       'target',
       'verify',
     ]);
+  });
+
+  it('has options of a conversion, and is told every mistake in them', () => {
+    const converting = (...convert: unknown[]) => mistakes({ source: 'OLD', target: 'NEW', convert });
+    expect(parse({ convert: ['aspnet-session-v5'] }).convert).toEqual(
+      parse({ convert: [{ converter: 'aspnet-session-v5' }] }).convert,
+    );
+    expect(
+      converting({
+        converter: 'aspnet-session-v6',
+        nativeTypes: 'no',
+        applications: [''],
+        onLocked: 'never',
+        defaultTimeoutSeconds: 61,
+        aplications: [],
+      }),
+    ).toEqual(
+      ['aplications', 'applications.0', 'converter', 'defaultTimeoutSeconds', 'nativeTypes', 'onLocked'].map(
+        (name) => `convert.0.${name}`,
+      ),
+    );
+    for (const unknown of ['aspnet-session-v6', {}, 5, null, { converter: 'other' }]) {
+      expect(messages({ source: 'OLD', target: 'NEW', convert: [unknown] })).toEqual([
+        expect.stringMatching(/there is "aspnet-session-v5"/),
+      ]);
+    }
   });
 
   it('that is wrong is not repeated in what is said of it', () => {
