@@ -1,3 +1,4 @@
+import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueClient } from '@azure/storage-queue';
 import type { AppProcess } from './app-process';
 
@@ -26,4 +27,30 @@ export async function send(queue: QueueClient, body: unknown): Promise<void> {
 export async function lengthOf(queue: QueueClient): Promise<number> {
   if (!(await queue.exists())) return 0;
   return (await queue.getProperties()).approximateMessagesCount ?? 0;
+}
+
+/** The texts of messages that can be seen in a queue, as they lie there and decoded; none where there is no queue. */
+export async function messagesOf(app: AppProcess, name: string): Promise<string[]> {
+  const queue = queueOf(app, name);
+  if (!(await queue.exists())) return [];
+  const { peekedMessageItems } = await queue.peekMessages({ numberOfMessages: 32 });
+  return peekedMessageItems.map(({ messageText }) => `${messageText} ${Buffer.from(messageText, 'base64').toString()}`);
+}
+
+/** Every row of every table, those of the durable functions among them. */
+export async function rowsOf(
+  app: AppProcess,
+): Promise<{ readonly table: string; readonly row: Record<string, unknown> }[]> {
+  const azurite = app.azurite();
+  if (azurite === undefined) throw new Error('The host runs no storage emulator.');
+  const endpoint = `http://127.0.0.1:${azurite.table}/${account}`;
+  const connection = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};TableEndpoint=${endpoint};`;
+  const options = { allowInsecureConnection: true };
+  const rows: { table: string; row: Record<string, unknown> }[] = [];
+  for await (const { name: table = '' } of TableServiceClient.fromConnectionString(connection, options).listTables()) {
+    for await (const row of TableClient.fromConnectionString(connection, table, options).listEntities()) {
+      rows.push({ table, row });
+    }
+  }
+  return rows;
 }
