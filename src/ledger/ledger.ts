@@ -153,9 +153,14 @@ export class Ledger {
     return entity && fromRange(entity);
   }
 
-  /** Writes a range row whole. @throws LostRowError when it is no longer as `row.etag` knew it */
-  async replaceRange(row: RangeRow): Promise<RangeRow> {
+  /**
+   * Writes a range row whole, and what was learnt up to its cursor in the same transaction.
+   * @param survey a packed survey, less than 1 MiB
+   * @throws LostRowError when the row is no longer as `row.etag` knew it
+   */
+  async replaceRange(row: RangeRow, survey?: Buffer): Promise<RangeRow> {
     try {
+      if (survey !== undefined) return await this.replaceSurveyed(row, survey);
       const { etag } = await this.ranges.updateEntity(toRange(row), 'Replace', { etag: row.etag });
       return { ...row, etag: etag ?? '' };
     } catch (error) {
@@ -164,11 +169,39 @@ export class Ledger {
     }
   }
 
+  private async replaceSurveyed(row: RangeRow, survey: Buffer): Promise<RangeRow> {
+    const { subResponses } = await this.ranges.submitTransaction([
+      ['update', toRange(row), 'Replace', { etag: row.etag }],
+      ['upsert', toSurvey(row.migration, row.name, row.epoch, survey), 'Replace'],
+    ]);
+    return { ...row, etag: subResponses[0]?.etag ?? '' };
+  }
+
+  /** What a range has learnt up to its row's cursor; undefined when there is nothing of its epoch. */
+  async getSurvey({ migration, name, epoch }: RangeRow): Promise<Buffer | undefined> {
+    const entity = await found(this.ranges.getEntity<Entity>(rowKeyText(migration), surveyKey(name)));
+    return entity !== undefined && Number(entity.epoch) === epoch ? fromSurvey(entity) : undefined;
+  }
+
+  /** What all ranges of a migration have learnt in an epoch. */
+  async *listSurveys(migration: string, epoch: number): AsyncGenerator<Buffer, void, undefined> {
+    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${SURVEY}-' and RowKey lt '${SURVEY}.'`;
+    const pages = this.ranges
+      .listEntities<Entity>({ queryOptions: { filter } })
+      .byPage({ maxPageSize: SURVEYS_A_PAGE });
+    for await (const page of pages) {
+      for (const entity of page) if (Number(entity.epoch) === epoch) yield fromSurvey(entity);
+    }
+  }
+
   /** All range rows of a migration, or those of one phase, by their numbers. */
   async listRanges(migration: string, phase?: Phase): Promise<RangeRow[]> {
     const rows: RangeRow[] = [];
     const partition = `PartitionKey eq '${rowKeyText(migration)}'`;
-    const filter = phase === undefined ? partition : `${partition} and RowKey ge '${phase}-' and RowKey lt '${phase}.'`;
+    const filter =
+      phase === undefined
+        ? `${partition} and RowKey lt '${SURVEY}-'`
+        : `${partition} and RowKey ge '${phase}-' and RowKey lt '${phase}.'`;
     for await (const entity of this.ranges.listEntities<Entity>({ queryOptions: { filter } })) {
       rows.push(fromRange(entity));
     }
@@ -328,6 +361,37 @@ function fromRange(entity: Entity): RangeRow {
     cause: textOrNull(entity.cause),
     etag: entity.etag ?? '',
   };
+}
+
+/** Row keys of surveys: behind those of all phases. */
+const SURVEY = 'survey';
+const SURVEYS_A_PAGE = 50;
+/** A binary property of an entity holds 64 KiB. */
+const SURVEY_CHUNK = 65_536;
+
+function surveyKey(range: string): string {
+  return `${SURVEY}-${rowKeyText(range)}`;
+}
+
+function toSurvey(partitionKey: string, range: string, epoch: number, packed: Buffer) {
+  const entity: { partitionKey: string; rowKey: string } & Record<string, unknown> = {
+    partitionKey,
+    rowKey: surveyKey(range),
+    epoch,
+  };
+  for (let i = 0; i * SURVEY_CHUNK < packed.length; i++) {
+    entity[`packed${i}`] = packed.subarray(i * SURVEY_CHUNK, (i + 1) * SURVEY_CHUNK);
+  }
+  return entity;
+}
+
+function fromSurvey(entity: Entity): Buffer {
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; ; i++) {
+    const chunk = entity[`packed${i}`];
+    if (!(chunk instanceof Uint8Array)) return Buffer.concat(chunks);
+    chunks.push(chunk);
+  }
 }
 
 /** Texts for people may come from servers, of any length. Never cut inside a character. */

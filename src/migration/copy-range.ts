@@ -1,6 +1,5 @@
 import type { App } from '../app/app';
-import type { ServerFacts } from '../redis/probe';
-import type { Abilities } from '../transfer/by-commands';
+import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
@@ -119,9 +118,4 @@ export async function writeParts(
 
 function payloadsOf(part: Part): number {
   return part.page.payloads.filter((payload) => Buffer.isBuffer(payload)).length;
-}
-
-function abilitiesOf(facts: ServerFacts): Abilities {
-  const [major = 0, minor = 0] = facts.version.split('.').map(Number);
-  return { major, minor, valkey: facts.software === 'valkey' };
 }

@@ -34,7 +34,7 @@ const schemas = {
   Migration: object({
     id: text,
     state: { enum: states },
-    mode: { enum: ['copy', 'compare', 'sync'] },
+    mode: { enum: ['copy', 'dry-run', 'compare', 'sync'] },
     source: side,
     target: side,
     progress: object({

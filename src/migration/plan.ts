@@ -19,6 +19,8 @@ export interface DatabasePlan extends WalkedDatabase {
   readonly targetDatabase: number;
   /** Put in front of every key name; empty for none. */
   readonly prefix: string;
+  /** The target has no such database. Only in a dry run, which tells it; all else is refused then. */
+  readonly missingOnTarget?: true;
 }
 
 /** How keys travel: by DUMP and RESTORE, or by ordinary commands where the payload cannot. */
@@ -40,6 +42,14 @@ export interface Plan {
   /** Keys in the target's databases that are written to, when planned. */
   readonly targetKeysAtStart: number;
   readonly warnings: readonly string[];
+  /** What a copy would be refused for; only in a dry run, which tells it instead. */
+  readonly obstacles?: readonly Obstacle[];
+}
+
+/** Why a copy would be refused: `code` is for programs, the message says what to do. */
+export interface Obstacle {
+  readonly code: string;
+  readonly message: string;
 }
 
 /** A migration that must not start as asked; `code` is for programs, the message says what to do. */
@@ -58,6 +68,25 @@ export interface DatabaseChoice {
   readonly database: number;
   readonly targetDatabase: number;
   readonly prefix: string;
+  readonly missingOnTarget?: true;
+}
+
+/** Takes what speaks against a migration but not against a dry run of it. */
+export type Refuse = (refusal: PlanRefusedError) => void;
+
+/** A dry run collects what others are refused for; for others `refuse` throws. */
+export function refusalsOf({ mode }: Pick<MigrationRequest, 'mode'>): {
+  readonly refuse: Refuse;
+  readonly obstacles: readonly Obstacle[];
+} {
+  const obstacles: Obstacle[] = [];
+  return {
+    obstacles,
+    refuse: (refusal) => {
+      if (mode !== 'dry-run') throw refusal;
+      obstacles.push({ code: refusal.code, message: refusal.message });
+    },
+  };
 }
 
 /** The databases that a request asks for, out of those that hold keys. */
@@ -88,9 +117,12 @@ export function makePlan(input: {
   readonly target: Plan['target'];
   readonly choices: readonly DatabaseChoice[];
   readonly sessions?: SessionCount;
+  /** What was found before. */
+  readonly obstacles?: readonly Obstacle[];
 }): Plan {
   const { request, source, target, choices } = input;
-  refuseWhatCannotBe(input);
+  const { refuse, obstacles } = refusalsOf(request);
+  refuseWhatCannotBe({ ...input, refuse });
   const databases = choices.map((choice): DatabasePlan => {
     const keys = keysIn(source.databases, choice.database);
     return { ...choice, keys, bits: source.abilities.cursorOrder ? bitsFor(keys) : 0 };
@@ -100,10 +132,12 @@ export function makePlan(input: {
     .filter((line) => writtenTo.has(line.database))
     .reduce((sum, line) => sum + line.keys, 0);
   if (request.onConflict === 'fail' && targetKeysAtStart > 0) {
-    throw new PlanRefusedError(
-      409,
-      'targetNotEmpty',
-      `onConflict is "fail" and the target "${request.target}" has ${targetKeysAtStart} keys in the databases to be written.`,
+    refuse(
+      new PlanRefusedError(
+        409,
+        'targetNotEmpty',
+        `onConflict is "fail" and the target "${request.target}" has ${targetKeysAtStart} keys in the databases to be written.`,
+      ),
     );
   }
   const transport = chooseTransport(source.abilities, target.abilities);
@@ -133,6 +167,7 @@ export function makePlan(input: {
       ...warningsOfComparing(request),
       ...warningsOfConverting(request, inPlace),
     ],
+    ...(request.mode === 'dry-run' ? { obstacles: [...(input.obstacles ?? []), ...obstacles] } : {}),
   };
 }
 
@@ -142,8 +177,10 @@ export function refuseWhatCannotBe(input: {
   readonly source: ServerFacts;
   readonly target: ServerFacts;
   readonly choices: readonly DatabaseChoice[];
+  /** For what a dry run may go on with. */
+  readonly refuse: Refuse;
 }): void {
-  const { request, source, target, choices } = input;
+  const { request, source, target, choices, refuse } = input;
   if (isSameServer(request, source, target)) refuseInPlace(request, choices);
   for (const [side, facts] of [
     [request.source, source],
@@ -158,10 +195,8 @@ export function refuseWhatCannotBe(input: {
     }
   }
   if (target.role === 'slave' && request.mode !== 'compare') {
-    throw new PlanRefusedError(
-      400,
-      'targetIsReplica',
-      `The target "${request.target}" is a replica and takes no writes.`,
+    refuse(
+      new PlanRefusedError(400, 'targetIsReplica', `The target "${request.target}" is a replica and takes no writes.`),
     );
   }
   const taken = new Map<string, number>();

@@ -16,9 +16,11 @@ import {
   chooseDatabases,
   makePlan,
   PlanRefusedError,
+  refusalsOf,
   refuseWhatCannotBe,
   type DatabaseChoice,
   type Plan,
+  type Refuse,
 } from './plan';
 import type { MigrationRequest } from './request';
 
@@ -41,9 +43,16 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.source, source, () => readServerFacts(source)),
     reach(request.target, target, () => readServerFacts(target)),
   ]);
-  const choices = chooseDatabases(request, present(request, sourceFacts.databases, targetFacts.databases));
-  refuseWhatCannotBe({ request, source: sourceFacts, target: targetFacts, choices });
-  const largest = largestOf(choices, sourceFacts.databases);
+  const chosen = chooseDatabases(request, present(request, sourceFacts.databases, targetFacts.databases));
+  // What does not hinder a dry run is told by the plan, once.
+  refuseWhatCannotBe({
+    request,
+    source: sourceFacts,
+    target: targetFacts,
+    choices: chosen,
+    refuse: refusalsOf(request).refuse,
+  });
+  const largest = largestOf(chosen, sourceFacts.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
     reach(request.source, source, async () => {
       const port = app.connections.get(request.source, largest);
@@ -59,7 +68,8 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
       return { ...abilities, cursorOrder: await hasCursorOrder(port) };
     }),
   ]);
-  await refuseMissingDatabases(request, choices, source, target);
+  const { refuse, obstacles } = refusalsOf(request);
+  const choices = await lookForDatabases({ request, choices: chosen, source, target, refuse });
   if (request.convert.length > 0) {
     await refuseWithoutScripts(request.source, source, 'source');
     await refuseWithoutScripts(request.target, target, 'target');
@@ -68,6 +78,7 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
   return makePlan({
     request,
     choices,
+    obstacles,
     ...(sessions === undefined ? {} : { sessions }),
     source: { ...sourceFacts, abilities: sourceAbilities },
     target: { ...targetFacts, abilities: targetAbilities },
@@ -141,26 +152,34 @@ function largestIn(lines: readonly { database: number; keys: number }[]): { data
   return lines.reduce((best, line) => (line.keys > best.keys ? line : best), { database: 0, keys: -1 });
 }
 
-async function refuseMissingDatabases(
-  request: MigrationRequest,
-  choices: readonly DatabaseChoice[],
-  source: RedisConnection,
-  target: RedisConnection,
-): Promise<void> {
+/** Refuses databases that are not there; where `refuse` lets them pass, they are marked. */
+async function lookForDatabases(input: {
+  readonly request: MigrationRequest;
+  readonly choices: readonly DatabaseChoice[];
+  readonly source: RedisConnection;
+  readonly target: RedisConnection;
+  readonly refuse: Refuse;
+}): Promise<readonly DatabaseChoice[]> {
+  const { request, choices, source, target, refuse } = input;
   for (const { database } of choices) {
     if (database === 0) continue;
     if (await reach(request.source, source, () => hasDatabase(source, database, 0))) continue;
     throw new PlanRefusedError(400, 'noSuchDatabase', `The source "${request.source}" has no database ${database}.`);
   }
+  const missing = new Set<number>();
   for (const targetDatabase of new Set(choices.map((choice) => choice.targetDatabase))) {
     if (targetDatabase === 0) continue;
     if (await reach(request.target, target, () => hasDatabase(target, targetDatabase, 0))) continue;
-    throw new PlanRefusedError(
-      400,
-      'noSuchDatabase',
-      `The target "${request.target}" has no database ${targetDatabase}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${targetDatabase}": "db${targetDatabase}:"}.`,
+    refuse(
+      new PlanRefusedError(
+        400,
+        'noSuchDatabase',
+        `The target "${request.target}" has no database ${targetDatabase}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${targetDatabase}": "db${targetDatabase}:"}.`,
+      ),
     );
+    missing.add(targetDatabase);
   }
+  return choices.map((choice) => (missing.has(choice.targetDatabase) ? { ...choice, missingOnTarget: true } : choice));
 }
 
 const TRIES = 3;

@@ -22,6 +22,7 @@ export class RangeJob implements StopSignal {
   private settled = false;
   /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
   private pageCounts: Counts | undefined;
+  private packSurvey: (() => Buffer) | undefined;
 
   constructor(
     private current: RangeRow,
@@ -38,6 +39,14 @@ export class RangeJob implements StopSignal {
     return this.current;
   }
 
+  /**
+   * Has a survey written with the row from now on. `pack` must always give what belongs to the row's cursor: it is called
+   * whenever the row is written.
+   */
+  attachSurvey(pack: () => Buffer): void {
+    this.packSurvey = pack;
+  }
+
   check(): void {
     if (this.reason === undefined && Date.now() >= this.deadline) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
@@ -46,8 +55,14 @@ export class RangeJob implements StopSignal {
   /**
    * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before their counts, and
    * a finding written twice is one, so that a crash in between neither loses nor doubles one.
+   * @param moved called when the cursor moves, in the same moment
    */
-  async add(counts: Partial<Counts>, findings: readonly Finding[], next: bigint | undefined): Promise<void> {
+  async add(
+    counts: Partial<Counts>,
+    findings: readonly Finding[],
+    next: bigint | undefined,
+    moved?: () => void,
+  ): Promise<void> {
     if (findings.length > 0) await this.app.ledger.addFindings(this.redacted(findings, this.roomForFindings()));
     const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
     this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
@@ -57,6 +72,7 @@ export class RangeJob implements StopSignal {
     const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
     this.current = { ...this.current, counts: this.pageCounts, cursor: String(next), share };
     this.pageCounts = undefined;
+    moved?.();
     if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
   }
 
@@ -122,7 +138,8 @@ export class RangeJob implements StopSignal {
     if (this.reason === 'lost') throw new StoppedError('lost');
     this.lastWrite = Date.now();
     try {
-      const { etag } = await this.app.ledger.replaceRange({ ...this.current, heartbeat: new Date().toISOString() });
+      const row = { ...this.current, heartbeat: new Date().toISOString() };
+      const { etag } = await this.app.ledger.replaceRange(row, this.packSurvey?.());
       this.current = { ...this.current, etag };
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;

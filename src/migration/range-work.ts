@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { compareRange } from '../compare/compare-range';
 import { extraRange } from '../compare/extra-range';
 import type { Phase } from '../ledger/rows';
+import { surveyRange } from '../survey/survey-range';
 import { syncRange } from '../sync/sync-range';
 import { copyRange } from './copy-range';
 import { lookRange } from './look-range';
@@ -14,6 +15,7 @@ export type RangeWork = (job: RangeJob, app: App) => Promise<void>;
 /** The first phase of each mode: its walk over the source. */
 const firstWork: Readonly<Record<MigrationRequest['mode'], RangeWork>> = {
   copy: copyRange,
+  'dry-run': surveyRange,
   compare: compareRange,
   sync: syncRange,
 };

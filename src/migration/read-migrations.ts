@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import type { HistoryPoint } from './history';
+import { keyText } from './key-text';
 import { makeRangesReport, type RangesReport } from './range-states';
 import { makeListItem, makeReport, type MigrationListItem, type MigrationReport } from './report';
 import { lastSnapshot } from './tally-visit';
@@ -97,11 +98,4 @@ function isContinuation(token: string): boolean {
   } catch {
     return false;
   }
-}
-
-function keyText(key: Buffer): { key: string; encoding: 'utf8' | 'base64' } {
-  const text = key.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(key)
-    ? { key: text, encoding: 'utf8' }
-    : { key: key.toString('base64'), encoding: 'base64' };
 }

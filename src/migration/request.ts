@@ -66,10 +66,10 @@ export const migrationRequestSchema = z
     source: connectionName,
     target: connectionName,
     mode: z
-      .enum(['copy', 'compare', 'sync'])
+      .enum(['copy', 'dry-run', 'compare', 'sync'])
       .default('copy')
       .describe(
-        'copy: everything. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
+        'copy: everything. dry-run: everything but writing, and a report of what a copy would do. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
       ),
     databases: z
       .union([

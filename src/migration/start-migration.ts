@@ -89,7 +89,7 @@ function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
 async function claimTarget(plan: Plan, id: string, app: App): Promise<void> {
   const { request, target } = plan;
   // What writes nothing may look on while others write.
-  if (request.mode === 'compare') return;
+  if (request.mode === 'compare' || request.mode === 'dry-run') return;
   const holder = await app.ledger.claimTarget(target.runId || request.target.toUpperCase(), id, async (other) => {
     const row = await app.ledger.getMigration(other);
     return row !== undefined && !isFinal(row);

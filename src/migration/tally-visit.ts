@@ -53,7 +53,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const decision = verdict({
     phase: migration.phase,
     mode: migration.plan.request.mode,
-    verify: migration.plan.request.verify,
+    // A dry run has written nothing that could be counted or looked at.
+    verify: migration.plan.request.mode === 'dry-run' ? 'none' : migration.plan.request.verify,
     looksForExtra: migration.plan.targetDatabases !== undefined,
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,

@@ -24,6 +24,7 @@ export const scripts = {
   scanOverview: load('clock', 'fingerprint', 'overview', 'scan-overview'),
   keysOverview: load('clock', 'fingerprint', 'overview', 'keys-overview'),
   fingerprintValues: load('fingerprint', 'fingerprint-values'),
+  survey: load('survey'),
   sessionCount: load('session-count'),
   sessionGather: load('session-fingerprint', 'session-gather'),
   sessionMembers: load('session-fingerprint', 'session-members'),

@@ -15,6 +15,8 @@ export interface Part {
   readonly counts: Partial<Counts>;
   /** Keys that a converter has read, to be written by it. */
   readonly claims: readonly Claim[];
+  /** The names of all keys that converters took, with those that lead no group. */
+  readonly claimed: readonly Buffer[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
@@ -128,12 +130,13 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     let page = scanned.page;
     let counts: Partial<Counts> = { scanned: keys.length, repeats: repeated.size };
     let claims: readonly Claim[] = [];
+    let claimed: readonly Buffer[] = [];
     let claimedBytes = 0;
     if (page === undefined) {
       const wanted = keys.filter((key, i) => !repeated.has(i) && selection.wants(key, scanned.types[i]));
       const filtered = { ...counts, skippedByFilter: keys.length - repeated.size - wanted.length };
       const sorted = await attempt(() => sortByConverter(options.source, converters, wanted));
-      ({ claims } = sorted);
+      ({ claims, claimed } = sorted);
       counts = addCounts(addCounts(noCounts, filtered), sorted.counts);
       claimedBytes = sorted.bytes;
       const { plain } = sorted;
@@ -145,11 +148,11 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     budget.correct(guess, page.bytes + claimedBytes);
 
     let [first, rest] = splitLater(page);
-    let head: Pick<Part, 'counts' | 'claims'> = { counts, claims };
+    let head: Pick<Part, 'counts' | 'claims' | 'claimed'> = { counts, claims, claimed };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
       yield { page: first, ...head, next: undefined, taken };
-      head = { counts: {}, claims: [] };
+      head = { counts: {}, claims: [], claimed: [] };
       await budget.take(guess);
       const names = rest.keys;
       const more = await attempt(() => reader.read(names));

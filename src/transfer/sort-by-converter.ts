@@ -7,6 +7,8 @@ import type { Claim } from './range-pages';
 export interface SortedKeys {
   readonly claims: readonly Claim[];
   readonly plain: readonly Buffer[];
+  /** All others. */
+  readonly claimed: readonly Buffer[];
   /** What is settled of claimed keys that lead no group. */
   readonly counts: Partial<Counts>;
   /** Bytes that the claims hold in memory. */
@@ -19,7 +21,7 @@ export async function sortByConverter(
   converters: readonly Converter[],
   keys: readonly Buffer[],
 ): Promise<SortedKeys> {
-  if (converters.length === 0) return { claims: [], plain: keys, counts: {}, bytes: 0 };
+  if (converters.length === 0) return { claims: [], plain: keys, claimed: [], counts: {}, bytes: 0 };
   const claimed = new Map<Converter, Buffer[]>(converters.map((converter) => [converter, []]));
   const plain: Buffer[] = [];
   for (const key of keys) {
@@ -28,6 +30,7 @@ export async function sortByConverter(
     (mine ?? plain).push(key);
   }
   const claims: Claim[] = [];
+  const kept: Buffer[] = [];
   const counts = { converted: 0, skippedByFilter: 0, skippedByConflict: 0, expired: 0 };
   let bytes = 0;
   for (const [converter, mine] of claimed) {
@@ -35,11 +38,18 @@ export async function sortByConverter(
     const gathered = await converter.gather(source, mine);
     claims.push({ converter, groups: gathered.groups });
     plain.push(...gathered.plain);
+    kept.push(...without(mine, gathered.plain));
     counts.converted += gathered.converted;
     counts.skippedByFilter += gathered.skipped;
     counts.skippedByConflict += gathered.conflicts;
     counts.expired += gathered.gone;
     bytes += gathered.bytes;
   }
-  return { claims, plain, counts, bytes };
+  return { claims, plain, claimed: kept, counts, bytes };
+}
+
+function without(keys: readonly Buffer[], others: readonly Buffer[]): readonly Buffer[] {
+  if (others.length === 0) return keys;
+  const names = new Set(others.map((key) => key.toString('latin1')));
+  return keys.filter((key) => !names.has(key.toString('latin1')));
 }

@@ -1,0 +1,14 @@
+import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
+import { getApp } from '../src/app/app';
+import { readSurveyReport } from '../src/survey/read-report';
+import { answering, json, notFound } from './shared/http-answer';
+
+async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
+  return await answering(context, async () => {
+    const id = request.params.id ?? '';
+    const report = await readSurveyReport(id, getApp());
+    return report === undefined ? notFound(id) : json(200, report);
+  });
+}
+
+app.http('getReport', { methods: ['GET'], authLevel: 'function', route: 'migrations/{id}/report', handler });

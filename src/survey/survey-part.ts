@@ -1,0 +1,103 @@
+import type { Converter } from '../convert/converter';
+import type { Naming } from '../convert/rename/naming';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { RedisPort } from '../redis/redis-port';
+import type { Part } from '../transfer/range-pages';
+import { missingKeys } from '../verify/missing-keys';
+import { fatesOf, lostFates, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
+import { readKeyFacts, type FactsOptions, type KeyFacts } from './key-facts';
+
+type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
+
+export interface PartContext {
+  readonly source: RedisPort;
+  readonly target: RedisPort;
+  readonly attemptSource: Attempt;
+  readonly attemptTarget: Attempt;
+  readonly converters: readonly Converter[];
+  /** Undefined when names stay as they are. */
+  readonly naming: Naming | undefined;
+  readonly facts: FactsOptions;
+  readonly rules: FateRules;
+  readonly targetScripts: boolean;
+}
+
+/** What was learnt of one part. */
+export interface PartSurvey {
+  readonly keys: readonly SurveyedKey[];
+  readonly counts: Counts;
+  /** Keys that would not be carried over as they are. */
+  readonly lost: readonly { readonly key: Buffer; readonly code: string; readonly message: string }[];
+}
+
+/** Looks at a part's keys on both sides. Throws the servers' errors, or the connections'. */
+export async function surveyPart(part: Part, context: PartContext): Promise<PartSurvey> {
+  const { rules } = context;
+  const { page, claimed } = part;
+  const keys = [...page.keys, ...claimed];
+  const names = keys.map((key, i) => nameOnTarget(key, i >= page.keys.length, context));
+  const [told, there] = await Promise.all([
+    context.attemptSource(() => readKeyFacts(context.source, keys, context.facts)),
+    rules.databaseThere ? existing(names, context) : new Set<number>(),
+  ]);
+  const surveyed = keys.map((key, i): SurveyedKey => {
+    const payload = page.payloads[i];
+    const size = Buffer.isBuffer(payload) ? payload.length : 0;
+    const facts = i < page.keys.length && payload === 'gone' ? undefined : withBytes(told[i], size);
+    const name = names[i];
+    const state = {
+      facts,
+      claimed: i >= page.keys.length,
+      renamed: name !== undefined && !name.equals(key),
+      exists: there.has(i),
+      byCommands: payload === 'big',
+    };
+    return { key, facts, fates: fatesOf(state, rules) };
+  });
+  return { keys: surveyed, counts: countsOf(part, surveyed), lost: surveyed.flatMap(lostOf) };
+}
+
+/** Undefined for keys that leave nothing of their own on the target. */
+function nameOnTarget(key: Buffer, claimed: boolean, { converters, naming }: PartContext): Buffer | undefined {
+  const after = claimed ? converters.find((converter) => converter.claims(key))?.nameAfter(key) : key;
+  return after === undefined ? undefined : (naming?.(after) ?? after);
+}
+
+/** The places of those names that the target has. */
+async function existing(names: readonly (Buffer | undefined)[], context: PartContext): Promise<ReadonlySet<number>> {
+  const places = names.flatMap((name, i) => (name === undefined ? [] : [i]));
+  const asked = names.filter((name) => name !== undefined);
+  const missing = await context.attemptTarget(() => missingKeys(context.target, asked, context.targetScripts));
+  const lacking = new Set(missing);
+  return new Set(places.filter((_, i) => !lacking.has(i)));
+}
+
+function withBytes(facts: KeyFacts | undefined, payloadBytes: number): KeyFacts | undefined {
+  return facts === undefined || facts.bytes >= 0 ? facts : { ...facts, bytes: payloadBytes };
+}
+
+const countOf: Partial<Record<Fate, keyof Counts>> = {
+  copied: 'copied',
+  skipped: 'skippedByConflict',
+  expired: 'expired',
+  unsupportedType: 'failed',
+};
+
+function countsOf(part: Part, keys: readonly SurveyedKey[]): Counts {
+  const sums: Partial<Record<keyof Counts, number>> = {};
+  const plain = keys.slice(0, part.page.keys.length);
+  for (const { fates } of plain) {
+    const name = fates.includes('noDatabase') ? 'failed' : countOf[fates[0] ?? 'expired'];
+    if (name !== undefined) sums[name] = (sums[name] ?? 0) + 1;
+  }
+  const groups = part.claims.reduce((sum, claim) => sum + claim.groups.length, 0);
+  return addCounts(addCounts(addCounts(noCounts, part.counts), sums), { converted: groups, bytes: part.page.bytes });
+}
+
+function lostOf({ key, fates }: SurveyedKey): PartSurvey['lost'] {
+  return fates
+    .filter(
+      (fate): fate is Exclude<LostFate, 'noDatabase'> => fate === 'unsupportedType' || fate === 'losesFieldExpiry',
+    )
+    .map((fate) => ({ key, ...lostFates[fate] }));
+}

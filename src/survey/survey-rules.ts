@@ -1,0 +1,30 @@
+import type { DatabasePlan, Plan } from '../migration/plan';
+import { hasFieldExpiry } from '../transfer/by-commands/abilities';
+import { abilitiesOf } from '../transfer/by-commands/abilities-of';
+import type { FateRules } from './fate';
+import type { FactsOptions } from './key-facts';
+
+/** How keys of a database are looked at, and what decides their fates. */
+export function surveyRules(
+  plan: Plan,
+  database: DatabasePlan,
+  bigKeyBytes: number,
+): { readonly facts: FactsOptions; readonly rules: FateRules; readonly targetScripts: boolean } {
+  const { source, target, request } = plan;
+  const fieldExpiries = hasFieldExpiry(abilitiesOf(target));
+  return {
+    facts: {
+      scripts: source.abilities.scripts,
+      memoryUsage: source.abilities.memoryUsage,
+      lookForFieldExpiries: source.abilities.dump && hasFieldExpiry(abilitiesOf(source)) && !fieldExpiries,
+      bigKeyBytes,
+    },
+    rules: {
+      onConflict: request.onConflict,
+      databaseThere: database.missingOnTarget !== true,
+      moduleTypes: plan.transport === 'payload' && source.modules.every((module) => target.modules.includes(module)),
+      fieldExpiries,
+    },
+    targetScripts: target.abilities.scripts,
+  };
+}
