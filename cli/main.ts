@@ -20,6 +20,7 @@ async function main(args: readonly string[]): Promise<number> {
         set(async (context) => (await import('./commands/compare-and-sync.js')).compare(options, context)),
       sync: (options) =>
         set(async (context) => (await import('./commands/compare-and-sync.js')).sync(options, context)),
+      dryRun: (options) => set(async (context) => (await import('./commands/migrate.js')).dryRun(options, context)),
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),
       list: (options) => set(async (context) => (await import('./commands/list.js')).list(options, context)),

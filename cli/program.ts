@@ -13,6 +13,7 @@ export interface Actions {
   readonly migrate: (options: MigrateOptions) => Promise<void>;
   readonly compare: (options: CompareOptions) => Promise<void>;
   readonly sync: (options: SyncOptions) => Promise<void>;
+  readonly dryRun: (options: MigrateOptions) => Promise<void>;
   readonly status: (id: string, options: CommonOptions) => Promise<void>;
   readonly list: (options: CommonOptions) => Promise<void>;
   readonly schedules: (options: CommonOptions) => Promise<void>;
@@ -32,6 +33,7 @@ export function makeProgram(actions: Actions, version: string): Command {
   addMigrate(program, actions);
   addCompare(program, actions);
   addSync(program, actions);
+  addDryRun(program, actions);
   common(program.command('status <id>').description('tell how far a migration is, or how it ended')).action(
     actions.status,
   );
@@ -92,6 +94,15 @@ function addSync(program: Command, actions: Actions): void {
     .option('--force', 'with --delete-extra: even where the source looks wrong (empty, or much smaller)')
     .option('--shrink-percent <n>', 'with --delete-extra: so much fewer keys than the target looks wrong', parseCount);
   sidesAndSelection(command).action(actions.sync);
+}
+
+function addDryRun(program: Command, actions: Actions): void {
+  const command = program
+    .command('dry-run')
+    .description('do everything but write: report what is there, and what a copy would do');
+  sidesAndSelection(command)
+    .option('--report <file>', 'write the report, as a page (.html) or as JSON (.json)')
+    .action(actions.dryRun);
 }
 
 /** What all that goes from one Redis to another takes. */

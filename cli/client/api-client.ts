@@ -1,6 +1,7 @@
 import type { FindingReport } from '../../src/migration/read-migrations';
 import type { MigrationListItem, MigrationReport } from '../../src/migration/report';
 import type { SchedulesReport } from '../../src/schedule/report-schedules';
+import type { SurveyReport } from '../../src/survey/survey-report';
 import { ApiError, NoAnswerError, type ApiMistake } from './api-error';
 
 export interface Started {
@@ -37,6 +38,11 @@ export class ApiClient {
 
   async get(id: string): Promise<Answer<MigrationReport>> {
     return await this.send<MigrationReport>('GET', `/${encodeURIComponent(id)}`);
+  }
+
+  /** What a dry run has learnt. */
+  async surveyReport(id: string): Promise<SurveyReport> {
+    return (await this.send<SurveyReport>('GET', `/${encodeURIComponent(id)}/report`)).body;
   }
 
   async list(): Promise<readonly MigrationListItem[]> {

@@ -14,6 +14,8 @@ export interface CommonOptions {
   readonly data?: string;
   readonly json?: boolean;
   readonly verbose?: boolean;
+  /** Where a dry run's report is written, as .html or .json. */
+  readonly report?: string;
 }
 
 /** What a command works with beside its options. */

@@ -7,6 +7,7 @@ import { commandLine } from '../hints';
 import { InterruptedError } from '../interruption';
 import { UsageError } from '../outcome';
 import { mistakeLine, requestBody, type RequestOptions } from '../request-body';
+import { checkReportFile } from '../report/write-report';
 import { remember, type RunFolder } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { serviceElsewhere } from '../service/local-service';
@@ -19,6 +20,12 @@ export interface MigrateOptions extends CommonOptions, RequestOptions {
   readonly source: string;
   readonly target: string;
   readonly wait: boolean;
+}
+
+/** `keyferry dry-run`: the same way, but nothing is written. @returns the exit code */
+export async function dryRun(options: MigrateOptions, context: Context): Promise<number> {
+  if (options.report !== undefined) checkReportFile(options.report);
+  return await migrate({ ...options, mode: 'dry-run' }, context);
 }
 
 /** `keyferry migrate`. @returns the exit code */

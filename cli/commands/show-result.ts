@@ -1,7 +1,11 @@
+import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
 import type { FindingReport } from '../../src/migration/read-migrations';
 import { accounting } from '../display/accounting';
+import { counted, plain } from '../display/words';
 import { commandLine } from '../hints';
+import { surveyTables } from '../report/tables';
+import { writeReport } from '../report/write-report';
 import type { RunRecord } from '../runs/run-folder';
 import type { Service } from '../service/service';
 import { sameApp, type CommonOptions, type Context } from './context';
@@ -15,6 +19,13 @@ export async function showResult(
   context: Context,
   from: { readonly service?: Service | undefined; readonly record?: RunRecord | undefined },
 ): Promise<void> {
+  if (
+    report.mode === 'dry-run' &&
+    from.service !== undefined &&
+    (await showSurvey(report, options, context, from.service))
+  ) {
+    return;
+  }
   if (options.json === true) {
     context.display.printJson(report);
     return;
@@ -27,6 +38,39 @@ export async function showResult(
       ...(record === undefined ? {} : { addresses: { source: record.source.address, target: record.target.address } }),
     }),
   );
+}
+
+/**
+ * Shows what a dry run has learnt: as tables, or as the field `report` of the migration's document; and writes it where
+ * asked. @returns false where there is no report that could be shown
+ */
+async function showSurvey(
+  migration: MigrationReport,
+  options: CommonOptions,
+  { display }: Context,
+  { client }: Service,
+): Promise<boolean> {
+  // A dry run that failed before it read anything has one too; only an app of an earlier version has none.
+  const report = await client.surveyReport(migration.id).catch((error: unknown) => {
+    if (options.report !== undefined) throw error;
+    return undefined;
+  });
+  if (report === undefined) return false;
+  if (options.report !== undefined) {
+    await writeReport(options.report, report);
+    display.note(`Report: ${path.resolve(options.report)}`);
+  }
+  if (options.json === true) display.printJson({ ...migration, report });
+  else {
+    display.print(surveyTables(report));
+    if (migration.cause !== null) display.print(`The dry run FAILED. ${plain(migration.cause)}`);
+    if (migration.findings > 0) {
+      display.print(
+        `${counted(migration.findings, 'finding')}:  ${commandLine('findings', migration.id, ...sameApp(options))}`,
+      );
+    }
+  }
+  return true;
 }
 
 /** Findings are an extra here: the accounting is shown without them where they do not come. */

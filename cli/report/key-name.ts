@@ -1,0 +1,25 @@
+import { plain } from '../display/words';
+
+/** A name as the API tells it. */
+export interface ToldName {
+  readonly key: string;
+  readonly encoding: 'utf8' | 'base64';
+  /** Only its first bytes. */
+  readonly cut?: boolean;
+}
+
+/** Key names are bytes: what is no visible text is shown as an escape, a backslash as two, and a name cut short ends in "…". */
+export function keyName({ key, encoding, cut = false }: ToldName, length = Number.POSITIVE_INFINITY): string {
+  const text =
+    encoding === 'utf8'
+      ? plain(key.replaceAll('\\', '\\\\'))
+      : [...Buffer.from(key, 'base64')].map(visibleByte).join('');
+  const shown = text === '' ? '(empty)' : text;
+  if (shown.length > length) return `${shown.slice(0, length - 1)}…`;
+  return cut ? `${shown}…` : shown;
+}
+
+function visibleByte(byte: number): string {
+  if (byte === 0x5c) return '\\\\';
+  return byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+}
