@@ -13,7 +13,7 @@ export interface Charts {
   bars(title: string, bars: readonly Bar[]): Markup;
 }
 
-const WIDTH = 640;
+const WIDTH = 880;
 const BAR = 26;
 const LONGEST_LABEL = 34;
 
@@ -30,7 +30,7 @@ export async function loadCharts(): Promise<Charts> {
         chart.setOption({
           animation: false,
           textStyle: { fontFamily: 'system-ui, sans-serif' },
-          grid: { left: 232, right: 120, top: 4, bottom: 4 },
+          grid: { left: 250, right: 130, top: 4, bottom: 4 },
           xAxis: { type: 'value', show: false, min: 0 },
           yAxis: {
             type: 'category',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { standings } from './range-states';
+import { surveyReportSchema } from '../survey/report-schema';
 import { migrationRequestSchema } from './request';
 
 const counts = [
@@ -30,7 +31,7 @@ function object(properties: Record<string, unknown>): object {
 
 const side = object({ name: text, version: text, keysAtStart: integer, keysNow: nullableInteger });
 
-const schemas = {
+const documents = {
   Migration: object({
     id: text,
     state: { enum: states },
@@ -172,6 +173,8 @@ const schemas = {
   }),
 };
 
+const schemas = { ...documents, SurveyReport: surveyReportSchema };
+
 function answer(description: string, schema: keyof typeof schemas): object {
   return { description, content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } } };
 }
@@ -259,6 +262,17 @@ export function openApiDocument(): object {
             200: answer('One page of findings.', 'Findings'),
             400: answer('The limit or the continuation is none.', 'Error'),
             404: unknownId,
+          },
+        },
+      },
+      '/api/migrations/{id}/report': {
+        get: {
+          operationId: 'getReport',
+          parameters: [id],
+          responses: {
+            200: answer('What a dry run has learnt up to now.', 'SurveyReport'),
+            404: unknownId,
+            409: answer('The migration is no dry run.', 'Error'),
           },
         },
       },

@@ -5,6 +5,8 @@ const SEPARATORS = new Set([0x3a, 0x2f, 0x5f]);
 const DEEPEST = 5;
 /** A longer segment is no prefix that people gave. Bytes. */
 const LONGEST_SEGMENT = 64;
+/** A prefix with less of all keys and of all bytes is not told: it is one of very many, such as an id. */
+const LEAST_SHARE = 0.002;
 /** A tree that has grown to twice as many nodes is cut back to these. */
 export const MOST_NODES = 3_000;
 
@@ -76,15 +78,16 @@ export class PrefixTree {
   }
 
   /**
-   * The largest prefixes of at least two keys, in the order of the tree. A prefix all of whose keys are under one longer
-   * prefix is left out for that one.
+   * Prefixes of at least two keys with a share of all that is worth telling, in the order of the tree. A prefix all of
+   * whose keys are under one longer prefix is left out for that one.
+   * @param whole what shares are of
    */
-  largest(most: number): PrefixAmount[] {
+  weighty(whole: Amount): PrefixAmount[] {
     const found: PrefixAmount[] = [];
     const visit = (prefix: string, at: Node, depth: number) => {
       const children = [...(at.children ?? [])].sort(([, a], [, b]) => b.bytes - a.bytes || b.keys - a.keys);
       const through = children.length === 1 && children[0]?.[1].keys === at.keys;
-      const shown = prefix !== '' && at.keys > 1 && !through;
+      const shown = prefix !== '' && at.keys > 1 && !through && shareOf(at, whole) >= LEAST_SHARE;
       if (shown) {
         const { keys, bytes } = at;
         found.push({ prefix, depth, keys, bytes, atMost: { keys: keys + at.lostKeys, bytes: bytes + at.lostBytes } });
@@ -92,8 +95,7 @@ export class PrefixTree {
       for (const [segment, child] of children) visit(prefix + segment, child, shown ? depth + 1 : depth);
     };
     visit('', this.root, 0);
-    const chosen = new Set([...found].sort((a, b) => b.bytes - a.bytes || b.keys - a.keys).slice(0, most));
-    return found.filter((amount) => chosen.has(amount));
+    return found;
   }
 
   private child(parent: Node, segment: string): Node {
@@ -141,6 +143,11 @@ export class PrefixTree {
     }
     this.nodes = Math.min(all.length, MOST_NODES);
   }
+}
+
+/** The share that an amount has of all keys or of all bytes, whichever is more. */
+export function shareOf(amount: Amount, whole: Amount): number {
+  return Math.max(amount.keys / Math.max(1, whole.keys), amount.bytes / Math.max(1, whole.bytes));
 }
 
 function node(lostKeys = 0, lostBytes = 0): Node {

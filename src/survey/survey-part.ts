@@ -33,7 +33,7 @@ export interface PartSurvey {
 /** Looks at a part's keys on both sides. Throws the servers' errors, or the connections'. */
 export async function surveyPart(part: Part, context: PartContext): Promise<PartSurvey> {
   const { rules } = context;
-  const { page, claimed } = part;
+  const { page, claimed = [] } = part;
   const keys = [...page.keys, ...claimed];
   const names = keys.map((key, i) => nameOnTarget(key, i >= page.keys.length, context));
   const [told, there] = await Promise.all([

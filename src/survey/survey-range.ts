@@ -4,10 +4,11 @@ import { makeNaming } from '../convert/rename/naming';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, rateOfRange } from '../migration/range-shape';
+import { expectedKeysOf, pageLimitsOf, shareOfRange } from '../migration/range-shape';
 import { rangeSides } from '../migration/range-sides';
+import { Governor } from '../transfer/governor';
 import { readRange, type Part } from '../transfer/range-pages';
-import { RateLimit } from '../transfer/rate-limit';
+import { StoppedError } from '../transfer/stop';
 import { packSurvey, unpackSurvey } from './packing';
 import { Survey } from './survey';
 import { surveyPart, type PartSurvey } from './survey-part';
@@ -27,14 +28,14 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
   job.attachSurvey(() => packSurvey(survey));
 
   const converters = makeConverters(plan);
-  const rate = new RateLimit(rateOfRange(plan));
+  const governor = new Governor(shareOfRange(plan));
   const watch = new Stopwatch();
   const pages = readRange(sides.reader, {
     range: row,
     start: BigInt(row.cursor),
     expectedKeys: expectedKeysOf(database),
     cursorOrder: plan.source.abilities.cursorOrder,
-    pageMicros: app.settings.pageMicros,
+    ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: selectionOf(plan, converters),
     converters,
     source,
@@ -72,6 +73,9 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
       survey.addPace(watch.lap(counts.bytes));
     });
   };
+  const finishAll = async () => {
+    while (open.length > 0) await finishOldest();
+  };
   try {
     for await (const part of pages) {
       // Nothing is written, so the payloads are not held: what they tell is in the survey.
@@ -82,9 +86,14 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
       looking.catch(() => undefined);
       open.push({ part, looking });
       while (open.length > PAGES_AT_ONCE) await finishOldest();
-      await rate.spend(part.counts.scanned ?? 0, job);
+      const { counts, page: read, sourceMs = 0 } = part;
+      await governor.spend({ keys: counts.scanned ?? 0, bytes: read.bytes, sourceMs }, job);
     }
-    while (open.length > 0) await finishOldest();
+    await finishAll();
+  } catch (error) {
+    // What was read is still counted: where pages are slow, a range would else never get beyond its first ones.
+    if (error instanceof StoppedError && error.reason !== 'lost') await finishAll().catch(() => undefined);
+    throw error;
   } finally {
     await Promise.allSettled(open.map(({ looking }) => looking));
   }

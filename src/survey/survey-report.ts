@@ -6,6 +6,7 @@ import type { AmountSums, Amount } from './amount';
 import { expiryBounds, NEVER, sizeBounds } from './buckets';
 import { estimateTime, type TimeEstimate } from './estimate';
 import { memoryNeeded, type MemoryReport } from './memory';
+import { shareOf } from './prefix-tree';
 import type { Survey } from './survey';
 
 /** How many prefixes are told. */
@@ -131,7 +132,7 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
       objectEncoding: encoding,
       bytes,
     })),
-    prefixes: topPrefixes(survey),
+    prefixes: topPrefixes(survey, total),
     outcome: {
       copied: fates.get('copied'),
       converted: { keys: counts.converted, bytes: fates.get('claimed').bytes },
@@ -165,12 +166,12 @@ function sumOf(sums: AmountSums): Amount {
   };
 }
 
-/** The largest prefixes of all databases, each database in the order of its tree. */
-function topPrefixes({ prefixes }: Survey): SurveyReport['prefixes'] {
+/** The prefixes with the largest shares of keys or bytes, each database in the order of its tree. */
+function topPrefixes({ prefixes }: Survey, total: Amount): SurveyReport['prefixes'] {
   const all = [...prefixes]
     .sort(([a], [b]) => a - b)
-    .flatMap(([database, tree]) => tree.largest(TOP_PREFIXES).map((amount) => ({ database, ...amount })));
-  const chosen = new Set([...all].sort((a, b) => b.bytes - a.bytes || b.keys - a.keys).slice(0, TOP_PREFIXES));
+    .flatMap(([database, tree]) => tree.weighty(total).map((amount) => ({ database, ...amount })));
+  const chosen = new Set([...all].sort((a, b) => shareOf(b, total) - shareOf(a, total)).slice(0, TOP_PREFIXES));
   return all
     .filter((amount) => chosen.has(amount))
     .map(({ prefix, ...rest }) => ({ ...keyText(Buffer.from(prefix, 'latin1')), ...rest }));

@@ -16,7 +16,7 @@ export interface Part {
   /** Keys that a converter has read, to be written by it. */
   readonly claims: readonly Claim[];
   /** The names of all keys that converters took, with those that lead no group. */
-  readonly claimed: readonly Buffer[];
+  readonly claimed?: readonly Buffer[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
@@ -152,7 +152,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
       yield { page: first, ...head, next: undefined, taken };
-      head = { counts: {}, claims: [], claimed: [] };
+      head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;
       const more = await attempt(() => reader.read(names));

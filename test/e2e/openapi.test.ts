@@ -79,6 +79,7 @@ it('names every route that the app has', () => {
     'get /api/migrations/{id}/findings',
     'get /api/migrations/{id}/history',
     'get /api/migrations/{id}/ranges',
+    'get /api/migrations/{id}/report',
     'get /api/schedules',
     'post /api/migrations',
   ]);

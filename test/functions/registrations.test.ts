@@ -37,6 +37,7 @@ const expected: Readonly<Record<string, readonly Binding[]>> = {
   getFindings: http('GET', 'migrations/{id}/findings'),
   getHistory: http('GET', 'migrations/{id}/history'),
   getMigration: http('GET', 'migrations/{id}'),
+  getReport: http('GET', 'migrations/{id}/report'),
   getOpenApi: http('GET', 'openapi.json', 'anonymous'),
   getRanges: http('GET', 'migrations/{id}/ranges'),
   getSchedules: http('GET', 'schedules'),
