@@ -28,7 +28,7 @@ for (const file of ['host.json', 'package.json', 'package-lock.json', 'LICENSE']
 writeFileSync(path.join(target, '.funcignore'), '.git*\nlocal.settings*.json\n');
 
 if (!values['no-install']) {
-  const arguments_ = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
+  const arguments_ = ['ci', '--omit=dev', '--omit=optional', '--ignore-scripts', '--no-audit', '--no-fund'];
   const { status } = spawnSync('npm', arguments_, {
     cwd: target,
     stdio: 'inherit',
