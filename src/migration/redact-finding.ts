@@ -6,6 +6,10 @@ export type FindingKeys = 'name' | 'hash';
 
 /** A finding as it may be written down. The hash stands in the key's place as `sha256:` and 64 hexadecimal digits. */
 export function redactFinding(finding: Finding, keys: FindingKeys): Finding {
-  if (keys === 'name') return finding;
-  return { ...finding, key: Buffer.from(`sha256:${createHash('sha256').update(finding.key).digest('hex')}`) };
+  return { ...finding, key: keyAsTold(finding.key, keys) };
+}
+
+/** A key's name as it may be written down. */
+export function keyAsTold(key: Buffer, keys: FindingKeys): Buffer {
+  return keys === 'name' ? key : Buffer.from(`sha256:${createHash('sha256').update(key).digest('hex')}`);
 }

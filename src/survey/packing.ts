@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip, gzipSync } from 'node:zlib';
+import type { FindingKeys } from '../migration/redact-finding';
 import { Survey, type KeptSurvey } from './survey';
 
 /** A survey as bytes for the ledger, compressed: JSON of numbers and names. */
@@ -9,6 +10,7 @@ export function packSurvey(survey: Survey): Buffer {
 
 const unzip = promisify(gunzip);
 
-export async function unpackSurvey(packed: Buffer): Promise<Survey> {
-  return Survey.from(JSON.parse((await unzip(packed)).toString('utf8')) as KeptSurvey);
+/** @param names how names are told of what is added to it from now on */
+export async function unpackSurvey(packed: Buffer, names?: FindingKeys): Promise<Survey> {
+  return Survey.from(JSON.parse((await unzip(packed)).toString('utf8')) as KeptSurvey, names);
 }

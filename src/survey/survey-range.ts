@@ -23,8 +23,9 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
   const { plan } = migration;
   const sides = rangeSides(job, app);
   const { database, source, target } = sides;
+  const { findingKeys } = app.settings;
   const packed = await app.ledger.getSurvey(row);
-  const survey = packed === undefined ? new Survey() : await unpackSurvey(packed);
+  const survey = packed === undefined ? new Survey(findingKeys) : await unpackSurvey(packed, findingKeys);
   job.attachSurvey(() => packSurvey(survey));
 
   const converters = makeConverters(plan);

@@ -1,3 +1,4 @@
+import { keyAsTold, type FindingKeys } from '../migration/redact-finding';
 import { AmountSums, type KeptAmounts } from './amount';
 import { expiryBucket, sizeBucket } from './buckets';
 import type { SurveyedKey } from './fate';
@@ -45,8 +46,11 @@ export class Survey {
   private readonly trees = new Map<number, PrefixTree>();
   private paceSoFar: Pace = noPace;
 
-  static from(kept: KeptSurvey): Survey {
-    const survey = new Survey();
+  /** @param names `hash` where names of keys must not be written down: no prefixes then, and hashes of the largest keys */
+  constructor(private readonly names: FindingKeys = 'name') {}
+
+  static from(kept: KeptSurvey, names: FindingKeys = 'name'): Survey {
+    const survey = new Survey(names);
     for (const name of sums) survey[name].merge(AmountSums.from(kept[name]));
     survey.large = kept.largest;
     for (const [database, tree] of kept.prefixes) survey.trees.set(database, PrefixTree.from(tree));
@@ -66,10 +70,11 @@ export class Survey {
       this.encodings.add(`${type} ${encoding}`, 1, bytes);
       this.expiries.add(expiryBucket(expiresIn), 1, bytes);
       this.sizes.add(sizeBucket(bytes), 1, bytes);
-      this.tree(database).add(key, bytes);
+      if (this.names === 'name') this.tree(database).add(key, bytes);
       if (mayBeLargest(this.large, bytes)) {
-        const name = key.toString('latin1', 0, LONGEST_NAME);
-        large.push({ database, name, nameBytes: key.length, type, encoding, bytes });
+        const told = keyAsTold(key, this.names);
+        const name = told.toString('latin1', 0, LONGEST_NAME);
+        large.push({ database, name, nameBytes: told.length, type, encoding, bytes });
       }
     }
     this.large = mergeLargest(this.large, large);

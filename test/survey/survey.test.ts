@@ -81,6 +81,20 @@ it('merges to what one walk over all keys learns, also through what is kept', as
   expect(merged.pace).toEqual({ firstAt: 1_000, lastAt: 3_000, readMs: 30, workMs: 60, payloadBytes: 15 });
 });
 
+it('writes no names down where they are confidential', async () => {
+  const survey = new Survey('hash');
+  survey.add(0, [{ key: Buffer.from('secret:1'), facts, fates: ['copied'] }]);
+  const again = await unpackSurvey(packSurvey(survey), 'hash');
+  again.add(0, [{ key: Buffer.from('secret:2'), facts, fates: ['copied'] }]);
+  const report = reportOf(again);
+  expect(report).toMatchObject({ total: { keys: 2 }, prefixes: [] });
+  expect(report.largestKeys.map(({ key }) => key)).toEqual([
+    expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+    expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+  ]);
+  expect(JSON.stringify(again.toKept())).not.toContain('secret');
+});
+
 it('stays far below what a row holds, whatever names come', () => {
   const survey = new Survey();
   for (let page = 0; page < 200; page++) {
