@@ -43,6 +43,8 @@ export async function loadCharts(): Promise<Charts> {
           series: [
             {
               type: 'bar',
+              silent: true,
+              emphasis: { disabled: true },
               barMaxWidth: 16,
               barMinHeight: 1,
               itemStyle: { color: '#2f6fb5', borderRadius: [0, 3, 3, 0] },
