@@ -28,6 +28,15 @@ param principalId string = ''
 @allowed(['User', 'Group', 'ServicePrincipal'])
 param principalType string = 'User'
 
+// ---- alerts
+
+@description('Mail address that alerts are sent to. Empty for nobody: they then show in the portal only.')
+param alertMailAddress string = ''
+
+@description('Average milliseconds of a page on the source above which an alert is raised.')
+@minValue(1)
+param alertSourceLatencyMs int = 50
+
 // ---- the app
 
 @description('Major version of Node.js.')
@@ -254,6 +263,19 @@ module monitoring 'modules/monitoring.bicep' = {
     tags: tags
     retentionInDays: logRetentionInDays
   }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  scope: group
+  params: {
+    insightsName: insightsName
+    token: token
+    location: location
+    tags: tags
+    mailAddress: alertMailAddress
+    sourceLatencyMs: alertSourceLatencyMs
+  }
+  dependsOn: [monitoring]
 }
 
 module storage 'modules/storage.bicep' = {

@@ -111,6 +111,8 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         expect(counted(made)).toEqual({
           'Microsoft.Authorization/roleAssignments': 5,
           'Microsoft.Insights/components': 1,
+          'Microsoft.Insights/scheduledQueryRules': 4,
+          'Microsoft.Insights/workbooks': 1,
           'Microsoft.KeyVault/vaults': 1,
           'Microsoft.ManagedIdentity/userAssignedIdentities': 1,
           'Microsoft.OperationalInsights/workspaces': 1,
@@ -122,6 +124,23 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           'Microsoft.Web/sites': 1,
           'Microsoft.Web/sites/basicPublishingCredentialsPolicies': 2,
         });
+      });
+
+      test('raise alerts that show in the portal, for each migration by itself', () => {
+        const rules = all(made, 'Microsoft.Insights/scheduledQueryRules');
+        expect(rules.map(({ name }) => /^alert-(.*)-[^-]+$/.exec(name)?.[1]).sort()).toEqual([
+          'failed',
+          'findings',
+          'source-latency',
+          'stalled',
+        ]);
+        for (const { properties } of rules) {
+          const [condition] = (properties.criteria as { allOf: { query: string; metricMeasureColumn: string }[] })
+            .allOf;
+          expect(condition).toMatchObject({ operator: 'GreaterThan', dimensions: [{ name: 'Migration' }] });
+          expect(condition?.query).toContain(`${condition?.metricMeasureColumn} = `);
+          expect(properties).toMatchObject({ enabled: true, actions: { actionGroups: [] } });
+        }
       });
 
       test('let nobody in by a key', () => {
@@ -185,6 +204,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           privateRedisCacheIds: [cacheId],
           peeredNetworkId: hubId,
           authClientId: id(3),
+          alertMailAddress: 'operators@example.com',
         });
       }, MINUTES);
 
@@ -230,6 +250,15 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         const access = one(made, 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments');
         expect(access.name).toMatch(/\/default\/[A-Za-z0-9]{1,60}$/);
         expect(access.properties).toMatchObject({ accessPolicyName: 'default' });
+      });
+
+      test('send alerts by mail', () => {
+        expect(one(made, 'Microsoft.Insights/actionGroups').properties).toMatchObject({
+          emailReceivers: [{ emailAddress: 'operators@example.com' }],
+        });
+        for (const { properties } of all(made, 'Microsoft.Insights/scheduledQueryRules')) {
+          expect((properties.actions as { actionGroups: string[] }).actionGroups).toHaveLength(1);
+        }
       });
 
       test('ask for a token of Entra ID', () => {
