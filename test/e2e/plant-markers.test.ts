@@ -192,6 +192,12 @@ describe('while migrations succeed, fail and are refused', () => {
     see('answer to a key in the URL', [answer.body, [...answer.headers]]);
     await app.finished(answer.body.id);
     see('list', (await app.request('GET', `/api/migrations?code=${CODE}`)).body);
+    for (const part of ['history', 'ranges']) {
+      const { status, body } = await app.request('GET', `/api/migrations/${answer.body.id}/${part}?code=${CODE}`);
+      expect(status).toBe(200);
+      see(part, body);
+    }
+    see('schedules', (await app.request('GET', `/api/schedules?code=${CODE}`)).body);
     see('unknown id', (await app.request('GET', `/api/migrations/none?code=${CODE}`)).body);
   });
 
