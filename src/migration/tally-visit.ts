@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { mayHaveExtra } from '../compare/room-for-extra';
 import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
 import type { RedisConnection } from '../redis/connection';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
@@ -50,17 +51,19 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
+  const sourceKeysNow = source && keysIn(source, databasesOf(migration, 'source'));
+  const targetKeysNow = target && keysIn(target, databasesOf(migration, 'target'));
   const decision = verdict({
     phase: migration.phase,
     mode: migration.plan.request.mode,
     // A dry run has written nothing that could be counted or looked at.
     verify: migration.plan.request.mode === 'dry-run' ? 'none' : migration.plan.request.verify,
-    looksForExtra: migration.plan.targetDatabases !== undefined,
+    looksForExtra: looksForExtra(migration, sum, sourceKeysNow, targetKeysNow),
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,
     counts: sum.counts,
-    sourceKeysNow: source && keysIn(source, databasesOf(migration, 'source')),
-    targetKeysNow: target && keysIn(target, databasesOf(migration, 'target')),
+    sourceKeysNow,
+    targetKeysNow,
     evictedFromTarget: target ? target.evictedKeys - migration.plan.target.evictedKeys : 0,
     targetKeysAtStart: migration.plan.targetKeysAtStart,
     quietSeconds,
@@ -81,6 +84,18 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind);
+}
+
+function looksForExtra(
+  { plan }: MigrationRow,
+  { counts }: Sum,
+  sourceNow: number | undefined,
+  targetNow: number | undefined,
+): boolean {
+  if (plan.targetDatabases === undefined) return false;
+  if (plan.request.mode !== 'compare') return true;
+  const atStart = { sourceAtStart: sourceKeysAtStart(plan), targetAtStart: plan.targetKeysAtStart };
+  return mayHaveExtra(plan, counts, { ...atStart, sourceNow, targetNow });
 }
 
 /** Begins the second look. Safe to be done twice. */
