@@ -33,7 +33,7 @@ function count(text: string): number {
 
 const program = new Command('npm run bench:sessions --')
   .description('Copies ASP.NET sessions converted and as they are, by turns, and prints the ratio.')
-  .option('--sessions <n>', 'sessions, of two keys each', count, 60_000)
+  .option('--sessions <n>', 'sessions, of two keys each', count, 120_000)
   .option('--items <n>', 'items of each', count, 20)
   .option('--rounds <n>', 'rounds; the median of their ratios counts', count, 5)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
