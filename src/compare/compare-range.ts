@@ -6,6 +6,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
 import { shareOfRange } from '../migration/range-shape';
 import { readRange } from '../transfer/range-pages';
+import { readAhead } from '../transfer/read-ahead';
 import { Governor } from '../transfer/governor';
 import { missingKeys } from '../verify/missing-keys';
 import { comparisonOf } from './comparison-of';
@@ -68,11 +69,15 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
   };
 
   let next: bigint | undefined;
-  for await (const part of readRange(reader, { ...walk, converters: [] })) {
+  const parts = readAhead(readRange(reader, { ...walk, converters: [] }), ({ taken }) => {
+    app.budget.give(taken);
+  });
+  for await (const part of parts) {
     app.budget.give(part.taken);
     count(part.counts);
-    const claimed = part.page.keys.filter((key) => converters.some((converter) => converter.claims(key)));
-    const plain = claimed.length === 0 ? part.page.keys : part.page.keys.filter((key) => !claimed.includes(key));
+    const isClaimed = (key: Buffer) => converters.some((converter) => converter.claims(key));
+    const claimed = part.page.keys.filter(isClaimed);
+    const plain = claimed.length === 0 ? part.page.keys : part.page.keys.filter((key) => !isClaimed(key));
     const pairs = plain.map((key): Pair => ({ source: key, target: nameOf(key) }));
     const seen = reader instanceof OverviewReader ? reader.overviewOf(plain) : undefined;
     const look = await lookAtPage(pairs, seen, comparison);

@@ -1,3 +1,4 @@
+import { PackedReader } from '../redis/message-pack';
 import type { RedisPort, Reply } from '../redis/redis-port';
 import { runScript, scripts } from '../redis/scripts';
 import type { ScannedKeys } from '../transfer/page-reader';
@@ -17,8 +18,8 @@ export interface Overview {
   state(place: number): string;
   /** Absolute expiry in ms of the server's clock; 0: none. */
   expiry(place: number): number;
-  /** Stands for the types and values (or lengths) of the 16 keys that a place is one of. */
-  digest(place: number): string;
+  /** Stands for the types and values (or lengths) of the 16 keys from place 16 × `group`. */
+  digest(group: number): string;
 }
 
 /**
@@ -44,10 +45,11 @@ export async function scanWithOverview(
   depth: Depth,
 ): Promise<ScannedKeys & { readonly overview: Overview }> {
   const reply = list(await runScript(port, scripts.scanOverview, [], [String(cursor), String(count), depth]));
+  const names = new PackedReader(bytes(reply[2]));
   return {
     next: BigInt(bytes(reply[0]).toString('latin1')),
     micros: Number(reply[1]),
-    keys: list(reply[2]) as Buffer[],
+    keys: Array.from({ length: names.array() }, () => names.bytes()),
     types: [],
     overview: makeOverview(bytes(reply[3]), bytes(reply[4]), bytes(reply[5]), bytes(reply[6])),
   };
@@ -57,20 +59,14 @@ function makeOverview(stateBytes: Buffer, times: Buffer, digests: Buffer, kinds:
   const states = stateBytes.toString('latin1');
   const prints = digests.toString('latin1');
   const expiries = new Float64Array(states.length);
-  let at = 0;
-  for (let place = 0; place < states.length; place++) {
-    if (!expires(states[place])) continue;
-    expiries[place] = times.readDoubleBE(at);
-    at += 8;
-  }
+  const packed = new PackedReader(times);
+  packed.array();
+  for (let place = 0; place < states.length; place++) if (expires(states[place])) expiries[place] = packed.number();
   return {
     kinds: kinds.toString('latin1'),
     state: (place) => states[place] ?? '0',
     expiry: (place) => expiries[place] ?? 0,
-    digest: (place) => {
-      const start = Math.floor(place / GROUP) * DIGITS;
-      return prints.slice(start, start + DIGITS);
-    },
+    digest: (group) => prints.slice(group * DIGITS, (group + 1) * DIGITS),
   };
 }
 
@@ -96,14 +92,17 @@ export function compareOverviews(
   expiriesAgree: (source: number, target: number) => boolean,
 ): FirstLook {
   const look: Record<keyof FirstLook, number[]> = { gone: [], same: [], unsure: [], missing: [], otherExpiry: [] };
-  for (let place = 0; place < count; place++) {
-    const [here, there] = [source.state(place), target.state(place)];
-    if (here === '0') look.gone.push(place);
-    else if (there === '0') look.missing.push(place);
-    else if (!expiriesAgree(source.expiry(place), target.expiry(place))) look.otherExpiry.push(place);
-    else if (isLeftOut(here) || isLeftOut(there) || source.digest(place) !== target.digest(place)) {
-      look.unsure.push(place);
-    } else look.same.push(place);
+  for (let first = 0; first < count; first += GROUP) {
+    const last = Math.min(first + GROUP, count);
+    const equal = source.digest(first / GROUP) === target.digest(first / GROUP);
+    for (let place = first; place < last; place++) {
+      const [here, there] = [source.state(place), target.state(place)];
+      if (here === '0') look.gone.push(place);
+      else if (there === '0') look.missing.push(place);
+      else if (!expiriesAgree(source.expiry(place), target.expiry(place))) look.otherExpiry.push(place);
+      else if (!equal || isLeftOut(here) || isLeftOut(there)) look.unsure.push(place);
+      else look.same.push(place);
+    }
   }
   return look;
 }

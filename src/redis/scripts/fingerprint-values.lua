@@ -46,28 +46,13 @@ readers.hash = function(key, from)
   return end_of_scan(reply[1]), format('%.0f', sum_of_fields(flat)), #flat / 2, expiring_fields(key, flat)
 end
 
--- First what XINFO tells, then entries ("e" and the last id), then the pending entries of each group ("p", its number, the last id).
-local function stream_facts(key)
-  local texts = { field(call('XINFO', 'STREAM', key), 'last-generated-id') }
-  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
-    local name = field(group, 'name')
-    texts[#texts + 1] = 'group'
-    texts[#texts + 1] = name
-    texts[#texts + 1] = field(group, 'last-delivered-id')
-    for _, consumer in ipairs(call('XINFO', 'CONSUMERS', key, name)) do
-      texts[#texts + 1] = field(consumer, 'name')
-      texts[#texts + 1] = tostring(field(consumer, 'pending'))
-    end
-  end
-  return joined(texts)
-end
-
 -- Redis 6.0 has no exclusive ranges: a window after the first begins with the last part of the one before.
 local function after(list, id)
   if id ~= '' and list[1] and list[1][1] == id then table.remove(list, 1) end
   return list
 end
 
+-- First what XINFO tells, then entries ("e" and the last id), then the pending entries of each group ("p", its number, the last id).
 readers.stream = function(key, from)
   if from == '' then return 'e', sha1(stream_facts(key)), 16, 0 end
   local texts = {}

@@ -65,3 +65,19 @@ end
 local function field(flat, name)
   for i = 1, #flat, 2 do if flat[i] == name then return flat[i + 1] end end
 end
+
+-- What XINFO tells of a stream, its groups and their consumers, as one text.
+local function stream_facts(key)
+  local texts = { field(call('XINFO', 'STREAM', key), 'last-generated-id') }
+  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
+    local name = field(group, 'name')
+    texts[#texts + 1] = 'group'
+    texts[#texts + 1] = name
+    texts[#texts + 1] = field(group, 'last-delivered-id')
+    for _, consumer in ipairs(call('XINFO', 'CONSUMERS', key, name)) do
+      texts[#texts + 1] = field(consumer, 'name')
+      texts[#texts + 1] = tostring(field(consumer, 'pending'))
+    end
+  end
+  return joined(texts)
+end

@@ -1,15 +1,17 @@
 -- Put in front of scripts that look over many keys at once.
 -- overview(keys, full, kinds): states, times, digests, kinds
---   kinds    a character a key for its type: "s"tring, "l"ist, "S"et, "z"set, "h"ash, strea"m", "?" others, "-" gone; given, they
---            are what the other side has seen and need not be asked for, and "s" is then a short string
+--   kinds    a character a key for its type: "s"tring, "l"ist, "S"et, "z"set, "h"ash, strea"m", "?" others
+--            and those left out, "-" gone; given, they are what the other side has seen and need not be asked for
 --   states   a character a key: "0" gone, "1" there, "2" there with an expiry; "3" and "4" the same of a key whose value
---            this look left out: large, a stream, fields that expire, or the call was long enough
---   times    for each key with an expiry, 8 bytes: when, in ms of this server's clock since 1970 (a double, big endian)
+--            this look left out: large, fields that expire, or the call was long enough
+--   times    MessagePack of an array with one number for each key with an expiry: when, in ms of this server's clock since 1970
 --   digests  for each GROUP keys 16 hex digits over their types and values; not full: over types and lengths. Hashes of short
 --            fields go in as they lie and sets as this server sorts them, so that equal values may make different digests, but
 --            never different ones the same: what differs must be looked at closely.
 local GROUP = 16
-local LARGE_TEXT, LARGE_COUNT, RAW_TEXT = 65536, 128, 64
+local LARGE_BYTES, LARGE_COUNT, RAW_TEXT = 65536, 128, 64
+-- Numbers as texts: a server makes texts of a script's numbers at each call, which costs more than the call.
+local FIRST, LAST, LAST_BYTE = '0', '-1', tostring(LARGE_BYTES - 1)
 local MOST_BYTES = 1048576
 local pack = cmsgpack.pack
 
@@ -36,43 +38,58 @@ end
 local codes = { string = 's', list = 'l', set = 'S', zset = 'z', hash = 'h', stream = 'm', none = '-' }
 local lengths = { s = 'STRLEN', l = 'LLEN', S = 'SCARD', z = 'ZCARD', h = 'HLEN', m = 'XLEN' }
 
--- Each gives the value in one text, or nothing where it is too much or of another type.
+-- Whether a value is small enough to be taken whole. Its bytes are asked for, its parts only where MEMORY is not allowed.
+local sizes_allowed = true
+local function is_small(key, count)
+  if sizes_allowed then
+    local size = try('MEMORY', 'USAGE', key)
+    if type(size) == 'number' then return size <= LARGE_BYTES end
+    sizes_allowed = type(size) ~= 'table'
+  end
+  local parts = try(count, key)
+  return type(parts) == 'number' and parts <= LARGE_COUNT
+end
+
+-- Each gives the value as pack takes it, or nothing where it is too much or of another type.
 local readers = {}
 readers.s = function(key)
-  local text = try('GETRANGE', key, 0, LARGE_TEXT - 1)
-  if type(text) == 'string' and #text < LARGE_TEXT then return text end
+  local text = try('GETRANGE', key, FIRST, LAST_BYTE)
+  if type(text) == 'string' and #text < LARGE_BYTES then return text end
 end
 readers.l = function(key)
-  local items = try('LRANGE', key, 0, LARGE_COUNT)
-  if not items.err and #items <= LARGE_COUNT then return pack(items) end
+  if not is_small(key, 'LLEN') then return end
+  local items = try('LRANGE', key, FIRST, LAST)
+  if not items.err then return items end
 end
 readers.S = function(key)
-  local reply = try('SSCAN', key, '0', 'COUNT', LARGE_COUNT)
-  if reply.err or reply[1] ~= '0' then return end
-  table.sort(reply[2])
-  return pack(reply[2])
+  if not is_small(key, 'SCARD') then return end
+  local members = try('SMEMBERS', key)
+  if members.err then return end
+  table.sort(members)
+  return members
 end
 readers.z = function(key)
-  local flat = try('ZRANGE', key, 0, LARGE_COUNT, 'WITHSCORES')
-  if flat.err or #flat > 2 * LARGE_COUNT then return end
+  if not is_small(key, 'ZCARD') then return end
+  local flat = try('ZRANGE', key, FIRST, LAST, 'WITHSCORES')
+  if flat.err then return end
   for i = 2, #flat, 2 do
     local score = tonumber(flat[i])
     if score < math.huge and score > -math.huge then flat[i] = score + 0 end
   end
-  return pack(flat)
+  return flat
 end
 readers.h = function(key)
-  local reply = try('HSCAN', key, '0', 'COUNT', LARGE_COUNT)
-  if reply.err or reply[1] ~= '0' then return end
-  local flat, raw = reply[2], true
-  if expiring_fields(key, flat) > 0 then return end
+  if not is_small(key, 'HLEN') then return end
+  local flat = try('HGETALL', key)
+  if flat.err or expiring_fields(key, flat) > 0 then return end
+  local raw = true
   for i = 1, #flat do
     if #flat[i] > RAW_TEXT then
       raw = false
       break
     end
   end
-  if raw then return pack(flat) end
+  if raw then return flat end
   local values, names = {}, {}
   for i = 1, #flat, 2 do
     names[#names + 1] = flat[i]
@@ -80,7 +97,21 @@ readers.h = function(key)
   end
   table.sort(names)
   for i = 1, #names do names[i + #flat / 2] = values[names[i]] end
-  return pack(names)
+  return names
+end
+readers.m = function(key)
+  if not is_small(key, 'XLEN') then return end
+  local entries = try('XRANGE', key, '-', '+')
+  if entries.err then return end
+  local parts = { stream_facts(key), entries }
+  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
+    local pending = call('XPENDING', key, field(group, 'name'), '-', '+', LARGE_COUNT + 1)
+    if #pending > LARGE_COUNT then return end
+    -- How long an entry is pending is another number at each look.
+    for i = 1, #pending do pending[i][3] = 0 end
+    parts[#parts + 1] = pending
+  end
+  return parts
 end
 
 -- The values of short strings among keys first … last; false for anything else.
@@ -124,27 +155,27 @@ local function overview(keys, full, given)
         kind = given and given:sub(i, i) or codes[call('TYPE', key).ok] or '?'
         if not full then
           if given then kind = codes[call('TYPE', key).ok] or '?' end
-          part = lengths[kind] and tostring(call(lengths[kind], key)) or ''
+          part = lengths[kind] and call(lengths[kind], key) or ''
         elseif left <= 0 or not readers[kind] then
           part = nil
         else
           part = texts[i] or readers[kind](key)
-          if part then left = left - #part end
         end
+        if not part then kind = '?' end
         if expiry == -1 then
           state = part and '1' or '3'
         else
           state = part and '2' or '4'
-          times[#times + 1] = struct.pack('>d', expiry)
+          times[#times + 1] = expiry
         end
-        part = part or ''
       end
       states[i], kinds[i] = state, kind
-      -- The length keeps two keys' parts from running into each other.
-      parts[#parts + 1] = kind .. #part .. ':'
-      parts[#parts + 1] = part
+      local place = 2 * (i - first) + 1
+      parts[place], parts[place + 1] = kind, part or ''
     end
-    digests[#digests + 1] = sub(sha1(concat(parts)), 1, 16)
+    local packed = pack(parts)
+    left = left - #packed
+    digests[#digests + 1] = sub(sha1(packed), 1, 16)
   end
-  return concat(states), concat(times), concat(digests), concat(kinds)
+  return concat(states), pack(times), concat(digests), concat(kinds)
 end

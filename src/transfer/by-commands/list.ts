@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Command, Reply } from '../../redis/redis-port';
 import { firstCountOf, nextCount, portions } from './chunk-size';
 import { KeyChanged, TemporaryLost } from './conditions';
-import { readAhead } from './read-ahead';
+import { readAhead } from '../read-ahead';
 import { asBytes, asList, asNumber, readSource } from './replies';
 import type { Body, BodyContext, Drift } from './types';
 

@@ -1,7 +1,7 @@
 import type { Command } from '../../redis/redis-port';
 import { firstCountOf, nextCount } from './chunk-size';
 import { KeyGone } from './conditions';
-import { readAhead } from './read-ahead';
+import { readAhead } from '../read-ahead';
 import { asBytes, asList, asNumber, readSource } from './replies';
 import type { Body, BodyContext, Drift } from './types';
 

@@ -1,4 +1,4 @@
-import { readAhead } from './read-ahead';
+import { readAhead } from '../read-ahead';
 import { asBytes, asNumber, readSource } from './replies';
 import { KeyChanged, TemporaryLost } from './conditions';
 import type { Body, BodyContext, Drift } from './types';

@@ -4,7 +4,7 @@ import { hasCreateConsumer, hasFieldExpiry, hasStreamFacts } from '../../../src/
 import { firstCount, nextCount, portions } from '../../../src/transfer/by-commands/chunk-size';
 import { expiryFromExpireTime, expiryFromPttl, timeInMs } from '../../../src/transfer/by-commands/expiry';
 import { expiryCommands } from '../../../src/transfer/by-commands/hash';
-import { readAhead } from '../../../src/transfer/by-commands/read-ahead';
+import { readAhead } from '../../../src/transfer/read-ahead';
 import { driftOf } from '../../../src/transfer/by-commands/stream/stream';
 import { windowCommands } from '../../../src/transfer/by-commands/stream/stream-commands';
 import { compareIds, formatId, idAfter, parseId } from '../../../src/transfer/by-commands/stream/stream-id';

@@ -2,7 +2,7 @@ import type { Command } from '../../../redis/redis-port';
 import { hasCreateConsumer, hasStreamFacts } from '../abilities';
 import { ELEMENTS_PER_COMMAND } from '../chunk-size';
 import { KeyChanged } from '../conditions';
-import { readAhead } from '../read-ahead';
+import { readAhead } from '../../read-ahead';
 import type { Body, BodyContext, Drift, Loss } from '../types';
 import { windowCommands } from './stream-commands';
 import { compareIds, formatId, ZERO_ID } from './stream-id';

@@ -1,8 +1,12 @@
 /**
  * The same items, one read ahead: while the consumer works on an item the next is being fetched. An error of the source is thrown
  * when its item's turn comes; nothing is left running when the consumer ends early.
+ * @param drop lets go of an item that was fetched and that nobody takes any more
  */
-export async function* readAhead<T>(source: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+export async function* readAhead<T>(
+  source: AsyncGenerator<T, void, undefined>,
+  drop: (item: T) => void = () => undefined,
+): AsyncGenerator<T, void, undefined> {
   let next = fetchNext(source);
   try {
     for (;;) {
@@ -12,7 +16,8 @@ export async function* readAhead<T>(source: AsyncGenerator<T, void, undefined>):
       yield result.value;
     }
   } finally {
-    await next.catch(() => undefined);
+    const left = await next.catch(() => undefined);
+    if (left?.done === false) drop(left.value);
     await source.return();
   }
 }
