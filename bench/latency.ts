@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
@@ -31,12 +32,25 @@ const program = new Command('npm run bench:latency --')
 
 const UNDISTURBED_MS = 8_000;
 
+/**
+ * On Azure the source has cores of its own: here it shares the first one with the foreign client, and everything else has the
+ * others. Otherwise the client would feel how the machine shares its cores, not how the source is used.
+ */
+function keepApart(source: readonly number[], others: readonly number[]): boolean {
+  if (availableParallelism() < 2) return false;
+  const pin = (cores: string) => (pid: number) =>
+    spawnSync('taskset', ['--all-tasks', '--pid', '--cpu-list', cores, String(pid)]).status === 0;
+  return [...others.map(pin(`1-${availableParallelism() - 1}`)), ...source.map(pin('0'))].every(Boolean);
+}
+
 async function main(): Promise<void> {
   const { keys, rate, limits } = program.parse().opts<Options>();
   const [source, target] = await Promise.all([startServer('redis-6.0'), startServer('redis-7.0')]);
   const client = spawn(process.execPath, [path.join(__dirname, 'foreign-client.js'), source.url, String(rate)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
+  const apart = keepApart([source.pid, client.pid ?? 0], [process.pid, target.pid]);
+  console.log(apart ? 'The source and the foreign client have a core to themselves.' : 'All share all cores.');
   const read = async (): Promise<Latencies> => {
     const answer = once(client.stdout, 'data');
     client.stdin.write('\n');

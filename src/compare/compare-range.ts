@@ -89,7 +89,7 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
     // Inside a page there is no place to go on from.
     if (next === undefined) continue;
     if (suspects.due && converted.due) await settle(next);
-    await governor.spend({ keys: part.counts.scanned ?? 0, sourceMs: part.sourceMs ?? 0 }, job);
+    await governor.spend({ keys: part.counts.scanned ?? 0, answer: part.answer }, job);
   }
   await settle(next);
 }

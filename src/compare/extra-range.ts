@@ -126,7 +126,7 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
       suspects.add(found);
       if (next !== undefined && suspects.due) await settle(next);
     }
-    await governor.spend({ keys: part.counts.scanned ?? 0, sourceMs: part.sourceMs ?? 0 }, job);
+    await governor.spend({ keys: part.counts.scanned ?? 0, answer: part.answer }, job);
   }
   if (!request.deleteExtra) await settle(next);
 }

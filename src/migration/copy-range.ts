@@ -102,7 +102,7 @@ export async function writeParts(
       inWriting.push({ part, outcome });
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
       await governor.spend(
-        { keys: part.counts.scanned ?? 0, bytes: part.page.bytes, sourceMs: part.sourceMs ?? 0 },
+        { keys: part.counts.scanned ?? 0, bytes: part.page.bytes, answer: part.answer },
         job,
       );
     }

@@ -87,8 +87,8 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
       looking.catch(() => undefined);
       open.push({ part, looking });
       while (open.length > PAGES_AT_ONCE) await finishOldest();
-      const { counts, page: read, sourceMs = 0 } = part;
-      await governor.spend({ keys: counts.scanned ?? 0, bytes: read.bytes, sourceMs }, job);
+      const { counts, page: read, answer } = part;
+      await governor.spend({ keys: counts.scanned ?? 0, bytes: read.bytes, answer }, job);
     }
     await finishAll();
   } catch (error) {

@@ -5,6 +5,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RedisPort } from '../redis/redis-port';
 import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
+import type { Answer } from './governor';
 import type { PageReader, ReadKeys } from './page-reader';
 import type { Selection } from './selection';
 
@@ -21,8 +22,8 @@ export interface Part {
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
   readonly taken: number;
-  /** The longest time that the source took to answer a call for this part, its queue included; ms. */
-  readonly sourceMs?: number;
+  /** How the source answered the call that scanned it; undefined inside a page. */
+  readonly answer?: Answer;
 }
 
 /** What one converter has read of a page. */
@@ -103,7 +104,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       scanned = { ...names, page: undefined };
       ({ micros } = names);
     }
-    const sourceMs = performance.now() - asked;
+    const answer: Answer = { latencyMs: performance.now() - asked, serverMs: micros / 1_000 };
     const { ended, beyond } = cursorOrder
       ? endOfRange(range, scanned.next)
       : { ended: scanned.next === 0n, beyond: false };
@@ -161,7 +162,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
-    yield { page: first, ...head, next: scanned.next, taken, sourceMs };
+    yield { page: first, ...head, next: scanned.next, taken, answer };
     if (ended) return;
     cursor = scanned.next;
   }

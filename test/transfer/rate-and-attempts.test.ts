@@ -132,7 +132,9 @@ describe('the share of a range', () => {
   });
 
   it('of 0 is none', async () => {
-    expect(await cost(new Governor(none), { keys: 1_000_000, bytes: 1e9, sourceMs: 1_000 })).toBe(0);
+    expect(
+      await cost(new Governor(none), { keys: 1_000_000, bytes: 1e9, answer: { latencyMs: 1_000, serverMs: 900 } }),
+    ).toBe(0);
   });
 
   it('ends with the work', async () => {
@@ -141,16 +143,35 @@ describe('the share of a range', () => {
     await expect(pause(1_000, stopped)).rejects.toThrow(StoppedError);
   });
 
+  /** What each of so many pages costs, all answered alike. */
+  async function costs(governor: Governor, pages: number, latencyMs: number, serverMs: number): Promise<number[]> {
+    const all: number[] = [];
+    for (let i = 0; i < pages; i++) all.push(await cost(governor, { keys: 1, answer: { latencyMs, serverMs } }));
+    return all;
+  }
+
   it('pauses longer and longer while the source is slow, and ever less once it is not', async () => {
     const governor = new Governor({ ...none, maxSourceLatencyMs: 5 });
-    expect(await cost(governor, { keys: 1, sourceMs: 5 })).toBe(0);
-    const slow: number[] = [];
-    for (let i = 0; i < 12; i++) slow.push(await cost(governor, { keys: 1, sourceMs: 5.1 }));
-    expect(slow).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 1_000, 1_000, 1_000]);
-    let pauseMs = 1_000;
-    for (let i = 0; i < 1_999; i++) pauseMs = nextPause(pauseMs, 5, 5);
-    expect(pauseMs).toBe(0.5);
+    expect(await costs(governor, 4, 6, 5)).toEqual([0, 0, 0, 0]);
+    const slow = await costs(governor, 40, 6.1, 5);
+    expect(slow.filter((_, i) => i % 4 === 3)).toEqual([2, 4, 8, 16, 32, 64, 100, 100, 100, 100]);
+    let pauseMs = 100;
+    for (let i = 0; i < 13; i++) pauseMs = nextPause(pauseMs, 5, 5);
+    expect(pauseMs).toBeCloseTo(0.51, 2);
     expect(nextPause(pauseMs, 5, 5)).toBe(0);
     expect(nextPause(pauseMs, 50, 0)).toBe(0);
+  });
+
+  it('does not take a long way for a slow source', async () => {
+    const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
+    expect(await costs(governor, 12, 41, 1)).toEqual(Array(12).fill(0));
+  });
+
+  it('does not take single slow answers for a slow source', async () => {
+    const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
+    for (let i = 0; i < 10; i++) {
+      expect(await costs(governor, 3, 30, 1)).toEqual([0, 0, 0]);
+      expect(await costs(governor, 1, 2, 1)).toEqual([0]);
+    }
   });
 });
