@@ -101,10 +101,7 @@ export async function writeParts(
       outcome.catch(() => undefined);
       inWriting.push({ part, outcome });
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
-      await governor.spend(
-        { keys: part.counts.scanned ?? 0, bytes: part.page.bytes, answer: part.answer },
-        job,
-      );
+      await governor.spend({ keys: part.counts.scanned ?? 0, bytes: part.page.bytes, answer: part.answer }, job);
     }
     await finishAll();
   } catch (error) {
