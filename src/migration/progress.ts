@@ -1,3 +1,5 @@
+import type { HistoryPoint } from './history';
+
 /** How far a migration is, for people and for the tally's next visit. */
 export interface Progress {
   /** 0 to 100 with one decimal; 100 only when it has ended well. */
@@ -13,14 +15,26 @@ export function percentOf(share: number, ended: boolean): number {
   return ended ? 100 : Math.min(99.9, Math.floor(share * 1_000) / 10);
 }
 
+/** The rate is over so many seconds: ranges write down where they are every few seconds only, all at about the same time. */
+const RATE_OVER_S = 10;
+/** Between two sums further apart than this the whole app was away. */
+const LONGEST_GAP_S = 30;
+
 /**
- * The rate between two sums, smoothed with the rate before.
- * @param seconds between the two sums
+ * Keys per second over the last seconds: since the newest sum that is at least ten seconds old, or since the oldest one
+ * after the app was away or a source that restarted began anew.
+ * @param history the sums before, oldest first
+ * @param before the rate before, kept where nothing can be said yet
  */
-export function smoothedRate(keys: number, seconds: number, before: number): number {
-  if (seconds <= 0) return before;
-  const now = Math.max(0, keys) / seconds;
-  return before === 0 ? now : before * 0.6 + now * 0.4;
+export function recentRate(history: readonly HistoryPoint[], now: HistoryPoint, before: number): number {
+  let base = now;
+  for (const point of history.toReversed()) {
+    if (base[0] - point[0] > LONGEST_GAP_S || point[1] > base[1]) break;
+    base = point;
+    if (now[0] - base[0] >= RATE_OVER_S) break;
+  }
+  const seconds = now[0] - base[0];
+  return seconds <= 0 ? before : (now[1] - base[1]) / seconds;
 }
 
 /** Seconds left, from the share done and the time it took; null before anything can be said. */

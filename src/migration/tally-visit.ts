@@ -4,8 +4,8 @@ import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } 
 import type { RedisConnection } from '../redis/connection';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
-import { addToHistory } from './history';
-import { etaOf, nextVisit, percentOf, smoothedRate } from './progress';
+import { addToHistory, type HistoryPoint } from './history';
+import { etaOf, nextVisit, percentOf, recentRate } from './progress';
 import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
 import { rangesOf, sendOpenRanges } from './start-migration';
 import { sumRanges, type Sum } from './sum';
@@ -170,13 +170,9 @@ function makeSnapshot(input: {
   const ended = isEnd(decision);
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
-  const rate = ended
-    ? keys / Math.max(0.001, sinceStart)
-    : smoothedRate(
-        keys - accountedKeys(before.counts),
-        (now - Date.parse(before.at)) / 1_000,
-        before.progress.keysPerSecond,
-      );
+  const history = before.history ?? [[0, 0]];
+  const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
+  const rate = ended ? keys / Math.max(0.001, sinceStart) : recentRate(history, point, before.progress.keysPerSecond);
   const { done, active, failed, planned, cancelled } = sum.ranges;
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   return {
@@ -194,7 +190,7 @@ function makeSnapshot(input: {
     targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
-    history: addToHistory(before.history ?? [[0, 0]], [Math.round(sinceStart * 10) / 10, keys]),
+    history: addToHistory(history, point),
   };
 }
 

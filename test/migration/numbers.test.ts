@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { firstOfChains, headsOfChains, nextInChain } from '../../src/migration/chain';
 import { accountedKeys, addCounts, noCounts } from '../../src/migration/counts';
-import { etaOf, nextVisit, percentOf, smoothedRate } from '../../src/migration/progress';
+import { etaOf, nextVisit, percentOf, recentRate } from '../../src/migration/progress';
 import { expectedKeysOf, pageLimitsOf, parallelRangesOf, shareOfRange } from '../../src/migration/range-shape';
 import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
 import { sumRanges } from '../../src/migration/sum';
@@ -156,11 +156,58 @@ describe('progress', () => {
     ]);
   });
 
-  it('has a rate that follows smoothly and is never negative', () => {
-    expect(smoothedRate(1_000, 2, 0)).toBe(500);
-    expect(smoothedRate(0, 2, 500)).toBe(300);
-    expect(smoothedRate(-10, 1, 0)).toBe(0);
-    expect(smoothedRate(10, 0, 77)).toBe(77);
+  it('has a rate over the last ten seconds, not over the moment in which ranges write down where they are', () => {
+    const start = [0, 0] as const;
+    expect(recentRate([start], [0.2, 0], 0)).toBe(0);
+    expect(recentRate([start, [0.5, 0], [3, 0]], [4, 400_000], 0)).toBe(100_000);
+    expect(recentRate([start, [4, 400_000]], [5, 400_000], 100_000)).toBe(80_000);
+    expect(recentRate([start, [5, 9_000], [10, 10_000], [16, 16_000]], [20, 20_000], 0)).toBe(1_000);
+    expect(recentRate([[5, 9_000]], [5, 9_000], 77)).toBe(77);
+  });
+
+  it('has a rate that begins anew after the app was away, and is never negative', () => {
+    expect(
+      recentRate(
+        [
+          [0, 0],
+          [5, 5_000],
+        ],
+        [105, 6_000],
+        1_000,
+      ),
+    ).toBe(1_000);
+    expect(
+      recentRate(
+        [
+          [0, 0],
+          [5, 5_000],
+          [105, 6_000],
+        ],
+        [107, 8_000],
+        1_000,
+      ),
+    ).toBe(1_000);
+    expect(
+      recentRate(
+        [
+          [0, 0],
+          [5, 5_000],
+        ],
+        [6, 100],
+        1_000,
+      ),
+    ).toBe(1_000);
+    expect(
+      recentRate(
+        [
+          [0, 0],
+          [5, 5_000],
+          [6, 100],
+        ],
+        [8, 900],
+        1_000,
+      ),
+    ).toBe(400);
   });
 
   it('says how long it will take, or nothing', () => {
