@@ -1,7 +1,7 @@
 /** What the exit code means; part of the help. */
 export const conclusions = `Exit code:
-  0  complete                 2  wrong usage, or a request that the app refuses
-  1  done, with differences   3  failed, cancelled, or not reachable
+  0  complete                 2  wrong usage, or a request that is not valid
+  1  done, with differences   3  failed, cancelled, refused as things are, or not reachable
   130 after Ctrl-C; a migration on this machine then stands still until: keyferry resume <id>`;
 
 /** How secrets are treated; part of the help. */

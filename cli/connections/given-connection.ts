@@ -31,6 +31,7 @@ export function isName(text: string): boolean {
  * @throws UsageError that has no secret
  */
 export function readGiven(side: Side, text: string, settings: Settings, as?: string): GivenConnection {
+  if (text.trim() === '') throw new UsageError(`--${side} is empty: was a variable meant that is not set?`);
   return isName(text)
     ? fromName(side, text, settings, as ?? text)
     : fromAddress(side, text.trim(), as ?? nameOfAddress[side]);

@@ -9,6 +9,8 @@ const connectionName = z
 
 const database = z.int().min(0).max(65_535);
 const databaseKey = z.string().regex(/^\d{1,5}$/, 'must be a database number');
+const WHICH_DATABASES =
+  'must be "all", a list of numbers from 0 to 65535, or a map of such numbers to others or to key prefixes (up to 512 characters)';
 const glob = z.string().min(1).max(1_024);
 
 const renameRule = z
@@ -72,13 +74,16 @@ export const migrationRequestSchema = z
         'copy: everything. dry-run: everything but writing, and a report of what a copy would do. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
       ),
     databases: z
-      .union([
-        z.literal('all'),
-        z.array(database).min(1).max(1_024),
-        z
-          .record(databaseKey, z.union([database, z.string().max(512)]))
-          .refine(hasEntries, 'must map 1 to 1024 databases'),
-      ])
+      .union(
+        [
+          z.literal('all'),
+          z.array(database).min(1).max(1_024),
+          z
+            .record(databaseKey, z.union([database, z.string().max(512)]))
+            .refine(hasEntries, 'must map 1 to 1024 databases'),
+        ],
+        { error: WHICH_DATABASES },
+      )
       .default('all')
       .describe(
         'Which databases: "all", a list of numbers, or a map of source database to target database number or to a key prefix (into database 0).',

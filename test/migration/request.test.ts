@@ -122,6 +122,15 @@ describe('a request', () => {
     expect(mistakes({ source: 'OLD', target: 'NEW', databases }).length === 0).toBe(allowed);
   });
 
+  it.each([['some'], [3], [{ zero: 0 }], [{ '0': true }]])('says what databases may be to %j', (databases) => {
+    expect(mistakes({ source: 'OLD', target: 'NEW', databases })).toEqual(['databases']);
+    expect(() => parse({ databases })).toThrow(
+      expect.objectContaining({
+        mistakes: [{ path: 'databases', message: expect.stringMatching(/^must be "all", a list/) as string }],
+      }) as Error,
+    );
+  });
+
   it('takes only regular expressions whose time is bounded', () => {
     expect(mistakes({ source: 'OLD', target: 'NEW', rename: [{ from: '(a)\\1', to: '' }] })).toEqual(['rename.0.from']);
     expect(mistakes({ source: 'OLD', target: 'NEW', rename: [{ from: '(?=a)', to: '' }] })).toEqual(['rename.0.from']);
