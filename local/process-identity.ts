@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 /**
- * Tells a process from a later one that got the same number: on Linux its start time and command, elsewhere empty.
+ * Tells a process from a later one that got the same number: on Linux its start time and a hash of its command, elsewhere
+ * empty. It is written down, and a command line may hold a password.
  * @returns undefined when no such process runs
  */
 export function processIdentity(pid: number): string | undefined {
@@ -15,7 +17,8 @@ export function processIdentity(pid: number): string | undefined {
     // Fields after the command's closing parenthesis; the state is the 3rd field, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z') return undefined;
-    return `${fields[19] ?? ''} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()}`;
+    const command = createHash('sha256').update(readFileSync(`/proc/${pid}/cmdline`)).digest('base64');
+    return `${fields[19] ?? ''} ${command}`;
   } catch {
     return '';
   }

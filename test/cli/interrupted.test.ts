@@ -105,6 +105,24 @@ test(
 );
 
 test(
+  'killed, it leaves no password of its command line behind',
+  async () => {
+    const { run, id } = await begin('--source', source.server.url);
+    process.kill(appProcess(), 'SIGKILL');
+    await run.end();
+    const files = readdirSync(path.join(here.folder, '.keyferry'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.join(entry.parentPath, entry.name));
+    expect(files.map((file) => path.basename(file))).toEqual(expect.arrayContaining(['host.json', 'host.lock']));
+    const secret = encodeURIComponent(new URL(source.server.url).password);
+    expect(files.filter((file) => readFileSync(file, 'latin1').includes(`:${secret}@`))).toEqual([]);
+    const { code } = await here.run(['resume', id, '--source', source.server.url]);
+    expect(code).toBe(0);
+  },
+  MINUTES,
+);
+
+test(
   'it ends in good order when the process that handed everything on is killed',
   async () => {
     const { run, id } = await begin();
