@@ -5,8 +5,7 @@ import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
 import { shareOfRange } from '../migration/range-shape';
-import { readRange } from '../transfer/range-pages';
-import { readAhead } from '../transfer/read-ahead';
+import { readRangeAhead } from '../transfer/range-pages';
 import { Governor } from '../transfer/governor';
 import { missingKeys } from '../verify/missing-keys';
 import { comparisonOf } from './comparison-of';
@@ -69,10 +68,7 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
   };
 
   let next: bigint | undefined;
-  const parts = readAhead(readRange(reader, { ...walk, converters: [] }), ({ taken }) => {
-    app.budget.give(taken);
-  });
-  for await (const part of parts) {
+  for await (const part of readRangeAhead(reader, { ...walk, converters: [] })) {
     app.budget.give(part.taken);
     count(part.counts);
     const isClaimed = (key: Buffer) => converters.some((converter) => converter.claims(key));

@@ -8,8 +8,7 @@ import { rangeWriting, writeParts } from '../migration/copy-range';
 import { addCounts, noCounts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
 import type { ReadKeys } from '../transfer/page-reader';
-import { named, readRange, splitLater, type Part } from '../transfer/range-pages';
-import { readAhead } from '../transfer/read-ahead';
+import { named, readRangeAhead, splitLater, type Part } from '../transfer/range-pages';
 import { takeOverExpiries } from './take-over-expiries';
 
 /** A page's bytes are not known before it is read: this much is taken at first. */
@@ -74,11 +73,8 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
   };
 
   async function* parts(): AsyncGenerator<Part, void, undefined> {
-    const walked = readRange(reader, { ...walk, converters: makeConverters(plan) });
-    const ahead = readAhead(walked, ({ taken }) => {
-      app.budget.give(taken);
-    });
-    for await (const part of ahead) yield* outdated(part);
+    const walked = readRangeAhead(reader, { ...walk, converters: makeConverters(plan) });
+    for await (const part of walked) yield* outdated(part);
   }
   await writeParts(parts(), writing, job, app);
 }

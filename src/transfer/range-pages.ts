@@ -7,6 +7,7 @@ import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
 import type { Answer } from './governor';
 import type { PageReader, ReadKeys } from './page-reader';
+import { readAhead } from './read-ahead';
 import type { Selection } from './selection';
 
 /** A piece of the range's keys, to be written together. */
@@ -166,6 +167,13 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     if (ended) return;
     cursor = scanned.next;
   }
+}
+
+/** The same, with the next page being read while the consumer works on one. A page that nobody takes any more gives its bytes back. */
+export function readRangeAhead(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
+  return readAhead(readRange(reader, options), ({ taken }) => {
+    options.budget.give(taken);
+  });
 }
 
 /**
