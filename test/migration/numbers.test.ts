@@ -165,49 +165,13 @@ describe('progress', () => {
     expect(recentRate([[5, 9_000]], [5, 9_000], 77)).toBe(77);
   });
 
-  it('has a rate that begins anew after the app was away, and is never negative', () => {
-    expect(
-      recentRate(
-        [
-          [0, 0],
-          [5, 5_000],
-        ],
-        [105, 6_000],
-        1_000,
-      ),
-    ).toBe(1_000);
-    expect(
-      recentRate(
-        [
-          [0, 0],
-          [5, 5_000],
-          [105, 6_000],
-        ],
-        [107, 8_000],
-        1_000,
-      ),
-    ).toBe(1_000);
-    expect(
-      recentRate(
-        [
-          [0, 0],
-          [5, 5_000],
-        ],
-        [6, 100],
-        1_000,
-      ),
-    ).toBe(1_000);
-    expect(
-      recentRate(
-        [
-          [0, 0],
-          [5, 5_000],
-          [6, 100],
-        ],
-        [8, 900],
-        1_000,
-      ),
-    ).toBe(400);
+  it.each([
+    ['after the app was away', [], [105, 6_000], 1_000],
+    ['some time after it was away', [[105, 6_000]], [107, 8_000], 1_000],
+    ['when a source that restarted begins anew', [], [6, 100], 1_000],
+    ['some time after it began anew', [[6, 100]], [8, 900], 400],
+  ] as const)('has a rate that is never negative: %s', (_, since, now, rate) => {
+    expect(recentRate([[0, 0], [5, 5_000], ...since], now, 1_000)).toBe(rate);
   });
 
   it('says how long it will take, or nothing', () => {
