@@ -54,7 +54,7 @@ end
 
 -- First what XINFO tells, then entries ("e" and the last id), then the pending entries of each group ("p", its number, the last id).
 readers.stream = function(key, from)
-  if from == '' then return 'e', sha1(stream_facts(key)), 16, 0 end
+  if from == '' then return 'e', sha1((stream_facts(key))), 16, 0 end
   local texts = {}
   local phase, rest = sub(from, 1, 1), sub(from, 2)
   if phase == 'e' then

@@ -66,10 +66,10 @@ local function field(flat, name)
   for i = 1, #flat, 2 do if flat[i] == name then return flat[i + 1] end end
 end
 
--- What XINFO tells of a stream, its groups and their consumers, as one text.
+-- What XINFO tells of a stream, its groups and their consumers, as one text; and its reply about the groups.
 local function stream_facts(key)
-  local texts = { field(call('XINFO', 'STREAM', key), 'last-generated-id') }
-  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
+  local texts, groups = { field(call('XINFO', 'STREAM', key), 'last-generated-id') }, call('XINFO', 'GROUPS', key)
+  for _, group in ipairs(groups) do
     local name = field(group, 'name')
     texts[#texts + 1] = 'group'
     texts[#texts + 1] = name
@@ -79,5 +79,5 @@ local function stream_facts(key)
       texts[#texts + 1] = tostring(field(consumer, 'pending'))
     end
   end
-  return joined(texts)
+  return joined(texts), groups
 end

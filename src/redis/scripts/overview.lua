@@ -103,8 +103,9 @@ readers.m = function(key)
   if not is_small(key, 'XLEN') then return end
   local entries = try('XRANGE', key, '-', '+')
   if entries.err then return end
-  local parts = { stream_facts(key), entries }
-  for _, group in ipairs(call('XINFO', 'GROUPS', key)) do
+  local facts, groups = stream_facts(key)
+  local parts = { facts, entries }
+  for _, group in ipairs(groups) do
     local pending = call('XPENDING', key, field(group, 'name'), '-', '+', LARGE_COUNT + 1)
     if #pending > LARGE_COUNT then return end
     -- How long an entry is pending is another number at each look.
