@@ -7,12 +7,8 @@ import { makeConverters } from '../convert/make-converters';
 import { rangeWriting, writeParts } from '../migration/copy-range';
 import { addCounts, noCounts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import type { ReadKeys } from '../transfer/page-reader';
 import { named, readRangeAhead, splitLater, type Part } from '../transfer/range-pages';
 import { takeOverExpiries } from './take-over-expiries';
-
-/** A page's bytes are not known before it is read: this much is taken at first. */
-const FIRST_GUESS = 64 * 1_024;
 
 /**
  * Brings a range of the target up to date: keys that are missing or different are copied whole, keys of which only the expiry
@@ -47,9 +43,10 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
     let head: Pick<Part, 'counts' | 'claims'> = { counts: settled, claims: part.claims };
     let { taken } = part;
     while (names.length > 0 && !writing.byCommands) {
-      await app.budget.take(FIRST_GUESS);
-      const [page, later] = splitLater(await read(names));
-      app.budget.correct(FIRST_GUESS, page.bytes);
+      const asked = names;
+      const [page, later] = splitLater(await sides.attemptSource(() => sides.reader.read(asked)));
+      // Not waited for: this page and the next one hold shares already, and if every range waited so, none would go on.
+      app.budget.correct(0, page.bytes);
       taken += page.bytes;
       names = later.keys;
       if (names.length === 0) {
@@ -62,15 +59,6 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
     }
     yield { page: named(names), ...head, next: part.next, taken };
   }
-
-  const read = async (names: readonly Buffer[]): Promise<ReadKeys> => {
-    try {
-      return await sides.attemptSource(() => sides.reader.read(names));
-    } catch (error) {
-      app.budget.give(FIRST_GUESS);
-      throw error;
-    }
-  };
 
   async function* parts(): AsyncGenerator<Part, void, undefined> {
     const walked = readRangeAhead(reader, { ...walk, converters: makeConverters(plan) });
