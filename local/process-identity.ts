@@ -17,7 +17,9 @@ export function processIdentity(pid: number): string | undefined {
     // Fields after the command's closing parenthesis; the state is the 3rd field, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z') return undefined;
-    const command = createHash('sha256').update(readFileSync(`/proc/${pid}/cmdline`)).digest('base64');
+    const command = createHash('sha256')
+      .update(readFileSync(`/proc/${pid}/cmdline`))
+      .digest('base64');
     return `${fields[19] ?? ''} ${command}`;
   } catch {
     return '';
