@@ -6,6 +6,7 @@ import type { ServerName } from '../local/servers/server-names';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import { keyferryWith, type Contender } from './contenders';
 import { cpuSeconds } from './process-usage';
+import { median } from './median';
 import { writeSection } from './results-file';
 
 interface Options {
@@ -80,10 +81,6 @@ async function measure(contender: Contender, source: RunningServer, target: Runn
 
 function mega(bytes: number): string {
   return (bytes / 1e6).toFixed(1);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
 }
 
 async function rounds(options: Options, source: RunningServer, target: RunningServer): Promise<Map<Contender, Run[]>> {

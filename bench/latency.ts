@@ -9,12 +9,25 @@ import { fillServer } from '../local/demo/generate';
 import { startServer } from '../local/servers/start-server';
 import { keyferryWith } from './contenders';
 import type { Latencies } from './foreign-client';
+import { median } from './median';
+import { tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly keys: number;
   readonly rate: number;
   readonly limits: readonly number[];
+  readonly rounds: number;
+  readonly write: boolean;
 }
+
+/** What the foreign client felt in one round, and how fast the copy was beside it; undefined without one. */
+interface Felt {
+  readonly latencies: Latencies;
+  readonly keysPerSecond: number | undefined;
+}
+
+const WANTED_TIMES = 2;
+const WANTED_SPEED = 1 / 3;
 
 function count(text: string): number {
   const value = Number(text.replaceAll('_', ''));
@@ -28,7 +41,15 @@ const program = new Command('npm run bench:latency --')
   )
   .option('--keys <n>', 'keys to copy', count, 1_000_000)
   .option('--rate <n>', 'operations a second of the foreign client', count, 500)
-  .option('--limits <list>', 'values of maxSourceLatencyMs', (text) => text.split(',').map(Number), [2]);
+  .option('--limits <list>', 'values of maxSourceLatencyMs', parseLimits, [2, 1, 0.5, 0.25, 0.2])
+  .option('--rounds <n>', 'rounds; the median of each value counts', count, 3)
+  .option('--write', 'write the section "Latency" of bench/RESULTS.md', false);
+
+function parseLimits(text: string): number[] {
+  const limits = text.split(',').map(Number);
+  if (!limits.every((limit) => limit > 0)) throw new InvalidArgumentError('Not numbers above 0, with commas between.');
+  return limits;
+}
 
 const UNDISTURBED_MS = 8_000;
 
@@ -44,55 +65,92 @@ function keepApart(source: readonly number[], others: readonly number[]): boolea
 }
 
 async function main(): Promise<void> {
-  const { keys, rate, limits } = program.parse().opts<Options>();
+  // Asked for before this process is kept off one of them.
+  const cores = availableParallelism();
+  const { keys, rate, limits, rounds, write } = program.parse().opts<Options>();
   const [source, target] = await Promise.all([startServer('redis-6.0'), startServer('redis-7.0')]);
   const client = spawn(process.execPath, [path.join(__dirname, 'foreign-client.js'), source.url, String(rate)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const apart = keepApart([source.pid, client.pid ?? 0], [process.pid, target.pid]);
-  console.log(apart ? 'The source and the foreign client have a core to themselves.' : 'All share all cores.');
   const read = async (): Promise<Latencies> => {
     const answer = once(client.stdout, 'data');
     client.stdin.write('\n');
     const [line] = (await answer) as [Buffer];
     return JSON.parse(line.toString()) as Latencies;
   };
+  const undisturbed = async (): Promise<Felt> => {
+    await read();
+    await sleep(UNDISTURBED_MS);
+    return { latencies: await read(), keysPerSecond: undefined };
+  };
+  const besideCopy = async (maxSourceLatencyMs: number): Promise<Felt> => {
+    const redis = new Redis(target.url);
+    await redis.flushall();
+    redis.disconnect();
+    await sleep(1_000);
+    await read();
+    const { seconds, note = '' } = await keyferryWith('', { limits: { maxSourceLatencyMs } }).copy(source, target);
+    if (!note.startsWith('completed,')) throw new Error(`The copy did not complete: ${note}`);
+    return { latencies: await read(), keysPerSecond: keys / seconds };
+  };
+  const cases: readonly [string, () => Promise<Felt>][] = [
+    ['no copy', undisturbed],
+    ['full speed', () => besideCopy(0)],
+    ...limits.map((limit): [string, () => Promise<Felt>] => [`maxSourceLatencyMs ${limit}`, () => besideCopy(limit)]),
+  ];
+  const felt = new Map<string, Felt[]>(cases.map(([name]) => [name, []]));
   try {
     console.log(`Filling redis-6.0 with ${keys.toLocaleString('en')} keys …`);
     await fillServer({ port: source.port, keys, seed: 1 });
-    await read();
-    await sleep(UNDISTURBED_MS);
-    const undisturbed = await read();
-    say('no copy', undisturbed, undisturbed);
-    let full: number | undefined;
-    for (const limit of [0, ...limits]) {
-      const redis = new Redis(target.url);
-      await redis.flushall();
-      redis.disconnect();
-      await sleep(1_000);
-      await read();
-      const contender = keyferryWith('', { limits: { maxSourceLatencyMs: limit } });
-      const { seconds } = await contender.copy(source, target);
-      const speed = keys / seconds;
-      full ??= speed;
-      const name = limit === 0 ? 'full speed' : `maxSourceLatencyMs ${limit}`;
-      say(
-        `${name}: ${Math.round(speed).toLocaleString('en')} keys/s, ${(speed / full).toFixed(2)} of full speed`,
-        await read(),
-        undisturbed,
-      );
+    for (let round = 1; round <= rounds; round++) {
+      for (const [name, run] of cases) {
+        const result = await run();
+        felt.get(name)?.push(result);
+        console.log(`Round ${round}, ${name}: p99 ${result.latencies.p99.toFixed(2)} ms`);
+      }
     }
   } finally {
     client.stdin.end();
     await Promise.all([source.stop(), target.stop()]);
   }
+  const lines = [
+    `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:latency -- --write\`: what a foreign client of the source feels that makes ${rate} operations a second, GET and SET by turns, while ${keys.toLocaleString('en')} mixed keys are copied; ${cores} cores, ${apart ? 'the source and the foreign client with one for themselves' : 'shared by all'}; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}, loopback; ${rounds} rounds, the median of each.`,
+    '',
+    ...table(felt),
+  ];
+  console.log(`\n${lines.join('\n')}`);
+  if (write) await writeSection('Latency', lines);
 }
 
-function say(name: string, { operations, p50, p99, longest }: Latencies, undisturbed: Latencies): void {
+function table(felt: ReadonlyMap<string, readonly Felt[]>): string[] {
+  const rows = [...felt].map(([name, rounds]) => ({
+    name,
+    p50: median(rounds.map(({ latencies }) => latencies.p50)),
+    p99: median(rounds.map(({ latencies }) => latencies.p99)),
+    longest: median(rounds.map(({ latencies }) => latencies.longest)),
+    speed: median(rounds.map(({ keysPerSecond = 0 }) => keysPerSecond)),
+  }));
+  const [alone, full] = rows;
+  if (alone === undefined || full === undefined) throw new Error('Nothing was measured.');
+  const held = rows.filter(({ p99, speed }) => p99 <= alone.p99 * WANTED_TIMES && speed >= full.speed * WANTED_SPEED);
   const ms = (value: number) => value.toFixed(2);
-  console.log(
-    `- ${name}: ${operations} operations, p50 ${ms(p50)} ms, p99 ${ms(p99)} ms (${ms(p99 / undisturbed.p99)} times the undisturbed one), longest ${ms(longest)} ms`,
-  );
+  return [
+    tableRow(['', 'p50 ms', 'p99 ms', 'p99 against no copy', 'longest ms', 'keys/s', 'of full speed']),
+    tableRow(Array<string>(7).fill('---')),
+    ...rows.map(({ name, p50, p99, longest, speed }) =>
+      tableRow([
+        name,
+        ms(p50),
+        ms(p99),
+        ms(p99 / alone.p99),
+        ms(longest),
+        ...(speed === 0 ? ['', ''] : [Math.round(speed).toLocaleString('en'), ms(speed / full.speed)]),
+      ]),
+    ),
+    '',
+    `- within ${WANTED_TIMES} times the undisturbed p99 at no less than a third of full speed: ${held.map(({ name }) => name).join(', ') || 'none'} (wanted: one that is)`,
+  ];
 }
 
 main().catch((error: unknown) => {

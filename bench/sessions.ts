@@ -6,6 +6,7 @@ import type { ServerName } from '../local/servers/server-names';
 import { keyferryWith, type Contender, type Cost } from './contenders';
 import { fillSessions } from './fill-sessions';
 import { cpuSeconds } from './process-usage';
+import { median } from './median';
 import { tableRow, writeSection } from './results-file';
 
 interface Options {
@@ -77,8 +78,8 @@ async function main(): Promise<void> {
       }
       ratios.push((seconds.get(plain) ?? 0) / (seconds.get(converting) ?? Number.NaN));
     }
-    const median = ratios.sort((a, b) => a - b)[Math.floor((ratios.length - 1) / 2)] ?? 0;
-    const line = `Converted at ${median.toFixed(2)} times the keys/s of the same keys as they are (wanted: at least ${WANTED}).`;
+    const ratio = median(ratios);
+    const line = `Converted at ${ratio.toFixed(2)} times the keys/s of the same keys as they are (wanted: at least ${WANTED}).`;
     console.log(line);
     if (write) {
       await writeSection('Sessions', [
@@ -91,7 +92,7 @@ async function main(): Promise<void> {
         `- ${line}`,
       ]);
     }
-    process.exitCode = median >= WANTED ? 0 : 1;
+    process.exitCode = ratio >= WANTED ? 0 : 1;
   } finally {
     await Promise.all([source.stop(), target.stop()]);
   }

@@ -71,6 +71,12 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** A number from 0, with or without a fraction. @throws InvalidArgumentError */
+export function parseAmount(text: string): number {
+  if (!/^\d{1,9}(\.\d{1,6})?$/.test(text)) throw new InvalidArgumentError('Not a number such as 2 or 0.5.');
+  return Number(text);
+}
+
 /** A whole number from 1. @throws InvalidArgumentError */
 export function parsePositive(text: string): number {
   const count = parseCount(text);

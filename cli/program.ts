@@ -6,7 +6,15 @@ import type { CompareOptions, SyncOptions } from './commands/compare-and-sync';
 import type { SessionOptions } from './commands/session';
 import type { ResumeOptions } from './commands/resume';
 import { conclusions, secrets } from './help-texts';
-import { addConverter, addRename, parseCount, parseDatabases, parseList, parsePositive } from './option-values';
+import {
+  addConverter,
+  addRename,
+  parseAmount,
+  parseCount,
+  parseDatabases,
+  parseList,
+  parsePositive,
+} from './option-values';
 
 /** What the command line asks for; each is loaded when it is called, so that help is there at once. */
 export interface Actions {
@@ -134,7 +142,7 @@ function sidesAndSelection(command: Command): Command {
     )
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
     .option('--bytes-per-second <n>', 'the same for bytes of values', parseCount)
-    .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer', parseCount)
+    .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer: 2, or 0.5', parseAmount)
     .option('--parallel-ranges <n>', 'how many ranges are worked on at once', parseCount)
     .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')
     .option('--wait', 'wait for the verdict', true)

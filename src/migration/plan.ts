@@ -162,7 +162,8 @@ export function makePlan(input: {
     ...(input.sessions === undefined ? {} : { sessions: input.sessions }),
     targetKeysAtStart,
     warnings: [
-      ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport, inPlace ? 0 : targetKeysAtStart)),
+      ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport)),
+      ...warningsOfKeysThere(request, inPlace ? 0 : targetKeysAtStart),
       ...warningsOfNames(request, choices),
       ...warningsOfComparing(request),
       ...warningsOfConverting(request, inPlace),
@@ -225,12 +226,7 @@ function chooseTransport(source: SourceAbilities, target: TargetAbilities): Tran
   return written !== undefined && taken !== undefined && written > taken ? 'commands' : 'payload';
 }
 
-function warningsFor(
-  source: Plan['source'],
-  target: Plan['target'],
-  transport: Transport,
-  targetKeysAtStart: number,
-): string[] {
+function warningsFor(source: Plan['source'], target: Plan['target'], transport: Transport): string[] {
   const warnings: string[] = [];
   if (source.abilities.functions > 0) {
     warnings.push(`${source.abilities.functions} function libraries on the source are no keys and are not copied.`);
@@ -262,7 +258,6 @@ function warningsFor(
       "The target does not read the source's DUMP payloads, so every key is copied by ordinary commands, which is slower.",
     );
   }
-  if (targetKeysAtStart > 0) warnings.push(`The target has ${targetKeysAtStart} keys already.`);
   return warnings;
 }
 
@@ -277,6 +272,12 @@ function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): W
     const keys = keysIn(target.databases, database);
     return { database, keys, bits: target.abilities.cursorOrder === true ? bitsFor(keys) : 0 };
   });
+}
+
+/** A sync and a comparison are there for keys on both sides. */
+function warningsOfKeysThere({ mode }: MigrationRequest, targetKeysAtStart: number): string[] {
+  if (targetKeysAtStart === 0 || mode === 'sync' || mode === 'compare') return [];
+  return [`The target has ${targetKeysAtStart} keys already.`];
 }
 
 function warningsOfComparing({ mode, verify, rename, convert }: MigrationRequest): string[] {

@@ -6,10 +6,12 @@ import type { Plan, WalkedDatabase } from './plan';
 
 /** With a limit on keys or bytes per second and none on parallel ranges, so many ranges share it. */
 const RANGES_UNDER_LIMIT = 8;
-/** Under a limit on latency: one reads while the other writes. More would wait for each other on the source. */
-const RANGES_UNDER_LATENCY = 2;
+/** Under a limit on latency: pages of several ranges would wait for each other at the source, and other clients for all of them. */
+const RANGES_UNDER_LATENCY = 1;
+/** Of a promised latency, what the pages of all ranges at work take together: the rest is for other clients, and for answers that were late by chance. */
+const PAGES_OF_LATENCY = 0.5;
 /** The shortest time of a page, microseconds: below, the calls cost more than what they bring. */
-const SHORTEST_PAGE = 250;
+const SHORTEST_PAGE = 50;
 /** A limit on keys per second is kept within this part of a second. */
 const PAGES_PER_SECOND = 4;
 
@@ -46,7 +48,7 @@ export function shareOfRange(plan: Pick<Plan, 'request' | 'databases'>): Share {
 
 /**
  * How large one range's pages may be. `pageMicros` is the server time that one should take; where a latency is promised,
- * the pages of all ranges at work together take no longer than that.
+ * the pages of all ranges at work together take no longer than a part of it.
  */
 export function pageLimitsOf(
   plan: Pick<Plan, 'request' | 'databases'>,
@@ -54,7 +56,7 @@ export function pageLimitsOf(
 ): Pick<WalkOptions, 'pageMicros' | 'mostKeys' | 'evenIfLight'> {
   const { keysPerSecond, maxSourceLatencyMs } = shareOfRange(plan);
   const parallel = Math.max(1, parallelRangesOf(plan));
-  const bound = maxSourceLatencyMs === 0 ? pageMicros : (maxSourceLatencyMs * 1_000) / parallel;
+  const bound = maxSourceLatencyMs === 0 ? pageMicros : (maxSourceLatencyMs * 1_000 * PAGES_OF_LATENCY) / parallel;
   return {
     pageMicros: Math.min(pageMicros, Math.max(SHORTEST_PAGE, bound)),
     mostKeys: keysPerSecond === 0 ? LARGEST_COUNT : Math.max(1, Math.floor(keysPerSecond / PAGES_PER_SECOND)),

@@ -41,6 +41,7 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
       copied: expiries.set,
     });
     let head: Pick<Part, 'counts' | 'claims'> = { counts: settled, claims: part.claims };
+    const { next, answer } = part;
     let { taken } = part;
     while (names.length > 0 && !writing.byCommands) {
       const asked = names;
@@ -50,14 +51,14 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
       taken += page.bytes;
       names = later.keys;
       if (names.length === 0) {
-        yield { page, ...head, next: part.next, taken };
+        yield { page, ...head, next, taken, answer };
         return;
       }
-      yield { page, ...head, next: undefined, taken };
+      yield { page, ...head, next: undefined, taken, answer: undefined };
       head = { counts: {}, claims: [] };
       taken = 0;
     }
-    yield { page: named(names), ...head, next: part.next, taken };
+    yield { page: named(names), ...head, next, taken, answer };
   }
 
   async function* parts(): AsyncGenerator<Part, void, undefined> {

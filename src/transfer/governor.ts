@@ -23,13 +23,13 @@ export interface Spent {
   readonly answer?: Answer | undefined;
 }
 
-/** A pause never gets longer: a source that is slow for other reasons must not stop the migration. */
+/** A pause never gets longer, nor longer than so many times its page: a source that is slow for other reasons must not stop the migration. */
 const LONGEST_PAUSE_MS = 100;
-const FIRST_PAUSE_MS = 2;
-/** Shorter ones are none. */
-const SHORTEST_PAUSE_MS = 0.5;
+const LONGEST_PAUSE_PAGES = 100;
+/** The first one; timers know no shorter ones. */
+const SHORTEST_PAUSE_MS = 1;
 /** The quickest of so many answers counts: single slow ones are chance, or this process itself that was late. */
-const ANSWERS_A_LOOK = 4;
+const ANSWERS_A_LOOK = 16;
 
 /**
  * Keeps a range within its share. Each range looks only at what it sees itself, so that no instance waits for another:
@@ -40,7 +40,9 @@ export class Governor {
   private pauseMs = 0;
   /** The shortest way to the source and back that was seen: what an answer takes beyond it, it spent at the source. */
   private wayMs = Number.POSITIVE_INFINITY;
+  /** The latest answers: what they took at the source, and what of it was its work for them. */
   private atSourceMs: number[] = [];
+  private workMs: number[] = [];
 
   constructor(private readonly share: Share) {}
 
@@ -58,19 +60,34 @@ export class Governor {
   private learn({ latencyMs, serverMs }: Answer): void {
     this.wayMs = Math.min(this.wayMs, Math.max(0, latencyMs - serverMs));
     this.atSourceMs.push(latencyMs - this.wayMs);
+    this.workMs.push(serverMs);
     if (this.atSourceMs.length < ANSWERS_A_LOOK) return;
-    this.pauseMs = nextPause(this.pauseMs, Math.min(...this.atSourceMs), this.share.maxSourceLatencyMs);
+    this.pauseMs = nextPause(this.pauseMs, {
+      atSourceMs: Math.min(...this.atSourceMs),
+      workMs: Math.min(...this.workMs),
+      limitMs: this.share.maxSourceLatencyMs,
+    });
     this.atSourceMs = [];
+    this.workMs = [];
   }
 }
 
-/**
- * The pause after each page: doubled when the source took longer than it may, shorter by a third when it did not. All in
- * ms; a limit of 0 is none.
- */
-export function nextPause(pauseMs: number, atSourceMs: number, limitMs: number): number {
+/** All in ms; a limit of 0 is none. */
+export interface SourceTime {
+  /** What a call spent at the source. */
+  readonly atSourceMs: number;
+  /** What of it was the source's work for the call. */
+  readonly workMs: number;
+  readonly limitMs: number;
+}
+
+/** The pause after each page, ms: doubled when the source took longer than it may, shorter by a third when it did not. */
+export function nextPause(pauseMs: number, { atSourceMs, workMs, limitMs }: SourceTime): number {
   if (limitMs === 0) return 0;
-  if (atSourceMs > limitMs) return Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, pauseMs * 2));
+  if (atSourceMs > limitMs) {
+    const longest = Math.min(LONGEST_PAUSE_MS, workMs * LONGEST_PAUSE_PAGES);
+    return Math.max(SHORTEST_PAUSE_MS, Math.min(longest, pauseMs * 2));
+  }
   const shorter = (pauseMs * 2) / 3;
   return shorter < SHORTEST_PAUSE_MS ? 0 : shorter;
 }

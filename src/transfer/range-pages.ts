@@ -24,7 +24,7 @@ export interface Part {
   /** Bytes taken from the budget, to be given back after writing. */
   readonly taken: number;
   /** How the source answered the call that scanned it; undefined inside a page. */
-  readonly answer?: Answer;
+  readonly answer: Answer | undefined;
 }
 
 /** What one converter has read of a page. */
@@ -153,7 +153,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     let head: Pick<Part, 'counts' | 'claims' | 'claimed'> = { counts, claims, claimed };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
-      yield { page: first, ...head, next: undefined, taken };
+      yield { page: first, ...head, next: undefined, taken, answer: undefined };
       head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;

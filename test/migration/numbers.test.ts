@@ -87,7 +87,7 @@ describe('limits', () => {
 
   it('on bytes and on latency keep few ranges at work, and are shared by them', () => {
     expect(shareOfRange(plan({ bytesPerSecond: 8_000_000 }))).toMatchObject({ bytesPerSecond: 1_000_000 });
-    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2 }))).toBe(2);
+    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2 }))).toBe(1);
     expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2, parallelRanges: 4 }))).toBe(4);
     expect(shareOfRange(plan({ maxSourceLatencyMs: 2 })).maxSourceLatencyMs).toBe(2);
   });
@@ -98,7 +98,8 @@ describe('limits', () => {
       pageMicros: 1_000,
       evenIfLight: true,
     });
-    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 0.1 }), 2_000).pageMicros).toBe(250);
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 2, parallelRanges: 4 }), 2_000).pageMicros).toBe(250);
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 0.05 }), 2_000).pageMicros).toBe(50);
     expect(pageLimitsOf(plan({ maxSourceLatencyMs: 500 }), 2_000).pageMicros).toBe(2_000);
     expect(pageLimitsOf(plan({ keysPerSecond: 800 }), 2_000).mostKeys).toBe(25);
     expect(pageLimitsOf(plan({ keysPerSecond: 3 }), 2_000).mostKeys).toBe(1);

@@ -154,6 +154,11 @@ describe('what is warned of', () => {
   });
 });
 
+it.each(['sync', 'compare'])('%s does not warn of keys that are there: it is for them', (mode) => {
+  const target = { databases: [{ database: 0, keys: 7, expires: 0 }] };
+  expect(plan({ request: { mode }, target }).warnings).toEqual([]);
+});
+
 it('in place it is not warned of keys that are there, and keepOld has its meaning', () => {
   const convert = [{ converter: 'aspnet-session-v5', keepOld: false }];
   const target = { databases: [{ database: 0, keys: 7, expires: 0 }] };

@@ -152,25 +152,32 @@ describe('the share of a range', () => {
 
   it('pauses longer and longer while the source is slow, and ever less once it is not', async () => {
     const governor = new Governor({ ...none, maxSourceLatencyMs: 5 });
-    expect(await costs(governor, 4, 6, 5)).toEqual([0, 0, 0, 0]);
-    const slow = await costs(governor, 40, 6.1, 5);
-    expect(slow.filter((_, i) => i % 4 === 3)).toEqual([2, 4, 8, 16, 32, 64, 100, 100, 100, 100]);
+    expect(await costs(governor, 16, 6, 5)).toEqual(Array(16).fill(0));
+    const slow = await costs(governor, 160, 6.1, 5);
+    expect(slow.filter((_, i) => i % 16 === 15)).toEqual([1, 2, 4, 8, 16, 32, 64, 100, 100, 100]);
     let pauseMs = 100;
-    for (let i = 0; i < 13; i++) pauseMs = nextPause(pauseMs, 5, 5);
-    expect(pauseMs).toBeCloseTo(0.51, 2);
-    expect(nextPause(pauseMs, 5, 5)).toBe(0);
-    expect(nextPause(pauseMs, 50, 0)).toBe(0);
+    for (let i = 0; i < 11; i++) pauseMs = nextPause(pauseMs, { atSourceMs: 5, workMs: 5, limitMs: 5 });
+    expect(pauseMs).toBeCloseTo(1.16, 2);
+    expect(nextPause(pauseMs, { atSourceMs: 5, workMs: 5, limitMs: 5 })).toBe(0);
+    expect(nextPause(pauseMs, { atSourceMs: 50, workMs: 5, limitMs: 0 })).toBe(0);
+  });
+
+  it('pauses no longer than a hundred times the work of a page', () => {
+    const busy = { atSourceMs: 9, limitMs: 0.5 };
+    expect(nextPause(8, { ...busy, workMs: 0.1 })).toBe(10);
+    expect(nextPause(8, { ...busy, workMs: 2 })).toBe(16);
+    expect(nextPause(0, { ...busy, workMs: 0 })).toBe(1);
   });
 
   it('does not take a long way for a slow source', async () => {
     const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
-    expect(await costs(governor, 12, 41, 1)).toEqual(Array(12).fill(0));
+    expect(await costs(governor, 48, 41, 1)).toEqual(Array(48).fill(0));
   });
 
   it('does not take single slow answers for a slow source', async () => {
     const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
     for (let i = 0; i < 10; i++) {
-      expect(await costs(governor, 3, 30, 1)).toEqual([0, 0, 0]);
+      expect(await costs(governor, 15, 30, 1)).toEqual(Array(15).fill(0));
       expect(await costs(governor, 1, 2, 1)).toEqual([0]);
     }
   });
