@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { fillServer } from '../local/demo/generate';
 import type { ServerName } from '../local/servers/server-names';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import { keyferryWith, type Contender } from './contenders';
-import { cpuSeconds } from './process-usage';
 import { median } from './median';
-import { writeSection } from './results-file';
+import { parseCount } from './option-values';
+import { cpuSeconds } from './process-usage';
+import { measuredBy, writeSection } from './results-file';
 
 interface Options {
   readonly keys: number;
@@ -29,17 +30,11 @@ interface Run {
 const WANTED_SYNC = 0.5;
 const WANTED_BYTES = 0.1;
 
-function count(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
-  return value;
-}
-
 const program = new Command('npm run bench:compare --')
   .description('Copies, compares and syncs the same keys between two servers on this machine and prints ratios.')
-  .option('--keys <n>', 'keys of the mixed data', count, 1_000_000)
-  .option('--kilobytes <n>', 'strings of 1 KB', count, 200_000)
-  .option('--rounds <n>', 'rounds; the median of each counts', count, 3)
+  .option('--keys <n>', 'keys of the mixed data', parseCount, 1_000_000)
+  .option('--kilobytes <n>', 'strings of 1 KB', parseCount, 200_000)
+  .option('--rounds <n>', 'rounds; the median of each counts', parseCount, 3)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
   .option('--target <server>', 'the same', 'redis-7.0')
   .option('--write', 'write the section in bench/RESULTS.md', false);
@@ -133,7 +128,7 @@ async function main(): Promise<void> {
     const data = options.kilobytes * 1_000;
     const sent = median((large.get(full) ?? []).map((run) => run.bytes)) / data;
     const lines = [
-      `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:compare -- --write\`: ${availableParallelism()} shared cores, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
+      `${measuredBy('bench:compare')}: ${availableParallelism()} shared cores, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
       '',
       `${options.keys.toLocaleString('en')} mixed keys:`,
       '',

@@ -10,7 +10,8 @@ import { startServer } from '../local/servers/start-server';
 import { keyferryWith } from './contenders';
 import type { Latencies } from './foreign-client';
 import { median } from './median';
-import { tableRow, writeSection } from './results-file';
+import { parseCount } from './option-values';
+import { measuredBy, tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly keys: number;
@@ -20,29 +21,30 @@ interface Options {
   readonly write: boolean;
 }
 
-/** What the foreign client felt in one round, and how fast the copy was beside it; undefined without one. */
+/** What the foreign client felt in one round, and how fast the copy beside it was; 0 without one. */
 interface Felt {
   readonly latencies: Latencies;
-  readonly keysPerSecond: number | undefined;
+  readonly keysPerSecond: number;
+}
+
+/** One way to treat the source, and what was felt of it, round by round. */
+interface Case {
+  readonly name: string;
+  readonly run: () => Promise<Felt>;
+  readonly felt: Felt[];
 }
 
 const WANTED_TIMES = 2;
 const WANTED_SPEED = 1 / 3;
 
-function count(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
-  return value;
-}
-
 const program = new Command('npm run bench:latency --')
   .description(
     'What a foreign client of the source feels: without a copy, with one at full speed, with maxSourceLatencyMs.',
   )
-  .option('--keys <n>', 'keys to copy', count, 1_000_000)
-  .option('--rate <n>', 'operations a second of the foreign client', count, 500)
+  .option('--keys <n>', 'keys to copy', parseCount, 1_000_000)
+  .option('--rate <n>', 'operations a second of the foreign client', parseCount, 500)
   .option('--limits <list>', 'values of maxSourceLatencyMs', parseLimits, [2, 1, 0.5, 0.25, 0.2])
-  .option('--rounds <n>', 'rounds; the median of each value counts', count, 3)
+  .option('--rounds <n>', 'rounds; the median of each value counts', parseCount, 3)
   .option('--write', 'write the section "Latency" of bench/RESULTS.md', false);
 
 function parseLimits(text: string): number[] {
@@ -82,7 +84,7 @@ async function main(): Promise<void> {
   const undisturbed = async (): Promise<Felt> => {
     await read();
     await sleep(UNDISTURBED_MS);
-    return { latencies: await read(), keysPerSecond: undefined };
+    return { latencies: await read(), keysPerSecond: 0 };
   };
   const besideCopy = async (maxSourceLatencyMs: number): Promise<Felt> => {
     const redis = new Redis(target.url);
@@ -94,19 +96,18 @@ async function main(): Promise<void> {
     if (!note.startsWith('completed,')) throw new Error(`The copy did not complete: ${note}`);
     return { latencies: await read(), keysPerSecond: keys / seconds };
   };
-  const cases: readonly [string, () => Promise<Felt>][] = [
-    ['no copy', undisturbed],
-    ['full speed', () => besideCopy(0)],
-    ...limits.map((limit): [string, () => Promise<Felt>] => [`maxSourceLatencyMs ${limit}`, () => besideCopy(limit)]),
+  const cases: readonly Case[] = [
+    { name: 'no copy', run: undisturbed, felt: [] },
+    { name: 'full speed', run: () => besideCopy(0), felt: [] },
+    ...limits.map((limit) => ({ name: `maxSourceLatencyMs ${limit}`, run: () => besideCopy(limit), felt: [] })),
   ];
-  const felt = new Map<string, Felt[]>(cases.map(([name]) => [name, []]));
   try {
     console.log(`Filling redis-6.0 with ${keys.toLocaleString('en')} keys …`);
     await fillServer({ port: source.port, keys, seed: 1 });
     for (let round = 1; round <= rounds; round++) {
-      for (const [name, run] of cases) {
+      for (const { name, run, felt } of cases) {
         const result = await run();
-        felt.get(name)?.push(result);
+        felt.push(result);
         console.log(`Round ${round}, ${name}: p99 ${result.latencies.p99.toFixed(2)} ms`);
       }
     }
@@ -115,21 +116,21 @@ async function main(): Promise<void> {
     await Promise.all([source.stop(), target.stop()]);
   }
   const lines = [
-    `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:latency -- --write\`: what a foreign client of the source feels that makes ${rate} operations a second, GET and SET by turns, while ${keys.toLocaleString('en')} mixed keys are copied; ${cores} cores, ${apart ? 'the source and the foreign client with one for themselves' : 'shared by all'}; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}, loopback; ${rounds} rounds, the median of each.`,
+    `${measuredBy('bench:latency')}: what a foreign client of the source feels that makes ${rate} operations a second, GET and SET by turns, while ${keys.toLocaleString('en')} mixed keys are copied; ${cores} cores, ${apart ? 'the source and the foreign client with one for themselves' : 'shared by all'}; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}, loopback; ${rounds} rounds, the median of each.`,
     '',
-    ...table(felt),
+    ...table(cases),
   ];
   console.log(`\n${lines.join('\n')}`);
   if (write) await writeSection('Latency', lines);
 }
 
-function table(felt: ReadonlyMap<string, readonly Felt[]>): string[] {
-  const rows = [...felt].map(([name, rounds]) => ({
+function table(cases: readonly Case[]): string[] {
+  const rows = cases.map(({ name, felt }) => ({
     name,
-    p50: median(rounds.map(({ latencies }) => latencies.p50)),
-    p99: median(rounds.map(({ latencies }) => latencies.p99)),
-    longest: median(rounds.map(({ latencies }) => latencies.longest)),
-    speed: median(rounds.map(({ keysPerSecond = 0 }) => keysPerSecond)),
+    p50: median(felt.map(({ latencies }) => latencies.p50)),
+    p99: median(felt.map(({ latencies }) => latencies.p99)),
+    longest: median(felt.map(({ latencies }) => latencies.longest)),
+    speed: median(felt.map(({ keysPerSecond }) => keysPerSecond)),
   }));
   const [alone, full] = rows;
   if (alone === undefined || full === undefined) throw new Error('Nothing was measured.');

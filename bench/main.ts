@@ -1,13 +1,14 @@
 import { availableParallelism, totalmem } from 'node:os';
 import Table from 'cli-table3';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { fillServer } from '../local/demo/generate';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import type { ServerName } from '../local/servers/server-names';
 import { competitors, keyferry, pipeline, replication, type Contender, type Cost } from './contenders';
 import { cpuSeconds } from './process-usage';
-import { tableRow, writeSection } from './results-file';
+import { parseCount } from './option-values';
+import { measuredBy, tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly keys: number;
@@ -24,22 +25,16 @@ interface Measured extends Cost {
   readonly keys: number;
 }
 
-function count(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
-  return value;
-}
-
 const program = new Command('npm run bench --')
   .description('Copies the same keys in several ways between two servers on this machine and prints ratios.')
-  .option('--keys <n>', 'keys of the comparison', count, 1_000_000)
-  .option('--rounds <n>', 'rounds; each contender once a round, the median counts', count, 3)
+  .option('--keys <n>', 'keys of the comparison', parseCount, 1_000_000)
+  .option('--rounds <n>', 'rounds; each contender once a round, the median counts', parseCount, 3)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
   .option('--target <server>', 'the same', 'redis-7.0')
   .option(
     '--growth <list>',
     'numbers of keys to show how time grows',
-    (text) => text.split(',').map(count),
+    (text) => text.split(',').map(parseCount),
     [10_000, 100_000, 300_000, 3_000_000],
   )
   .option('--no-growth-runs', 'only the comparison')
@@ -150,7 +145,7 @@ async function writeResults(
   lines: readonly string[],
 ): Promise<void> {
   await writeSection('Copying', [
-    `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench -- --write\`: ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
+    `${measuredBy('bench')}: ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
     '',
     tableRow(HEAD),
     tableRow(HEAD.map(() => '---')),

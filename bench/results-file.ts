@@ -24,6 +24,12 @@ export function withSection(text: string, heading: string, body: readonly string
   return `${[title, ...kept].map((part) => part.trim()).join('\n\n')}\n`;
 }
 
+/** When and by which command this process measures: the script's name, with the options that were given. */
+export function measuredBy(script: string): string {
+  const command = ['npm run', script, '--', ...process.argv.slice(2)].join(' ');
+  return `Measured on ${new Date().toISOString().slice(0, 10)} by \`${command}\``;
+}
+
 /** One row of a Markdown table. */
 export function tableRow(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;

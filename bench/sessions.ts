@@ -1,13 +1,14 @@
 import { availableParallelism, totalmem } from 'node:os';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import type { ServerName } from '../local/servers/server-names';
 import { keyferryWith, type Contender, type Cost } from './contenders';
 import { fillSessions } from './fill-sessions';
-import { cpuSeconds } from './process-usage';
 import { median } from './median';
-import { tableRow, writeSection } from './results-file';
+import { parseCount } from './option-values';
+import { cpuSeconds } from './process-usage';
+import { measuredBy, tableRow, writeSection } from './results-file';
 
 interface Options {
   readonly sessions: number;
@@ -26,17 +27,11 @@ interface Measured extends Cost {
 /** Converted sessions must come at no less than this share of the keys per second of the same keys copied as they are. */
 const WANTED = 0.5;
 
-function count(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('Not a whole number above 0.');
-  return value;
-}
-
 const program = new Command('npm run bench:sessions --')
   .description('Copies ASP.NET sessions converted and as they are, by turns, and prints the ratio.')
-  .option('--sessions <n>', 'sessions, of two keys each', count, 120_000)
-  .option('--items <n>', 'items of each', count, 20)
-  .option('--rounds <n>', 'rounds; the median of their ratios counts', count, 5)
+  .option('--sessions <n>', 'sessions, of two keys each', parseCount, 120_000)
+  .option('--items <n>', 'items of each', parseCount, 20)
+  .option('--rounds <n>', 'rounds; the median of their ratios counts', parseCount, 5)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
   .option('--target <server>', 'the same', 'redis-7.0')
   .option('--write', 'write the section "Sessions" of bench/RESULTS.md', false);
@@ -83,7 +78,7 @@ async function main(): Promise<void> {
     console.log(line);
     if (write) {
       await writeSection('Sessions', [
-        `Measured on ${new Date().toISOString().slice(0, 10)} by \`npm run bench:sessions -- --write\`: ${sessions.toLocaleString('en')} sessions of ${items} items, two keys each; ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; both by turns, the median of the rounds' ratios.`,
+        `${measuredBy('bench:sessions')}: ${sessions.toLocaleString('en')} sessions of ${items} items, two keys each; ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; both by turns, the median of the rounds' ratios.`,
         '',
         tableRow(HEAD),
         tableRow(HEAD.map(() => '---')),
