@@ -40,9 +40,7 @@ export class Governor {
   private pauseMs = 0;
   /** The shortest way to the source and back that was seen: what an answer takes beyond it, it spent at the source. */
   private wayMs = Number.POSITIVE_INFINITY;
-  /** The latest answers: what they took at the source, and what of it was its work for them. */
-  private atSourceMs: number[] = [];
-  private workMs: number[] = [];
+  private latest: Pick<SourceTime, 'atSourceMs' | 'workMs'>[] = [];
 
   constructor(private readonly share: Share) {}
 
@@ -59,16 +57,14 @@ export class Governor {
 
   private learn({ latencyMs, serverMs }: Answer): void {
     this.wayMs = Math.min(this.wayMs, Math.max(0, latencyMs - serverMs));
-    this.atSourceMs.push(latencyMs - this.wayMs);
-    this.workMs.push(serverMs);
-    if (this.atSourceMs.length < ANSWERS_A_LOOK) return;
+    this.latest.push({ atSourceMs: latencyMs - this.wayMs, workMs: serverMs });
+    if (this.latest.length < ANSWERS_A_LOOK) return;
     this.pauseMs = nextPause(this.pauseMs, {
-      atSourceMs: Math.min(...this.atSourceMs),
-      workMs: Math.min(...this.workMs),
+      atSourceMs: Math.min(...this.latest.map(({ atSourceMs }) => atSourceMs)),
+      workMs: Math.min(...this.latest.map(({ workMs }) => workMs)),
       limitMs: this.share.maxSourceLatencyMs,
     });
-    this.atSourceMs = [];
-    this.workMs = [];
+    this.latest = [];
   }
 }
 
