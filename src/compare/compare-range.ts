@@ -4,9 +4,7 @@ import type { Converter } from '../convert/converter';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { shareOfRange } from '../migration/range-shape';
 import { readRangeAhead } from '../transfer/range-pages';
-import { Governor } from '../transfer/governor';
 import { missingKeys } from '../verify/missing-keys';
 import { comparisonOf } from './comparison-of';
 import type { Difference } from './difference';
@@ -30,7 +28,6 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
   const reader = plan.source.abilities.scripts
     ? new OverviewReader(sides.source, comparison.depth, sides.reader)
     : sides.reader;
-  const governor = new Governor(shareOfRange(plan));
   let counts: Counts = noCounts;
   const count = (more: Partial<Counts>) => {
     counts = addCounts(counts, more);
@@ -83,9 +80,7 @@ export async function compareRange(job: RangeJob, app: App): Promise<void> {
     converted.add(claimed);
     ({ next } = part);
     // Inside a page there is no place to go on from.
-    if (next === undefined) continue;
-    if (suspects.due && converted.due) await settle(next);
-    await governor.spend({ keys: part.counts.scanned ?? 0, answer: part.answer }, job);
+    if (next !== undefined && suspects.due && converted.due) await settle(next);
   }
   await settle(next);
 }

@@ -5,7 +5,7 @@ import type { Plan } from '../migration/plan';
 import type { RangeJob } from '../migration/range-job';
 import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { rangeSides, type RangeSides } from '../migration/range-sides';
-import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
+import type { ClockOffset } from '../transfer/clock-offset';
 import type { WalkOptions } from '../transfer/range-pages';
 import type { Comparison } from './examine';
 import type { Depth } from './overview';
@@ -38,7 +38,7 @@ export async function comparisonOf(
   const { plan } = migration;
   const sides = given?.sides ?? rangeSides(job, app);
   const { database, source, target } = sides;
-  const clock = given?.clock ?? (await sides.attemptBoth(() => measureClockOffset(source, target)));
+  const clock = given?.clock ?? (await sides.compareClocks());
   const naming = makeNaming(plan.request.rename, database.prefix);
   return {
     sides,
@@ -63,6 +63,7 @@ export async function comparisonOf(
       source,
       namesOnly: () => true,
       budget: app.budget,
+      pace: job.governor,
       attempt: sides.attemptSource,
     },
   };

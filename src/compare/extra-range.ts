@@ -3,13 +3,13 @@ import { makeConverters } from '../convert/make-converters';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, pageLimitsOf, shareOfRange } from '../migration/range-shape';
+import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { deleteExtra } from '../sync/delete-extra';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { isTemporaryKey } from '../transfer/by-commands';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import { readRange } from '../transfer/range-pages';
-import { Governor } from '../transfer/governor';
+import { governedPort } from '../transfer/governed';
 import { makeSelection } from '../transfer/selection';
 import { missingKeys } from '../verify/missing-keys';
 import { extra, type Difference } from './difference';
@@ -46,8 +46,9 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
   const attemptTarget = on({ connection: target, name: request.target, runId: migration.sourceRunId });
   const sources = new Map(
     plan.databases.map(({ database }) => {
-      const port = app.connections.get(request.source, database);
-      return [database, { port, attempt: on({ connection: port, name: request.source, runId: undefined }) }];
+      const connection = app.connections.get(request.source, database);
+      const port = governedPort(connection, job.governor);
+      return [database, { port, attempt: on({ connection, name: request.source, runId: undefined }) }];
     }),
   );
   const limits = { bigKeyBytes: app.settings.bigKeyBytes, pageBytes: 0, lookAtSizes: false };
@@ -94,7 +95,6 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
     counts = noCounts;
   };
 
-  const governor = new Governor(shareOfRange(plan));
   const pages = readRange(reader, {
     range: row,
     start: BigInt(row.cursor),
@@ -110,6 +110,7 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
     source: target,
     namesOnly: () => true,
     budget: app.budget,
+    pace: job.governor,
     attempt: attemptTarget,
   });
   let next: bigint | undefined;
@@ -126,7 +127,6 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
       suspects.add(found);
       if (next !== undefined && suspects.due) await settle(next);
     }
-    await governor.spend({ keys: part.counts.scanned ?? 0, answer: part.answer }, job);
   }
   if (!request.deleteExtra) await settle(next);
 }

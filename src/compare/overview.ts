@@ -47,8 +47,8 @@ export async function scanWithOverview(
   const reply = list(await runScript(port, scripts.scanOverview, [], [String(cursor), String(count), depth]));
   const names = new PackedReader(bytes(reply[2]));
   return {
-    next: BigInt(bytes(reply[0]).toString('latin1')),
-    micros: Number(reply[1]),
+    next: BigInt(bytes(reply[1]).toString('latin1')),
+    micros: Number(reply[0]),
     keys: Array.from({ length: names.array() }, () => names.bytes()),
     types: [],
     overview: makeOverview(bytes(reply[3]), bytes(reply[4]), bytes(reply[5]), bytes(reply[6])),

@@ -1,10 +1,18 @@
 /** COUNT is never above this, however fast the server is. */
 export const LARGEST_COUNT = 2_000;
+/** COUNT before any call was timed. */
 export const FIRST_COUNT = 100;
+/** What reading a key costs a server, roughly; microseconds. */
+const MICROS_A_KEY = 10;
 
 /** A page of so few bytes and so many keys takes a server no time worth speaking of. */
 const LIGHT_BYTES = 128 * 1_024;
 const LIGHT_COUNT = 250;
+
+/** COUNT of a first page that should take the server so many microseconds. */
+export function firstCount(wantedMicros: number): number {
+  return Math.max(1, Math.min(FIRST_COUNT, Math.round(wantedMicros / MICROS_A_KEY)));
+}
 
 /**
  * COUNT after a page, where nobody was promised a latency. Servers before 7.2 tell the time that passed, not the time that they worked: where they share their

@@ -11,14 +11,22 @@ export interface RangeMessage {
   readonly range: string;
   /** W3C trace context of the migration's start, where that was traced. */
   readonly traceparent?: string;
+  /** When the range before it in this lane has paid off what it took of the migration's rates, ms since 1970. */
+  readonly owedUntil?: number;
 }
 
 /** The message that puts a range on the queue. */
 export function rangeMessage(
   { id, traceparent }: { readonly id: string; readonly traceparent: string | null },
   range: string,
+  owedUntil = 0,
 ): RangeMessage {
-  return { migration: id, range, ...(traceparent === null ? {} : { traceparent }) };
+  return {
+    migration: id,
+    range,
+    ...(traceparent === null ? {} : { traceparent }),
+    ...(owedUntil > Date.now() ? { owedUntil } : {}),
+  };
 }
 
 /** How many messages are sent at the same time. */
@@ -75,8 +83,14 @@ export function decodeMessage(body: unknown): RangeMessage {
   if (typeof value === 'object' && value !== null && 'migration' in value && 'range' in value) {
     const { migration, range } = value;
     const traceparent = 'traceparent' in value ? value.traceparent : undefined;
+    const owedUntil = 'owedUntil' in value ? value.owedUntil : undefined;
     if (typeof migration === 'string' && typeof range === 'string') {
-      return { migration, range, ...(typeof traceparent === 'string' ? { traceparent } : {}) };
+      return {
+        migration,
+        range,
+        ...(typeof traceparent === 'string' ? { traceparent } : {}),
+        ...(typeof owedUntil === 'number' ? { owedUntil } : {}),
+      };
     }
   }
   throw new Error('This is not a range message.');

@@ -1,16 +1,15 @@
 import type { App } from '../app/app';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
-import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
+import type { ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
-import { Governor } from '../transfer/governor';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { timedWrites } from '../telemetry/timed';
 import { makeNaming } from '../convert/rename/naming';
 import { StoppedError } from '../transfer/stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
-import { expectedKeysOf, pageLimitsOf, shareOfRange } from './range-shape';
+import { chunkBytesOf, expectedKeysOf, pageLimitsOf } from './range-shape';
 import { rangeSides, type RangeSides } from './range-sides';
 
 /** Pages of one range that may be on their way to the target while the next one is read. */
@@ -31,8 +30,8 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
   const { plan } = migration;
   const { request } = plan;
   const sides = rangeSides(job, app);
-  const { database, source, target } = sides;
-  const clock = await sides.attemptBoth(() => measureClockOffset(source, target));
+  const { database } = sides;
+  const clock = await sides.compareClocks();
   const writing = { replace: request.onConflict !== 'skip', absoluteExpiry: plan.target.abilities.absoluteExpiry };
   const context: WriteContext = {
     ...sides,
@@ -44,6 +43,7 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
     naming: makeNaming(request.rename, database.prefix),
     clockOffset: clock.targetMinusSource,
     onConflict: writing.replace ? 'replace' : 'skip',
+    chunkBytes: chunkBytesOf(plan),
     stop: job,
   };
   return { sides, clock, context, byCommands: plan.transport === 'commands' };
@@ -67,6 +67,7 @@ export async function copyRange(job: RangeJob, app: App): Promise<void> {
     source: sides.source,
     namesOnly: () => writing.byCommands,
     budget: app.budget,
+    pace: job.governor,
     attempt: sides.attemptSource,
   });
   await writeParts(pages, writing, job, app);
@@ -79,7 +80,6 @@ export async function writeParts(
   job: RangeJob,
   app: App,
 ): Promise<void> {
-  const governor = new Governor(shareOfRange(job.migration.plan));
   const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
   const finishOldest = async () => {
     const oldest = inWriting.shift();
@@ -101,7 +101,6 @@ export async function writeParts(
       outcome.catch(() => undefined);
       inWriting.push({ part, outcome });
       while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
-      await governor.spend({ keys: part.counts.scanned ?? 0, bytes: part.page.bytes, answer: part.answer }, job);
     }
     await finishAll();
   } catch (error) {

@@ -35,6 +35,7 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     source,
     namesOnly: () => true,
     budget: app.budget,
+    pace: job.governor,
     attempt: sides.attemptSource,
   });
   /** The names under which a key may be on the target: converted, or as it is. None where it must not be there. */

@@ -2,7 +2,9 @@ import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
 import { shareAhead } from '../keyspace/cursor';
+import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../transfer/stop';
+import { shareOfRange } from './range-shape';
 import { redactFinding } from './redact-finding';
 import { addCounts, type Counts } from './counts';
 
@@ -14,6 +16,8 @@ const FINDINGS_PER_RANGE = 10_000;
  * Rows are written one after the other; the first write that fails for another worker's sake ends the job.
  */
 export class RangeJob implements StopSignal {
+  /** Keeps the work within the migration's limits. */
+  readonly governor: Governor;
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
@@ -28,8 +32,12 @@ export class RangeJob implements StopSignal {
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: App,
+    owedUntil = 0,
   ) {
-    this.deadline = Date.now() + app.settings.rangeSeconds * 1_000;
+    const seconds = app.settings.rangeSeconds;
+    this.deadline = Date.now() + seconds * 1_000;
+    // Inside a page it waits for half of that time at most, so that the page ends and its place is kept.
+    this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, Date.now() + seconds * 500);
     this.watching = setInterval(() => void this.watch(), 1_000);
     this.watching.unref();
   }

@@ -1,4 +1,4 @@
-import { LARGEST_COUNT } from '../keyspace/page-size';
+import { firstCount } from '../keyspace/page-size';
 import type { Phase } from '../ledger/rows';
 import type { Share } from '../transfer/governor';
 import type { WalkOptions } from '../transfer/range-pages';
@@ -12,8 +12,10 @@ const RANGES_UNDER_LATENCY = 1;
 const PAGES_OF_LATENCY = 0.5;
 /** The shortest time of a page, microseconds: below, the calls cost more than what they bring. */
 const SHORTEST_PAGE = 50;
-/** A limit on keys per second is kept within this part of a second. */
-const PAGES_PER_SECOND = 4;
+/** Bytes. */
+const CHUNK = 1_048_576;
+const CHUNK_UNDER_LATENCY = 32_768;
+const SMALLEST_CHUNK = 16_384;
 
 /** The databases that a phase walks: the source's, in the phase `extra` the target's. */
 export function walkedDatabases(
@@ -36,7 +38,9 @@ export function parallelRangesOf({ request: { limits }, databases }: Pick<Plan, 
   // Each has an equal share of the rate: at least one key a second, and none for ranges that there are not.
   const ordinary = maxSourceLatencyMs > 0 ? RANGES_UNDER_LATENCY : RANGES_UNDER_LIMIT;
   const most = limits.parallelRanges === 0 ? ordinary : limits.parallelRanges;
-  return Math.max(1, Math.min(most, keysPerSecond === 0 ? most : keysPerSecond, ranges));
+  // So many that their pages, each of the shortest time, still fit the latency together.
+  const fitting = maxSourceLatencyMs === 0 ? most : Math.floor(microsOfPages(maxSourceLatencyMs) / SHORTEST_PAGE);
+  return Math.max(1, Math.min(most, fitting, keysPerSecond === 0 ? most : keysPerSecond, ranges));
 }
 
 /** The share of the migration's limits that one range has. */
@@ -53,13 +57,21 @@ export function shareOfRange(plan: Pick<Plan, 'request' | 'databases'>): Share {
 export function pageLimitsOf(
   plan: Pick<Plan, 'request' | 'databases'>,
   pageMicros: number,
-): Pick<WalkOptions, 'pageMicros' | 'mostKeys' | 'evenIfLight'> {
-  const { keysPerSecond, maxSourceLatencyMs } = shareOfRange(plan);
+): Pick<WalkOptions, 'pageMicros' | 'firstCount' | 'evenIfLight'> {
+  const { maxSourceLatencyMs } = plan.request.limits;
   const parallel = Math.max(1, parallelRangesOf(plan));
-  const bound = maxSourceLatencyMs === 0 ? pageMicros : (maxSourceLatencyMs * 1_000 * PAGES_OF_LATENCY) / parallel;
-  return {
-    pageMicros: Math.min(pageMicros, Math.max(SHORTEST_PAGE, bound)),
-    mostKeys: keysPerSecond === 0 ? LARGEST_COUNT : Math.max(1, Math.floor(keysPerSecond / PAGES_PER_SECOND)),
-    evenIfLight: maxSourceLatencyMs > 0,
-  };
+  const bound = maxSourceLatencyMs === 0 ? pageMicros : microsOfPages(maxSourceLatencyMs) / parallel;
+  const micros = Math.min(pageMicros, Math.max(SHORTEST_PAGE, bound));
+  return { pageMicros: micros, firstCount: firstCount(micros), evenIfLight: maxSourceLatencyMs > 0 };
+}
+
+/** Bytes of a big key that one call may read: little where a latency is promised, and no more than a second's under a limit on bytes. */
+export function chunkBytesOf(plan: Pick<Plan, 'request' | 'databases'>): number {
+  const { bytesPerSecond, maxSourceLatencyMs } = shareOfRange(plan);
+  const most = maxSourceLatencyMs > 0 ? CHUNK_UNDER_LATENCY : CHUNK;
+  return bytesPerSecond === 0 ? most : Math.max(SMALLEST_CHUNK, Math.min(most, Math.floor(bytesPerSecond)));
+}
+
+function microsOfPages(maxSourceLatencyMs: number): number {
+  return maxSourceLatencyMs * 1_000 * PAGES_OF_LATENCY;
 }

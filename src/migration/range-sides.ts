@@ -1,7 +1,9 @@
 import type { App } from '../app/app';
 import type { BulkConnection } from '../redis/bulk-connection';
-import type { RedisConnection } from '../redis/connection';
+import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
+import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
+import { governedPort, governedReader } from '../transfer/governed';
 import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
 import { timedReader } from '../telemetry/timed';
 import type { DatabasePlan } from './plan';
@@ -16,8 +18,9 @@ type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 /** What work on a range needs of both servers. */
 export interface RangeSides {
   readonly database: DatabasePlan;
-  readonly source: RedisConnection;
-  readonly target: RedisConnection;
+  /** Every call waits until the migration's limits allow it. */
+  readonly source: RedisPort;
+  readonly target: RedisPort;
   readonly bulk: BulkConnection;
   readonly reader: PageReader;
   readonly attemptSource: Attempt;
@@ -25,13 +28,14 @@ export interface RangeSides {
   /** On the connection for writing in bulk. */
   readonly attemptWrite: Attempt;
   readonly attemptBoth: Attempt;
+  readonly compareClocks: () => Promise<ClockOffset>;
   readonly onTrouble: (trouble: string | null) => void;
 }
 
 /** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
 export function rangeSides(job: RangeJob, app: App): RangeSides {
   const { migration, row } = job;
-  const { request, databases, source: facts } = migration.plan;
+  const { request, databases, inPlace, source: facts } = migration.plan;
   const database = databases.find((d) => d.database === row.database);
   if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
   const source = app.connections.get(request.source, row.database);
@@ -51,20 +55,22 @@ export function rangeSides(job: RangeJob, app: App): RangeSides {
     pageBytes: PAGE_BYTES,
     lookAtSizes: facts.abilities.memoryUsage,
   };
+  const reader = facts.abilities.scripts
+    ? new ScriptPageReader(source, limits)
+    : new PipelinePageReader(source, limits);
+  const attemptBoth = attemptOn(onSource, onTarget);
   return {
     database,
-    source,
-    target,
+    source: governedPort(source, job.governor),
+    target: inPlace ? governedPort(target, job.governor) : target,
     bulk,
-    reader: timedReader(
-      facts.abilities.scripts ? new ScriptPageReader(source, limits) : new PipelinePageReader(source, limits),
-      migration.id,
-      app.telemetry,
-    ),
+    reader: governedReader(timedReader(reader, migration.id, app.telemetry), job.governor),
     attemptSource: attemptOn(onSource),
     attemptTarget: attemptOn(onTarget),
     attemptWrite: attemptOn({ ...onTarget, connection: bulk }),
-    attemptBoth: attemptOn(onSource, onTarget),
+    attemptBoth,
+    // Not through the governor: a wait would look like a clock that is off.
+    compareClocks: () => attemptBoth(() => measureClockOffset(source, target)),
     onTrouble,
   };
 }

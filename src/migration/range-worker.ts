@@ -35,12 +35,12 @@ async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
     await continueChain(row, migration, app);
     return 'idle';
   }
-  const job = await claim(row, migration, app);
+  const job = await claim(row, migration, message.owedUntil, app);
   if (job === undefined) return 'idle';
   try {
     await rangeWorkOf(migration.plan.request, job.row.phase)(job, app);
     await job.settle('done');
-    await continueChain(job.row, migration, app);
+    await continueChain(job.row, migration, app, job.governor.paidAt);
     return 'done';
   } catch (error) {
     try {
@@ -55,7 +55,12 @@ async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   }
 }
 
-async function claim(row: RangeRow, migration: MigrationRow, app: App): Promise<RangeJob | undefined> {
+async function claim(
+  row: RangeRow,
+  migration: MigrationRow,
+  owedUntil: number | undefined,
+  app: App,
+): Promise<RangeJob | undefined> {
   try {
     const claimed = await app.ledger.replaceRange({
       ...row,
@@ -64,7 +69,7 @@ async function claim(row: RangeRow, migration: MigrationRow, app: App): Promise<
       trouble: null,
       heartbeat: new Date().toISOString(),
     });
-    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app);
+    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, owedUntil);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.
     if (error instanceof LostRowError) return undefined;
@@ -80,7 +85,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
       return 'cancelled';
     }
     await job.handOn();
-    const message = rangeMessage(migration, job.row.name);
+    const message = rangeMessage(migration, job.row.name, job.governor.paidAt);
     await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
     return 'handedOn';
   }

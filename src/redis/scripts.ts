@@ -7,12 +7,14 @@ import type { Argument, Command, RedisPort, Reply } from './redis-port';
 export interface Script {
   readonly source: string;
   readonly sha1: string;
+  /** The reply is a list that begins with the microseconds the server worked on it (clock.lua). */
+  readonly tellsWork: boolean;
 }
 
 /** Joins files of scripts/ into one script; the last is the script, the others what it builds on. */
 function load(...names: string[]): Script {
   const source = names.map((name) => readFileSync(path.join(__dirname, 'scripts', `${name}.lua`), 'utf8')).join('');
-  return { source, sha1: createHash('sha1').update(source).digest('hex') };
+  return { source, sha1: createHash('sha1').update(source).digest('hex'), tellsWork: names[0] === 'clock' };
 }
 
 /** One script a file in scripts/, each with a header that documents KEYS, ARGV and the reply. */
@@ -20,17 +22,29 @@ export const scripts = {
   scanAndRead: load('clock', 'read-keys', 'scan-and-read'),
   scan: load('clock', 'scan'),
   read: load('clock', 'read-keys', 'read'),
-  missing: load('missing'),
+  missing: load('clock', 'missing'),
   scanOverview: load('clock', 'fingerprint', 'overview', 'scan-overview'),
   keysOverview: load('clock', 'fingerprint', 'overview', 'keys-overview'),
   fingerprintValues: load('fingerprint', 'fingerprint-values'),
-  survey: load('survey'),
+  survey: load('clock', 'survey'),
   sessionCount: load('session-count'),
-  sessionGather: load('session-fingerprint', 'session-gather'),
-  sessionMembers: load('session-fingerprint', 'session-members'),
+  sessionGather: load('clock', 'session-fingerprint', 'session-gather'),
+  sessionMembers: load('clock', 'session-fingerprint', 'session-members'),
   sessionPrints: load('session-fingerprint', 'session-prints'),
   sessionWrite: load('effects', 'session-fingerprint', 'session-write'),
 } as const;
+
+const tellingHashes = new Set(
+  Object.values(scripts)
+    .filter(({ tellsWork }) => tellsWork)
+    .map(({ sha1 }) => sha1),
+);
+
+/** Microseconds that the server says it worked on a script call; undefined for other commands and scripts that do not tell. */
+export function toldMicros([name, hash]: Command, reply: Reply): number | undefined {
+  if (name !== 'EVALSHA' || !tellingHashes.has(String(hash)) || !Array.isArray(reply)) return undefined;
+  return Number(reply[0]);
+}
 
 /** Runs a script by its hash; a server that does not know it (yet, or after a restart or SCRIPT FLUSH) gets the source. */
 export async function runScript(

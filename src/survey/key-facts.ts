@@ -36,7 +36,7 @@ async function byScript(port: RedisPort, keys: readonly Buffer[], options: Facts
   const reply = await runScript(port, scripts.survey, keys, args);
   if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
   return keys.map((_, i) => {
-    const [type, encoding, ttl, bytes, fields] = reply.slice(5 * i, 5 * i + 5);
+    const [type, encoding, ttl, bytes, fields] = reply.slice(5 * i + 1, 5 * i + 6);
     return makeFacts(text(type), text(encoding), Number(ttl), Number(bytes), fields === 1);
   });
 }

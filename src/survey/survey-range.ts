@@ -4,9 +4,8 @@ import { makeNaming } from '../convert/rename/naming';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, pageLimitsOf, shareOfRange } from '../migration/range-shape';
+import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { rangeSides } from '../migration/range-sides';
-import { Governor } from '../transfer/governor';
 import { readRange, type Part } from '../transfer/range-pages';
 import { StoppedError } from '../transfer/stop';
 import { packSurvey, unpackSurvey } from './packing';
@@ -29,7 +28,6 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
   job.attachSurvey(() => packSurvey(survey));
 
   const converters = makeConverters(plan);
-  const governor = new Governor(shareOfRange(plan));
   const watch = new Stopwatch();
   const pages = readRange(sides.reader, {
     range: row,
@@ -42,6 +40,7 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
     source,
     namesOnly: () => plan.transport === 'commands',
     budget: app.budget,
+    pace: job.governor,
     attempt: (call) => watch.reading(() => sides.attemptSource(call)),
   });
   const context = {
@@ -87,8 +86,6 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
       looking.catch(() => undefined);
       open.push({ part, looking });
       while (open.length > PAGES_AT_ONCE) await finishOldest();
-      const { counts, page: read, answer } = part;
-      await governor.spend({ keys: counts.scanned ?? 0, bytes: read.bytes, answer }, job);
     }
     await finishAll();
   } catch (error) {

@@ -41,7 +41,7 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
       copied: expiries.set,
     });
     let head: Pick<Part, 'counts' | 'claims'> = { counts: settled, claims: part.claims };
-    const { next, answer } = part;
+    const { next } = part;
     let { taken } = part;
     while (names.length > 0 && !writing.byCommands) {
       const asked = names;
@@ -51,14 +51,14 @@ export async function syncRange(job: RangeJob, app: App): Promise<void> {
       taken += page.bytes;
       names = later.keys;
       if (names.length === 0) {
-        yield { page, ...head, next, taken, answer };
+        yield { page, ...head, next, taken };
         return;
       }
-      yield { page, ...head, next: undefined, taken, answer: undefined };
+      yield { page, ...head, next: undefined, taken };
       head = { counts: {}, claims: [] };
       taken = 0;
     }
-    yield { page: named(names), ...head, next, taken, answer };
+    yield { page: named(names), ...head, next, taken };
   }
 
   async function* parts(): AsyncGenerator<Part, void, undefined> {

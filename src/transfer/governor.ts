@@ -1,87 +1,161 @@
+import { LARGEST_COUNT } from '../keyspace/page-size';
 import { pause, type StopSignal } from './stop';
 
 /** What one range may take; 0: no limit. */
 export interface Share {
   readonly keysPerSecond: number;
-  /** Of payloads. */
+  /** Of values, as they come from the source. */
   readonly bytesPerSecond: number;
   /** How long a call may spend at the source, waiting in its queue included, ms. */
   readonly maxSourceLatencyMs: number;
 }
 
-/** How long one call took: from asking to the answer, and what the server says of its own work in it; ms. */
-export interface Answer {
-  readonly latencyMs: number;
-  readonly serverMs: number;
+/** What one call to the source brought. */
+export interface Taken {
+  readonly bytes: number;
+  /** What the server says of its own work in it; undefined where it does not say. */
+  readonly micros: number | undefined;
 }
 
-/** What a page took. */
-export interface Spent {
-  readonly keys: number;
-  readonly bytes?: number;
-  /** Of the call that scanned it. */
-  readonly answer?: Answer | undefined;
+/** What a walk over a range asks whoever watches its limits. */
+export interface Pace {
+  /** Waits until a page may begin. Throws StoppedError when the work must end. */
+  turn(): Promise<void>;
+  /** Notes that a page had so many keys. */
+  tookKeys(keys: number): void;
+  /** The COUNT that a page may have for its rates. */
+  mostKeys(): number;
+  /** The longest that the source worked on one call since this was asked last, microseconds; 0 where nobody was promised a latency. */
+  slowestMicros(): number;
 }
 
-/** A pause never gets longer, nor longer than so many times its page: a source that is slow for other reasons must not stop the migration. */
+/** A limit on keys is kept within this part of a second, one on bytes within so many seconds. */
+const PAGES_PER_SECOND = 4;
+const SECONDS_A_PAGE = 2;
+/** A pause never gets longer, nor longer than so many times the limit: a source that is slow for other reasons must not stop the migration. */
 const LONGEST_PAUSE_MS = 100;
-const LONGEST_PAUSE_PAGES = 100;
+const LONGEST_PAUSE_LIMITS = 50;
 /** The first one; timers know no shorter ones. */
 const SHORTEST_PAUSE_MS = 1;
 /** The quickest of so many answers counts: single slow ones are chance, or this process itself that was late. */
 const ANSWERS_A_LOOK = 16;
 
 /**
- * Keeps a range within its share. Each range looks only at what it sees itself, so that no instance waits for another:
- * rates are spread over time (what was not used is not saved up), and pauses grow and shrink with the source's answers.
+ * Keeps a range within its share. Each range looks only at what it sees itself, so that no instance waits for another: rates
+ * are spread over time (what was not used is not saved up), and pauses between calls grow and shrink with the source's answers.
  */
-export class Governor {
-  private freeAt = Date.now();
+export class Governor implements Pace {
   private pauseMs = 0;
-  /** The shortest way to the source and back that was seen: what an answer takes beyond it, it spent at the source. */
-  private wayMs = Number.POSITIVE_INFINITY;
-  private latest: Pick<SourceTime, 'atSourceMs' | 'workMs'>[] = [];
+  private pausedUntil = 0;
+  private latest: number[] = [];
+  /**
+   * The shortest way to the source and back: what an answer takes beyond it, it spent at the source. Calls that tell how
+   * long the server worked on them bring much, others little: each kind has its own.
+   */
+  private readonly wayMs = { told: Number.POSITIVE_INFINITY, untold: Number.POSITIVE_INFINITY };
+  private slowest = 0;
+  private queue: Promise<unknown> = Promise.resolve();
+  /** Of the latest pages: each counts half when the next one begins. */
+  private readonly recent = { keys: 0, bytes: 0 };
 
-  constructor(private readonly share: Share) {}
+  /**
+   * @param owedUntil when what was taken before is paid off, ms since 1970
+   * @param patientUntil inside a page nobody waits for the rates after this, ms since 1970, so that every page ends; what it
+   *   took is owed then
+   */
+  constructor(
+    private readonly share: Share,
+    private readonly stop: StopSignal,
+    private owedUntil = 0,
+    private readonly patientUntil = Number.POSITIVE_INFINITY,
+  ) {}
 
-  /** Waits until what a page took fits the share. Throws StoppedError when the work must end. */
-  async spend({ keys, bytes = 0, answer }: Spent, stop: StopSignal): Promise<void> {
+  /** When all that was taken is paid off, ms since 1970. */
+  get paidAt(): number {
+    return this.owedUntil;
+  }
+
+  async turn(): Promise<void> {
+    await this.waitUntil(this.owedUntil);
+    this.recent.keys /= 2;
+    this.recent.bytes /= 2;
+  }
+
+  tookKeys(keys: number): void {
+    this.recent.keys += keys;
+    this.owe(secondsOf(keys, this.share.keysPerSecond));
+  }
+
+  mostKeys(): number {
     const { keysPerSecond, bytesPerSecond } = this.share;
-    const now = Date.now();
-    const seconds = Math.max(secondsOf(keys, keysPerSecond), secondsOf(bytes, bytesPerSecond));
-    this.freeAt = Math.max(this.freeAt, now) + seconds * 1_000;
-    if (answer !== undefined) this.learn(answer);
-    const wait = Math.max(this.freeAt - now, this.pauseMs);
-    if (wait >= 1) await pause(wait, stop);
+    const { keys, bytes } = this.recent;
+    const byKeys = keysPerSecond === 0 ? LARGEST_COUNT : Math.floor(keysPerSecond / PAGES_PER_SECOND);
+    // Nothing tells how large values are before the first ones came.
+    const bytesAKey = keys === 0 ? Number.POSITIVE_INFINITY : bytes / keys;
+    const byBytes =
+      bytesPerSecond === 0 ? LARGEST_COUNT : Math.floor((bytesPerSecond * SECONDS_A_PAGE) / Math.max(1, bytesAKey));
+    return Math.max(1, Math.min(LARGEST_COUNT, byKeys, byBytes));
   }
 
-  private learn({ latencyMs, serverMs }: Answer): void {
-    this.wayMs = Math.min(this.wayMs, Math.max(0, latencyMs - serverMs));
-    this.latest.push({ atSourceMs: latencyMs - this.wayMs, workMs: serverMs });
-    if (this.latest.length < ANSWERS_A_LOOK) return;
-    this.pauseMs = nextPause(this.pauseMs, {
-      atSourceMs: Math.min(...this.latest.map(({ atSourceMs }) => atSourceMs)),
-      workMs: Math.min(...this.latest.map(({ workMs }) => workMs)),
-      limitMs: this.share.maxSourceLatencyMs,
-    });
-    this.latest = [];
+  slowestMicros(): number {
+    const { slowest } = this;
+    this.slowest = 0;
+    return slowest;
+  }
+
+  /**
+   * Makes one call to the source as soon as the share allows it; where a latency was promised, one after the other.
+   * @throws StoppedError when the work must end, and what the call throws
+   */
+  async through<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
+    if (this.share.maxSourceLatencyMs === 0) return await this.timed(call, takenBy);
+    const mine = this.queue.then(() => this.timed(call, takenBy));
+    this.queue = mine.catch(() => undefined);
+    return await mine;
+  }
+
+  private async timed<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
+    await this.waitUntil(Math.max(this.pausedUntil, Math.min(this.owedUntil, this.patientUntil)));
+    const asked = performance.now();
+    const result = await call();
+    const latencyMs = performance.now() - asked;
+    const { bytes, micros } = takenBy(result);
+    this.recent.bytes += bytes;
+    this.owe(secondsOf(bytes, this.share.bytesPerSecond));
+    if (this.share.maxSourceLatencyMs > 0) this.learn(latencyMs, micros);
+    return result;
+  }
+
+  private owe(seconds: number): void {
+    if (seconds > 0) this.owedUntil = Math.max(this.owedUntil, Date.now()) + seconds * 1_000;
+  }
+
+  private async waitUntil(time: number): Promise<void> {
+    const wait = time - Date.now();
+    if (wait >= 1) await pause(wait, this.stop);
+  }
+
+  private learn(latencyMs: number, micros: number | undefined): void {
+    const kind = micros === undefined ? 'untold' : 'told';
+    this.wayMs[kind] = Math.min(this.wayMs[kind], Math.max(0, latencyMs - (micros ?? 0) / 1_000));
+    const atSourceMs = latencyMs - this.wayMs[kind];
+    this.slowest = Math.max(this.slowest, micros ?? atSourceMs * 1_000);
+    this.latest.push(atSourceMs);
+    if (this.latest.length >= ANSWERS_A_LOOK) {
+      this.pauseMs = nextPause(this.pauseMs, Math.min(...this.latest), this.share.maxSourceLatencyMs);
+      this.latest = [];
+    }
+    this.pausedUntil = Date.now() + this.pauseMs;
   }
 }
 
-/** All in ms; a limit of 0 is none. */
-export interface SourceTime {
-  /** What a call spent at the source. */
-  readonly atSourceMs: number;
-  /** What of it was the source's work for the call. */
-  readonly workMs: number;
-  readonly limitMs: number;
-}
-
-/** The pause after each page, ms: doubled when the source took longer than it may, shorter by a third when it did not. */
-export function nextPause(pauseMs: number, { atSourceMs, workMs, limitMs }: SourceTime): number {
-  if (limitMs === 0) return 0;
+/**
+ * The pause after each call, ms: doubled when the source took longer than it may, shorter by a third when it did not.
+ * @param atSourceMs what a call spent at the source
+ */
+export function nextPause(pauseMs: number, atSourceMs: number, limitMs: number): number {
   if (atSourceMs > limitMs) {
-    const longest = Math.min(LONGEST_PAUSE_MS, workMs * LONGEST_PAUSE_PAGES);
+    const longest = Math.min(LONGEST_PAUSE_MS, limitMs * LONGEST_PAUSE_LIMITS);
     return Math.max(SHORTEST_PAUSE_MS, Math.min(longest, pauseMs * 2));
   }
   const shorter = (pauseMs * 2) / 3;

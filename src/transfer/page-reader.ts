@@ -59,8 +59,8 @@ export class ScriptPageReader implements PageReader {
       await runScript(this.port, scripts.scan, [], [String(cursor), String(count), withTypes ? '1' : '0']),
     );
     return {
-      next: BigInt(text(reply[0])),
-      micros: Number(reply[1]),
+      next: BigInt(text(reply[1])),
+      micros: Number(reply[0]),
       keys: list(reply[2]) as Buffer[],
       types: list(reply[3]).map(text),
     };
@@ -77,7 +77,7 @@ export class ScriptPageReader implements PageReader {
     );
     const names = new PackedReader(packed(reply[2]));
     const keys = Array.from({ length: names.array() }, () => names.bytes());
-    return { next: BigInt(text(reply[0])), page: readPacked(keys, Number(reply[1]), packed(reply[3])) };
+    return { next: BigInt(text(reply[1])), page: readPacked(keys, Number(reply[0]), packed(reply[3])) };
   }
 }
 

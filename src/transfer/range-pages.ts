@@ -1,11 +1,11 @@
 import { endOfRange, mayReachInto, shareAhead, type CursorRange } from '../keyspace/cursor';
-import { adaptCount, cutToRange, FIRST_COUNT, nextCount } from '../keyspace/page-size';
+import { adaptCount, cutToRange, nextCount } from '../keyspace/page-size';
 import type { Converter, Group } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RedisPort } from '../redis/redis-port';
 import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
-import type { Answer } from './governor';
+import type { Pace } from './governor';
 import type { PageReader, ReadKeys } from './page-reader';
 import { readAhead } from './read-ahead';
 import type { Selection } from './selection';
@@ -23,8 +23,6 @@ export interface Part {
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back after writing. */
   readonly taken: number;
-  /** How the source answered the call that scanned it; undefined inside a page. */
-  readonly answer: Answer | undefined;
 }
 
 /** What one converter has read of a page. */
@@ -42,8 +40,8 @@ export interface WalkOptions {
   readonly cursorOrder: boolean;
   /** Server time that one call should take, microseconds. */
   readonly pageMicros: number;
-  /** COUNT is never above this. */
-  readonly mostKeys: number;
+  /** COUNT of the first page, where its rates allow it. */
+  readonly firstCount: number;
   /** Pages shrink for their time even where they are so light that it is not of their making. */
   readonly evenIfLight: boolean;
   readonly selection: Selection;
@@ -53,6 +51,7 @@ export interface WalkOptions {
   /** Keys are only named, not read: for the copy by commands and for looking. */
   readonly namesOnly: () => boolean;
   readonly budget: BytesInFlight;
+  readonly pace: Pace;
   /** Runs one call to the server, again after trouble that passes. */
   readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -69,10 +68,10 @@ const BORDER_KEYS = 16;
  * bucket, so that neighbouring ranges share no key; keys that a shrinking table gives again are found and dropped.
  */
 export async function* readRange(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
-  const { range, cursorOrder, selection, converters, budget } = options;
+  const { range, cursorOrder, selection, converters, budget, pace } = options;
   const border = new Border();
   let cursor = options.start;
-  let count = Math.min(FIRST_COUNT, options.mostKeys);
+  let count = Math.min(options.firstCount, pace.mostKeys());
   let emptyPages = 0;
   let guess = FIRST_GUESS;
   /** For calls made while `guess` is taken. */
@@ -92,10 +91,10 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       cursorOrder && range.bits > 0
         ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages)
         : count;
+    await pace.turn();
     await budget.take(guess);
     let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
     let micros: number;
-    const asked = performance.now();
     if (fused) {
       const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
       scanned = { next, keys: page.keys, types: [], page };
@@ -105,7 +104,6 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       scanned = { ...names, page: undefined };
       ({ micros } = names);
     }
-    const answer: Answer = { latencyMs: performance.now() - asked, serverMs: micros / 1_000 };
     const { ended, beyond } = cursorOrder
       ? endOfRange(range, scanned.next)
       : { ended: scanned.next === 0n, beyond: false };
@@ -120,13 +118,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
     const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
     const keys = foreign ? [] : scanned.keys;
-    const bytes = scanned.page?.bytes ?? 0;
-    const last = Math.max(cut, Math.min(count, cut * 2));
-    count = options.evenIfLight
-      ? adaptCount(last, micros, options.pageMicros)
-      : nextCount(last, micros, options.pageMicros, bytes);
-    count = Math.min(count, options.mostKeys);
-    if (converters.length > 0) count = Math.min(count, CONVERTED_COUNT);
+    pace.tookKeys(keys.length);
 
     const repeated = border.repeatedIn(keys);
     let page = scanned.page;
@@ -143,17 +135,25 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       claimedBytes = sorted.bytes;
       const { plain } = sorted;
       page = namesOnly || plain.length === 0 ? named(plain) : await attempt(() => reader.read(plain));
+      micros = Math.max(micros, page.micros);
     } else if (foreign || repeated.size > 0) {
       page = pick(page, (i) => !foreign && !repeated.has(i));
     }
     border.remember(keys);
     budget.correct(guess, page.bytes + claimedBytes);
 
+    const last = Math.max(cut, Math.min(count, cut * 2));
+    micros = Math.max(micros, pace.slowestMicros());
+    count = options.evenIfLight
+      ? adaptCount(last, micros, options.pageMicros)
+      : nextCount(last, micros, options.pageMicros, page.bytes + claimedBytes);
+    count = Math.min(count, pace.mostKeys(), converters.length > 0 ? CONVERTED_COUNT : count);
+
     let [first, rest] = splitLater(page);
     let head: Pick<Part, 'counts' | 'claims' | 'claimed'> = { counts, claims, claimed };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
-      yield { page: first, ...head, next: undefined, taken, answer: undefined };
+      yield { page: first, ...head, next: undefined, taken };
       head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;
@@ -163,7 +163,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
-    yield { page: first, ...head, next: scanned.next, taken, answer };
+    yield { page: first, ...head, next: scanned.next, taken };
     if (ended) return;
     cursor = scanned.next;
   }

@@ -22,6 +22,8 @@ export interface WriteContext {
   /** The target's clock minus the source's, ms. */
   readonly clockOffset: number;
   readonly onConflict: 'replace' | 'skip';
+  /** Of a key copied by commands, bytes that one call reads. */
+  readonly chunkBytes: number;
   readonly stop: StopSignal;
   readonly onTrouble: (trouble: string | null) => void;
   readonly attemptWrite: <T>(call: () => Promise<T>) => Promise<T>;
@@ -48,7 +50,6 @@ interface PartEntry extends RestoreEntry {
 const FULL_DELAY_MS = 2_000;
 /** How many keys of one part are copied by commands at the same time. */
 const COMMANDS_AT_ONCE = 8;
-const CHUNK_BYTES = 1_048_576;
 
 /** A Redis time beyond which a double is no longer exact to the millisecond; nothing real is there. */
 const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
@@ -175,7 +176,7 @@ async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promi
           sourceKey,
           targetKey: context.naming?.(sourceKey) ?? sourceKey,
           onConflict: context.onConflict,
-          chunkBytes: CHUNK_BYTES,
+          chunkBytes: context.chunkBytes,
           clockOffsetMs: context.clockOffset,
           source: sourceVersion,
           target: targetVersion,

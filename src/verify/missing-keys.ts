@@ -7,7 +7,7 @@ export async function missingKeys(port: RedisPort, keys: readonly Buffer[], useS
   if (useScripts) {
     const reply = await runScript(port, scripts.missing, keys, []);
     if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
-    return reply.map((number) => Number(number) - 1);
+    return reply.slice(1).map((number) => Number(number) - 1);
   }
   const replies = await port.pipeline(keys.map((key) => ['EXISTS', key] as const));
   const missing: number[] = [];

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { firstOfChains, headsOfChains, nextInChain } from '../../src/migration/chain';
 import { accountedKeys, addCounts, noCounts } from '../../src/migration/counts';
 import { etaOf, nextVisit, percentOf, recentRate } from '../../src/migration/progress';
-import { expectedKeysOf, pageLimitsOf, parallelRangesOf, shareOfRange } from '../../src/migration/range-shape';
+import {
+  chunkBytesOf,
+  expectedKeysOf,
+  pageLimitsOf,
+  parallelRangesOf,
+  shareOfRange,
+} from '../../src/migration/range-shape';
 import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
 import { sumRanges } from '../../src/migration/sum';
 import { quietTime } from '../../src/migration/tally-visit';
@@ -89,20 +95,27 @@ describe('limits', () => {
     expect(shareOfRange(plan({ bytesPerSecond: 8_000_000 }))).toMatchObject({ bytesPerSecond: 1_000_000 });
     expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2 }))).toBe(1);
     expect(parallelRangesOf(plan({ maxSourceLatencyMs: 2, parallelRanges: 4 }))).toBe(4);
+    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 0.25, parallelRanges: 4 }))).toBe(2);
+    expect(parallelRangesOf(plan({ maxSourceLatencyMs: 0.05, parallelRanges: 4 }))).toBe(1);
     expect(shareOfRange(plan({ maxSourceLatencyMs: 2 })).maxSourceLatencyMs).toBe(2);
   });
 
-  it('make pages smaller: by latency for all ranges together, by rate for a quarter of a second', () => {
-    expect(pageLimitsOf(plan({}), 2_000)).toEqual({ pageMicros: 2_000, mostKeys: 2_000, evenIfLight: false });
+  it('on latency make pages smaller, for all ranges together', () => {
+    expect(pageLimitsOf(plan({}), 2_000)).toEqual({ pageMicros: 2_000, firstCount: 100, evenIfLight: false });
     expect(pageLimitsOf(plan({ maxSourceLatencyMs: 2 }), 2_000)).toMatchObject({
       pageMicros: 1_000,
       evenIfLight: true,
     });
     expect(pageLimitsOf(plan({ maxSourceLatencyMs: 2, parallelRanges: 4 }), 2_000).pageMicros).toBe(250);
-    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 0.05 }), 2_000).pageMicros).toBe(50);
+    expect(pageLimitsOf(plan({ maxSourceLatencyMs: 0.05 }), 2_000)).toMatchObject({ pageMicros: 50, firstCount: 5 });
     expect(pageLimitsOf(plan({ maxSourceLatencyMs: 500 }), 2_000).pageMicros).toBe(2_000);
-    expect(pageLimitsOf(plan({ keysPerSecond: 800 }), 2_000).mostKeys).toBe(25);
-    expect(pageLimitsOf(plan({ keysPerSecond: 3 }), 2_000).mostKeys).toBe(1);
+  });
+
+  it('make pieces of big keys smaller', () => {
+    expect(chunkBytesOf(plan({}))).toBe(1_048_576);
+    expect(chunkBytesOf(plan({ maxSourceLatencyMs: 2 }))).toBe(32_768);
+    expect(chunkBytesOf(plan({ bytesPerSecond: 800_000 }))).toBe(100_000);
+    expect(chunkBytesOf(plan({ bytesPerSecond: 8 }))).toBe(16_384);
   });
 
   it('know how many keys a range should have', () => {

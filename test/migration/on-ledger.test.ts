@@ -159,7 +159,7 @@ describe('a migration', () => {
     expect(row.state).toBe('planned');
     expect(row.counts.scanned).toBeGreaterThan(0);
     expect(row.counts.scanned).toBeLessThan(KEYS / 4);
-    expect(await app.takeMessages()).toEqual([first]);
+    expect(await app.takeMessages()).toMatchObject([first]);
   });
 });
 

@@ -20,10 +20,10 @@ onEveryServer((at) => {
     await at().client.script('FLUSH');
     const port = noting(await at().connect());
     const [key] = [Buffer.from([0xff, 0x00])];
-    expect(await runScript(port, scripts.missing, [key], [])).toEqual([1]);
-    expect(await runScript(port, scripts.missing, [key], [])).toEqual([1]);
+    expect(await runScript(port, scripts.missing, [key], [])).toEqual([expect.any(Number), 1]);
+    expect(await runScript(port, scripts.missing, [key], [])).toEqual([expect.any(Number), 1]);
     await at().client.script('FLUSH');
-    expect(await runScript(port, scripts.missing, [key], [])).toEqual([1]);
+    expect(await runScript(port, scripts.missing, [key], [])).toEqual([expect.any(Number), 1]);
     expect(port.names).toEqual(['EVALSHA', 'EVAL', 'EVALSHA', 'EVALSHA', 'EVAL']);
   });
 

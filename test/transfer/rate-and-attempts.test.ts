@@ -1,5 +1,5 @@
 import { attempt, backOff, type Reopenable } from '../../src/transfer/attempt';
-import { Governor, nextPause, type Spent } from '../../src/transfer/governor';
+import { Governor, nextPause, type Share, type Taken } from '../../src/transfer/governor';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from '../../src/transfer/stop';
 
 const onwards: StopSignal = { check: () => undefined };
@@ -103,82 +103,156 @@ describe('the share of a range', () => {
   });
 
   const none = { keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 };
+  const of = (share: Partial<Share>, owedUntil = 0, patientUntil = Infinity) =>
+    new Governor({ ...none, ...share }, onwards, owedUntil, patientUntil);
 
-  /** Milliseconds that spending takes. */
-  async function cost(governor: Governor, spent: Spent): Promise<number> {
+  /** Milliseconds that something takes. */
+  async function time(work: () => Promise<unknown>): Promise<number> {
     const started = Date.now();
-    const spending = governor.spend(spent, onwards);
+    const working = work();
     await jest.runAllTimersAsync();
-    await spending;
+    await working;
     return Date.now() - started;
   }
 
+  /** Milliseconds until the page may begin that follows one of so many keys and bytes. */
+  async function page(governor: Governor, keys: number, bytes = 0): Promise<number> {
+    await call(governor, { bytes, micros: 0 });
+    governor.tookKeys(keys);
+    return await time(() => governor.turn());
+  }
+
+  /** Milliseconds that a call waits before it is made, of one that takes `latencyMs`. */
+  async function call(governor: Governor, taken: Taken, latencyMs = 0): Promise<number> {
+    const answer = async () => {
+      if (latencyMs > 0) await new Promise((resolve) => setTimeout(resolve, latencyMs));
+    };
+    return (await time(() => governor.through(answer, () => taken))) - latencyMs;
+  }
+
   it('makes each page take its time', async () => {
-    const governor = new Governor({ ...none, keysPerSecond: 1_000 });
-    expect(await cost(governor, { keys: 500 })).toBe(500);
-    expect(await cost(governor, { keys: 250 })).toBe(250);
+    const governor = of({ keysPerSecond: 1_000 });
+    expect(await page(governor, 500)).toBe(500);
+    expect(await page(governor, 250)).toBe(250);
   });
 
-  it('counts bytes too, and the scarcer of both decides', async () => {
-    const governor = new Governor({ ...none, keysPerSecond: 1_000, bytesPerSecond: 10_000 });
-    expect(await cost(governor, { keys: 500, bytes: 1_000 })).toBe(500);
-    expect(await cost(governor, { keys: 1, bytes: 20_000 })).toBe(2_000);
+  it('counts bytes too, one after the other', async () => {
+    const governor = of({ keysPerSecond: 1_000, bytesPerSecond: 10_000 });
+    expect(await page(governor, 500, 1_000)).toBe(600);
+    expect(await page(governor, 0, 20_000)).toBe(2_000);
   });
 
   it('does not let anybody save time up', async () => {
-    const governor = new Governor({ ...none, keysPerSecond: 1_000 });
+    const governor = of({ keysPerSecond: 1_000 });
     jest.advanceTimersByTime(3_600_000);
-    expect(await cost(governor, { keys: 1_000 })).toBe(1_000);
+    expect(await page(governor, 1_000)).toBe(1_000);
   });
 
   it('of 0 is none', async () => {
-    expect(
-      await cost(new Governor(none), { keys: 1_000_000, bytes: 1e9, answer: { latencyMs: 1_000, serverMs: 900 } }),
-    ).toBe(0);
+    const governor = of({});
+    expect(await page(governor, 1_000_000, 1e9)).toBe(0);
+    expect(await call(governor, { bytes: 1e9, micros: 900_000 }, 1_000)).toBe(0);
+    expect(governor.slowestMicros()).toBe(0);
+    expect(governor.mostKeys()).toBe(2_000);
   });
 
   it('ends with the work', async () => {
-    const slow = new Governor({ ...none, keysPerSecond: 1 });
-    await expect(slow.spend({ keys: 1_000 }, stopped)).rejects.toThrow(StoppedError);
+    const slow = new Governor({ ...none, keysPerSecond: 1 }, stopped);
+    slow.tookKeys(1_000);
+    await expect(slow.turn()).rejects.toThrow(StoppedError);
     await expect(pause(1_000, stopped)).rejects.toThrow(StoppedError);
   });
 
-  /** What each of so many pages costs, all answered alike. */
-  async function costs(governor: Governor, pages: number, latencyMs: number, serverMs: number): Promise<number[]> {
+  it('is paid off by whoever goes on with the work', async () => {
+    const first = of({ bytesPerSecond: 1_000 });
+    await call(first, { bytes: 50_000, micros: undefined });
+    const second = of({ bytesPerSecond: 1_000 }, first.paidAt);
+    jest.advanceTimersByTime(20_000);
+    expect(await time(() => second.turn())).toBe(30_000);
+  });
+
+  it('lets a page end that owes more than its time: later its place could not be kept', async () => {
+    const governor = of({ bytesPerSecond: 1_000 }, 0, Date.now() + 10_000);
+    expect(await call(governor, { bytes: 60_000, micros: undefined })).toBe(0);
+    expect(await call(governor, { bytes: 60_000, micros: undefined })).toBe(10_000);
+    expect(await call(governor, { bytes: 0, micros: undefined })).toBe(0);
+    expect(await time(() => governor.turn())).toBe(110_000);
+  });
+
+  it('keeps pages so small that a rate is kept within moments', async () => {
+    expect(of({ keysPerSecond: 100 }).mostKeys()).toBe(25);
+    expect(of({ keysPerSecond: 3 }).mostKeys()).toBe(1);
+    const governor = of({ bytesPerSecond: 10_000 });
+    expect(governor.mostKeys()).toBe(1);
+    await page(governor, 10, 1_000);
+    expect(governor.mostKeys()).toBe(200);
+    for (let i = 0; i < 12; i++) await page(governor, 1, 5_000);
+    expect(governor.mostKeys()).toBe(4);
+    for (let i = 0; i < 12; i++) await page(governor, 1, 300_000);
+    expect(governor.mostKeys()).toBe(1);
+  });
+
+  /** What each of so many calls waits, all answered alike. */
+  async function calls(governor: Governor, times: number, latencyMs: number, micros?: number): Promise<number[]> {
     const all: number[] = [];
-    for (let i = 0; i < pages; i++) all.push(await cost(governor, { keys: 1, answer: { latencyMs, serverMs } }));
+    for (let i = 0; i < times; i++) all.push(await call(governor, { bytes: 0, micros }, latencyMs));
     return all;
   }
 
-  it('pauses longer and longer while the source is slow, and ever less once it is not', async () => {
-    const governor = new Governor({ ...none, maxSourceLatencyMs: 5 });
-    expect(await costs(governor, 16, 6, 5)).toEqual(Array(16).fill(0));
-    const slow = await costs(governor, 160, 6.1, 5);
-    expect(slow.filter((_, i) => i % 16 === 15)).toEqual([1, 2, 4, 8, 16, 32, 64, 100, 100, 100]);
+  it('pauses longer and longer while the source is slow', async () => {
+    const governor = of({ maxSourceLatencyMs: 5 });
+    expect(await calls(governor, 16, 6, 5_000)).toEqual(Array(16).fill(0));
+    await calls(governor, 15, 7, 5_000);
+    expect(await calls(governor, 1, 7, 5_000)).toEqual([0]);
+    const slow = await calls(governor, 160, 7, 5_000);
+    expect(slow.filter((_, i) => i % 16 === 1)).toEqual([1, 2, 4, 8, 16, 32, 64, 100, 100, 100]);
+    expect(governor.slowestMicros()).toBe(5_000);
+    expect(governor.slowestMicros()).toBe(0);
+  });
+
+  it('pauses ever less once the source is quick again', () => {
     let pauseMs = 100;
-    for (let i = 0; i < 11; i++) pauseMs = nextPause(pauseMs, { atSourceMs: 5, workMs: 5, limitMs: 5 });
+    for (let i = 0; i < 11; i++) pauseMs = nextPause(pauseMs, 5, 5);
     expect(pauseMs).toBeCloseTo(1.16, 2);
-    expect(nextPause(pauseMs, { atSourceMs: 5, workMs: 5, limitMs: 5 })).toBe(0);
-    expect(nextPause(pauseMs, { atSourceMs: 50, workMs: 5, limitMs: 0 })).toBe(0);
+    expect(nextPause(pauseMs, 5, 5)).toBe(0);
   });
 
-  it('pauses no longer than a hundred times the work of a page', () => {
-    const busy = { atSourceMs: 9, limitMs: 0.5 };
-    expect(nextPause(8, { ...busy, workMs: 0.1 })).toBe(10);
-    expect(nextPause(8, { ...busy, workMs: 2 })).toBe(16);
-    expect(nextPause(0, { ...busy, workMs: 0 })).toBe(1);
+  it('pauses no longer than fifty times the limit', () => {
+    expect([nextPause(8, 9, 0.2), nextPause(8, 9, 2), nextPause(64, 9, 2), nextPause(0, 9, 0.01)]).toEqual([
+      10, 16, 100, 1,
+    ]);
   });
 
-  it('does not take a long way for a slow source', async () => {
-    const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
-    expect(await costs(governor, 48, 41, 1)).toEqual(Array(48).fill(0));
+  it('does not take a long way for a slow source, whether the server tells of its work or not', async () => {
+    const governor = of({ maxSourceLatencyMs: 2 });
+    for (let i = 0; i < 24; i++) {
+      expect(await calls(governor, 1, 41, 1_000)).toEqual([0]);
+      expect(await calls(governor, 1, 60)).toEqual([0]);
+    }
   });
 
   it('does not take single slow answers for a slow source', async () => {
-    const governor = new Governor({ ...none, maxSourceLatencyMs: 2 });
+    const governor = of({ maxSourceLatencyMs: 2 });
     for (let i = 0; i < 10; i++) {
-      expect(await costs(governor, 15, 30, 1)).toEqual(Array(15).fill(0));
-      expect(await costs(governor, 1, 2, 1)).toEqual([0]);
+      expect(await calls(governor, 15, 30, 1_000)).toEqual(Array(15).fill(0));
+      expect(await calls(governor, 1, 2, 1_000)).toEqual([0]);
     }
+  });
+
+  it('on latency lets one call to the source go after the other, and a failed one keeps nobody back', async () => {
+    const governor = of({ maxSourceLatencyMs: 2 });
+    let [running, most] = [0, 0];
+    const work = (fails: boolean) => async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      running--;
+      if (fails) throw new Error('refused');
+    };
+    const all = Promise.allSettled(
+      [false, true, false].map((fails) => governor.through(work(fails), () => ({ bytes: 0, micros: 0 }))),
+    );
+    await jest.runAllTimersAsync();
+    expect((await all).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(most).toBe(1);
   });
 });

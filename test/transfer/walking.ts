@@ -2,6 +2,7 @@ import type { CursorRange } from '../../src/keyspace/cursor';
 import { startCursor } from '../../src/keyspace/cursor';
 import type { RedisPort } from '../../src/redis/redis-port';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
+import { Governor } from '../../src/transfer/governor';
 import type { PageReader } from '../../src/transfer/page-reader';
 import { readRange, type WalkOptions } from '../../src/transfer/range-pages';
 import { makeSelection } from '../../src/transfer/selection';
@@ -30,13 +31,14 @@ export function walkOptions(range: CursorRange, changes: Partial<WalkOptions> = 
     expectedKeys: 1_000,
     cursorOrder: true,
     pageMicros: 2_000,
-    mostKeys: 2_000,
+    firstCount: 100,
     evenIfLight: false,
     selection: everything,
     converters: [],
     source: noPort,
     namesOnly: () => true,
     budget: new BytesInFlight(1_000_000),
+    pace: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check: () => undefined }),
     attempt: (call) => call(),
     ...changes,
   };

@@ -101,7 +101,7 @@ export class SessionStore {
         if (rivals) keys.push(rival ?? data);
       }
       const args = [...this.limitArgs(), String(Math.max(0, left)), flag(leaveNewer), flag(rivals)];
-      const [now, ...replies] = await this.run(scripts.sessionGather, keys, args);
+      const [, now, ...replies] = await this.run(scripts.sessionGather, keys, args);
       const readAt = Number(String(now));
       const states = replies.map((reply) => sessionState(reply, readAt));
       for (const state of states) if (isStored(state)) left -= state.packed.length;
@@ -119,7 +119,8 @@ export class SessionStore {
         names.push(name, v4KeyName(appId, braced, 'data'), internal);
       }
       const roles = batch.map(({ key }) => (key.version === 5 ? 'newer' : key.role));
-      return (await this.run(scripts.sessionMembers, names, [...this.limitArgs(), ...roles])).map(String);
+      const [, ...states] = await this.run(scripts.sessionMembers, names, [...this.limitArgs(), ...roles]);
+      return states.map(String);
     });
     return states.map((state) => (typeof state === 'string' ? state : 'plain'));
   }

@@ -1,4 +1,4 @@
--- Put in front of scripts that say how long they took.
+-- Put in front of scripts that say how long they took: their replies begin with it.
 -- micros(): a running clock in microseconds. From Redis 7.2 TIME stands still inside a script, but os.clock is there;
 -- before, there is no os and TIME runs.
 local os_library = rawget(_G, 'os')

@@ -3,12 +3,12 @@
 --   session that goes before this one (of a name without braces: the one with braces; otherwise the data again)
 -- ARGV[1] items that a session may have   ARGV[2] bytes that its hash may have (0: not looked at)
 -- ARGV[3] bytes after which sessions are only named   ARGV[4] "1": a session that version 5 has is left to it
--- Reply: { ms since 1970 of the server's clock, then one for each session:
+-- Reply: { microseconds this took, ms since 1970 of the server's clock, then one for each session:
 --   "gone" | "plain" (no session) | "newer" (version 5 has it, or another one goes before it) | "large" | "later" (only named)
 --   | { expiry in ms since 1970 or -1, 1 if locked, SessionTimeout | "", fields and values as MessagePack } }
 local most, bytes, left, leave_newer = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
 local rivals = ARGV[5] == '1'
-local reply = { tostring(now_ms()) }
+local reply = { 0, tostring(now_ms()) }
 for i = 1, #KEYS, rivals and 5 or 4 do
   local data, internal, lock, newer = KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3]
   local rival = rivals and KEYS[i + 4] or data
@@ -31,4 +31,5 @@ for i = 1, #KEYS, rivals and 5 or 4 do
   end
   reply[#reply + 1] = answer
 end
+reply[1] = micros() - started
 return reply

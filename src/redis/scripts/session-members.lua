@@ -1,7 +1,7 @@
 -- Says what keys beside a version 4 session's data are. Writes nothing.
 -- KEYS three for each: the key itself, the session's data and internal   ARGV[1], ARGV[2] as in session-gather.lua
 -- then one for each: "internal" | "lock" | "newer" (one of version 5's keys, which a session of version 4 replaces)
--- Reply: one for each: "member" (goes with its session) | "alone" (nothing to copy: an orphan, a lock, or replaced)
+-- Reply: microseconds this took, then one for each: "member" (goes with its session) | "alone" (nothing to copy: an orphan, a lock, or replaced)
 --   | "plain" (somebody else's) | "gone"
 local most, bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 
@@ -15,7 +15,7 @@ local function data_kind(data, internal, most, bytes)
   return kind == 'large' and 'session' or kind
 end
 
-local reply = {}
+local reply = { 0 }
 for i = 3, #ARGV do
   local k = 3 * (i - 3)
   local key, data, internal = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3]
@@ -45,6 +45,7 @@ for i = 3, #ARGV do
       answer = 'alone'
     end
   end
-  reply[i - 2] = answer
+  reply[i - 1] = answer
 end
+reply[1] = micros() - started
 return reply

@@ -1,7 +1,7 @@
 -- What keys are, without their values. Writes nothing.
 -- KEYS the keys   ARGV[1] "1": estimate bytes by MEMORY USAGE   ARGV[2] "1": look for expiries of hash fields
 -- ARGV[3] big-key limit, bytes: beyond it no value is looked into
--- Reply: for each key five entries: type, encoding, ms until it expires (-1 never, -2 gone), bytes (-1 not asked),
+-- Reply: microseconds this took, then for each key five entries: type, encoding, ms until it expires (-1 never, -2 gone), bytes (-1 not asked),
 --   1 where hash fields have expiries of their own
 local call = redis.call
 local ask_bytes, ask_fields, big = ARGV[1] == '1', ARGV[2] == '1', tonumber(ARGV[3])
@@ -10,7 +10,7 @@ local ask_bytes, ask_fields, big = ARGV[1] == '1', ARGV[2] == '1', tonumber(ARGV
 -- Redis 7.4 before its release and since, Valkey 9.
 local with_field_expiries = { [22] = true, [23] = true, [24] = true, [25] = true }
 
-local reply = {}
+local reply = { 0 }
 for i = 1, #KEYS do
   local key = KEYS[i]
   local type = call('TYPE', key).ok
@@ -25,7 +25,8 @@ for i = 1, #KEYS do
       if dump and with_field_expiries[string.byte(dump, 1)] then fields = 1 end
     end
   end
-  local n = 5 * i
+  local n = 5 * i + 1
   reply[n - 4], reply[n - 3], reply[n - 2], reply[n - 1], reply[n] = type, encoding, ttl, bytes, fields
 end
+reply[1] = micros() - started
 return reply
