@@ -8,8 +8,11 @@ export type JsonScan =
   | { readonly kind: 'nested'; readonly type: string }
   | { readonly kind: 'invalid'; readonly offset: number };
 
-const SPACE = /[\t\n\r ]*/y;
-const LITERAL = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
+/** A number with more characters is no value of .NET's. Regular expressions that go back run out of stack on millions of them. */
+export const LONGEST_NUMBER = 1_000;
+const SPACE = '\t\n\r ';
+const END_OF_LITERAL = /[^-+.\dA-Za-z]/g;
+const LITERAL = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/;
 
 /**
  * Looks at a JSON text without building it: one pass, no recursion, no memory beyond the tokens, so that hostile
@@ -68,9 +71,7 @@ class Scanner {
 
   /** The next character that is not white space, without taking it. */
   peek(): string {
-    SPACE.lastIndex = this.at;
-    SPACE.test(this.text);
-    this.at = SPACE.lastIndex;
+    while (this.at < this.text.length && SPACE.includes(this.text.charAt(this.at))) this.at++;
     return this.text.charAt(this.at);
   }
 
@@ -88,9 +89,11 @@ class Scanner {
 
   scalar(): string | undefined {
     if (this.peek() === '"') return this.string();
-    LITERAL.lastIndex = this.at;
-    const token = LITERAL.exec(this.text)?.[0];
-    this.at += token?.length ?? 0;
+    END_OF_LITERAL.lastIndex = this.at;
+    const token = this.text.slice(this.at, END_OF_LITERAL.exec(this.text)?.index);
+    if (token.length > LONGEST_NUMBER ? !'-0123456789'.includes(token.charAt(0)) : !LITERAL.test(token))
+      return undefined;
+    this.at += token.length;
     return token;
   }
 

@@ -1,7 +1,7 @@
 import { parseJsonDate, parseTimeSpan } from './date-time';
 import { decimalPayload } from './decimal';
 import { guidBytes } from './guid';
-import { scanJson, unquote } from './json-scalar';
+import { LONGEST_NUMBER, scanJson, unquote } from './json-scalar';
 import { encodeByteArray, type NativeItem, stringPayload } from './nrbf/root-value';
 import { TypeCode } from './type-codes';
 import type { DateTimeKind } from './values';
@@ -43,7 +43,8 @@ function decodeScalar(token: string): JsonItem {
   if (token === 'null') return NULL;
   if (token.startsWith('"')) return decodeString(unquote(token));
   if (token === 'true' || token === 'false') return decodeAs('System.Boolean', token) ?? NULL;
-  if (!/^-?\d+$/.test(token)) return decodeAs('System.Double', token) ?? unrepresentable('System.Double');
+  if (token.length > LONGEST_NUMBER || !/^-?\d+$/.test(token))
+    return decodeAs('System.Double', token) ?? unrepresentable('System.Double');
   return decodeAs('System.Int64', token) ?? unrepresentable('System.Numerics.BigInteger');
 }
 
@@ -62,6 +63,7 @@ function decodeTyped(type: string, token: string): JsonItem {
 function decodeAs(name: string, token: string): JsonItem | undefined {
   const text = token.startsWith('"') ? unquote(token) : token;
   const isText = token.startsWith('"');
+  if (text.length > LONGEST_NUMBER && name !== 'System.String' && name !== 'System.Byte[]') return undefined;
   switch (name) {
     case 'System.String':
       return isText ? item(TypeCode.String, stringPayload(text)) : undefined;
