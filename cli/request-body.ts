@@ -14,7 +14,8 @@ export interface RequestOptions {
   readonly verify?: string;
   readonly keysPerSecond?: number;
   readonly bytesPerSecond?: number;
-  readonly maxSourceLatencyMs?: number;
+  /** ms */
+  readonly maxSourceLatency?: number;
   readonly parallelRanges?: number;
   readonly requestId?: string;
   readonly deleteExtra?: boolean;
@@ -24,10 +25,16 @@ export interface RequestOptions {
 
 /** The body of POST /api/migrations; what was not asked for is left to the app. */
 export function requestBody(options: RequestOptions, source: string, target: string): Record<string, unknown> {
-  const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges, shrinkPercent } =
+  const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatency, parallelRanges, shrinkPercent } =
     options;
   const select = given({ match, exclude, types });
-  const limits = given({ keysPerSecond, bytesPerSecond, maxSourceLatencyMs, parallelRanges, shrinkPercent });
+  const limits = given({
+    keysPerSecond,
+    bytesPerSecond,
+    maxSourceLatencyMs: maxSourceLatency,
+    parallelRanges,
+    shrinkPercent,
+  });
   return {
     source,
     target,

@@ -6,7 +6,8 @@ import { bytes, count, counted, duration, plain } from '../../cli/display/words'
 import { commandLine } from '../../cli/hints';
 import { addConverter, addRename, parseDatabases, parseList } from '../../cli/option-values';
 import { UsageError } from '../../cli/outcome';
-import { mistakeLine, requestBody } from '../../cli/request-body';
+import { makeProgram, type Actions } from '../../cli/program';
+import { mistakeLine, requestBody, type RequestOptions } from '../../cli/request-body';
 import type { MigrationReport } from '../../src/migration/report';
 
 describe('options', () => {
@@ -55,6 +56,33 @@ describe('options', () => {
       limits: { parallelRanges: 2 },
       verify: 'none',
       convert: ['c'],
+    });
+  });
+
+  test('everything that was asked for does', async () => {
+    let body: Record<string, unknown> = {};
+    const actions: Partial<Actions> = {
+      sync: (options: RequestOptions & { readonly source: string; readonly target: string }) => {
+        body = requestBody(options, options.source, options.target);
+        return Promise.resolve();
+      },
+    };
+    const options =
+      '--source A --target B --databases 0,1 --match a* b* --exclude c* --types string,hash --rename a=>b' +
+      ' --convert aspnet-session-v5 --keys-per-second 1 --bytes-per-second 2 --max-source-latency 0.5' +
+      ' --parallel-ranges 4 --shrink-percent 5 --delete-extra --force --request-id r';
+    await makeProgram(actions as Actions, '1.0.0').parseAsync(['sync', ...options.split(' ')], { from: 'user' });
+    expect(body).toEqual({
+      source: 'A',
+      target: 'B',
+      databases: [0, 1],
+      select: { match: ['a*', 'b*'], exclude: ['c*'], types: ['string', 'hash'] },
+      rename: [{ from: 'a', to: 'b' }],
+      convert: ['aspnet-session-v5'],
+      deleteExtra: true,
+      force: true,
+      limits: { keysPerSecond: 1, bytesPerSecond: 2, maxSourceLatencyMs: 0.5, parallelRanges: 4, shrinkPercent: 5 },
+      requestId: 'r',
     });
   });
 
