@@ -108,10 +108,13 @@ function addDryRun(program: Command, actions: Actions): void {
   const command = program
     .command('dry-run')
     .description('do everything but write: report what is there, and what a copy would do');
-  sidesAndSelection(command)
-    .option('--report <file>', 'write the report, as a page (.html) or as JSON (.json)')
-    .action(actions.dryRun);
+  sidesAndSelection(command).action(actions.dryRun);
 }
+
+const reportOption = [
+  '--report <file>',
+  'write the result with its findings, as a page (.html) or as JSON (.json)',
+] as const;
 
 /** What all that goes from one Redis to another takes. */
 function sidesAndSelection(command: Command): Command {
@@ -145,6 +148,7 @@ function sidesAndSelection(command: Command): Command {
     .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer: 2, or 0.5', parseAmount)
     .option('--parallel-ranges <n>', 'how many ranges are worked on at once', parseCount)
     .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')
+    .option(...reportOption)
     .option('--wait', 'wait for the verdict', true)
     .option('--no-wait', 'with --endpoint: only start it');
   return common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`);
@@ -155,7 +159,8 @@ function addResume(program: Command, actions: Actions): void {
     .command('resume <id>')
     .description('go on with a migration that was interrupted, or follow one that runs')
     .option('--source <redis>', 'the source again, where its address has a password (as for migrate)')
-    .option('--target <redis>', 'the target again, likewise');
+    .option('--target <redis>', 'the target again, likewise')
+    .option(...reportOption);
   common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.resume);
 }
 

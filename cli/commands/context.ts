@@ -14,7 +14,7 @@ export interface CommonOptions {
   readonly data?: string;
   readonly json?: boolean;
   readonly verbose?: boolean;
-  /** Where a dry run's report is written, as .html or .json. */
+  /** Where the result is written, as .html or .json. */
   readonly report?: string;
 }
 

@@ -1,11 +1,10 @@
-import type { FindingReport } from '../../src/migration/read-migrations';
-import type { FindingsPage } from '../client/api-client';
 import { findingsTable } from '../display/accounting';
 import { counted } from '../display/words';
 import { commandLine } from '../hints';
 import { isEnded, UsageError } from '../outcome';
 import { serviceElsewhere } from '../service/local-service';
 import type { Service } from '../service/service';
+import { collectFindings } from './collect-findings';
 import { deployedService, sameApp, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
 import { startUnconnected } from './start-app';
@@ -15,14 +14,12 @@ export interface FindingsOptions extends CommonOptions {
   readonly all?: boolean;
 }
 
-const PAGE = 1_000;
-
 /** `keyferry findings ID`. @returns the exit code */
 export async function findings(id: string, options: FindingsOptions, context: Context): Promise<number> {
   const service = deployedService(options) ?? (await localService(id, options, context));
   try {
     const wanted = options.all === true ? Number.POSITIVE_INFINITY : options.limit;
-    const { found, more } = await collect(service, id, wanted, context);
+    const { found, more } = await collectFindings(service, id, wanted, context);
     if (options.json === true) {
       context.display.printJson({ findings: found });
     } else {
@@ -51,22 +48,4 @@ async function localService(id: string, options: FindingsOptions, context: Conte
     ]);
   }
   return await startUnconnected(run, options, context);
-}
-
-async function collect(
-  service: Service,
-  id: string,
-  wanted: number,
-  { interruption }: Context,
-): Promise<{ found: FindingReport[]; more: boolean }> {
-  const found: FindingReport[] = [];
-  let continuation: string | null = null;
-  do {
-    const page: FindingsPage = await interruption.race(
-      service.client.findings(id, Math.min(PAGE, wanted - found.length), continuation),
-    );
-    found.push(...page.findings);
-    ({ continuation } = page);
-  } while (continuation !== null && found.length < wanted);
-  return { found, more: continuation !== null };
 }

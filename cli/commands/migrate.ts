@@ -24,12 +24,15 @@ export interface MigrateOptions extends CommonOptions, RequestOptions {
 
 /** `keyferry dry-run`: the same way, but nothing is written. @returns the exit code */
 export async function dryRun(options: MigrateOptions, context: Context): Promise<number> {
-  if (options.report !== undefined) checkReportFile(options.report);
   return await migrate({ ...options, mode: 'dry-run' }, context);
 }
 
 /** `keyferry migrate`. @returns the exit code */
 export async function migrate(options: MigrateOptions, context: Context): Promise<number> {
+  if (options.report !== undefined) {
+    checkReportFile(options.report);
+    if (!options.wait) throw new UsageError('--report is written at the end: leave --no-wait out.');
+  }
   const deployed = deployedService(options);
   if (deployed !== undefined) return await migrateDeployed(deployed, options, context);
   if (!options.wait) {

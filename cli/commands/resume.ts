@@ -1,6 +1,7 @@
 import { gatherSettings } from '../connections/local-settings';
 import { rememberedConnection } from '../connections/remembered-connection';
 import { isEnded } from '../outcome';
+import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
 import { serviceElsewhere } from '../service/local-service';
 import { conclude } from './conclude';
@@ -16,6 +17,7 @@ export interface ResumeOptions extends CommonOptions {
 
 /** `keyferry resume ID`: a local migration goes on where it was; one that runs elsewhere is followed. @returns the exit code */
 export async function resume(id: string, options: ResumeOptions, context: Context): Promise<number> {
+  if (options.report !== undefined) checkReportFile(options.report);
   const deployed = deployedService(options);
   if (deployed !== undefined) return await conclude(id, deployed, options, context);
   const run = await findRun(id, options);

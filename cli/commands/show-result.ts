@@ -5,12 +5,16 @@ import { accounting } from '../display/accounting';
 import { counted, plain } from '../display/words';
 import { commandLine } from '../hints';
 import { surveyTables } from '../report/tables';
-import { writeReport } from '../report/write-report';
+import { isJsonFile, writeReport } from '../report/write-report';
 import type { RunRecord } from '../runs/run-folder';
 import type { Service } from '../service/service';
+import { collectFindings } from './collect-findings';
 import { sameApp, type CommonOptions, type Context } from './context';
 
 const FIRST_FINDINGS = 5;
+/** So many findings are in a report: on a page what one can read, in JSON what memory holds with ease. */
+const FINDINGS_OF_PAGE = 1_000;
+const FINDINGS_OF_JSON = 100_000;
 
 /** Prints a migration's document: as JSON, or as the accounting with the first findings. */
 export async function showResult(
@@ -26,6 +30,9 @@ export async function showResult(
   ) {
     return;
   }
+  if (options.report !== undefined && from.service !== undefined) {
+    await writeMigration(options.report, report, from.service, context);
+  }
   if (options.json === true) {
     context.display.printJson(report);
     return;
@@ -38,6 +45,20 @@ export async function showResult(
       ...(record === undefined ? {} : { addresses: { source: record.source.address, target: record.target.address } }),
     }),
   );
+}
+
+/** Writes a migration's document into a file, with its findings: in JSON as the field `details`. */
+async function writeMigration(
+  file: string,
+  report: MigrationReport,
+  service: Service,
+  context: Context,
+): Promise<void> {
+  const most = isJsonFile(file) ? FINDINGS_OF_JSON : FINDINGS_OF_PAGE;
+  const { found } = await collectFindings(service, report.id, most, context);
+  const { migrationPage } = await import('../report/migration-page.js');
+  await writeReport(file, { ...report, details: found }, (charts) => migrationPage(report, found, charts));
+  context.display.note(`Report: ${path.resolve(file)}`);
 }
 
 /**
@@ -57,7 +78,8 @@ async function showSurvey(
   });
   if (report === undefined) return false;
   if (options.report !== undefined) {
-    await writeReport(options.report, report);
+    const { surveyPage } = await import('../report/survey-page.js');
+    await writeReport(options.report, report, (charts) => surveyPage(report, charts));
     display.note(`Report: ${path.resolve(options.report)}`);
   }
   if (options.json === true) display.printJson({ ...migration, report });

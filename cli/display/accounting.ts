@@ -22,7 +22,8 @@ export function accounting(report: MigrationReport, options: AccountingOptions):
   return parts.join('\n');
 }
 
-function headline(report: MigrationReport): string {
+/** How it ended, or how far it is, in a sentence. */
+export function headline(report: MigrationReport): string {
   const { tally, counts } = report;
   const done = `${counted(tally.accountedKeys, 'key')} accounted for`;
   const cause = report.cause === null ? '' : ` ${plain(report.cause)}`;
@@ -66,8 +67,17 @@ function sides({ source, target }: MigrationReport, addresses?: AccountingOption
   );
 }
 
-function keys({ mode, counts, tally }: MigrationReport): string {
-  const rows: [string, number | null][] = [
+function keys(report: MigrationReport): string {
+  return render(
+    keyLines(report).map(([label, value]) => [label, value === null ? 'not looked' : count(value)]),
+    ['what became of the keys', 'keys'],
+    'right',
+  );
+}
+
+/** What became of the keys, a line for each; null where nobody looked. */
+export function keyLines({ mode, counts, tally }: MigrationReport): readonly [label: string, keys: number | null][] {
+  return [
     ['scanned', counts.scanned],
     ['seen twice (repeats)', counts.repeats],
     ['copied', counts.copied],
@@ -80,11 +90,6 @@ function keys({ mode, counts, tally }: MigrationReport): string {
     ['accounted for', tally.accountedKeys],
     ['missing on the target', tally.missing],
   ];
-  return render(
-    rows.map(([label, value]) => [label, value === null ? 'not looked' : count(value)]),
-    ['what became of the keys', 'keys'],
-    'right',
-  );
 }
 
 function compared({ same, different, extra, deleted }: MigrationReport['counts']): [string, number][] {

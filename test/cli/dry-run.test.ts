@@ -4,21 +4,9 @@ import type { MigrationReport } from '../../src/migration/report';
 import type { SurveyReport } from '../../src/survey/survey-report';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder } from './support/command';
+import { expectHarmless, HOSTILE } from './support/hostile';
 
 const MINUTES = 180_000;
-/** Names that would be HTML, SVG, a template, or orders to a terminal. */
-const HOSTILE = [
-  '<script>alert(1)</script>',
-  '"><img src=x onerror=alert(2)>:a',
-  '"><img src=x onerror=alert(2)>:b',
-  '</text></svg><iframe src=x>',
-  '</style><h1>:1',
-  '</style><h1>:2',
-  '{b|rich}&lt;b&gt;',
-  'red\u001b[31m\nnext line',
-  '\u202Egnp.exe',
-];
-
 let here: CommandFolder;
 let old: TestServer;
 let fresh: TestServer;
@@ -47,20 +35,7 @@ test(
     const file = path.join(here.folder, 'report.html');
     expect(statSync(file).mode & 0o077).toBe(0);
     const page = readFileSync(file, 'utf8');
-    const elements = new Set([...page.matchAll(/<([a-zA-Z][\w-]*)/g)].map(([, name]) => name));
-    for (const name of ['script', 'img', 'iframe', 'link', 'object', 'a']) expect(elements).not.toContain(name);
-    expect(page.match(/<h1/g)).toHaveLength(1);
-    expect(page.match(/<\/style>/g)).toHaveLength(page.match(/<style/g)?.length ?? 0);
-    expect(page).not.toMatch(/<[a-z][^>]*\s(?:on\w+|src|href|xlink:href)=/i);
-    expect(page).toContain("default-src 'none'");
-    for (const shown of [
-      '&lt;script&gt;alert(1)&lt;/script&gt;',
-      '\\xff:\\x00',
-      'red\\u001b[31m\\u000anext line',
-      '\\u202egnp.exe',
-    ]) {
-      expect(page).toContain(shown);
-    }
+    expectHarmless(page);
     expect(page.match(/<svg/g)?.length).toBeGreaterThanOrEqual(5);
     // And none of them is an order to the terminal.
     // eslint-disable-next-line no-control-regex
