@@ -144,7 +144,7 @@ function sidesAndSelection(command: Command): Command {
       addConverter,
     )
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
-    .option('--bytes-per-second <n>', 'the same for bytes of values', parseCount)
+    .option('--bytes-per-second <n>', 'the same for bytes read from the source', parseCount)
     .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer: 2, or 0.5', parseAmount)
     .option('--parallel-ranges <n>', 'how many ranges are worked on at once', parseCount)
     .option('--request-id <id>', 'the same id gives the same migration, however often it is asked for')

@@ -127,7 +127,7 @@ export const migrationRequestSchema = z
           .min(0)
           .max(1e12)
           .default(0)
-          .describe('Bytes of values, for the whole migration; 0: no limit.'),
+          .describe('Bytes read from the source, for the whole migration; 0: no limit.'),
         maxSourceLatencyMs: z
           .number()
           .min(0)
