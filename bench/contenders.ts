@@ -30,15 +30,24 @@ const ROOT = path.join(__dirname, '..', '..');
 /** The whole thing: the app started before, the clock from POST to a final state. */
 export const keyferry = keyferryWith('Keyferry, POST to completed', {});
 
+/** Called just before the POST, and as soon as the migration has ended. */
+export interface Around {
+  readonly before: () => Promise<unknown>;
+  readonly after: () => Promise<unknown>;
+}
+
+const nothing: Around = { before: () => Promise.resolve(), after: () => Promise.resolve() };
+
 /** The same with further fields in the request. */
-export function keyferryWith(name: string, request: Readonly<Record<string, unknown>>): Contender {
-  return { name, copy: (source, target) => copyByApp(source, target, request) };
+export function keyferryWith(name: string, request: Readonly<Record<string, unknown>>, around = nothing): Contender {
+  return { name, copy: (source, target) => copyByApp(source, target, request, around) };
 }
 
 async function copyByApp(
   source: RunningServer,
   target: RunningServer,
   request: Readonly<Record<string, unknown>>,
+  around: Around,
 ): Promise<Cost> {
   const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
   const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
@@ -54,6 +63,7 @@ async function copyByApp(
     const base = await listeningAt(app.stdout);
     const pid = app.pid ?? 0;
     const cpu = cpuSeconds(pid);
+    await around.before();
     const started = performance.now();
     const answer = await fetch(`${base}/api/migrations`, {
       method: 'POST',
@@ -68,8 +78,10 @@ async function copyByApp(
       };
       if (document.finishedAt !== null) {
         const { state, counts } = document;
+        const seconds = (performance.now() - started) / 1_000;
+        await around.after();
         return {
-          seconds: (performance.now() - started) / 1_000,
+          seconds,
           appCpu: cpuSeconds(pid) - cpu,
           memory: peakMemoryMiB(pid),
           note: `${state}, ${counts.copied} copied, ${counts.converted} converted, ${counts.repeats} repeats`,

@@ -90,11 +90,18 @@ async function main(): Promise<void> {
     const redis = new Redis(target.url);
     await redis.flushall();
     redis.disconnect();
-    await sleep(1_000);
-    await read();
-    const { seconds, note = '' } = await keyferryWith('', { limits: { maxSourceLatencyMs } }).copy(source, target);
-    if (!note.startsWith('completed,')) throw new Error(`The copy did not complete: ${note}`);
-    return { latencies: await read(), keysPerSecond: keys / seconds };
+    let latencies: Latencies | undefined;
+    const around = {
+      before: read,
+      after: async () => (latencies = await read()),
+    };
+    const { seconds, note = '' } = await keyferryWith('', { limits: { maxSourceLatencyMs } }, around).copy(
+      source,
+      target,
+    );
+    if (latencies === undefined || !note.startsWith('completed,'))
+      throw new Error(`The copy did not complete: ${note}`);
+    return { latencies, keysPerSecond: keys / seconds };
   };
   const cases: readonly Case[] = [
     { name: 'no copy', run: undisturbed, felt: [] },
