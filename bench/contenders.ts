@@ -27,9 +27,6 @@ const APP = path.join(__dirname, '..', 'local', 'main.js');
 const NODE_FLAGS = ['--max-semi-space-size=16'];
 const ROOT = path.join(__dirname, '..', '..');
 
-/** The whole thing: the app started before, the clock from POST to a final state. */
-export const keyferry = keyferryWith('Keyferry, POST to completed', {});
-
 /** Called just before the POST, and as soon as the migration has ended. */
 export interface Around {
   readonly before: () => Promise<unknown>;
@@ -37,6 +34,9 @@ export interface Around {
 }
 
 const nothing: Around = { before: () => Promise.resolve(), after: () => Promise.resolve() };
+
+/** The whole thing: the app started before, the clock from POST to a final state. */
+export const keyferry = keyferryWith('Keyferry, POST to completed', {});
 
 /** The same with further fields in the request. */
 export function keyferryWith(name: string, request: Readonly<Record<string, unknown>>, around = nothing): Contender {
