@@ -13,6 +13,7 @@ import { measuredBy, writeSection } from './results-file';
 interface Options {
   readonly keys: number;
   readonly kilobytes: number;
+  readonly large: number;
   readonly rounds: number;
   readonly source: ServerName;
   readonly target: ServerName;
@@ -34,6 +35,7 @@ const program = new Command('npm run bench:compare --')
   .description('Copies, compares and syncs the same keys between two servers on this machine and prints ratios.')
   .option('--keys <n>', 'keys of the mixed data', parseCount, 1_000_000)
   .option('--kilobytes <n>', 'strings of 1 KB', parseCount, 200_000)
+  .option('--large <n>', 'strings of 10 KB', parseCount, 60_000)
   .option('--rounds <n>', 'rounds; the median of each counts', parseCount, 3)
   .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
   .option('--target <server>', 'the same', 'redis-7.0')
@@ -117,16 +119,19 @@ async function main(): Promise<void> {
     await fillServer({ port: source.port, keys: options.keys, seed: 1 });
     const mixed = await rounds(options, source, target);
     console.log(`${options.kilobytes.toLocaleString('en')} strings of 1 KB`);
-    await fillKilobytes(source, options.kilobytes);
+    await fillStrings(source, options.kilobytes, 1_000);
+    const kilobytes = await rounds(options, source, target);
+    console.log(`${options.large.toLocaleString('en')} strings of 10 KB`);
+    await fillStrings(source, options.large, 10_000);
     const large = await rounds(options, source, target);
 
     const seconds = (runs: Map<Contender, Run[]>, contender: Contender) =>
       median((runs.get(contender) ?? []).map((run) => run.seconds));
     const [sync, , full] = unchanged;
     if (sync === undefined || full === undefined) throw new Error('unreachable');
-    const share = seconds(mixed, sync) / seconds(mixed, copy);
+    const shares = [mixed, kilobytes, large].map((runs) => seconds(runs, sync) / seconds(runs, copy));
     const data = options.kilobytes * 1_000;
-    const sent = median((large.get(full) ?? []).map((run) => run.bytes)) / data;
+    const sent = median((kilobytes.get(full) ?? []).map((run) => run.bytes)) / data;
     const lines = [
       `${measuredBy('bench:compare')}: ${availableParallelism()} shared cores, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
       '',
@@ -136,15 +141,19 @@ async function main(): Promise<void> {
       '',
       `${options.kilobytes.toLocaleString('en')} strings of 1 KB that cannot be compressed:`,
       '',
+      ...table(kilobytes),
+      '',
+      `${options.large.toLocaleString('en')} strings of 10 KB that cannot be compressed:`,
+      '',
       ...table(large),
       '',
-      `- a sync of unchanged data takes ${share.toFixed(2)} of the time of the copy (wanted: below ${WANTED_SYNC})`,
+      `- a sync of unchanged data takes ${shares.map((share) => share.toFixed(2)).join(', ')} of the time of the copy: mixed keys, 1 KB, 10 KB (wanted: below ${WANTED_SYNC})`,
       `- a full comparison of the mixed keys takes ${(seconds(mixed, full) / seconds(mixed, copy)).toFixed(2)} of the time of the copy`,
       `- a full comparison of values of 1 KB sends ${(100 * sent).toFixed(1)} % of the data over the wire, both sides together (wanted: below ${100 * WANTED_BYTES})`,
     ];
     for (const line of lines) console.log(line);
     if (options.write) await writeSection('Compare and sync', lines);
-    process.exitCode = share < WANTED_SYNC && sent < WANTED_BYTES ? 0 : 1;
+    process.exitCode = shares.every((share) => share < WANTED_SYNC) && sent < WANTED_BYTES ? 0 : 1;
   } finally {
     await Promise.all([source.stop(), target.stop()]);
   }
@@ -154,16 +163,18 @@ const FILL = `
 math.randomseed(tonumber(ARGV[1]))
 for i = ARGV[1], ARGV[2] do
   local words = {}
-  for n = 1, 125 do words[n] = struct.pack('>I4I4', math.random(0, 2147483647), math.random(0, 2147483647)) end
-  redis.call('SET', 'kilobyte:' .. string.format('%09d', i), table.concat(words))
+  for n = 1, tonumber(ARGV[3]) / 8 do words[n] = struct.pack('>I4I4', math.random(0, 2147483647), math.random(0, 2147483647)) end
+  redis.call('SET', 'string:' .. string.format('%09d', i), table.concat(words))
 end`;
-const FILLED_AT_ONCE = 5_000;
+const BYTES_AT_ONCE = 5_000_000;
 
-async function fillKilobytes(server: RunningServer, keys: number): Promise<void> {
+/** Strings of so many bytes, a multiple of 8, that cannot be compressed. */
+async function fillStrings(server: RunningServer, keys: number, bytes: number): Promise<void> {
   const client = new Redis(server.url);
   await client.flushall();
-  for (let at = 1; at <= keys; at += FILLED_AT_ONCE) {
-    await client.eval(FILL, 0, at, Math.min(keys, at + FILLED_AT_ONCE - 1));
+  const atOnce = BYTES_AT_ONCE / bytes;
+  for (let at = 1; at <= keys; at += atOnce) {
+    await client.eval(FILL, 0, at, Math.min(keys, at + atOnce - 1), bytes);
   }
   client.disconnect();
 }
