@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { fillOdd } from '../e2e/support/fill-odd';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -65,4 +66,15 @@ it('finds what is missing, different and extra', async () => {
     counts: { same: 1, different: 4, extra: 1 },
     tally: { missing: 1 },
   });
+});
+
+it('tells long texts apart, from their own fingerprints too', async () => {
+  const long = 'long'.repeat(2_000);
+  const hash = createHash('sha1').update(long).digest('hex');
+  for (const { client } of [old, neu]) await client.mset({ same: long, last: `${long}x`, print: long, raw: hash });
+  await neu.client.setrange('last', long.length, 'y');
+  await neu.client.mset({ print: hash, raw: long });
+  const { report, findings } = await run(app, { mode: 'compare' });
+  expect(findings).toEqual(['different-length print', 'different-length raw', 'different-value last']);
+  expect(report.counts).toMatchObject({ same: 1, different: 3 });
 });
