@@ -11,6 +11,9 @@ import { addCounts, type Counts } from './counts';
 /** Of one range, this many findings are kept in full; the rest are only counted. */
 const FINDINGS_PER_RANGE = 10_000;
 
+/** Of a message's time, the part that limits may take inside one page. */
+const PATIENCE = 1 / 4;
+
 /**
  * One worker's hold on one range row: what it has done so far, when it must stop, and the writing of both.
  * Rows are written one after the other; the first write that fails for another worker's sake ends the job.
@@ -36,8 +39,7 @@ export class RangeJob implements StopSignal {
   ) {
     const seconds = app.settings.rangeSeconds;
     this.deadline = Date.now() + seconds * 1_000;
-    // Inside a page it waits for half of that time at most, so that the page ends and its place is kept.
-    this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, Date.now() + seconds * 500);
+    this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);
     this.watching = setInterval(() => void this.watch(), 1_000);
     this.watching.unref();
   }

@@ -47,6 +47,7 @@ const ANSWERS_A_LOOK = 16;
 export class Governor implements Pace {
   private pauseMs = 0;
   private pausedUntil = 0;
+  private patientUntil: number;
   private latest: number[] = [];
   /**
    * The shortest way to the source and back: what an answer takes beyond it, it spent at the source. Calls that tell how
@@ -60,15 +61,17 @@ export class Governor implements Pace {
 
   /**
    * @param owedUntil when what was taken before is paid off, ms since 1970
-   * @param patientUntil inside a page nobody waits for the rates after this, ms since 1970, so that every page ends; what it
-   *   took is owed then
+   * @param patienceMs how long calls may be kept waiting inside one page: a page that does not end has no place to go on from.
+   *   What it took beyond that is owed then
    */
   constructor(
     private readonly share: Share,
     private readonly stop: StopSignal,
     private owedUntil = 0,
-    private readonly patientUntil = Number.POSITIVE_INFINITY,
-  ) {}
+    private readonly patienceMs = Number.POSITIVE_INFINITY,
+  ) {
+    this.patientUntil = Date.now() + patienceMs;
+  }
 
   /** When all that was taken is paid off, ms since 1970. */
   get paidAt(): number {
@@ -76,7 +79,8 @@ export class Governor implements Pace {
   }
 
   async turn(): Promise<void> {
-    await this.waitUntil(this.owedUntil);
+    await this.waitUntil(Math.max(this.pausedUntil, this.owedUntil));
+    this.patientUntil = Date.now() + this.patienceMs;
     this.recent.keys /= 2;
     this.recent.bytes /= 2;
   }
@@ -115,7 +119,7 @@ export class Governor implements Pace {
   }
 
   private async timed<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
-    await this.waitUntil(Math.max(this.pausedUntil, Math.min(this.owedUntil, this.patientUntil)));
+    await this.waitUntil(Math.min(Math.max(this.pausedUntil, this.owedUntil), this.patientUntil));
     const asked = performance.now();
     const result = await call();
     const latencyMs = performance.now() - asked;

@@ -103,8 +103,8 @@ describe('the share of a range', () => {
   });
 
   const none = { keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 };
-  const of = (share: Partial<Share>, owedUntil = 0, patientUntil = Infinity) =>
-    new Governor({ ...none, ...share }, onwards, owedUntil, patientUntil);
+  const of = (share: Partial<Share>, owedUntil = 0, patienceMs = Infinity) =>
+    new Governor({ ...none, ...share }, onwards, owedUntil, patienceMs);
 
   /** Milliseconds that something takes. */
   async function time(work: () => Promise<unknown>): Promise<number> {
@@ -172,11 +172,13 @@ describe('the share of a range', () => {
   });
 
   it('lets a page end that owes more than its time: later its place could not be kept', async () => {
-    const governor = of({ bytesPerSecond: 1_000 }, 0, Date.now() + 10_000);
+    const governor = of({ bytesPerSecond: 1_000 }, 0, 10_000);
     expect(await call(governor, { bytes: 60_000, micros: undefined })).toBe(0);
     expect(await call(governor, { bytes: 60_000, micros: undefined })).toBe(10_000);
     expect(await call(governor, { bytes: 0, micros: undefined })).toBe(0);
     expect(await time(() => governor.turn())).toBe(110_000);
+    expect(await call(governor, { bytes: 20_000, micros: undefined })).toBe(0);
+    expect(await call(governor, { bytes: 0, micros: undefined })).toBe(10_000);
   });
 
   it('keeps pages so small that a rate is kept within moments', async () => {
