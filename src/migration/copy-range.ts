@@ -80,6 +80,8 @@ export async function writeParts(
   job: RangeJob,
   app: App,
 ): Promise<void> {
+  // Under a limit on bytes none: what big keys and conversions read is not known before they are written.
+  const mostInWriting = job.migration.plan.request.limits.bytesPerSecond > 0 ? 0 : PAGES_IN_WRITING;
   const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
   const finishOldest = async () => {
     const oldest = inWriting.shift();
@@ -100,7 +102,7 @@ export async function writeParts(
       // Whoever waits for it hears of a failure; until then it is no unhandled one.
       outcome.catch(() => undefined);
       inWriting.push({ part, outcome });
-      while (inWriting.length > PAGES_IN_WRITING) await finishOldest();
+      while (inWriting.length > mostInWriting) await finishOldest();
     }
     await finishAll();
   } catch (error) {
