@@ -1,11 +1,15 @@
 import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
+import { changingCalls } from './command-calls';
 import { errorKind } from './errors';
 import { infoField, infoNumber, parseKeyspace, type KeyspaceLine } from './info';
 import { newestRestorableVersion, writtenVersion } from './payload-version';
 import type { RedisPort, Reply } from './redis-port';
 
-/** What INFO tells of a server, as far as it matters here. Sizes in bytes. */
+/**
+ * What INFO tells of a server, as far as it matters here. Sizes in bytes. A number that the server does not tell is
+ * undefined, never 0. Kept as JSON in the plan row, so that what was added later is not there in plans of earlier versions.
+ */
 export interface ServerFacts {
   /** The version of its own name: "6.0.16" for Redis, "8.1.1" for Valkey. */
   readonly version: string;
@@ -22,6 +26,27 @@ export interface ServerFacts {
   readonly evictedKeys: number;
   readonly databases: readonly KeyspaceLine[];
   readonly modules: readonly string[];
+  /** It reads its data from disk or from its master: its numbers mean nothing. */
+  readonly loading: boolean;
+  /**
+   * `master_replid`: a replica has its master's, and so has all of a tree of replication. It changes when the process
+   * begins without a snapshot that tells it, and when a replica is promoted.
+   */
+  readonly replicationId?: string | undefined;
+  /** `master_replid2`: of a promoted replica, its former master's. */
+  readonly formerReplicationId?: string | undefined;
+  /** Changes since the last snapshot to disk (`rdb_changes_since_last_save`): a snapshot sets it to 0. */
+  readonly changes?: number | undefined;
+  /** When the last snapshot to disk was made (`rdb_last_save_time`), seconds since 1970. */
+  readonly lastSave?: number | undefined;
+  /** Keys that have expired since the process began, or since CONFIG RESETSTAT. */
+  readonly expiredKeys?: number | undefined;
+  /**
+   * Calls of commands that may change keys since the process began, or since CONFIG RESETSTAT, also inside scripts and
+   * transactions, by name in small letters ("set", "flushall", "xgroup|create"): only those called at least once.
+   * Undefined where INFO commandstats is refused or has nothing.
+   */
+  readonly commandCalls?: Readonly<Record<string, number>> | undefined;
 }
 
 /** What the source can do, tried on it. */
@@ -51,9 +76,11 @@ export interface TargetAbilities {
   readonly cursorOrder?: boolean;
 }
 
-/** Reads INFO. @throws the server's error, for example NOAUTH */
+/** Reads INFO, and INFO commandstats, which plain INFO leaves out. @throws the server's error, for example NOAUTH */
 export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
-  const info = text(await port.call('INFO'));
+  const [reply, stats] = await port.pipeline([['INFO'], ['INFO', 'commandstats']]);
+  if (reply instanceof Error) throw reply;
+  const info = text(reply);
   const valkey = infoField(info, 'valkey_version');
   const redis = infoField(info, 'redis_version') ?? '0.0.0';
   return {
@@ -69,7 +96,20 @@ export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
     evictedKeys: infoNumber(info, 'evicted_keys') ?? 0,
     databases: parseKeyspace(info),
     modules: [...info.matchAll(/^module:name=([^,\r\n]+)/gm)].map((m) => m[1] ?? ''),
+    // Of a replica that loads what its master sent, 7.0 and above say async_loading where the old data still answer.
+    loading: infoField(info, 'loading') === '1',
+    replicationId: replicationId(infoField(info, 'master_replid')),
+    formerReplicationId: replicationId(infoField(info, 'master_replid2')),
+    changes: infoNumber(info, 'rdb_changes_since_last_save'),
+    lastSave: infoNumber(info, 'rdb_last_save_time'),
+    expiredKeys: infoNumber(info, 'expired_keys'),
+    commandCalls: allowed(stats) ? changingCalls(text(stats as Reply)) : undefined,
   };
+}
+
+/** Forty zeros stand for none. */
+function replicationId(told: string | undefined): string | undefined {
+  return told === undefined || /^0*$/.test(told) ? undefined : told;
 }
 
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */

@@ -30,6 +30,33 @@ onEveryServer((at) => {
     ]);
   });
 
+  it('tells whether its keys were changed, as far as its user may know', async () => {
+    const { client } = at();
+    const port = await at().connect();
+    await client.set('b', '1');
+    const before = await readServerFacts(port);
+    await client.eval(
+      "redis.call('SET', 'a', '1') return redis.call('XGROUP', 'CREATE', 's', 'g', '0', 'MKSTREAM')",
+      0,
+    );
+    await client.swapdb(0, 1);
+    const after = await readServerFacts(port);
+    expect(after.replicationId).toMatch(/^[0-9a-f]{40}$/);
+    expect(after).toMatchObject({
+      loading: false,
+      replicationId: before.replicationId,
+      lastSave: expect.any(Number) as unknown,
+    });
+    expect(after.formerReplicationId).toBeUndefined();
+    expect(after.changes! - before.changes!).toBeGreaterThanOrEqual(2);
+    const calls = (of: typeof before, name: string) => of.commandCalls![name] ?? 0;
+    expect(calls(after, 'set') - calls(before, 'set')).toBe(1);
+    expect(calls(after, 'swapdb') - calls(before, 'swapdb')).toBe(1);
+    expect(Object.keys(after.commandCalls!).some((name) => /^xgroup(\|create)?$/.test(name))).toBe(true);
+    expect(after.commandCalls).not.toHaveProperty('eval');
+    expect(JSON.parse(JSON.stringify(after))).toEqual(after);
+  });
+
   it('is found able to be a source read by scripts in ranges', async () => {
     const port = await at().connect();
     const pipeline = at().client.pipeline();

@@ -18,6 +18,7 @@ export const plainSource: Plan['source'] = {
   evictedKeys: 0,
   databases: [{ database: 0, keys: 1_000, expires: 0 }],
   modules: [],
+  loading: false,
   abilities: { scripts: true, memoryUsage: true, dump: true, payloadVersion: 9, cursorOrder: true, functions: 0 },
 };
 
