@@ -1,6 +1,7 @@
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
-import { startExtra, startLook, visitMigration, type Visit } from '../src/migration/tally-visit';
+import { startPhase } from '../src/migration/start-phase';
+import { visitMigration, type DueStart, type Visit } from '../src/migration/tally-visit';
 import { TALLY } from './shared/tally-starter';
 
 /** Visits before the history is cut off by beginning anew. */
@@ -15,8 +16,7 @@ df.app.orchestration(TALLY, function* (context) {
     if (visit === null) return null;
     context.df.setCustomStatus(visit.status);
     if (visit.finished) return visit.status;
-    if (visit.lookDue) yield context.df.callActivityWithRetry('startLook', RETRY, id);
-    if (visit.extraDue) yield context.df.callActivityWithRetry('startExtra', RETRY, id);
+    if (visit.due !== null) yield context.df.callActivityWithRetry('startPhase', RETRY, { id, due: visit.due });
     const next = new Date(context.df.currentUtcDateTime.getTime() + visit.wait * 1_000);
     yield context.df.createTimer(next);
   }
@@ -28,14 +28,8 @@ df.app.activity('sumRanges', {
   handler: async (id: string): Promise<Visit | null> => (await visitMigration(id, getApp())) ?? null,
 });
 
-df.app.activity('startLook', {
-  handler: async (id: string): Promise<void> => {
-    await startLook(id, getApp());
-  },
-});
-
-df.app.activity('startExtra', {
-  handler: async (id: string): Promise<void> => {
-    await startExtra(id, getApp());
+df.app.activity('startPhase', {
+  handler: async ({ id, due }: { readonly id: string; readonly due: DueStart }): Promise<void> => {
+    await startPhase(id, due, getApp());
   },
 });

@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
-import type { Plan } from '../migration/plan';
+import type { MigrationRow } from '../ledger/rows';
 import type { RangeJob } from '../migration/range-job';
 import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { rangeSides, type RangeSides } from '../migration/range-sides';
@@ -13,9 +13,11 @@ import type { Depth } from './overview';
 /** Two expiries are the same when they are no further apart, ms. */
 export const EXPIRY_TOLERANCE_MS = 50;
 
-/** How closely a plan's keys are compared. */
-export function depthOf({ request: { mode, verify } }: Pick<Plan, 'request'>): Depth {
-  return mode !== 'sync' && verify === 'quick' ? 'quick' : 'full';
+/** How closely the keys of a phase are compared. */
+export function depthOf({ plan, phase, course }: Pick<MigrationRow, 'plan' | 'phase' | 'course'>): Depth {
+  const { mode, verify } = plan.request;
+  const quick = phase === 'look' ? course.lookDepth === 'quick' : mode === 'compare' && verify === 'quick';
+  return quick ? 'quick' : 'full';
 }
 
 /** What the work on one range of the source needs in order to compare its keys. */
@@ -46,7 +48,7 @@ export async function comparisonOf(
     comparison: {
       source: { port: source, scripts: plan.source.abilities.scripts, attempt: sides.attemptSource },
       target: { port: target, scripts: plan.target.abilities.scripts, attempt: sides.attemptTarget },
-      depth: depthOf(plan),
+      depth: depthOf(migration),
       expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, clock.targetMinusSource),
       goOn: () => {
         job.check();

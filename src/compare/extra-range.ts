@@ -4,8 +4,11 @@ import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
 import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
-import { deleteExtra } from '../sync/delete-extra';
+import { factsOrThrow } from '../migration/side-facts';
+import { deleteExtra, SourceDoubtError } from '../sync/delete-extra';
+import { ANOTHER_SOURCE } from '../sync/source-doubt';
 import { attempt, type AttemptSide } from '../transfer/attempt';
+import { SourceChangedError } from '../transfer/stop';
 import { isTemporaryKey } from '../transfer/by-commands';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import { readRange } from '../transfer/range-pages';
@@ -16,6 +19,8 @@ import { extra, type Difference } from './difference';
 import { keyFacts } from './key-facts';
 import { originsOf } from './origins';
 import { Suspects } from './suspects';
+
+type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 
 /**
  * Walks the target's keys of a range and looks for each on the source, under all names that it may have come from. Those that
@@ -44,13 +49,17 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
       );
   };
   const attemptTarget = on({ connection: target, name: request.target, runId: migration.sourceRunId });
+  // What is to be deleted must be missing on the very process that was planned with.
+  const runId = request.deleteExtra ? plan.source.runId : undefined;
   const sources = new Map(
     plan.databases.map(({ database }) => {
       const connection = app.connections.get(request.source, database);
       const port = governedPort(connection, job.governor);
-      return [database, { port, attempt: on({ connection, name: request.source, runId: undefined }) }];
+      return [database, { port, attempt: onPlannedSource(on({ connection, name: request.source, runId })) }];
     }),
   );
+  const factsOfSource = app.connections.get(request.source, 0);
+  const attemptSource = onPlannedSource(on({ connection: factsOfSource, name: request.source, runId }));
   const limits = { bigKeyBytes: app.settings.bigKeyBytes, pageBytes: 0, lookAtSizes: false };
   const reader = plan.target.abilities.scripts
     ? new ScriptPageReader(target, limits)
@@ -120,7 +129,13 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
     const found = await withoutOrigin(part.page.keys);
     ({ next } = part);
     if (request.deleteExtra) {
-      const deleted = await deleteExtra(found, { plan, target, sources: [...sources.values()], attemptTarget });
+      const deleted = await deleteExtra(found, {
+        plan,
+        target,
+        attemptTarget,
+        sourceFacts: () => attemptSource(() => factsOrThrow(plan, 'source', app)),
+        targetFacts: () => attemptTarget(() => factsOrThrow(plan, 'target', app)),
+      });
       await job.add(addCounts(counts, { extra: found.length, deleted }), [], next);
       counts = noCounts;
     } else {
@@ -129,4 +144,16 @@ export async function extraRange(job: RangeJob, app: App): Promise<void> {
     }
   }
   if (!request.deleteExtra) await settle(next);
+}
+
+/** The walk belongs to the target's process; that the source's is another one ends all deleting. */
+function onPlannedSource(call: Attempt): Attempt {
+  return async (ask) => {
+    try {
+      return await call(ask);
+    } catch (error) {
+      if (!(error instanceof SourceChangedError)) throw error;
+      throw new SourceDoubtError(ANOTHER_SOURCE);
+    }
+  };
 }

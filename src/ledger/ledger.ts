@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
 import type { Counts } from '../migration/counts';
+import { firstCourse, type Course } from '../migration/course';
 import type { Plan } from '../migration/plan';
 import type { Snapshot } from '../migration/report';
 import { fromChunks, toChunks } from './chunked-text';
@@ -239,6 +240,21 @@ export class Ledger {
     return known?.code === entity.code;
   }
 
+  /** Deletes a migration's findings of these codes. */
+  async deleteFindings(migration: string, codes: readonly string[]): Promise<void> {
+    const filter = `PartitionKey eq '${rowKeyText(migration)}'`;
+    const select = ['PartitionKey', 'RowKey', 'code'];
+    for await (const page of this.findings.listEntities<Entity>({ queryOptions: { filter, select } }).byPage()) {
+      const rows = page.filter(({ code }) => codes.includes(String(code)));
+      for (let at = 0; at < rows.length; at += BATCH) {
+        const batch = rows.slice(at, at + BATCH).map((entity): TransactionAction => {
+          return ['delete', { partitionKey: migration, rowKey: String(entity.rowKey) }];
+        });
+        await this.findings.submitTransaction(batch);
+      }
+    }
+  }
+
   /** One page of findings, with the token of the next. */
   async listFindings(
     migration: string,
@@ -294,6 +310,8 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     epoch: row.epoch,
     sourceRunId: row.sourceRunId,
     cancelRequested: row.cancelRequested,
+    stopCause: clip(row.stopCause ?? ''),
+    course: JSON.stringify(row.course),
     startedAt: row.startedAt,
     finishedAt: row.finishedAt ?? '',
     cause: row.cause ?? '',
@@ -303,15 +321,19 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
 }
 
 function fromPlan(entity: Entity): MigrationRow {
+  const plan = fromChunks('plan', entity) as Plan;
   return {
     id: String(entity.rowKey),
     state: entity.state as MigrationState,
     phase: entity.phase as Phase,
     requestHash: String(entity.requestHash),
-    plan: fromChunks('plan', entity) as Plan,
+    plan,
     epoch: Number(entity.epoch),
     sourceRunId: String(entity.sourceRunId),
     cancelRequested: entity.cancelRequested === true,
+    stopCause: textOrNull(entity.stopCause),
+    // Rows of earlier versions have none.
+    course: typeof entity.course === 'string' ? (JSON.parse(entity.course) as Course) : firstCourse(plan),
     startedAt: String(entity.startedAt),
     finishedAt: textOrNull(entity.finishedAt),
     cause: textOrNull(entity.cause),

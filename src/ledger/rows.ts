@@ -1,5 +1,6 @@
 import { startCursor } from '../keyspace/cursor';
 import { noCounts, type Counts } from '../migration/counts';
+import type { Course } from '../migration/course';
 import type { Plan } from '../migration/plan';
 
 /** Where a migration stands. */
@@ -10,10 +11,13 @@ export type MigrationState =
 export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
 
 /**
- * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. look: the second look,
- * which asks the target for every key. extra: the walk over the target for keys that the source does not have.
+ * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. extra: the walk over the
+ * target for keys that the source does not have. look: the second look, over the source's keys, at what the target has.
  */
 export type Phase = 'copy' | 'look' | 'extra';
+
+/** In this order; a phase that comes before the current one is begun anew. */
+export const phaseOrder: readonly Phase[] = ['copy', 'extra', 'look'];
 
 /** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
 export interface MigrationRow {
@@ -23,11 +27,15 @@ export interface MigrationRow {
   /** Hash of the request, to tell a repeated POST from another one with the same requestId. */
   readonly requestHash: string;
   readonly plan: Plan;
-  /** Counts how often the server process that is walked changed; ranges of an earlier epoch begin anew. */
+  /** Counts how often a phase was begun anew; ranges of an earlier epoch have done nothing yet. */
   readonly epoch: number;
   /** The server process that the phase's cursors belong to: the source's, in the phase `extra` the target's. */
   readonly sourceRunId: string;
   readonly cancelRequested: boolean;
+  /** Why it must stop, where something is wrong with a side: its ranges are cancelled, and then it has failed. */
+  readonly stopCause: string | null;
+  /** What both sides have gone through. */
+  readonly course: Course;
   readonly startedAt: string;
   readonly finishedAt: string | null;
   /** Why it failed, where it did. */

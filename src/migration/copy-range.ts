@@ -3,6 +3,8 @@ import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
+import { agreeWithin, EXPIRY_TOLERANCE_MS } from '../compare/comparison-of';
+import { examine, type Comparison, type Pair } from '../compare/examine';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { timedWrites } from '../telemetry/timed';
 import { makeNaming } from '../convert/rename/naming';
@@ -32,6 +34,16 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
   const sides = rangeSides(job, app);
   const { database } = sides;
   const clock = await sides.compareClocks();
+  const naming = makeNaming(request.rename, database.prefix);
+  const comparison: Comparison = {
+    source: { port: sides.source, scripts: plan.source.abilities.scripts, attempt: sides.attemptSource },
+    target: { port: sides.target, scripts: plan.target.abilities.scripts, attempt: sides.attemptTarget },
+    depth: 'full',
+    expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, clock.targetMinusSource),
+    goOn: () => {
+      job.check();
+    },
+  };
   const writing = { replace: request.onConflict !== 'skip', absoluteExpiry: plan.target.abilities.absoluteExpiry };
   const context: WriteContext = {
     ...sides,
@@ -40,10 +52,15 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
     sourceVersion: abilitiesOf(plan.source),
     targetVersion: abilitiesOf(plan.target),
     writer: new PageWriter(timedWrites(sides.bulk, migration.id, app.telemetry), writing, () => clock.targetNow()),
-    naming: makeNaming(request.rename, database.prefix),
+    naming,
     clockOffset: clock.targetMinusSource,
     onConflict: writing.replace ? 'replace' : 'skip',
     chunkBytes: chunkBytesOf(plan),
+    tookOver: job.tookOver,
+    countEqual: async (keys) => {
+      const pairs = keys.map((key): Pair => ({ source: key, target: naming?.(key) ?? key }));
+      return (await examine(pairs, comparison)).filter((found) => found === 'same').length;
+    },
     stop: job,
   };
   return { sides, clock, context, byCommands: plan.transport === 'commands' };

@@ -5,6 +5,7 @@ import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
 import { pause } from '../transfer/stop';
 import { missingKeys } from '../verify/missing-keys';
+import { addCounts, noCounts, type Counts } from './counts';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf, pageLimitsOf } from './range-shape';
 import { rangeSides } from './range-sides';
@@ -62,7 +63,7 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     return keys.filter((_, i) => !gone.has(i));
   };
   let suspects: readonly Buffer[] = [];
-  let scanned = 0;
+  let counts: Counts = noCounts;
   let settleBy = 0;
   /** Looks for the suspects again and writes down what is behind the walk, up to `next`. */
   const settle = async (next: bigint | undefined): Promise<void> => {
@@ -79,9 +80,9 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
       message: 'The key is on the source and not on the target.',
     }));
     const missing = await job.addFirstFindings(findings);
-    await job.add({ scanned, missing, findings: missing }, [], next);
+    await job.add(addCounts(counts, { missing, findings: missing }), [], next);
     suspects = [];
-    scanned = 0;
+    counts = noCounts;
   };
   let next: bigint | undefined;
   for await (const part of pages) {
@@ -89,7 +90,8 @@ export async function lookRange(job: RangeJob, app: App): Promise<void> {
     const lost = await missingOf(part.page.keys.filter((key) => namesAfter(key).length > 0));
     if (suspects.length === 0) settleBy = Date.now() + SUSPECTS_MS;
     suspects = [...suspects, ...lost];
-    scanned += part.counts.scanned ?? 0;
+    const { scanned = 0, repeats = 0 } = part.counts;
+    counts = addCounts(counts, { scanned, repeats });
     ({ next } = part);
     // Inside a page there is no place to go on from.
     if (next === undefined) continue;

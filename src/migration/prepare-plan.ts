@@ -75,13 +75,15 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     await refuseWithoutScripts(request.target, target, 'target');
   }
   const sessions = await countAllSessions(request, choices, app);
+  // What is told from here on is held against it: probes have called commands that change keys.
+  const probedFacts = await reach(request.target, target, () => readServerFacts(target));
   return makePlan({
     request,
     choices,
     obstacles,
     ...(sessions === undefined ? {} : { sessions }),
     source: { ...sourceFacts, abilities: sourceAbilities },
-    target: { ...targetFacts, abilities: targetAbilities },
+    target: { ...probedFacts, abilities: targetAbilities },
   });
 }
 

@@ -11,6 +11,14 @@ import { addCounts, type Counts } from './counts';
 /** Of one range, this many findings are kept in full; the rest are only counted. */
 const FINDINGS_PER_RANGE = 10_000;
 
+/** How a job begins. */
+export interface JobStart {
+  /** When what was taken before is paid off, ms since 1970. */
+  readonly owedUntil?: number | undefined;
+  /** The worker before ended without writing down all that it had done. */
+  readonly tookOver?: boolean;
+}
+
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
 
@@ -21,6 +29,8 @@ const PATIENCE = 1 / 4;
 export class RangeJob implements StopSignal {
   /** Keeps the work within the migration's limits. */
   readonly governor: Governor;
+  /** Keys behind the cursor may have been written by the migration already. */
+  readonly tookOver: boolean;
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
@@ -35,8 +45,9 @@ export class RangeJob implements StopSignal {
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: App,
-    owedUntil = 0,
+    { owedUntil = 0, tookOver = false }: JobStart = {},
   ) {
+    this.tookOver = tookOver || migration.epoch > 0;
     const seconds = app.settings.rangeSeconds;
     this.deadline = Date.now() + seconds * 1_000;
     this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);

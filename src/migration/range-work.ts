@@ -1,12 +1,12 @@
 import type { App } from '../app/app';
 import { compareRange } from '../compare/compare-range';
 import { extraRange } from '../compare/extra-range';
-import type { Phase } from '../ledger/rows';
 import { surveyRange } from '../survey/survey-range';
 import { syncRange } from '../sync/sync-range';
 import { copyRange } from './copy-range';
 import { lookRange } from './look-range';
 import type { RangeJob } from './range-job';
+import type { MigrationRow } from '../ledger/rows';
 import type { MigrationRequest } from './request';
 
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
@@ -20,13 +20,13 @@ const firstWork: Readonly<Record<MigrationRequest['mode'], RangeWork>> = {
   sync: syncRange,
 };
 
-/** The work that a range of a phase needs. */
-export function rangeWorkOf({ mode, verify }: Pick<MigrationRequest, 'mode' | 'verify'>, phase: Phase): RangeWork {
+/** The work that a range of the migration's phase needs. */
+export function rangeWorkOf({ plan, phase, course }: Pick<MigrationRow, 'plan' | 'phase' | 'course'>): RangeWork {
   switch (phase) {
     case 'copy':
-      return firstWork[mode];
+      return firstWork[plan.request.mode];
     case 'look':
-      return verify === 'quick' || verify === 'full' ? compareRange : lookRange;
+      return course.lookDepth === 'existence' ? lookRange : compareRange;
     case 'extra':
       return extraRange;
   }

@@ -3,12 +3,16 @@ import { LostRowError } from '../ledger/ledger';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { describeConnectionError, errorKind } from '../redis/errors';
+import { SourceDoubtError } from '../sync/delete-extra';
+import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../transfer/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain } from './continue-chain';
 import { RangeJob } from './range-job';
 import { rangeWorkOf } from './range-work';
 import { restartRanges } from './restart-ranges';
+import { factsOrThrow, type SideFacts } from './side-facts';
+import { stopMigration } from './stop-migration';
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
 const TROUBLE_DELAY_S = 5;
@@ -38,7 +42,7 @@ async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   const job = await claim(row, migration, message.owedUntil, app);
   if (job === undefined) return 'idle';
   try {
-    await rangeWorkOf(migration.plan.request, job.row.phase)(job, app);
+    await rangeWorkOf(migration)(job, app);
     await job.settle('done');
     await continueChain(job.row, migration, app, job.governor.paidAt);
     return 'done';
@@ -69,7 +73,9 @@ async function claim(
       trouble: null,
       heartbeat: new Date().toISOString(),
     });
-    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, owedUntil);
+    // One that was active had a worker that ended without writing down all that it had done.
+    const tookOver = row.state === 'active';
+    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, { owedUntil, tookOver });
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.
     if (error instanceof LostRowError) return undefined;
@@ -91,12 +97,33 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   }
   if (error instanceof LostRowError) return 'lost';
   if (error instanceof SourceChangedError) {
-    await restartRanges(migration, error.runId, app);
-    return 'restarted';
+    const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
+    if (facts instanceof Error) return await endEarly(facts, job, migration, app);
+    if (await restartRanges(migration, facts as SideFacts, app)) return 'restarted';
+    // The endpoint leads to that process again.
+    return await endEarly(new StoppedError('deadline'), job, migration, app);
+  }
+  if (error instanceof SourceDoubtError) {
+    await stopMigration(migration.id, error.message, app);
+    await job.settle('cancelled');
+    return 'cancelled';
   }
   job.trouble(causeOf(error, migration));
   await job.checkpoint().catch(() => undefined);
   throw error;
+}
+
+/** What the walked side tells as soon as it answers. @throws StoppedError, or what will not pass */
+async function walkedFacts(job: RangeJob, { plan, phase }: MigrationRow, app: App): Promise<SideFacts> {
+  const side = phase === 'extra' ? 'target' : 'source';
+  const connection = app.connections.get(plan.request[side], 0);
+  const onTrouble = (trouble: string | null) => {
+    job.trouble(trouble);
+  };
+  return await attempt(
+    { sides: [{ connection, name: plan.request[side], runId: undefined }], stop: job, onTrouble },
+    () => factsOrThrow(plan, side, app),
+  );
 }
 
 /** An error in words for people, without addresses and secrets. */

@@ -3,7 +3,7 @@ import type { HistoryPoint } from './history';
 import { keyText } from './key-text';
 import { makeRangesReport, type RangesReport } from './range-states';
 import { makeListItem, makeReport, type MigrationListItem, type MigrationReport } from './report';
-import { lastSnapshot } from './tally-visit';
+import { lastSnapshot } from './snapshot';
 import { BadRequestError } from './request';
 
 const NEWEST = 200;

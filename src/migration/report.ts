@@ -113,7 +113,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
     findings,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
-    cause: row.cause,
+    cause: row.cause ?? row.stopCause,
   };
 }
 

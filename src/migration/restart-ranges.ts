@@ -2,27 +2,59 @@ import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow } from '../ledger/rows';
 import { firstOfChains } from './chain';
+import { forgetLooks } from './forget-looks';
 import { parallelRangesOf } from './range-shape';
+import type { SideFacts } from './side-facts';
+import { markOf } from './since';
+import { lossSincePlan } from './source-loss';
+import { stopMigration } from './stop-migration';
+import { ANOTHER_SOURCE } from '../sync/source-doubt';
 
 /**
- * The source is another server process now, so all cursors have lost their meaning: begins a new epoch, in which every
+ * The server that is walked is another process now, so all cursors have lost their meaning: begins a new epoch, in which every
  * range of the phase starts anew. Of several workers that see it, one wins the plan row; rows reset themselves when
- * they are taken. What was copied stays and is copied again.
+ * they are taken. What was copied stays and is copied again, unless the source has lost data: then nothing more is written.
+ * @param now what the walked side tells, not while it reads its data from disk
+ * @returns false where it is the process that the cursors belong to: nothing is begun anew then
  */
-export async function restartRanges(seen: MigrationRow, runId: string, app: App): Promise<void> {
+export async function restartRanges(seen: MigrationRow, now: SideFacts, app: App): Promise<boolean> {
+  if (now.runId === seen.sourceRunId) return false;
+  const side = seen.phase === 'extra' ? 'target' : 'source';
+  const stop = side === 'source' ? whyStop(seen, now) : undefined;
+  if (stop !== undefined) {
+    await stopMigration(seen.id, stop, app);
+    return true;
+  }
   let won = false as boolean;
   const migration = await app.ledger.updateMigration(seen.id, (row) => {
-    won = row.epoch === seen.epoch && row.sourceRunId !== runId && !isFinal(row);
-    return won ? { ...row, epoch: row.epoch + 1, sourceRunId: runId } : undefined;
+    won = row.epoch === seen.epoch && row.sourceRunId !== now.runId && !isFinal(row);
+    if (!won) return undefined;
+    const { course } = row;
+    const restarts = { ...course.restarts, source: course.restarts.source + (side === 'source' ? 1 : 0) };
+    return {
+      ...row,
+      epoch: row.epoch + 1,
+      sourceRunId: now.runId,
+      course: side === 'source' ? { ...course, restarts, source: markOf(now) } : course,
+    };
   });
   app.watch.forget(seen.id);
-  if (!won || migration === undefined) return;
-  app.telemetry.log('warn', 'The source restarted or failed over: ranges begin anew', {
+  if (!won || migration === undefined) return true;
+  app.telemetry.log('warn', `The ${side} restarted or failed over: ranges begin anew`, {
     'keyferry.migration': seen.id,
     'keyferry.epoch': migration.epoch,
   });
+  await forgetLooks(migration, app);
   const rows = await app.ledger.listRanges(migration.id, migration.phase);
   const open = rows.filter((row) => !isSettled(inEpoch(row, migration.epoch)));
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
+  return true;
+}
+
+/** A source that was another one in between cannot be believed when keys are to be deleted because it does not have them. */
+function whyStop(migration: MigrationRow, now: SideFacts): string | undefined {
+  const loss = lossSincePlan(migration.plan, now);
+  if (loss !== undefined || !migration.plan.request.deleteExtra) return loss;
+  return ANOTHER_SOURCE;
 }

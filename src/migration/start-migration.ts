@@ -6,6 +6,7 @@ import { startCursor } from '../keyspace/cursor';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from './chain';
 import { noCounts } from './counts';
+import { firstCourse } from './course';
 import { PlanRefusedError, type Plan } from './plan';
 import { parallelRangesOf, walkedDatabases } from './range-shape';
 import { preparePlan } from './prepare-plan';
@@ -35,6 +36,8 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
     epoch: 0,
     sourceRunId: plan.source.runId,
     cancelRequested: false,
+    stopCause: null,
+    course: firstCourse(plan),
     startedAt: new Date().toISOString(),
     finishedAt: null,
     cause: null,

@@ -1,6 +1,6 @@
-import type { MigrationRow, RangeRow, RangeState } from '../ledger/rows';
+import { phaseOrder, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
 import { walkedDatabases } from './range-shape';
-import { addCounts, noCounts, type Counts } from './counts';
+import { accountedKeys, addCounts, noCounts, type Counts } from './counts';
 
 /** What the range rows say together. */
 export interface Sum {
@@ -8,6 +8,8 @@ export interface Sum {
   readonly ranges: Readonly<Record<RangeState, number>>;
   /** Over the copy ranges, with what the ranges of later phases found. */
   readonly counts: Counts;
+  /** Different keys that the latest walk over the source brought. */
+  readonly walked: number;
   /** The share of the current phase's keyspace that is done, 0 to 1, weighted by the keys of databases. */
   readonly share: number;
   /** The latest heartbeat, ISO 8601; null before the first. */
@@ -24,12 +26,17 @@ export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): S
     walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys) / 2 ** d.bits]),
   );
   let counts = noCounts;
+  const walkedIn = { copy: 0, extra: 0, look: 0 };
   let done = 0;
   let all = 0;
   let lastHeartbeat: string | null = null;
   let cause: string | null = null;
   const troubles = new Set<string>();
+  const reached = phaseOrder.indexOf(migration.phase);
   for (const row of rows) {
+    // Of a phase that comes again: what it came to before counts no more.
+    if (phaseOrder.indexOf(row.phase) > reached) continue;
+    walkedIn[row.phase] += accountedKeys(row.counts);
     if (row.phase !== 'copy') {
       const { missing, different, extra, deleted, findings } = row.counts;
       counts = addCounts(counts, { missing, different, extra, deleted, findings });
@@ -44,5 +51,6 @@ export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): S
     if (row.trouble !== null && row.state === 'active') troubles.add(row.trouble);
     if (row.state === 'failed') cause ??= row.cause;
   }
-  return { ranges, counts, share: all === 0 ? 1 : done / all, lastHeartbeat, troubles: [...troubles], cause };
+  const walked = walkedIn[migration.phase === 'look' ? 'look' : 'copy'];
+  return { ranges, counts, walked, share: all === 0 ? 1 : done / all, lastHeartbeat, troubles: [...troubles], cause };
 }

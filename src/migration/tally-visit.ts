@@ -1,23 +1,23 @@
 import type { App } from '../app/app';
 import { mayHaveExtra } from '../compare/room-for-extra';
 import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
-import type { RedisConnection } from '../redis/connection';
-import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
-import { addToHistory, type HistoryPoint } from './history';
-import { etaOf, nextVisit, percentOf, recentRate } from './progress';
-import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
-import { rangesOf, sendOpenRanges } from './start-migration';
+import { seeTarget, sinceOfTarget } from './course';
+import { nextVisit } from './progress';
+import { sourceKeysAtStart, type Snapshot } from './report';
+import { factsOf, keysIn, type SideFacts } from './side-facts';
+import { markOf, onlyRestored, since, UNTOLD } from './since';
+import { isEnd, lastSnapshot, makeSnapshot, quietTime } from './snapshot';
+import { lossSincePlan } from './source-loss';
+import { stopMigration } from './stop-migration';
 import { sumRanges, type Sum } from './sum';
-import { verdict, type Verdict } from './verdict';
+import { verdict, type DuePhase, type Verdict } from './verdict';
 
 /** What one visit of the tally found, small enough for a custom status. */
 export interface Visit {
   readonly finished: boolean;
-  /** The second look is due. */
-  readonly lookDue: boolean;
-  /** The walk over the target is due. */
-  readonly extraDue: boolean;
+  /** The phase to be begun; null where none is due. */
+  readonly due: DueStart | null;
   /** Seconds until the next visit. */
   readonly wait: number;
   readonly status: {
@@ -33,43 +33,34 @@ export interface Visit {
   };
 }
 
+/** A phase to be begun, and where the migration stood when that was found: begun twice, it begins once. */
+export interface DueStart extends DuePhase {
+  readonly from: { readonly phase: Phase; readonly epoch: number };
+}
+
 /**
  * Adds up the ledger, compares it with both servers, writes the sum down and, where all is settled, the verdict. Reads
  * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
  */
 export async function visitMigration(id: string, app: App): Promise<Visit | undefined> {
-  const migration = await app.ledger.getMigration(id);
-  if (migration === undefined) return undefined;
-  const before = await lastSnapshot(migration, app);
-  if (isFinal(migration)) return makeVisit(migration, before, 0, 'wait');
+  const known = await app.ledger.getMigration(id);
+  if (known === undefined) return undefined;
+  const before = await lastSnapshot(known, app);
+  if (isFinal(known)) return makeVisit(known, before, 0, null);
 
+  // Before the rows: what the sides tell must not be older than what was done.
+  const rows = await app.ledger.listRanges(id);
+  const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
+  const migration = await watchSides(known, source, target, app);
+  if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   // A new epoch during the second look begins the look anew, not the copy.
-  const rows = (await app.ledger.listRanges(id)).map((row) =>
-    row.phase === migration.phase ? inEpoch(row, migration.epoch) : row,
+  const sum = sumRanges(
+    migration,
+    rows.map((row) => (row.phase === migration.phase ? inEpoch(row, migration.epoch) : row)),
   );
-  const sum = sumRanges(migration, rows);
-  const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
-  const sourceKeysNow = source && keysIn(source, databasesOf(migration, 'source'));
-  const targetKeysNow = target && keysIn(target, databasesOf(migration, 'target'));
-  const decision = verdict({
-    phase: migration.phase,
-    mode: migration.plan.request.mode,
-    // A dry run has written nothing that could be counted or looked at.
-    verify: migration.plan.request.mode === 'dry-run' ? 'none' : migration.plan.request.verify,
-    looksForExtra: looksForExtra(migration, sum, sourceKeysNow, targetKeysNow),
-    cancelRequested: migration.cancelRequested,
-    ranges: sum.ranges,
-    counts: sum.counts,
-    sourceKeysNow,
-    targetKeysNow,
-    evictedFromTarget: target ? target.evictedKeys - migration.plan.target.evictedKeys : 0,
-    targetKeysAtStart: migration.plan.targetKeysAtStart,
-    quietSeconds,
-    stallAfter: app.settings.stallSeconds,
-    cause: sum.cause,
-  });
+  const decision = judge(migration, sum, source, target, quietSeconds, app);
   const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
@@ -83,172 +74,98 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     ended: isFinal(after),
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
-  return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), decision.kind);
+  const { phase, epoch } = migration;
+  const due = decision.kind === 'phase' && !isFinal(after) ? { ...decision.due, from: { phase, epoch } } : null;
+  return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
+}
+
+/** Notes in the migration's row what has become of both sides: another process of the target, or a source that has lost its data. */
+async function watchSides(
+  known: MigrationRow,
+  source: SideFacts | undefined,
+  target: SideFacts | undefined,
+  app: App,
+): Promise<MigrationRow> {
+  let migration = known;
+  if (target !== undefined && !known.plan.inPlace && seeTarget(known.course, markOf(target)) !== known.course) {
+    app.telemetry.log('warn', 'The target restarted or failed over', { 'keyferry.migration': known.id });
+    const updated = await app.ledger.updateMigration(known.id, (row) => {
+      const course = seeTarget(row.course, markOf(target));
+      return isFinal(row) || course === row.course ? undefined : { ...row, course };
+    });
+    migration = updated ?? known;
+  }
+  const loss = source === undefined ? undefined : lossSincePlan(migration.plan, source);
+  return loss === undefined ? migration : ((await stopMigration(migration.id, loss, app)) ?? migration);
+}
+
+function judge(
+  migration: MigrationRow,
+  sum: Sum,
+  source: SideFacts | undefined,
+  target: SideFacts | undefined,
+  quietSeconds: number,
+  app: App,
+): Verdict {
+  const { plan, course } = migration;
+  const { request } = plan;
+  const copied = sum.counts.copied;
+  const mark = target && markOf(target);
+  return verdict({
+    phase: migration.phase,
+    mode: request.mode,
+    verify: request.verify,
+    inPlace: plan.inPlace,
+    looksForExtra: looksForExtra(migration, sum, source, target),
+    cancelRequested: migration.cancelRequested,
+    stopCause: migration.stopCause,
+    ranges: sum.ranges,
+    counts: sum.counts,
+    walked: sum.walked,
+    source: source && { keys: keysIn(source, plan, 'source'), since: since(course.source, markOf(source)) },
+    target: mark && target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, mark) },
+    unreaped: source?.role === 'slave' ? expiring(source) : 0,
+    targetIsOurs: mark !== undefined && onlyRestored(course.target, mark, copied),
+    targetKeysAtStart: plan.targetKeysAtStart,
+    anew: course.anew,
+    quietSeconds,
+    stallAfter: app.settings.stallSeconds,
+    cause: sum.cause,
+  });
+}
+
+function expiring({ databases }: SideFacts): number {
+  return databases.reduce((sum, { expires }) => sum + expires, 0);
 }
 
 function looksForExtra(
   { plan }: MigrationRow,
   { counts }: Sum,
-  sourceNow: number | undefined,
-  targetNow: number | undefined,
+  source: SideFacts | undefined,
+  target: SideFacts | undefined,
 ): boolean {
   if (plan.targetDatabases === undefined) return false;
   if (plan.request.mode !== 'compare') return true;
-  const atStart = { sourceAtStart: sourceKeysAtStart(plan), targetAtStart: plan.targetKeysAtStart };
-  return mayHaveExtra(plan, counts, { ...atStart, sourceNow, targetNow });
-}
-
-/** Begins the second look. Safe to be done twice. */
-export async function startLook(id: string, app: App): Promise<void> {
-  await startPhase(id, 'look', {}, app);
-}
-
-/** Begins the walk over the target, whose cursors belong to the process that it is now. Safe to be done twice. */
-export async function startExtra(id: string, app: App): Promise<void> {
-  const migration = await app.ledger.getMigration(id);
-  if (migration === undefined) return;
-  const target = app.connections.get(migration.plan.request.target, 0);
-  await target.ready();
-  await startPhase(id, 'extra', { sourceRunId: target.runId ?? '' }, app);
-}
-
-const ORDER: readonly Phase[] = ['copy', 'look', 'extra'];
-
-/** Writes the phase down, then its range rows, then its messages. */
-async function startPhase(
-  id: string,
-  phase: Phase,
-  changes: Partial<Pick<MigrationRow, 'sourceRunId'>>,
-  app: App,
-): Promise<void> {
-  const migration = await app.ledger.updateMigration(id, (row) =>
-    isFinal(row) || ORDER.indexOf(row.phase) >= ORDER.indexOf(phase)
-      ? undefined
-      : { ...row, ...changes, phase, state: 'verifying' },
-  );
-  if (migration?.phase !== phase || isFinal(migration)) return;
-  app.watch.forget(id);
-  await app.ledger.createRanges(rangesOf(migration.plan, id, phase, migration.epoch));
-  await sendOpenRanges(migration, app);
-}
-
-/** The snapshot that is kept, or an empty one. */
-export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
-  return (await app.ledger.getSnapshot(migration.id)) ?? firstSnapshot(migration);
-}
-
-async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: App): Promise<ServerFacts | undefined> {
-  try {
-    const connection: RedisConnection = app.connections.get(plan.request[side], 0);
-    await connection.ready();
-    return await readServerFacts(connection);
-  } catch {
-    // The workers say what is wrong with a server; the tally only has no numbers for now.
-    return undefined;
-  }
-}
-
-function databasesOf({ plan }: MigrationRow, side: 'source' | 'target'): Set<number> {
-  return new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase)));
-}
-
-function keysIn(facts: ServerFacts, databases: ReadonlySet<number>): number {
-  return facts.databases.filter((line) => databases.has(line.database)).reduce((sum, line) => sum + line.keys, 0);
-}
-
-function makeSnapshot(input: {
-  migration: MigrationRow;
-  sum: Sum;
-  before: Snapshot;
-  source: ServerFacts | undefined;
-  target: ServerFacts | undefined;
-  decision: Verdict;
-  quietSeconds: number;
-  now: number;
-}): Snapshot {
-  const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
-  const ended = isEnd(decision);
-  const keys = accountedKeys(sum.counts);
-  const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
-  const history = before.history ?? [[0, 0]];
-  const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
-  const rate = ended ? keys / Math.max(0.001, sinceStart) : recentRate(history, point, before.progress.keysPerSecond);
-  const { done, active, failed, planned, cancelled } = sum.ranges;
-  const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
-  return {
-    at: new Date(now).toISOString(),
-    lastHeartbeat: sum.lastHeartbeat,
-    quietSeconds,
-    counts: sum.counts,
-    progress: {
-      percent: percentOf(sum.share, well),
-      keysPerSecond: Math.round(rate),
-      etaSeconds: ended ? null : etaOf(sum.share, keys, rate),
-      ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
-    },
-    sourceKeysNow: source ? keysIn(source, databasesOf(migration, 'source')) : before.sourceKeysNow,
-    targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
-    missing: 'missing' in decision ? decision.missing : null,
-    warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
-    history: addToHistory(history, point),
-  };
-}
-
-type End = Extract<Verdict, { readonly kind: 'completed' | 'completedWithDifferences' | 'failed' | 'cancelled' }>;
-
-function isEnd(decision: Verdict): decision is End {
-  return decision.kind !== 'wait' && decision.kind !== 'look' && decision.kind !== 'extra';
-}
-
-/** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
-const LONGEST_GAP_S = 30;
-
-/** For how long the tally has watched and seen no new heartbeat of any range. Seconds. */
-export function quietTime(
-  before: Pick<Snapshot, 'at' | 'lastHeartbeat' | 'quietSeconds'>,
-  lastHeartbeat: string | null,
-  now: number,
-): number {
-  if (lastHeartbeat !== before.lastHeartbeat) return 0;
-  return before.quietSeconds + Math.min(LONGEST_GAP_S, Math.max(0, now - Date.parse(before.at)) / 1_000);
-}
-
-function runningWarnings(
-  { plan, epoch }: MigrationRow,
-  source: ServerFacts | undefined,
-  target: ServerFacts | undefined,
-): string[] {
-  const warnings: string[] = [];
-  if (epoch > 0) {
-    warnings.push(
-      `The source restarted or failed over ${epoch} times during the copy: its ranges began anew each time.`,
-    );
-  }
-  const evicted = target ? target.evictedKeys - plan.target.evictedKeys : 0;
-  if (evicted > 0) warnings.push(`The target evicted ${evicted} keys during the copy.`);
-  const evictedFromSource = source ? source.evictedKeys - plan.source.evictedKeys : 0;
-  if (evictedFromSource > 0) warnings.push(`The source evicted ${evictedFromSource} keys during the copy.`);
-  const atStart = sourceKeysAtStart(plan);
-  const now = source ? keysIn(source, new Set(plan.databases.map((d) => d.database))) : atStart;
-  if (atStart > 1_000 && now < atStart / 2) {
-    warnings.push(
-      `The source has lost more than half of its keys since the start (${atStart}, now ${now}): was it flushed?`,
-    );
-  }
-  if (target && target.maxMemory > 0 && target.usedMemory >= target.maxMemory) {
-    const short = Math.max(0, plan.source.usedMemory - target.maxMemory);
-    warnings.push(
-      `The target is full: ${target.usedMemory} of ${target.maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
-    );
-  }
-  return warnings;
+  const stands = (before: SideFacts, now: SideFacts | undefined) =>
+    (now === undefined ? UNTOLD : since(markOf(before), markOf(now))).written === 'no';
+  // A number of keys that is the same says nothing where keys were written.
+  if (!stands(plan.source, source) || !stands(plan.target, target)) return true;
+  return mayHaveExtra(plan, counts, {
+    sourceAtStart: sourceKeysAtStart(plan),
+    sourceNow: source && keysIn(source, plan, 'source'),
+    targetAtStart: plan.targetKeysAtStart,
+    targetNow: target && keysIn(target, plan, 'target'),
+  });
 }
 
 async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App): Promise<MigrationRow> {
   if (!isEnd(decision)) return migration;
   const after = await app.ledger.updateMigration(migration.id, (row) =>
-    // A new epoch or phase since the sum was taken makes the verdict void.
-    isFinal(row) || row.epoch !== migration.epoch || row.phase !== migration.phase
+    // What has come since the sum was taken makes the verdict void: a new epoch or phase, or a reason to stop.
+    isFinal(row) ||
+    row.epoch !== migration.epoch ||
+    row.phase !== migration.phase ||
+    row.stopCause !== migration.stopCause
       ? undefined
       : {
           ...row,
@@ -261,12 +178,11 @@ async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App
   return after ?? migration;
 }
 
-function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, due: Verdict['kind']): Visit {
+function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, due: DueStart | null): Visit {
   const { percent, keysPerSecond, etaSeconds, ranges } = snapshot.progress;
   return {
     finished: isFinal(migration),
-    lookDue: due === 'look' && !isFinal(migration),
-    extraDue: due === 'extra' && !isFinal(migration),
+    due,
     wait,
     status: {
       state: migration.state,

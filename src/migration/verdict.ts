@@ -1,26 +1,46 @@
 import type { Phase, RangeState } from '../ledger/rows';
+import type { LookDepth } from './course';
 import type { MigrationRequest } from './request';
 import { accountedKeys, type Counts } from './counts';
+import type { Since } from './since';
+
+/** One side as it is when the tally looks. */
+export interface SideNow {
+  /** Keys in the databases copied from or to; undefined where it does not tell, or does not answer at the moment. */
+  readonly keys: number | undefined;
+  /** What became of it since the walk began that the verdict rests on. */
+  readonly since: Since;
+}
 
 /** What the tally knows when it looks at a migration. Times in seconds, numbers in keys. */
 export interface TallyFacts {
   readonly phase: Phase;
   readonly mode: MigrationRequest['mode'];
   readonly verify: MigrationRequest['verify'];
-  /** Whether the target is walked for extra keys in the end. */
+  /** Source and target are one server. */
+  readonly inPlace: boolean;
+  /** Whether the target is walked for extra keys. */
   readonly looksForExtra: boolean;
   readonly cancelRequested: boolean;
+  /** Why the migration must stop, where something is wrong with a side. */
+  readonly stopCause: string | null;
   /** How many ranges of the phase are in each state. */
   readonly ranges: Readonly<Record<RangeState, number>>;
   /** Sums of the copy ranges, with `missing` and its findings from the look ranges. */
   readonly counts: Counts;
-  /** Keys in the databases copied from and to; undefined where a side does not answer at the moment. */
-  readonly sourceKeysNow: number | undefined;
-  readonly targetKeysNow: number | undefined;
-  /** Keys that the target has evicted since the start. */
-  readonly evictedFromTarget: number;
-  /** Keys that the target had before. */
-  readonly targetKeysAtStart: number;
+  /** Different keys that the latest walk over the source brought. */
+  readonly walked: number;
+  /** Each undefined while it does not answer. */
+  readonly source: SideNow | undefined;
+  readonly target: SideNow | undefined;
+  /** Keys that the source may count although they have expired: a replica does not take them away by itself. */
+  readonly unreaped: number;
+  /** Nobody but the migration has written to the target since it was planned. */
+  readonly targetIsOurs: boolean;
+  /** Keys that the target had before; undefined where it did not tell. */
+  readonly targetKeysAtStart: number | undefined;
+  /** How often the walk that the verdict rests on was begun anew because the target was another one. */
+  readonly anew: number;
   /** For how long no range has given a sign, while the tally watched. */
   readonly quietSeconds: number;
   readonly stallAfter: number;
@@ -28,65 +48,136 @@ export interface TallyFacts {
   readonly cause: string | null;
 }
 
-/** What comes next: `wait` for ranges or servers, `look` at every key, walk the target for `extra` ones, or the end. */
-export type Verdict =
-  | { readonly kind: 'wait' }
-  | { readonly kind: 'look' }
-  | { readonly kind: 'extra' }
-  | { readonly kind: 'completed'; readonly missing: number | null }
-  | { readonly kind: 'completedWithDifferences'; readonly missing: number | null }
+/** A phase to be begun; begun anew where it is the current one or one before it. */
+export interface DuePhase {
+  readonly phase: Phase;
+  /** Of the look: whether keys are only looked for, or their values compared. */
+  readonly depth?: LookDepth;
+}
+
+/** What comes next: `wait` for ranges or servers, another phase, or the end. */
+export type Verdict = { readonly kind: 'wait' } | { readonly kind: 'phase'; readonly due: DuePhase } | End;
+
+export type End =
+  | {
+      readonly kind: 'completed' | 'completedWithDifferences';
+      readonly missing: number | null;
+      /** Why it cannot be called completed although no key is known to differ. */
+      readonly doubt?: string;
+    }
   | { readonly kind: 'failed'; readonly cause: string }
   | { readonly kind: 'cancelled' };
 
+/** So often a walk begins anew for a target that is another one each time. */
+const MOST_ANEW = 3;
+
 /**
- * The verdict on a migration. It is completed only when every range is done, no key failed or lost something, and the
- * counts of both sides leave no doubt or the second look found every key.
+ * The verdict on a migration. It is completed only when every range is done, no key failed or lost something, both sides are
+ * still what they were when the walk began that it rests on, and that walk leaves no doubt.
  */
 export function verdict(facts: TallyFacts): Verdict {
-  const { ranges, counts } = facts;
+  const { ranges, stopCause } = facts;
   const open = ranges.planned + ranges.active;
   if (open > 0) {
-    if (facts.quietSeconds > facts.stallAfter) {
-      return {
-        kind: 'failed',
-        cause: `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`,
-      };
-    }
-    return { kind: 'wait' };
+    if (facts.quietSeconds <= facts.stallAfter) return { kind: 'wait' };
+    if (stopCause !== null) return { kind: 'failed', cause: stopCause };
+    return {
+      kind: 'failed',
+      cause: `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`,
+    };
   }
+  if (stopCause !== null) return { kind: 'failed', cause: stopCause };
   if (facts.cancelRequested) return { kind: 'cancelled' };
   if (ranges.failed > 0) {
     return { kind: 'failed', cause: facts.cause ?? `${ranges.failed} ranges failed.` };
   }
   if (ranges.cancelled > 0) return { kind: 'cancelled' };
-  if (facts.phase === 'extra') return ended(counts, facts.mode === 'compare' ? counts.missing : null);
-  if (facts.phase === 'look') return facts.looksForExtra ? { kind: 'extra' } : ended(counts, counts.missing);
-  if (facts.mode === 'compare') return facts.looksForExtra ? { kind: 'extra' } : ended(counts, counts.missing);
-  if (facts.verify === 'quick' || facts.verify === 'full') return { kind: 'look' };
-  if (facts.looksForExtra) return { kind: 'extra' };
-  // Keys that were equal already are in no number that the target could be held against.
-  if (facts.mode === 'sync' || facts.verify === 'none') return ended(counts, null);
-  if (facts.sourceKeysNow === undefined || facts.targetKeysNow === undefined) {
-    return facts.quietSeconds > facts.stallAfter
-      ? { kind: 'failed', cause: 'Both sides must answer for the check of the counts, and one does not.' }
-      : { kind: 'wait' };
+  const { source, target } = facts;
+  if (source === undefined || target === undefined) {
+    if (facts.quietSeconds <= facts.stallAfter) return { kind: 'wait' };
+    return { kind: 'failed', cause: 'Both sides must answer before the verdict, and one does not.' };
   }
-  return leaveDoubt(facts, facts.sourceKeysNow, facts.targetKeysNow) ? { kind: 'look' } : ended(counts, 0);
+  // A dry run has written nothing that could be looked at.
+  const due = facts.mode === 'dry-run' ? undefined : duePhase(facts, source, target);
+  if (due === undefined) return ended(facts, source, target);
+  const again = due.phase === facts.phase || (facts.mode === 'compare' && due.phase === 'copy');
+  if (again && facts.anew >= MOST_ANEW) {
+    return {
+      kind: 'failed',
+      cause: `The target restarted, failed over or was flushed again and again while its keys were looked at (${MOST_ANEW + 1} times).`,
+    };
+  }
+  return { kind: 'phase', due };
+}
+
+/** The phase that must come before anything can be said; undefined where all is known that will be. */
+function duePhase(facts: TallyFacts, source: SideNow, target: SideNow): DuePhase | undefined {
+  const { phase, mode, verify } = facts;
+  const isAnother = !facts.inPlace && mayBeAnother(target.since);
+  if (mode === 'compare') {
+    if (target.since.process === 'changed' || target.since.flushed === 'yes') return { phase: 'copy' };
+    return phase === 'copy' && facts.looksForExtra ? { phase: 'extra' } : undefined;
+  }
+  if (phase === 'copy' && facts.looksForExtra) return { phase: 'extra' };
+  if (phase === 'look') {
+    // Where a target does not tell what it is, another look would tell no more.
+    const changed = target.since.process === 'changed' || target.since.flushed === 'yes';
+    return changed && !facts.inPlace ? { phase: 'look', depth: 'values' } : undefined;
+  }
+  if (isAnother) return { phase: 'look', depth: 'values' };
+  if (verify === 'quick' || verify === 'full') return { phase: 'look', depth: verify === 'full' ? 'values' : 'quick' };
+  if (target.since.evicted !== 0) return { phase: 'look', depth: 'existence' };
+  if (verify === 'none' || mode === 'sync') return undefined;
+  return leavesDoubt(facts, source, target) ? { phase: 'look', depth: 'existence' } : undefined;
+}
+
+/** Whether a target may hold other data than what was written to it. */
+function mayBeAnother({ process, flushed }: Since): boolean {
+  return process !== 'same' || flushed === 'yes';
 }
 
 /**
- * Whether the numbers of keys leave a doubt. Only a first check: expired keys that are not reaped, and writers on either
- * side, make numbers differ without any key missing, and that is established by looking.
+ * Whether keys may be missing although as many are on the target as were copied. Numbers prove something only where nobody
+ * else wrote, on either side: writers can keep the number of keys and change every one.
  */
-function leaveDoubt(facts: TallyFacts, sourceKeysNow: number, targetKeysNow: number): boolean {
-  const { counts, targetKeysAtStart, evictedFromTarget } = facts;
-  const unseenOnSource = sourceKeysNow > accountedKeys(counts);
+function leavesDoubt(facts: TallyFacts, source: SideNow, target: SideNow): boolean {
+  const { counts, targetKeysAtStart, targetIsOurs } = facts;
+  if (source.since.written !== 'no' || !targetIsOurs) return true;
+  if (source.keys === undefined || target.keys === undefined || targetKeysAtStart === undefined) return true;
+  const unseenOnSource = source.keys > accountedKeys(counts);
   // Keys that were there before hide missing ones, unless as many new ones have come as were copied.
-  const fewerOnTarget = targetKeysNow - targetKeysAtStart < counts.copied + counts.converted;
-  return unseenOnSource || fewerOnTarget || evictedFromTarget > 0;
+  const fewerOnTarget = target.keys - targetKeysAtStart < counts.copied + counts.converted;
+  return unseenOnSource || fewerOnTarget;
 }
 
-function ended(counts: Counts, missing: number | null): Verdict {
-  const differs = counts.failed > 0 || counts.findings > 0 || (missing ?? 0) > 0;
-  return { kind: differs ? 'completedWithDifferences' : 'completed', missing };
+function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
+  const { counts, phase, mode, verify } = facts;
+  const looked = phase === 'look' || mode === 'compare';
+  const counted = mode === 'copy' && verify === 'count';
+  const missing = looked ? counts.missing : counted ? 0 : null;
+  const doubt = shortWalk(facts, source) ?? (looked ? lostWhileLooking(target) : undefined);
+  const differs = counts.failed > 0 || counts.findings > 0 || (missing ?? 0) > 0 || doubt !== undefined;
+  return {
+    kind: differs ? 'completedWithDifferences' : 'completed',
+    missing,
+    ...(doubt === undefined ? {} : { doubt }),
+  };
+}
+
+/**
+ * A walk must bring at least as many keys as the server counts, but for those written meanwhile: a server that gives fewer
+ * by SCAN than it says it has was not copied whole.
+ */
+function shortWalk({ walked, unreaped }: TallyFacts, { keys, since }: SideNow): string | undefined {
+  if (keys === undefined) return 'The source does not tell how many keys it has: whether all were seen is unknown.';
+  const short = keys - walked - unreaped;
+  if (short <= 0) return undefined;
+  const written = since.written === 'yes' ? (since.changes ?? Number.POSITIVE_INFINITY) : 0;
+  if (short <= written) return undefined;
+  return `The source counts ${keys} keys and the walk over it brought ${walked}: keys may not have been seen.`;
+}
+
+function lostWhileLooking({ since: { evicted } }: SideNow): string | undefined {
+  if (evicted === 0 || evicted === 'unknown') return undefined;
+  return `The target evicted ${evicted} keys while its keys were looked at: whether all are still there is unknown.`;
 }

@@ -1,16 +1,20 @@
 import type { Plan } from '../migration/plan';
-import { asNumber } from '../transfer/by-commands/replies';
+import { sourceKeysAtStart } from '../migration/report';
+import { keysIn, type SideFacts } from '../migration/side-facts';
+import { markOf, since } from '../migration/since';
+import { throwErrors } from '../transfer/by-commands/replies';
 import type { Command, RedisPort } from '../redis/redis-port';
-import { doubtOfSource } from './source-doubt';
+import { doubtAtDeletion } from './source-doubt';
 
 type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 
 export interface DeleteContext {
   readonly plan: Plan;
   readonly target: RedisPort;
-  /** The databases of the source that keys may come from. */
-  readonly sources: readonly { readonly port: RedisPort; readonly attempt: Attempt }[];
   readonly attemptTarget: Attempt;
+  /** Ask both sides what they are now. */
+  readonly sourceFacts: () => Promise<SideFacts>;
+  readonly targetFacts: () => Promise<SideFacts>;
 }
 
 /** The source does not look as it should when keys are to be deleted because it does not have them. */
@@ -22,26 +26,24 @@ export class SourceDoubtError extends Error {
 }
 
 /**
- * Deletes keys from the target that the source does not have, after another look at how many keys the source has: it may have
- * been emptied since the plan was made. Returns how many are gone.
+ * Deletes keys from the target that the source was seen not to have, after a look at the source: it must still be the process
+ * that was planned with, not flushed, and not shrunk. That look comes after the keys were seen missing, so that whatever
+ * happened to the source before shows in it. Returns how many are gone.
  * @throws SourceDoubtError
  */
 export async function deleteExtra(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
   if (keys.length === 0) return 0;
-  const { plan, target, sources, attemptTarget } = context;
-  const { force, limits } = plan.request;
-  if (!force) {
-    const sizes = await Promise.all(
-      sources.map(({ port, attempt }) => attempt(async () => asNumber(await port.call('DBSIZE')))),
-    );
-    const doubt = doubtOfSource({
-      sourceKeys: sizes.reduce((sum, size) => sum + size, 0),
-      targetKeys: plan.targetKeysAtStart,
-      shrinkPercent: limits.shrinkPercent,
-    });
-    if (doubt !== undefined) throw new SourceDoubtError(doubt);
-  }
-  const replies = await attemptTarget(() => target.pipeline(keys.map((key): Command => ['UNLINK', key])));
-  for (const reply of replies) if (reply instanceof Error) throw reply;
+  const { plan, target, attemptTarget } = context;
+  const [source, present] = await Promise.all([context.sourceFacts(), context.targetFacts()]);
+  const doubt = doubtAtDeletion({
+    since: since(markOf(plan.source), markOf(source)),
+    sourceKeysAtStart: sourceKeysAtStart(plan),
+    sourceKeys: keysIn(source, plan, 'source') ?? 0,
+    targetKeys: Math.max(plan.targetKeysAtStart, keysIn(present, plan, 'target') ?? 0),
+    shrinkPercent: plan.request.limits.shrinkPercent,
+    force: plan.request.force,
+  });
+  if (doubt !== undefined) throw new SourceDoubtError(doubt);
+  throwErrors(await attemptTarget(() => target.pipeline(keys.map((key): Command => ['UNLINK', key]))));
   return keys.length;
 }

@@ -1,7 +1,11 @@
-/** Numbers of keys in the databases concerned, and the limit in percent of the target's. */
+import type { Since } from '../migration/since';
+
+/** Numbers of keys in the databases concerned. */
 export interface SourceNumbers {
   readonly sourceKeys: number;
+  /** The larger of what the target had when planned and what it has now. */
   readonly targetKeys: number;
+  /** How much fewer keys than the target, in percent, a source may have. */
   readonly shrinkPercent: number;
 }
 
@@ -18,4 +22,37 @@ export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceN
     return `The source has ${sourceKeys} keys and the target ${targetKeys}, so it has shrunk by more than ${shrinkPercent} %: nothing is deleted. ${advice}`;
   }
   return undefined;
+}
+
+/** The source when the migration was planned, and at the moment of a deletion, after the keys were seen missing there. */
+export interface SourceAtDeletion extends SourceNumbers {
+  readonly since: Pick<Since, 'process' | 'flushed'>;
+  readonly sourceKeysAtStart: number;
+  /** The user has said that the source is smaller than the target. Nothing else is excused by it. */
+  readonly force: boolean;
+}
+
+const END =
+  'Nothing more is deleted from the target or written to it. Start the sync again once the source is as it should be.';
+
+/** Why a sync that deletes ends when its source is another server process than when it was planned. */
+export const ANOTHER_SOURCE = `The source restarted, failed over or changed its replication during a sync that deletes. ${END}`;
+
+/**
+ * Why nothing may be deleted now from the target: keys are missing on the source only then for sure when it is the same process
+ * as when the migration was planned, was not flushed, and has not shrunk. Undefined where nothing speaks against it.
+ */
+export function doubtAtDeletion(now: SourceAtDeletion): string | undefined {
+  const { since, sourceKeysAtStart, sourceKeys, shrinkPercent, force } = now;
+  if (since.process === 'changed') return ANOTHER_SOURCE;
+  if (since.process === 'unknown') {
+    return `The source does not tell whether it is still the same server process, which a sync that deletes must know. ${END}`;
+  }
+  if (since.flushed === 'yes') {
+    return `A database of the source was flushed or exchanged (FLUSHALL, FLUSHDB, SWAPDB) during a sync that deletes. ${END}`;
+  }
+  if (sourceKeys < sourceKeysAtStart * (1 - shrinkPercent / 100)) {
+    return `The source had ${sourceKeysAtStart} keys when the sync was planned and has ${sourceKeys} now: it has shrunk by more than ${shrinkPercent} %. ${END}`;
+  }
+  return force ? undefined : doubtOfSource(now);
 }

@@ -24,6 +24,10 @@ export interface WriteContext {
   readonly onConflict: 'replace' | 'skip';
   /** Of a key copied by commands, bytes that one call reads. */
   readonly chunkBytes: number;
+  /** Another worker of the migration may have written keys of the part, and ended before it could write that down. */
+  readonly tookOver: boolean;
+  /** How many of these keys are on the target just as they are on the source. */
+  readonly countEqual: (keys: readonly Buffer[]) => Promise<number>;
   readonly stop: StopSignal;
   readonly onTrouble: (trouble: string | null) => void;
   readonly attemptWrite: <T>(call: () => Promise<T>) => Promise<T>;
@@ -77,9 +81,17 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
 
   let refusedPayloads = 0;
   let waited = false;
+  /** Keys that the target had. */
+  const there: Buffer[] = [];
+  let sentTwice = false;
   while (entries.length > 0) {
     const now = entries;
-    const refusals = await context.attemptWrite(() => context.writer.write(now));
+    let sendings = 0;
+    const refusals = await context.attemptWrite(() => {
+      sendings++;
+      return context.writer.write(now);
+    });
+    sentTwice ||= sendings > 1;
     const refused = new Map(refusals.map((refusal) => [refusal.index, refusal.message]));
     const again: typeof entries = [];
     let full: string | undefined;
@@ -96,7 +108,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
       }
       switch (errorKind(new Error(message))) {
         case 'busy-key':
-          sums.skippedByConflict++;
+          there.push(item.sourceKey);
           break;
         case 'payload':
           refusedPayloads++;
@@ -133,9 +145,13 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
         findings.push(finding(context, key, `lost-${first.kind}`, losses.map(({ message }) => message).join(' ')));
       }
     } else if (outcome.kind === 'expired') sums.expired++;
-    else if (outcome.kind === 'conflict') sums.skippedByConflict++;
+    else if (outcome.kind === 'conflict') there.push(key);
     else fail(key, outcome.code, outcome.message);
   });
+  // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
+  const own = there.length > 0 && (context.tookOver || sentTwice) ? await context.countEqual(there) : 0;
+  sums.copied += own;
+  sums.skippedByConflict += there.length - own;
   for (const { converter, groups } of part.claims) {
     for (const outcome of await convertWhenPossible(converter, groups, context)) {
       if (outcome.kind === 'converted') {

@@ -3,7 +3,8 @@ import type { MigrationReport } from '../../src/migration/report';
 import { getReport } from '../../src/migration/read-migrations';
 import { parseMigrationRequest } from '../../src/migration/request';
 import { startMigration } from '../../src/migration/start-migration';
-import { startExtra, startLook, visitMigration } from '../../src/migration/tally-visit';
+import { startPhase } from '../../src/migration/start-phase';
+import { visitMigration } from '../../src/migration/tally-visit';
 import { workOnRange } from '../../src/migration/range-worker';
 import type { TestApp } from '../tools/test-app';
 
@@ -24,8 +25,7 @@ export async function run(app: TestApp, request: Record<string, unknown>): Promi
     if (messages.length > 0) continue;
     const visit = await visitMigration(id, app);
     if (visit === undefined || visit.finished) break;
-    if (visit.lookDue) await startLook(id, app);
-    if (visit.extraDue) await startExtra(id, app);
+    if (visit.due !== null) await startPhase(id, visit.due, app);
   }
   const report = await getReport(id, app);
   if (report === undefined) throw new Error('no report');

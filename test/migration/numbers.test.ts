@@ -11,7 +11,7 @@ import {
 } from '../../src/migration/range-shape';
 import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
 import { sumRanges } from '../../src/migration/sum';
-import { quietTime } from '../../src/migration/tally-visit';
+import { quietTime } from '../../src/migration/snapshot';
 import { silentRanges } from '../../src/migration/watch-migrations';
 import { isSettled } from '../../src/ledger/rows';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';

@@ -9,8 +9,10 @@ import { getFindings, getReport } from '../../src/migration/read-migrations';
 import { BadRequestError } from '../../src/migration/request';
 import { restartRanges } from '../../src/migration/restart-ranges';
 import { startMigration } from '../../src/migration/start-migration';
-import { startLook, visitMigration } from '../../src/migration/tally-visit';
+import { startPhase } from '../../src/migration/start-phase';
+import { visitMigration, type DueStart } from '../../src/migration/tally-visit';
 import { watchMigrations } from '../../src/migration/watch-migrations';
+import { readServerFacts } from '../../src/redis/probe';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -67,6 +69,9 @@ async function workAll(): Promise<void> {
   }
 }
 
+/** What the source tells, as another process would. */
+const sourceNow = async (runId: string) => ({ ...(await readServerFacts(await source.connect())), runId });
+const lookDue: DueStart = { phase: 'look', depth: 'existence', from: { phase: 'copy', epoch: 0 } };
 const ranges = (id: string) => app.ledger.listRanges(id);
 const message = (migration: MigrationRow, number: number) => ({
   migration: migration.id,
@@ -106,9 +111,10 @@ describe('a migration', () => {
     const migration = await start();
     await workAll();
     await target.client.del('key:1', 'key:2');
-    expect(await visitMigration(migration.id, app)).toMatchObject({ finished: false, lookDue: true });
-    await startLook(migration.id, app);
-    await startLook(migration.id, app);
+    const visit = await visitMigration(migration.id, app);
+    expect(visit).toMatchObject({ finished: false, due: { phase: 'look', depth: 'existence' } });
+    await startPhase(migration.id, visit!.due!, app);
+    await startPhase(migration.id, visit!.due!, app);
     await workAll();
     expect(await visitMigration(migration.id, app)).toMatchObject({
       finished: true,
@@ -126,9 +132,9 @@ describe('a migration', () => {
     const migration = await start();
     await workAll();
     await target.client.del('key:1');
-    await startLook(migration.id, app);
+    await startPhase(migration.id, lookDue, app);
     const looking = (await app.ledger.getMigration(migration.id))!;
-    await restartRanges(looking, 'another process', app);
+    await restartRanges(looking, await sourceNow('another process'), app);
     expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
     // A message of the copy that comes now does not begin it again.
     await workOnRange(message(migration, 0), app);
@@ -168,7 +174,8 @@ describe('a new process of the source', () => {
     const migration = await start();
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
-    await Promise.all([restartRanges(migration, 'another', app), restartRanges(migration, 'another', app)]);
+    const now = await sourceNow('another');
+    await Promise.all([restartRanges(migration, now, app), restartRanges(migration, now, app)]);
     expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),

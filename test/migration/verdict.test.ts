@@ -1,26 +1,46 @@
 import { noCounts } from '../../src/migration/counts';
-import { verdict, type TallyFacts } from '../../src/migration/verdict';
+import type { Since } from '../../src/migration/since';
+import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
 
 const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
+const still: Since = { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0 };
+const another: Since = {
+  process: 'changed',
+  flushed: 'unknown',
+  written: 'unknown',
+  changes: undefined,
+  evicted: 'unknown',
+};
+const side = (changes: Partial<Since> = {}, keys: number | undefined = 100): SideNow => ({
+  keys,
+  since: { ...still, ...changes },
+});
 
-/** Everything done, and all numbers agree. */
+/** Everything done, all numbers agree, and nobody has written. */
 const well: TallyFacts = {
   phase: 'copy',
   mode: 'copy',
   verify: 'count',
+  inPlace: false,
   looksForExtra: false,
   cancelRequested: false,
+  stopCause: null,
   ranges: { ...none, done: 4 },
   counts: { ...noCounts, scanned: 100, copied: 100 },
-  sourceKeysNow: 100,
-  targetKeysNow: 100,
-  evictedFromTarget: 0,
+  walked: 100,
+  source: side(),
+  target: side(),
+  unreaped: 0,
+  targetIsOurs: true,
   targetKeysAtStart: 0,
+  anew: 0,
   quietSeconds: 0,
   stallAfter: 1_800,
   cause: null,
 };
 const counts = (changes: Partial<TallyFacts['counts']>) => ({ ...well.counts, ...changes });
+const look = (depth: string) => ({ kind: 'phase', due: { phase: 'look', depth } });
+const extra = { kind: 'phase', due: { phase: 'extra' } };
 
 describe('the verdict', () => {
   it.each<[string, Partial<TallyFacts>, unknown]>([
@@ -39,6 +59,16 @@ describe('the verdict', () => {
     ['cancelled when asked to and nothing moves any more', { cancelRequested: true }, { kind: 'cancelled' }],
     ['cancelled when a range was', { ranges: { ...none, done: 3, cancelled: 1 } }, { kind: 'cancelled' }],
     [
+      'to wait for the ranges when something is wrong with a side',
+      { ranges: { ...none, active: 1 }, cancelRequested: true, stopCause: 'why' },
+      { kind: 'wait' },
+    ],
+    [
+      'failed when they have stopped for it',
+      { ranges: { ...none, done: 1, cancelled: 3 }, cancelRequested: true, stopCause: 'why' },
+      { kind: 'failed', cause: 'why' },
+    ],
+    [
       'failed with its cause when a range failed',
       { ranges: { ...none, done: 3, failed: 1 }, cause: 'why' },
       { kind: 'failed', cause: 'why' },
@@ -48,43 +78,76 @@ describe('the verdict', () => {
       { ranges: { ...none, active: 2 }, quietSeconds: 1_801 },
       { kind: 'failed', cause: 'Nothing moved for 1800 seconds with 2 ranges open.' },
     ],
-    ['to wait for a server that does not answer', { targetKeysNow: undefined }, { kind: 'wait' }],
+    ['to wait for a server that does not answer', { target: undefined }, { kind: 'wait' }],
+    ['to wait for it even where nothing is to be verified', { target: undefined, verify: 'none' }, { kind: 'wait' }],
     [
       'failed when a server does not answer for too long',
-      { sourceKeysNow: undefined, quietSeconds: 1_801 },
+      { source: undefined, quietSeconds: 1_801 },
       { kind: 'failed', cause: expect.stringMatching(/must answer/) as string },
     ],
-    ['to look when the source has keys that were not seen', { sourceKeysNow: 101 }, { kind: 'look' }],
-    ['to look when the target has fewer than were copied', { targetKeysNow: 99 }, { kind: 'look' }],
+    ['to look when the source has keys that were not seen', { source: side({}, 101) }, look('existence')],
+    ['to look when the target has fewer than were copied', { target: side({}, 99) }, look('existence')],
     [
       'to look when keys were there before that may hide missing ones',
-      { targetKeysAtStart: 50, targetKeysNow: 120 },
-      { kind: 'look' },
+      { targetKeysAtStart: 50, target: side({}, 120) },
+      look('existence'),
     ],
     [
       'completed when as many came to those before',
-      { targetKeysAtStart: 50, targetKeysNow: 150 },
+      { targetKeysAtStart: 50, target: side({}, 150) },
       { kind: 'completed', missing: 0 },
     ],
-    ['to look when the target evicted keys', { evictedFromTarget: 1, targetKeysNow: 200 }, { kind: 'look' }],
+    ['to look when the number of keys before is unknown', { targetKeysAtStart: undefined }, look('existence')],
+    ['to look when the source was written to', { source: side({ written: 'yes', changes: 2 }) }, look('existence')],
+    ['to look when it does not tell whether it was', { source: side({ written: 'unknown' }) }, look('existence')],
+    ['to look when others may have written to the target', { targetIsOurs: false }, look('existence')],
+    ['to look when the target evicted keys', { target: side({ evicted: 1 }, 200) }, look('existence')],
     [
-      'completed when more keys came to the target by others',
-      { targetKeysNow: 200 },
-      { kind: 'completed', missing: 0 },
+      'to look for evicted keys even where nothing was to be verified',
+      { target: side({ evicted: 1 }), verify: 'none' },
+      look('existence'),
+    ],
+    ['to look for them after a sync', { target: side({ evicted: 1 }), mode: 'sync' }, look('existence')],
+    ['to look at values when the target is another process', { target: { keys: 100, since: another } }, look('values')],
+    [
+      'to look at values then even where nothing was to be verified',
+      { target: { keys: 100, since: another }, verify: 'none' },
+      look('values'),
+    ],
+    ['to look at values then after a sync', { target: { keys: 100, since: another }, mode: 'sync' }, look('values')],
+    [
+      'to look at values then where a quick look was asked for',
+      { target: { keys: 1, since: another }, verify: 'quick' },
+      look('values'),
+    ],
+    [
+      'to look at values when the target was flushed',
+      { target: side({ flushed: 'yes' }), mode: 'sync' },
+      look('values'),
+    ],
+    [
+      'to look at values when the target does not tell what it is',
+      { target: side({ process: 'unknown' }), verify: 'none' },
+      look('values'),
+    ],
+    [
+      'of a conversion in place not about another target: the source is looked after',
+      { target: { keys: 100, since: { ...another, evicted: 0 } }, inPlace: true, verify: 'none' },
+      { kind: 'completed', missing: null },
     ],
     [
       'to look when repeats alone make up the number',
-      { counts: counts({ scanned: 100, repeats: 1, copied: 99 }), targetKeysNow: 99 },
-      { kind: 'look' },
+      { counts: counts({ scanned: 100, repeats: 1, copied: 99 }), target: side({}, 99) },
+      look('existence'),
     ],
     [
       'completed when keys were skipped or expired for a reason',
-      { counts: counts({ copied: 60, skippedByFilter: 30, skippedByConflict: 5, expired: 5 }), targetKeysNow: 60 },
+      { counts: counts({ copied: 60, skippedByFilter: 30, skippedByConflict: 5, expired: 5 }), target: side({}, 60) },
       { kind: 'completed', missing: 0 },
     ],
     [
       'with differences when a key failed',
-      { counts: counts({ copied: 99, failed: 1 }), targetKeysNow: 99 },
+      { counts: counts({ copied: 99, failed: 1 }), target: side({}, 99) },
       { kind: 'completedWithDifferences', missing: 0 },
     ],
     [
@@ -92,14 +155,10 @@ describe('the verdict', () => {
       { counts: counts({ findings: 1 }) },
       { kind: 'completedWithDifferences', missing: 0 },
     ],
-    [
-      'without a look when not to be verified',
-      { verify: 'none', targetKeysNow: undefined },
-      { kind: 'completed', missing: null },
-    ],
+    ['without a look when not to be verified', { verify: 'none' }, { kind: 'completed', missing: null }],
     [
       'completed when the look missed none, whatever the numbers',
-      { phase: 'look', targetKeysNow: 1 },
+      { phase: 'look', target: side({}, 1), targetIsOurs: false },
       { kind: 'completed', missing: 0 },
     ],
     [
@@ -107,8 +166,34 @@ describe('the verdict', () => {
       { phase: 'look', counts: counts({ missing: 1 }) },
       { kind: 'completedWithDifferences', missing: 1 },
     ],
-    ['to look when every key is to be compared', { verify: 'full' }, { kind: 'look' }],
-    ['to walk the target after a comparison', { mode: 'compare', looksForExtra: true }, { kind: 'extra' }],
+    [
+      'to look again when the target became another one meanwhile',
+      { phase: 'look', target: { keys: 100, since: another } },
+      look('values'),
+    ],
+    [
+      'not to look again for a target that never tells what it is',
+      { phase: 'look', target: side({ process: 'unknown' }) },
+      { kind: 'completed', missing: 0 },
+    ],
+    [
+      'failed when the target becomes another one in each look',
+      { phase: 'look', target: { keys: 100, since: another }, anew: 3 },
+      { kind: 'failed', cause: expect.stringMatching(/again and again/) as string },
+    ],
+    [
+      'in doubt when keys were evicted while they were looked at',
+      { phase: 'look', target: side({ evicted: 7 }) },
+      { kind: 'completedWithDifferences', missing: 0, doubt: expect.stringMatching(/evicted 7 keys/) as string },
+    ],
+    ['to look when every key is to be compared', { verify: 'full' }, look('values')],
+    ['to look quickly when that is asked for', { verify: 'quick' }, look('quick')],
+    ['to walk the target after a comparison', { mode: 'compare', looksForExtra: true }, extra],
+    [
+      'to compare anew when the target became another one',
+      { mode: 'compare', phase: 'extra', looksForExtra: true, target: { keys: 100, since: another } },
+      { kind: 'phase', due: { phase: 'copy' } },
+    ],
     [
       'with differences when a comparison found one',
       { mode: 'compare', counts: counts({ different: 1, findings: 1 }) },
@@ -121,21 +206,64 @@ describe('the verdict', () => {
     ],
     [
       'completed after a sync, whatever the numbers',
-      { mode: 'sync', targetKeysNow: 7 },
+      { mode: 'sync', target: side({}, 7), targetIsOurs: false },
       { kind: 'completed', missing: null },
     ],
-    ['to walk the target for what is to be deleted', { mode: 'sync', looksForExtra: true }, { kind: 'extra' }],
+    ['to walk the target for what is to be deleted', { mode: 'sync', looksForExtra: true }, extra],
+    ['to do so before anything is looked at', { mode: 'sync', looksForExtra: true, verify: 'full' }, extra],
+    ['to look then', { mode: 'sync', phase: 'extra', looksForExtra: true, verify: 'full' }, look('values')],
     [
       'completed when extra keys were deleted',
-      { mode: 'sync', phase: 'extra', counts: counts({ extra: 9, deleted: 9 }) },
+      { mode: 'sync', phase: 'extra', looksForExtra: true, counts: counts({ extra: 9, deleted: 9 }) },
       { kind: 'completed', missing: null },
     ],
     [
       'completed for an empty source',
-      { ranges: none, counts: noCounts, sourceKeysNow: 0, targetKeysNow: 0 },
+      { ranges: none, counts: noCounts, walked: 0, source: side({}, 0), target: side({}, 0) },
       { kind: 'completed', missing: 0 },
     ],
   ])('is %s', (_, changes, expected) => {
     expect(verdict({ ...well, ...changes })).toEqual(expected);
+  });
+
+  const doubtful = expect.stringMatching(/counts 120 keys and the walk over it brought 100/) as string;
+
+  it.each<[string, Partial<TallyFacts>, unknown]>([
+    ['a sync', { mode: 'sync', source: side({}, 120) }, 'completedWithDifferences'],
+    ['a comparison', { mode: 'compare', source: side({}, 120) }, 'completedWithDifferences'],
+    ['a dry run', { mode: 'dry-run', source: side({}, 120) }, 'completedWithDifferences'],
+    ['a copy that is not verified', { verify: 'none', source: side({}, 120) }, 'completedWithDifferences'],
+    ['a look', { phase: 'look', source: side({}, 120) }, 'completedWithDifferences'],
+    [
+      'a source that does not tell whether it was written to',
+      { mode: 'sync', source: side({ written: 'unknown' }, 120) },
+      'completedWithDifferences',
+    ],
+    [
+      'a source that was written to less often',
+      { mode: 'sync', source: side({ written: 'yes', changes: 19 }, 120) },
+      'completedWithDifferences',
+    ],
+    [
+      'a source that was written to as often',
+      { mode: 'sync', source: side({ written: 'yes', changes: 20 }, 120) },
+      'completed',
+    ],
+    [
+      'a source that was written to nobody knows how often',
+      { mode: 'sync', source: side({ written: 'yes', changes: undefined }, 120) },
+      'completed',
+    ],
+    ['a replica that may count expired keys', { mode: 'sync', source: side({}, 120), unreaped: 20 }, 'completed'],
+  ])('after a walk that brought fewer keys than the server counts, in %s', (_, changes, kind) => {
+    const result = verdict({ ...well, ...changes });
+    expect(result).toMatchObject({ kind, ...(kind === 'completed' ? {} : { doubt: doubtful }) });
+  });
+
+  it('is never completed where nobody knows how many keys the source has', () => {
+    expect(verdict({ ...well, mode: 'sync', source: { keys: undefined, since: still } })).toMatchObject({
+      kind: 'completedWithDifferences',
+      doubt: expect.stringMatching(/does not tell how many keys/) as string,
+    });
   });
 });

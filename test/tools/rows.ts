@@ -1,6 +1,7 @@
 import type { MigrationRow, RangeRow } from '../../src/ledger/rows';
 import { rangeName } from '../../src/ledger/rows';
 import { noCounts } from '../../src/migration/counts';
+import { firstCourse } from '../../src/migration/course';
 import type { Plan } from '../../src/migration/plan';
 import { parseMigrationRequest, type MigrationRequest } from '../../src/migration/request';
 
@@ -59,6 +60,8 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     epoch: 0,
     sourceRunId: 'source-run',
     cancelRequested: false,
+    stopCause: null,
+    course: firstCourse(changes.plan ?? aPlan()),
     startedAt: '2026-01-01T00:00:00.000Z',
     finishedAt: null,
     cause: null,

@@ -5,7 +5,8 @@ import { PlanRefusedError } from '../../../src/migration/plan';
 import { workOnRange } from '../../../src/migration/range-worker';
 import { getFindings, getReport } from '../../../src/migration/read-migrations';
 import { startMigration } from '../../../src/migration/start-migration';
-import { startLook, visitMigration } from '../../../src/migration/tally-visit';
+import { startPhase } from '../../../src/migration/start-phase';
+import { visitMigration } from '../../../src/migration/tally-visit';
 import { compareServers } from '../../tools/compare-servers';
 import { serverNames, serverStartTimeout, useTestServers, type RunningServer } from '../../tools/redis-servers';
 import { aRequest } from '../../tools/rows';
@@ -52,7 +53,7 @@ async function migrate(app: TestApp, request: Record<string, unknown>): Promise<
     for (const message of await app.takeMessages()) await workOnRange(message, app);
     const visit = await visitMigration(id, app);
     if (visit === undefined || visit.finished) break;
-    if (visit.lookDue) await startLook(id, app);
+    if (visit.due !== null) await startPhase(id, visit.due, app);
   }
   const report = await getReport(id, app);
   if (report === undefined) throw new Error('The migration is gone.');

@@ -1,0 +1,60 @@
+import type { ServerFacts } from '../redis/probe';
+import { markOf, since, UNTOLD, type Mark, type Since } from './since';
+
+/**
+ * How the keys of the target are looked at in the second look: whether they are there; their types, lengths and expiries too;
+ * or their values as well.
+ */
+export type LookDepth = 'existence' | 'quick' | 'values';
+
+/** What both sides have gone through while a migration ran. */
+export interface Course {
+  /** Both sides when the walk began that the verdict rests on. */
+  readonly source: Mark;
+  readonly target: Mark;
+  /** The target's process when it was seen last. */
+  readonly targetSeen: Pick<Mark, 'runId' | 'replicationId'>;
+  /** How often each side was seen to be another process than before. */
+  readonly restarts: { readonly source: number; readonly target: number };
+  /** The target's restarts when that walk began. */
+  readonly restartsBefore: number;
+  /** How often that walk was begun anew. */
+  readonly anew: number;
+  readonly lookDepth: LookDepth | null;
+}
+
+/** As it is when a plan has been made. */
+export function firstCourse(plan: { readonly source: ServerFacts; readonly target: ServerFacts }): Course {
+  const target = markOf(plan.target);
+  return {
+    source: markOf(plan.source),
+    target,
+    targetSeen: processOf(target),
+    restarts: { source: 0, target: 0 },
+    restartsBefore: 0,
+    anew: 0,
+    lookDepth: null,
+  };
+}
+
+/** The same with a walk beginning now that the verdict will rest on. */
+export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth: LookDepth | null): Course {
+  return { ...course, source, target, restartsBefore: course.restarts.target, lookDepth };
+}
+
+/** The same with the target as it is seen now; the very same where it is the process known. */
+export function seeTarget(course: Course, target: Mark): Course {
+  if (since({ ...course.targetSeen }, target).process !== 'changed') return course;
+  const { source, target: before } = course.restarts;
+  return { ...course, targetSeen: processOf(target), restarts: { source, target: before + 1 } };
+}
+
+/** What became of the target since the walk began: it may have been another process in between, too. */
+export function sinceOfTarget(course: Course, now: Mark): Since {
+  if (course.restarts.target > course.restartsBefore) return { ...UNTOLD, process: 'changed' };
+  return since(course.target, now);
+}
+
+function processOf({ runId, replicationId }: Mark): Course['targetSeen'] {
+  return { runId, replicationId };
+}
