@@ -99,9 +99,10 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   if (error instanceof SourceChangedError) {
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
-    if (await restartRanges(migration, facts as SideFacts, app)) return 'restarted';
-    // The endpoint leads to that process again.
-    return await endEarly(new StoppedError('deadline'), job, migration, app);
+    const result = await restartRanges(migration, facts as SideFacts, app);
+    if (result === 'begun') return 'restarted';
+    // Otherwise the endpoint leads to the process that was planned with again, and the range goes on.
+    return await endEarly(new StoppedError(result === 'stopped' ? 'cancelled' : 'deadline'), job, migration, app);
   }
   if (error instanceof SourceDoubtError) {
     await stopMigration(migration.id, error.message, app);

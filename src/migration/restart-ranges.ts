@@ -15,15 +15,19 @@ import { ANOTHER_SOURCE } from '../sync/source-doubt';
  * range of the phase starts anew. Of several workers that see it, one wins the plan row; rows reset themselves when
  * they are taken. What was copied stays and is copied again, unless the source has lost data: then nothing more is written.
  * @param now what the walked side tells, not while it reads its data from disk
- * @returns false where it is the process that the cursors belong to: nothing is begun anew then
+ * @returns `same` where it is the process that the cursors belong to, so that nothing is begun anew; `stopped` where the migration is
  */
-export async function restartRanges(seen: MigrationRow, now: SideFacts, app: App): Promise<boolean> {
-  if (now.runId === seen.sourceRunId) return false;
+export async function restartRanges(
+  seen: MigrationRow,
+  now: SideFacts,
+  app: App,
+): Promise<'begun' | 'same' | 'stopped'> {
+  if (now.runId === seen.sourceRunId) return 'same';
   const side = seen.phase === 'extra' ? 'target' : 'source';
   const stop = side === 'source' ? whyStop(seen, now) : undefined;
   if (stop !== undefined) {
     await stopMigration(seen.id, stop, app);
-    return true;
+    return 'stopped';
   }
   let won = false as boolean;
   const migration = await app.ledger.updateMigration(seen.id, (row) => {
@@ -39,7 +43,7 @@ export async function restartRanges(seen: MigrationRow, now: SideFacts, app: App
     };
   });
   app.watch.forget(seen.id);
-  if (!won || migration === undefined) return true;
+  if (!won || migration === undefined) return 'begun';
   app.telemetry.log('warn', `The ${side} restarted or failed over: ranges begin anew`, {
     'keyferry.migration': seen.id,
     'keyferry.epoch': migration.epoch,
@@ -49,7 +53,7 @@ export async function restartRanges(seen: MigrationRow, now: SideFacts, app: App
   const open = rows.filter((row) => !isSettled(inEpoch(row, migration.epoch)));
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
-  return true;
+  return 'begun';
 }
 
 /** A source that was another one in between cannot be believed when keys are to be deleted because it does not have them. */

@@ -16,17 +16,32 @@ export interface Outcome {
   readonly messages: readonly string[];
 }
 
+/** What happens while a migration runs. */
+export interface Events {
+  /** Done when all ranges of a phase have been worked on, before the tally looks; the phase's name. */
+  readonly afterPhase?: (phase: string) => Promise<unknown>;
+  /** Goes on beside the migration from its start. */
+  readonly beside?: (id: string) => Promise<unknown>;
+}
+
 /** Runs a migration from OLD to NEW to its end, as queue and tally would. */
-export async function run(app: TestApp, request: Record<string, unknown>): Promise<Outcome> {
+export async function run(app: TestApp, request: Record<string, unknown>, events: Events = {}): Promise<Outcome> {
   const { id } = await startMigration(parseMigrationRequest({ source: 'OLD', target: 'NEW', ...request }), app);
+  const beside = events.beside?.(id);
+  let worked = 'copy';
   for (;;) {
     const messages = await app.takeMessages();
     await Promise.all(messages.map((message) => workOnRange(message, app)));
     if (messages.length > 0) continue;
+    await events.afterPhase?.(worked);
     const visit = await visitMigration(id, app);
     if (visit === undefined || visit.finished) break;
-    if (visit.due !== null) await startPhase(id, visit.due, app);
+    if (visit.due !== null) {
+      await startPhase(id, visit.due, app);
+      worked = visit.due.phase;
+    } else await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  await beside;
   const report = await getReport(id, app);
   if (report === undefined) throw new Error('no report');
   const findings: string[] = [];

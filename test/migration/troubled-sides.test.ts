@@ -1,0 +1,288 @@
+import { Redis } from 'ioredis';
+import { copyFile, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { run, type Events } from '../compare/modes';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+jest.setTimeout(180_000);
+
+const KEYS = 6_000;
+let storage: TestStorage;
+let old: TestServer;
+let neu: TestServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  [storage, old, neu] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-7.0', { rdb: 'dump.rdb' }),
+    startTestServer('redis-7.0', { rdb: 'dump.rdb' }),
+  ]);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: old.server.url,
+    REDIS_NEW: neu.server.url,
+  });
+}, 120_000);
+beforeEach(async () => {
+  await Promise.all([old, neu].map(({ server }) => forgetData(server)));
+  await Promise.all([old.client.flushall(), neu.client.flushall()]);
+  await fill(old.client, KEYS);
+});
+afterAll(async () => {
+  app.connections.close();
+  await Promise.all([old.close(), neu.close(), storage.close()]);
+});
+
+const fill = (client: Redis, to: number, from = 1) =>
+  client.eval("for i = ARGV[1], ARGV[2] do redis.call('SET', 'key:' .. i, i) end", 0, from, to);
+
+const dumpOf = ({ dataFolder }: TestServer['server']) => path.join(dataFolder, 'dump.rdb');
+const forgetData = (server: TestServer['server']) => rm(dumpOf(server), { force: true });
+
+/** Ends a server at once and starts it again without its data. */
+async function restartEmpty({ server }: TestServer): Promise<void> {
+  await forgetData(server);
+  await server.restart();
+}
+
+/** Ends a server at once and starts it again with the data that it had when `save` was called. */
+async function restartOld({ server }: TestServer): Promise<void> {
+  await copyFile(`${dumpOf(server)}.old`, dumpOf(server));
+  await server.restart();
+}
+
+async function save({ server, client }: TestServer): Promise<void> {
+  await client.save();
+  await copyFile(dumpOf(server), `${dumpOf(server)}.old`);
+}
+
+const after = (wanted: string, event: () => Promise<unknown>): Events => {
+  let done = false;
+  return {
+    afterPhase: async (phase) => {
+      if (phase !== wanted || done) return;
+      done = true;
+      await event();
+    },
+  };
+};
+
+describe('a source that loses its data', () => {
+  it.each<[string, () => Promise<unknown>]>([
+    ['by FLUSHALL', () => old.client.flushall()],
+    ['by a restart without its data', () => restartEmpty(old)],
+  ])('%s, does not end well, however few its keys are', async (_, lose) => {
+    await old.client.flushall();
+    await fill(old.client, 300);
+    const { report } = await run(app, {}, after('copy', lose));
+    expect(report).toMatchObject({
+      state: 'failed',
+      cause: expect.stringMatching(/lost data: 300 keys.*0 now/) as string,
+    });
+    expect(await neu.client.dbsize()).toBe(300);
+  });
+
+  it('and keys that clients delete one by one are no loss', async () => {
+    const names = Array.from({ length: 4_000 }, (_, i) => `key:${i + 1}`);
+    const { report } = await run(
+      app,
+      {},
+      after('copy', () => old.client.del(...names)),
+    );
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS } });
+    expect(report.warnings.join()).toMatch(/written to during the migration/);
+  });
+
+  it('and comes back with what it had long before, is not copied over the newer data', async () => {
+    await old.client.flushall();
+    await fill(old.client, 600);
+    await save(old);
+    await fill(old.client, KEYS);
+    await old.client.set('key:1', 'newer');
+    const { report } = await run(
+      app,
+      { limits: { keysPerSecond: 3_000 } },
+      { beside: () => wait(700).then(() => restartOld(old)) },
+    );
+    expect(report).toMatchObject({
+      state: 'failed',
+      cause: expect.stringMatching(/lost data: 6000 keys.*600 now/) as string,
+    });
+    expect(await neu.client.get('key:1')).not.toBe('1');
+  });
+
+  const losses: readonly [string, () => Promise<unknown>][] = [
+    ['flushed', () => old.client.flushall()],
+    ['restarted without its data', () => restartEmpty(old)],
+    ['restarted with old data', () => restartOld(old)],
+  ];
+  const moments = Array.from({ length: 21 }, (_, i): [number, string, () => Promise<unknown>] => {
+    const [name = '', lose = () => Promise.resolve()] = losses[i % losses.length] ?? [];
+    return [i * 90, name, lose];
+  });
+
+  it.each(moments)(
+    'at any moment of a sync that deletes (%d ms, %s), has nothing deleted that it had',
+    async (ms, _, lose) => {
+      await old.client.flushall();
+      await fill(old.client, 600);
+      await save(old);
+      await fill(old.client, KEYS);
+      await fill(neu.client, 500);
+      await neu.client.mset(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`extra:${i}`, 'x'])));
+      const { report } = await run(
+        app,
+        { mode: 'sync', deleteExtra: true, limits: { keysPerSecond: 8_000 } },
+        { beside: () => wait(ms).then(lose) },
+      );
+      const had = await neu.client.exists(...Array.from({ length: 500 }, (_, i) => `key:${i + 1}`));
+      expect(had).toBe(500);
+      expect(await neu.client.dbsize()).toBeGreaterThanOrEqual(report.counts.copied + 500 - report.counts.same);
+      if (report.state !== 'failed') expect(report.state).toBe('completed');
+      // It may have ended before the loss; then the source was whole.
+      if (report.state === 'completed') expect(report.counts).toMatchObject({ scanned: KEYS, extra: 50, deleted: 50 });
+      else expect(report.cause).toMatch(/source (has lost data|restarted)|database of the source was flushed/i);
+    },
+  );
+
+  it('has nothing deleted even where the user said that it is smaller', async () => {
+    await fill(neu.client, 2 * KEYS);
+    const { report } = await run(
+      app,
+      { mode: 'sync', deleteExtra: true, force: true },
+      after('copy', () => old.client.flushall()),
+    );
+    expect(report.state).toBe('failed');
+    expect(await neu.client.dbsize()).toBe(2 * KEYS);
+  });
+});
+
+describe('a target that is another one in the end', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['a sync', { mode: 'sync' }],
+    ['a sync that deletes', { mode: 'sync', deleteExtra: true }],
+    ['a copy that is not to be verified', { verify: 'none' }],
+    ['a copy whose numbers are to be verified', {}],
+    ['a copy that is looked at quickly', { verify: 'quick' }],
+  ])('emptied by a restart, is found out by %s', async (_, request) => {
+    const { report } = await run(
+      app,
+      request,
+      after('copy', () => restartEmpty(neu)),
+    );
+    expect(report).toMatchObject({
+      state: 'completedWithDifferences',
+      findings: KEYS,
+      tally: { missing: KEYS },
+    });
+    expect(report.warnings.join()).toMatch(/target restarted, failed over/);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['a sync', { mode: 'sync' }],
+    ['a copy that is not to be verified', { verify: 'none' }],
+    ['a copy whose numbers are to be verified', {}],
+  ])('with the values of an old snapshot, is found out by %s', async (_, request) => {
+    await fill(neu.client, KEYS);
+    await neu.client.mset({ 'key:1': 'stale', 'key:2': 'stale' });
+    await save(neu);
+    const { report, findings } = await run(
+      app,
+      request,
+      after('copy', () => restartOld(neu)),
+    );
+    expect(report.state).toBe('completedWithDifferences');
+    expect(findings).toEqual(['different-length key:1', 'different-length key:2']);
+  });
+
+  it('emptied by FLUSHALL, is found out by a sync', async () => {
+    const { report } = await run(
+      app,
+      { mode: 'sync' },
+      after('copy', () => neu.client.flushall()),
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: KEYS } });
+  });
+
+  it('is looked at anew when it restarts in the look, and nothing stays that was found before', async () => {
+    await fill(neu.client, KEYS);
+    await save(neu);
+    let looks = 0;
+    const { report, findings } = await run(
+      app,
+      { verify: 'full' },
+      {
+        afterPhase: async (phase) => {
+          if (phase === 'copy') await neu.client.del('key:1');
+          if (phase === 'look' && looks++ === 0) await restartOld(neu);
+        },
+      },
+    );
+    expect(looks).toBe(2);
+    expect(findings).toEqual([]);
+    expect(report).toMatchObject({ state: 'completed', findings: 0, tally: { missing: 0 } });
+  });
+
+  it('makes a comparison begin anew', async () => {
+    await fill(neu.client, KEYS);
+    const { report } = await run(
+      app,
+      { mode: 'compare' },
+      after('copy', () => restartEmpty(neu)),
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: KEYS }, counts: { same: 0 } });
+  });
+
+  it('that has evicted keys, is found out where nothing was to be verified', async () => {
+    await neu.client.config('SET', 'maxmemory-policy', 'allkeys-random');
+    const used = Number(/used_memory:(\d+)/.exec(await neu.client.info('memory'))?.[1]);
+    await neu.client.config('SET', 'maxmemory', used + 200_000);
+    const { report } = await run(app, { verify: 'none' });
+    await neu.client.config('SET', 'maxmemory', 0);
+    // More may have been evicted since they were looked for.
+    const missing = KEYS - (await neu.client.dbsize());
+    expect(report.state).toBe('completedWithDifferences');
+    expect(report.tally.missing).toBeGreaterThan(0);
+    expect(report.tally.missing).toBeLessThanOrEqual(missing);
+  });
+});
+
+describe('writers who keep the number of keys', () => {
+  it('on the source, are found out, and the report says that a sync is due', async () => {
+    const { report } = await run(
+      app,
+      {},
+      after('copy', async () => {
+        for (let i = 1; i <= 300; i++) await old.client.rename(`key:${i}`, `renamed:${i}`);
+      }),
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: 300 } });
+    expect(report.warnings.join()).toMatch(/written to during the migration \(\d+ changes\).*Run a sync/);
+  });
+
+  it('on the target, are found out', async () => {
+    const { report } = await run(
+      app,
+      {},
+      after('copy', async () => {
+        for (let i = 1; i <= 300; i++) await neu.client.rename(`key:${i}`, `renamed:${i}`);
+      }),
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: 300 } });
+  });
+
+  it('and nobody else: then the numbers are enough', async () => {
+    let phases = 0;
+    const { report } = await run(app, {}, { afterPhase: () => Promise.resolve(phases++) });
+    expect(report).toMatchObject({ state: 'completed', tally: { missing: 0 } });
+    expect(phases).toBe(1);
+    expect(report.warnings).toEqual([]);
+  });
+});
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
