@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { mayHaveExtra } from '../compare/room-for-extra';
 import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
 import type { RedisConnection } from '../redis/connection';
+import { keysInAll } from '../redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
 import { addToHistory, type HistoryPoint } from './history';
@@ -26,7 +27,7 @@ export interface Visit {
     readonly keysPerSecond: number;
     readonly etaSeconds: number | null;
     readonly accountedKeys: number;
-    readonly sourceKeys: number;
+    readonly sourceKeys: number | null;
     readonly failed: number;
     readonly missing: number | null;
     readonly ranges: Snapshot['progress']['ranges'];
@@ -51,20 +52,20 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
-  const sourceKeysNow = source && keysIn(source, databasesOf(migration, 'source'));
-  const targetKeysNow = target && keysIn(target, databasesOf(migration, 'target'));
+  const sourceKeysNow = source && (keysInAll(source, databasesOf(migration, 'source')) ?? null);
+  const targetKeysNow = target && (keysInAll(target, databasesOf(migration, 'target')) ?? null);
   const decision = verdict({
     phase: migration.phase,
     mode: migration.plan.request.mode,
     // A dry run has written nothing that could be counted or looked at.
     verify: migration.plan.request.mode === 'dry-run' ? 'none' : migration.plan.request.verify,
-    looksForExtra: looksForExtra(migration, sum, sourceKeysNow, targetKeysNow),
+    looksForExtra: looksForExtra(migration, sum, sourceKeysNow ?? undefined, targetKeysNow ?? undefined),
     cancelRequested: migration.cancelRequested,
     ranges: sum.ranges,
     counts: sum.counts,
     sourceKeysNow,
     targetKeysNow,
-    evictedFromTarget: target ? target.evictedKeys - migration.plan.target.evictedKeys : 0,
+    evictedFromTarget: target ? evictedSince(migration.plan.target, target) : 0,
     targetKeysAtStart: migration.plan.targetKeysAtStart,
     quietSeconds,
     stallAfter: app.settings.stallSeconds,
@@ -141,7 +142,8 @@ async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: 
   try {
     const connection: RedisConnection = app.connections.get(plan.request[side], 0);
     await connection.ready();
-    return await readServerFacts(connection);
+    const facts = await readServerFacts(connection, (call) => app.connections.withOwn(plan.request[side], call));
+    return facts.loading ? undefined : facts;
   } catch {
     // The workers say what is wrong with a server; the tally only has no numbers for now.
     return undefined;
@@ -152,8 +154,11 @@ function databasesOf({ plan }: MigrationRow, side: 'source' | 'target'): Set<num
   return new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase)));
 }
 
-function keysIn(facts: ServerFacts, databases: ReadonlySet<number>): number {
-  return facts.databases.filter((line) => databases.has(line.database)).reduce((sum, line) => sum + line.keys, 0);
+/** Keys that a server has evicted since the plan; undefined where it does not tell. */
+function evictedSince(before: ServerFacts, now: ServerFacts): number | undefined {
+  return before.evictedKeys === undefined || now.evictedKeys === undefined
+    ? undefined
+    : now.evictedKeys - before.evictedKeys;
 }
 
 function makeSnapshot(input: {
@@ -186,8 +191,8 @@ function makeSnapshot(input: {
       etaSeconds: ended ? null : etaOf(sum.share, keys, rate),
       ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
     },
-    sourceKeysNow: source ? keysIn(source, databasesOf(migration, 'source')) : before.sourceKeysNow,
-    targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
+    sourceKeysNow: source ? (keysInAll(source, databasesOf(migration, 'source')) ?? null) : before.sourceKeysNow,
+    targetKeysNow: target ? (keysInAll(target, databasesOf(migration, 'target')) ?? null) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
     history: addToHistory(history, point),
@@ -224,21 +229,22 @@ function runningWarnings(
       `The source restarted or failed over ${epoch} times during the copy: its ranges began anew each time.`,
     );
   }
-  const evicted = target ? target.evictedKeys - plan.target.evictedKeys : 0;
+  const evicted = (target && evictedSince(plan.target, target)) ?? 0;
   if (evicted > 0) warnings.push(`The target evicted ${evicted} keys during the copy.`);
-  const evictedFromSource = source ? source.evictedKeys - plan.source.evictedKeys : 0;
+  const evictedFromSource = (source && evictedSince(plan.source, source)) ?? 0;
   if (evictedFromSource > 0) warnings.push(`The source evicted ${evictedFromSource} keys during the copy.`);
   const atStart = sourceKeysAtStart(plan);
-  const now = source ? keysIn(source, new Set(plan.databases.map((d) => d.database))) : atStart;
-  if (atStart > 1_000 && now < atStart / 2) {
+  const now = source && keysInAll(source, new Set(plan.databases.map((d) => d.database)));
+  if (atStart !== undefined && now !== undefined && atStart > 1_000 && now < atStart / 2) {
     warnings.push(
       `The source has lost more than half of its keys since the start (${atStart}, now ${now}): was it flushed?`,
     );
   }
-  if (target && target.maxMemory > 0 && target.usedMemory >= target.maxMemory) {
-    const short = Math.max(0, plan.source.usedMemory - target.maxMemory);
+  const { maxMemory = 0, usedMemory = 0 } = target ?? {};
+  if (maxMemory > 0 && usedMemory >= maxMemory) {
+    const short = Math.max(0, (plan.source.usedMemory ?? 0) - maxMemory);
     warnings.push(
-      `The target is full: ${target.usedMemory} of ${target.maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
+      `The target is full: ${usedMemory} of ${maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
     );
   }
   return warnings;
@@ -274,7 +280,7 @@ function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, du
       keysPerSecond,
       etaSeconds,
       accountedKeys: accountedKeys(snapshot.counts),
-      sourceKeys: snapshot.sourceKeysNow ?? sourceKeysAtStart(migration.plan),
+      sourceKeys: snapshot.sourceKeysNow ?? sourceKeysAtStart(migration.plan) ?? null,
       failed: snapshot.counts.failed,
       missing: snapshot.missing,
       ranges,

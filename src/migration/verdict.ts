@@ -14,13 +14,16 @@ export interface TallyFacts {
   readonly ranges: Readonly<Record<RangeState, number>>;
   /** Sums of the copy ranges, with `missing` and its findings from the look ranges. */
   readonly counts: Counts;
-  /** Keys in the databases copied from and to; undefined where a side does not answer at the moment. */
-  readonly sourceKeysNow: number | undefined;
-  readonly targetKeysNow: number | undefined;
-  /** Keys that the target has evicted since the start. */
-  readonly evictedFromTarget: number;
-  /** Keys that the target had before. */
-  readonly targetKeysAtStart: number;
+  /**
+   * Keys in the databases copied from and to; undefined where a side does not answer at the moment, null where it answers and
+   * does not tell.
+   */
+  readonly sourceKeysNow: number | null | undefined;
+  readonly targetKeysNow: number | null | undefined;
+  /** Keys that the target has evicted since the start; undefined where it does not tell. */
+  readonly evictedFromTarget: number | undefined;
+  /** Keys that the target had before; undefined where it did not tell. */
+  readonly targetKeysAtStart: number | undefined;
   /** For how long no range has given a sign, while the tally watched. */
   readonly quietSeconds: number;
   readonly stallAfter: number;
@@ -78,12 +81,13 @@ export function verdict(facts: TallyFacts): Verdict {
  * Whether the numbers of keys leave a doubt. Only a first check: expired keys that are not reaped, and writers on either
  * side, make numbers differ without any key missing, and that is established by looking.
  */
-function leaveDoubt(facts: TallyFacts, sourceKeysNow: number, targetKeysNow: number): boolean {
+function leaveDoubt(facts: TallyFacts, sourceKeysNow: number | null, targetKeysNow: number | null): boolean {
   const { counts, targetKeysAtStart, evictedFromTarget } = facts;
+  if (sourceKeysNow === null || targetKeysNow === null || targetKeysAtStart === undefined) return true;
   const unseenOnSource = sourceKeysNow > accountedKeys(counts);
   // Keys that were there before hide missing ones, unless as many new ones have come as were copied.
   const fewerOnTarget = targetKeysNow - targetKeysAtStart < counts.copied + counts.converted;
-  return unseenOnSource || fewerOnTarget || evictedFromTarget > 0;
+  return unseenOnSource || fewerOnTarget || evictedFromTarget !== 0;
 }
 
 function ended(counts: Counts, missing: number | null): Verdict {
