@@ -1,6 +1,6 @@
 import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import { bitsFor } from '../keyspace/split';
-import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
+import { isReplica, type ServerFacts, type SourceAbilities, type TargetAbilities } from '../redis/probe';
 import { keysIn, keysInAll, sumOfKnown, type DatabaseKeys } from '../redis/database-keys';
 import { doubtOfSource } from '../sync/source-doubt';
 import type { MigrationRequest } from './request';
@@ -328,10 +328,6 @@ function warningsOfConverting({ convert }: MigrationRequest, inPlace: boolean): 
 function isSameServer(request: MigrationRequest, source: ServerFacts, target: ServerFacts): boolean {
   const sameName = request.source.toUpperCase() === request.target.toUpperCase();
   return sameName || (source.runId !== '' && source.runId === target.runId);
-}
-
-function isReplica({ role }: ServerFacts): boolean {
-  return role === 'slave' || role === 'replica';
 }
 
 /**

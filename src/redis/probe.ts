@@ -72,7 +72,7 @@ export interface TargetAbilities {
   /** Scripts over several keys; false behind proxies and in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
   readonly restore: boolean;
-  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused. */
+  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused, and of a replica. */
   readonly payloadVersion?: number;
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
@@ -138,6 +138,11 @@ function replicationId(told: string | undefined): string | undefined {
   return told === undefined || /^0*$/.test(told) ? undefined : told;
 }
 
+/** Whether a server is a replica, also one that calls itself so by the newer word. */
+export function isReplica({ role }: Pick<ServerFacts, 'role'>): boolean {
+  return role === 'slave' || role === 'replica';
+}
+
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
 export async function probeSource(port: RedisPort, largest: RedisPort): Promise<SourceAbilities> {
   const [script, memory, functions] = await port.pipeline([
@@ -175,10 +180,12 @@ export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<
       'keyferry:probe-2',
     ],
   ]);
-  const payloadVersion = await newestRestorableVersion(port);
+  const replica = isReplica(facts);
+  // A replica refuses RESTORE whatever it could take: it can be looked at and not be written to.
+  const payloadVersion = replica ? undefined : await newestRestorableVersion(port);
   return {
     scripts: allowed(script) && !facts.cluster,
-    restore: payloadVersion !== undefined,
+    restore: replica || payloadVersion !== undefined,
     ...(payloadVersion === undefined ? {} : { payloadVersion }),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };
