@@ -54,6 +54,10 @@ describe('the verdict', () => {
       { sourceKeysNow: undefined, quietSeconds: 1_801 },
       { kind: 'failed', cause: expect.stringMatching(/must answer/) as string },
     ],
+    ['to look when the source does not tell how many keys it has', { sourceKeysNow: null }, { kind: 'look' }],
+    ['to look when the target does not', { targetKeysNow: null }, { kind: 'look' }],
+    ['to look when it did not at the start', { targetKeysAtStart: undefined }, { kind: 'look' }],
+    ['to look when it does not tell what it evicted', { evictedFromTarget: undefined }, { kind: 'look' }],
     ['to look when the source has keys that were not seen', { sourceKeysNow: 101 }, { kind: 'look' }],
     ['to look when the target has fewer than were copied', { targetKeysNow: 99 }, { kind: 'look' }],
     [
