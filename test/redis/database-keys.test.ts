@@ -23,8 +23,12 @@ async function factsOf(url: string, own: 'own connection' | 'none' = 'own connec
   const connection = new RedisConnection(readConnectionSettings('IT', { REDIS_IT: url }), 0, 'keyferry-test');
   const connections = new Connections({ REDIS_IT: url }, 'keyferry-test');
   ends.push(
-    () => { connection.close(); },
-    () => { connections.close(); },
+    () => {
+      connection.close();
+    },
+    () => {
+      connections.close();
+    },
   );
   await connection.ready();
   const facts = await readServerFacts(
