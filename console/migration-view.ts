@@ -6,7 +6,7 @@ import { stateBadge } from './list-view.ts';
 import { poll } from './poll.ts';
 import { RangeGrid } from './range-grid.ts';
 import { RateChart } from './rate-chart.ts';
-import { amount, moment, shown, size, span, spoken } from './words.ts';
+import { amount, known, moment, shown, size, span, spoken } from './words.ts';
 
 /** One migration, followed to its end. */
 export function migrationView(
@@ -179,16 +179,16 @@ function numberCards(report: MigrationReport): HTMLElement[] {
     name.toLowerCase().includes('bytes') ? size(value) : amount(value),
   ]);
   const tallyRows = [
-    ['keys on the source', amount(tally.sourceKeys)],
+    ['keys on the source', known(tally.sourceKeys)],
     ['accounted for', amount(tally.accountedKeys)],
-    ['keys on the target', amount(tally.targetKeys)],
+    ['keys on the target', known(tally.targetKeys)],
     ['missing on the target', tally.missing === null ? 'not looked' : amount(tally.missing)],
     ['verdict', tally.verdict === null ? 'not yet' : spoken(tally.verdict)],
   ];
   const sideRows = [
     ['version', shown(source.version, 40), shown(target.version, 40)],
-    ['keys at the start', amount(source.keysAtStart), amount(target.keysAtStart)],
-    ['keys now', amount(source.keysNow), amount(target.keysNow)],
+    ['keys at the start', known(source.keysAtStart), known(target.keysAtStart)],
+    ['keys now', known(source.keysNow), known(target.keysNow)],
   ];
   const times = element(
     'p',

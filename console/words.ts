@@ -5,6 +5,11 @@ export function amount(value: number | null): string {
   return value === null ? '–' : whole.format(value);
 }
 
+/** As `amount`; "unknown" where a server does not tell. */
+export function known(value: number | null): string {
+  return value === null ? 'unknown' : whole.format(value);
+}
+
 /** 1.5M, 131k: for the axis of a chart. */
 export const short = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 

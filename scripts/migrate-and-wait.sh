@@ -234,7 +234,7 @@ while :; do
   persistent_call GET "migrations/$id" ||
     give_up "the state of migration $id cannot be read: $(explanation)"
   line=$(
-    jq -r '"\(.state): \(.progress.percent) % of \(.source.keysAtStart) keys, \(.progress.keysPerSecond) keys/s, "
+    jq -r '"\(.state): \(.progress.percent) % of \(.source.keysAtStart // "unknown") keys, \(.progress.keysPerSecond) keys/s, "
       + "ranges \(.progress.ranges.done)/\(.progress.ranges.total)"
       + (if .progress.etaSeconds == null then "" else ", \(.progress.etaSeconds) s left" end)' "$folder/body"
   ) || give_up 'the answer is not the state of a migration'
@@ -250,7 +250,7 @@ done
 if [ -n "$output" ]; then cp "$folder/body" "$output"; fi
 cp "$folder/body" "$folder/report"
 say "$(
-  jq -r '"source keys \(.tally.sourceKeys), accounted for \(.tally.accountedKeys), target keys \(.tally.targetKeys)",
+  jq -r '"source keys \(.tally.sourceKeys // "unknown"), accounted for \(.tally.accountedKeys), target keys \(.tally.targetKeys // "unknown")",
     "copied \(.counts.copied), converted \(.counts.converted), expired \(.counts.expired), "
       + "skipped \(.counts.skippedByFilter + .counts.skippedByConflict), failed \(.counts.failed), findings \(.findings)",
     (.tally.verdict // empty), (.cause // empty), (.warnings[]? | "warning: \(.)")' "$folder/report"

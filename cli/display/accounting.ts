@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import type { FindingReport } from '../../src/migration/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
-import { bytes, count, counted, duration, plain } from './words';
+import { bytes, count, counted, duration, known, plain } from './words';
 
 export interface AccountingOptions {
   /** The first findings, if there are any. */
@@ -60,8 +60,8 @@ function sides({ source, target }: MigrationReport, addresses?: AccountingOption
     [
       ['connection', name(source.name, addresses?.source), name(target.name, addresses?.target)],
       ['version', plain(source.version), plain(target.version)],
-      ['keys at the start', count(source.keysAtStart), count(target.keysAtStart)],
-      ['keys now', count(source.keysNow), count(target.keysNow)],
+      ['keys at the start', known(source.keysAtStart), known(target.keysAtStart)],
+      ['keys now', known(source.keysNow), known(target.keysNow)],
     ],
     ['', 'source', 'target'],
   );

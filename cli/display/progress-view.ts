@@ -17,11 +17,14 @@ export interface ProgressView {
 /** A migration's progress in words. */
 export function progressOf({ state, progress, tally }: MigrationReport): Progress {
   const { percent, keysPerSecond, etaSeconds } = progress;
-  if (state === 'verifying') return { percent, words: [`looking up ${count(tally.sourceKeys)} keys on the target`] };
+  if (state === 'verifying') {
+    const keys = tally.sourceKeys === null ? 'all keys' : `${count(tally.sourceKeys)} keys`;
+    return { percent, words: [`looking up ${keys} on the target`] };
+  }
   return {
     percent,
     words: [
-      `${count(tally.accountedKeys)} of ${count(tally.sourceKeys)} keys`,
+      `${count(tally.accountedKeys)} ${tally.sourceKeys === null ? '' : `of ${count(tally.sourceKeys)} `}keys`,
       `${count(keysPerSecond)} keys/s`,
       ...(etaSeconds === null ? [] : [`${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`]),
     ],

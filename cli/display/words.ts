@@ -5,6 +5,11 @@ export function count(value: number | null): string {
   return value === null ? '–' : numbers.format(value);
 }
 
+/** 800,000; "unknown" where a server does not tell. */
+export function known(value: number | null): string {
+  return value === null ? 'unknown' : numbers.format(value);
+}
+
 /** "1 key", "2 keys". */
 export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;

@@ -1,7 +1,7 @@
 import type { FindingReport } from '../../src/migration/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
 import { headline, keyLines } from '../display/accounting';
-import { bytes, count, duration, plain } from '../display/words';
+import { bytes, count, duration, known, plain } from '../display/words';
 import type { Charts } from './charts';
 import { messages, reportDocument, table, tile } from './document';
 import { keyName } from './key-name';
@@ -30,7 +30,7 @@ export function migrationPage(report: MigrationReport, findings: readonly Findin
   const compares = report.mode === 'compare' || report.mode === 'sync';
   const body = html`
     <section class="tiles">
-      ${tile('keys on the source', count(tally.sourceKeys))} ${tile('accounted for', count(tally.accountedKeys))}
+      ${tile('keys on the source', known(tally.sourceKeys))} ${tile('accounted for', count(tally.accountedKeys))}
       ${compares ? tile('the same', count(counts.same)) : tile('copied', count(counts.copied))}
       ${tile('findings', count(report.findings), report.findings > 0)}
       ${tile('time', seconds === null ? '–' : duration(Math.max(0, seconds)))}

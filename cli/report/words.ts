@@ -65,7 +65,7 @@ export function sentences(report: SurveyReport): string[] {
   const needed = memory.needed === null ? 'not known' : `about ${bytes(memory.needed)}`;
   const there =
     memory.free === null || memory.limit === null
-      ? `the target has no limit (maxmemory 0) and uses ${bytes(memory.used)}`
+      ? `the target has no limit (maxmemory 0) and uses ${memory.used === null ? 'it does not tell how much' : bytes(memory.used)}`
       : `the target has ${bytes(memory.free)} free of ${bytes(memory.limit)}`;
   const fits = memory.fits === null ? '' : memory.fits ? ': it fits' : ': it does NOT fit with a tenth to spare';
   lines.push(`Memory needed: ${needed}; ${there}${fits}.`);

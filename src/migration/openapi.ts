@@ -29,7 +29,7 @@ function object(properties: Record<string, unknown>): object {
   return { type: 'object', properties, required: Object.keys(properties) };
 }
 
-const side = object({ name: text, version: text, keysAtStart: integer, keysNow: nullableInteger });
+const side = object({ name: text, version: text, keysAtStart: nullableInteger, keysNow: nullableInteger });
 
 const documents = {
   Migration: object({
@@ -46,7 +46,7 @@ const documents = {
     }),
     counts: object(Object.fromEntries(counts.map((name) => [name, integer]))),
     tally: object({
-      sourceKeys: integer,
+      sourceKeys: nullableInteger,
       accountedKeys: integer,
       targetKeys: nullableInteger,
       missing: nullableInteger,

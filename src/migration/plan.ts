@@ -1,15 +1,15 @@
 import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import { bitsFor } from '../keyspace/split';
-import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
-import type { KeyspaceLine } from '../redis/info';
+import { isReplica, type ServerFacts, type SourceAbilities, type TargetAbilities } from '../redis/probe';
+import { keysIn, keysInAll, sumOfKnown, type DatabaseKeys } from '../redis/database-keys';
 import { doubtOfSource } from '../sync/source-doubt';
 import type { MigrationRequest } from './request';
 
 /** A database to be walked. */
 export interface WalkedDatabase {
   readonly database: number;
-  /** Keys when planned. */
-  readonly keys: number;
+  /** Keys when planned; undefined where the server did not tell. */
+  readonly keys?: number | undefined;
   /** Split into 2^bits ranges. */
   readonly bits: number;
 }
@@ -39,8 +39,8 @@ export interface Plan {
   readonly transport: Transport;
   /** ASP.NET sessions found, where they are to be converted. */
   readonly sessions?: SessionCount;
-  /** Keys in the target's databases that are written to, when planned. */
-  readonly targetKeysAtStart: number;
+  /** Keys in the target's databases that are written to, when planned; undefined where it did not tell. */
+  readonly targetKeysAtStart?: number | undefined;
   readonly warnings: readonly string[];
   /** What a copy would be refused for; only in a dry run, which tells it instead. */
   readonly obstacles?: readonly Obstacle[];
@@ -71,6 +71,12 @@ export interface DatabaseChoice {
   readonly missingOnTarget?: true;
 }
 
+/** Where the connections of both sides lead, as "host:port". */
+export interface Addresses {
+  readonly source: string;
+  readonly target: string;
+}
+
 /** Takes what speaks against a migration but not against a dry run of it. */
 export type Refuse = (refusal: PlanRefusedError) => void;
 
@@ -90,7 +96,7 @@ export function refusalsOf({ mode }: Pick<MigrationRequest, 'mode'>): {
 }
 
 /** The databases that a request asks for, out of those that hold keys. */
-export function chooseDatabases(request: MigrationRequest, present: readonly KeyspaceLine[]): DatabaseChoice[] {
+export function chooseDatabases(request: MigrationRequest, present: readonly DatabaseKeys[]): DatabaseChoice[] {
   const { databases } = request;
   if (databases === 'all') return present.map(({ database }) => same(database));
   if (Array.isArray(databases)) return [...new Set(databases)].sort((a, b) => a - b).map(same);
@@ -117,6 +123,7 @@ export function makePlan(input: {
   readonly target: Plan['target'];
   readonly choices: readonly DatabaseChoice[];
   readonly sessions?: SessionCount;
+  readonly addresses?: Addresses;
   /** What was found before. */
   readonly obstacles?: readonly Obstacle[];
 }): Plan {
@@ -124,14 +131,20 @@ export function makePlan(input: {
   const { refuse, obstacles } = refusalsOf(request);
   refuseWhatCannotBe({ ...input, refuse });
   const databases = choices.map((choice): DatabasePlan => {
-    const keys = keysIn(source.databases, choice.database);
+    const keys = keysIn(source, choice.database);
     return { ...choice, keys, bits: source.abilities.cursorOrder ? bitsFor(keys) : 0 };
   });
-  const writtenTo = new Set(choices.map((choice) => choice.targetDatabase));
-  const targetKeysAtStart = target.databases
-    .filter((line) => writtenTo.has(line.database))
-    .reduce((sum, line) => sum + line.keys, 0);
-  if (request.onConflict === 'fail' && targetKeysAtStart > 0) {
+  const targetKeysAtStart = keysInAll(target, new Set(choices.map((choice) => choice.targetDatabase)));
+  if (request.onConflict === 'fail' && targetKeysAtStart === undefined) {
+    refuse(
+      new PlanRefusedError(
+        409,
+        'targetKeysUnknown',
+        `onConflict is "fail" and the target "${request.target}" does not tell whether it has keys. Allow its user INFO keyspace or DBSIZE, or choose another onConflict.`,
+      ),
+    );
+  }
+  if (request.onConflict === 'fail' && targetKeysAtStart !== undefined && targetKeysAtStart > 0) {
     refuse(
       new PlanRefusedError(
         409,
@@ -145,7 +158,7 @@ export function makePlan(input: {
   const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
   if (request.mode === 'sync' && request.deleteExtra && !request.force) {
     const doubt = doubtOfSource({
-      sourceKeys: databases.reduce((sum, { keys }) => sum + keys, 0),
+      sourceKeys: sumOfKnown(databases.map(({ keys }) => keys)),
       targetKeys: targetKeysAtStart,
       shrinkPercent: request.limits.shrinkPercent,
     });
@@ -163,6 +176,7 @@ export function makePlan(input: {
     targetKeysAtStart,
     warnings: [
       ...(request.mode === 'compare' ? [] : warningsFor(source, target, transport)),
+      ...warningsOfWhatIsNotTold(request, source, target, databases),
       ...warningsOfKeysThere(request, inPlace ? 0 : targetKeysAtStart),
       ...warningsOfNames(request, choices),
       ...warningsOfComparing(request),
@@ -178,6 +192,7 @@ export function refuseWhatCannotBe(input: {
   readonly source: ServerFacts;
   readonly target: ServerFacts;
   readonly choices: readonly DatabaseChoice[];
+  readonly addresses?: Addresses;
   /** For what a dry run may go on with. */
   readonly refuse: Refuse;
 }): void {
@@ -195,7 +210,21 @@ export function refuseWhatCannotBe(input: {
       );
     }
   }
-  if (target.role === 'slave' && request.mode !== 'compare') {
+  refuseUnlistedDatabases(input);
+  if (
+    replicateEachOther(source, target, input.addresses) &&
+    !isSameServer(request, source, target) &&
+    request.mode !== 'compare'
+  ) {
+    refuse(
+      new PlanRefusedError(
+        409,
+        'sameReplication',
+        `"${request.source}" and "${request.target}" replicate each other, directly or by others: what is written to the one comes into the other, and a copy would read what it has written. Cut the replication first (REPLICAOF NO ONE on the replica), or choose another server.`,
+      ),
+    );
+  }
+  if (isReplica(target) && request.mode !== 'compare') {
     refuse(
       new PlanRefusedError(400, 'targetIsReplica', `The target "${request.target}" is a replica and takes no writes.`),
     );
@@ -213,10 +242,6 @@ export function refuseWhatCannotBe(input: {
     }
     taken.set(place, database);
   }
-}
-
-function keysIn(lines: readonly KeyspaceLine[], database: number): number {
-  return lines.find((line) => line.database === database)?.keys ?? 0;
 }
 
 function chooseTransport(source: SourceAbilities, target: TargetAbilities): Transport {
@@ -237,22 +262,24 @@ function warningsFor(source: Plan['source'], target: Plan['target'], transport: 
       `The target lacks modules of the source (${missingModules.join(', ')}): keys of their types become findings.`,
     );
   }
-  if (target.maxMemory > 0 && source.usedMemory > target.maxMemory) {
+  const { maxMemory = 0 } = target;
+  const { usedMemory = 0 } = source;
+  if (maxMemory > 0 && usedMemory > maxMemory) {
     warnings.push(
-      `The target may be too small: the source uses ${mib(source.usedMemory)} MiB, the target is limited to ${mib(target.maxMemory)} MiB.`,
+      `The target may be too small: the source uses ${mib(usedMemory)} MiB, the target is limited to ${mib(maxMemory)} MiB.`,
     );
   }
-  if (target.maxMemory > 0 && target.evictionPolicy !== 'noeviction' && target.evictionPolicy !== 'unknown') {
+  if (maxMemory > 0 && target.evictionPolicy !== 'noeviction' && target.evictionPolicy !== 'unknown') {
     warnings.push(
       `The target evicts keys when it is full (maxmemory-policy ${target.evictionPolicy}); noeviction is safer while copying.`,
     );
   }
-  if (source.maxMemory > 0 && source.evictionPolicy !== target.evictionPolicy) {
+  if ((source.maxMemory ?? 0) > 0 && source.evictionPolicy !== target.evictionPolicy) {
     warnings.push(
       `The eviction policy is a server setting and is not carried over: source ${source.evictionPolicy}, target ${target.evictionPolicy}.`,
     );
   }
-  if (source.role === 'slave') warnings.push('The source is a replica: it may lag behind its master.');
+  if (isReplica(source)) warnings.push('The source is a replica: it may lag behind its master.');
   if (transport === 'commands') {
     warnings.push(
       "The target does not read the source's DUMP payloads, so every key is copied by ordinary commands, which is slower.",
@@ -269,14 +296,15 @@ function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean
 /** The target's databases with as many ranges as their keys now, or those that they should have, make sensible. */
 function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): WalkedDatabase[] {
   return [...new Set(databases.map(({ targetDatabase }) => targetDatabase))].map((database) => {
-    const keys = keysIn(target.databases, database);
+    const keys = keysIn(target, database);
     return { database, keys, bits: target.abilities.cursorOrder === true ? bitsFor(keys) : 0 };
   });
 }
 
 /** A sync and a comparison are there for keys on both sides. */
-function warningsOfKeysThere({ mode }: MigrationRequest, targetKeysAtStart: number): string[] {
+function warningsOfKeysThere({ mode }: MigrationRequest, targetKeysAtStart: number | undefined): string[] {
   if (targetKeysAtStart === 0 || mode === 'sync' || mode === 'compare') return [];
+  if (targetKeysAtStart === undefined) return ['Whether the target has keys already is not known: it does not tell.'];
   return [`The target has ${targetKeysAtStart} keys already.`];
 }
 
@@ -300,6 +328,67 @@ function warningsOfConverting({ convert }: MigrationRequest, inPlace: boolean): 
 function isSameServer(request: MigrationRequest, source: ServerFacts, target: ServerFacts): boolean {
   const sameName = request.source.toUpperCase() === request.target.toUpperCase();
   return sameName || (source.runId !== '' && source.runId === target.runId);
+}
+
+/**
+ * A replica has its master's replication id, through any number of others between them. A replica that has never reached
+ * its master has one of its own, so that the address is looked at as well, which may be another on its side.
+ * Two masters with one id are no such pair if both tell who they are: some proxies give every server the same id.
+ */
+function replicateEachOther(source: ServerFacts, target: ServerFacts, addresses?: Addresses): boolean {
+  if (addresses !== undefined) {
+    if (source.masterAddress === addresses.target || target.masterAddress === addresses.source) return true;
+  }
+  const { replicationId } = source;
+  if (replicationId === undefined || replicationId !== target.replicationId) return false;
+  const twoMasters = source.role === 'master' && target.role === 'master';
+  return !(twoMasters && source.runId !== '' && target.runId !== '');
+}
+
+/** "All" cannot be said to a server that lists no databases and lets nobody try which there are. */
+function refuseUnlistedDatabases({
+  request,
+  source,
+  target,
+}: {
+  readonly request: MigrationRequest;
+  readonly source: ServerFacts;
+  readonly target: ServerFacts;
+}): void {
+  if (request.databases !== 'all') return;
+  const walked = looksForExtra(request) ? [source, target] : [source];
+  for (const facts of walked) {
+    if (facts.moreDatabases !== true) continue;
+    const name = facts === source ? request.source : request.target;
+    throw new PlanRefusedError(
+      400,
+      'databasesUnknown',
+      `"${name}" does not tell which databases it has: its INFO has no Keyspace section, and SELECT does not show where they end. Name them, for example "databases": [0].`,
+    );
+  }
+}
+
+/** What cannot be noticed since a side does not tell it. */
+function warningsOfWhatIsNotTold(
+  request: MigrationRequest,
+  source: ServerFacts,
+  target: ServerFacts,
+  databases: readonly DatabasePlan[],
+): string[] {
+  const warnings: string[] = [];
+  const untold = databases.filter(({ keys }) => keys === undefined);
+  if (untold.length > 0) {
+    warnings.push(
+      `The source does not tell how many keys it has in ${untold.length === 1 ? 'database' : 'databases'} ${untold.map(({ database }) => database).join(', ')}: that all were met cannot be checked against a number, and each is walked in one piece.`,
+    );
+  }
+  for (const [side, { runId }] of Object.entries({ source, target })) {
+    if (runId === '') warnings.push(`The ${side} tells no run id: that it restarts or fails over is not noticed.`);
+  }
+  if (target.evictedKeys === undefined && request.mode !== 'compare') {
+    warnings.push('The target does not tell how many keys it has evicted: that it evicts some is not noticed.');
+  }
+  return warnings;
 }
 
 /** On one server only a conversion makes sense, under the names and in the databases that keys have. */

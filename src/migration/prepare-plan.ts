@@ -9,8 +9,8 @@ import { scriptRefusal } from '../convert/aspnet-session/script-rights';
 import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
-import type { KeyspaceLine } from '../redis/info';
-import { hasCursorOrder, hasDatabase, probeSource, probeTarget, readServerFacts } from '../redis/probe';
+import type { DatabaseKeys } from '../redis/database-keys';
+import { hasCursorOrder, hasDatabase, probeSource, probeTarget } from '../redis/probe';
 import { makeSelection } from '../transfer/selection';
 import {
   chooseDatabases,
@@ -23,6 +23,7 @@ import {
   type Refuse,
 } from './plan';
 import type { MigrationRequest } from './request';
+import { loadedFacts } from './side-facts';
 
 /** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */
 export class UnreachableError extends Error {
@@ -40,16 +41,21 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
   const source = app.connections.get(request.source, 0);
   const target = app.connections.get(request.target, 0);
   const [sourceFacts, targetFacts] = await Promise.all([
-    reach(request.source, source, () => readServerFacts(source)),
-    reach(request.target, target, () => readServerFacts(target)),
+    reach(request.source, source, () => loadedFacts(request.source, app)),
+    reach(request.target, target, () => loadedFacts(request.target, app)),
   ]);
   const chosen = chooseDatabases(request, present(request, sourceFacts.databases, targetFacts.databases));
+  const addresses = {
+    source: app.connections.addressOf(request.source),
+    target: app.connections.addressOf(request.target),
+  };
   // What does not hinder a dry run is told by the plan, once.
   refuseWhatCannotBe({
     request,
     source: sourceFacts,
     target: targetFacts,
     choices: chosen,
+    addresses,
     refuse: refusalsOf(request).refuse,
   });
   const largest = largestOf(chosen, sourceFacts.databases);
@@ -62,8 +68,7 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
     reach(request.target, target, async () => {
       const abilities = await probeTarget(target, targetFacts);
       if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
-      const { database } = largestIn(targetFacts.databases);
-      const port = app.connections.get(request.target, database);
+      const port = app.connections.get(request.target, largestIn(targetFacts.databases));
       await port.ready();
       return { ...abilities, cursorOrder: await hasCursorOrder(port) };
     }),
@@ -76,10 +81,11 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
   }
   const sessions = await countAllSessions(request, choices, app);
   // What is told from here on is held against it: probes have called commands that change keys.
-  const probedFacts = await reach(request.target, target, () => readServerFacts(target));
+  const probedFacts = await reach(request.target, target, () => loadedFacts(request.target, app));
   return makePlan({
     request,
     choices,
+    addresses,
     obstacles,
     ...(sessions === undefined ? {} : { sessions }),
     source: { ...sourceFacts, abilities: sourceAbilities },
@@ -90,12 +96,12 @@ export async function preparePlan(request: MigrationRequest, app: App): Promise<
 /** The databases that "all" means: those of the source, and where extra keys are looked for those of the target too. */
 function present(
   { mode, deleteExtra }: MigrationRequest,
-  source: readonly KeyspaceLine[],
-  target: readonly KeyspaceLine[],
-): readonly KeyspaceLine[] {
+  source: readonly DatabaseKeys[],
+  target: readonly DatabaseKeys[],
+): readonly DatabaseKeys[] {
   if (mode !== 'compare' && !deleteExtra) return source;
   const others = target.filter(({ database }) => !source.some((line) => line.database === database));
-  return [...source, ...others.map((line) => ({ ...line, keys: 0, expires: 0 }))];
+  return [...source, ...others.map(({ database }) => ({ database, keys: 0 }))];
 }
 
 /** A session is read, and written, by one script, so that no state of it is a mixture. */
@@ -145,13 +151,19 @@ async function countAllSessions(
 /** For asking a converter which names it claims. */
 const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
 
-function largestOf(choices: readonly DatabaseChoice[], lines: readonly { database: number; keys: number }[]): number {
+function largestOf(choices: readonly DatabaseChoice[], lines: readonly DatabaseKeys[]): number {
   const chosen = lines.filter((line) => choices.some(({ database }) => database === line.database));
-  return largestIn(chosen).database;
+  return largestIn(chosen);
 }
 
-function largestIn(lines: readonly { database: number; keys: number }[]): { database: number; keys: number } {
-  return lines.reduce((best, line) => (line.keys > best.keys ? line : best), { database: 0, keys: -1 });
+/** The database with most keys; where none is known to have any, the first that may have some, or else 0. */
+function largestIn(lines: readonly DatabaseKeys[]): number {
+  const [first] = [...lines].sort((a, b) => sizeForProbe(b) - sizeForProbe(a));
+  return first?.database ?? 0;
+}
+
+function sizeForProbe({ keys }: DatabaseKeys): number {
+  return keys ?? 0.5;
 }
 
 /** Refuses databases that are not there; where `refuse` lets them pass, they are marked. */

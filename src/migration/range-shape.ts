@@ -25,9 +25,9 @@ export function walkedDatabases(
   return phase === 'extra' ? (plan.targetDatabases ?? []) : plan.databases;
 }
 
-/** How many keys one range of a database should have. */
+/** How many keys one range of a database should have; any number where the database's is not known. */
 export function expectedKeysOf({ keys, bits }: Pick<WalkedDatabase, 'keys' | 'bits'>): number {
-  return keys / 2 ** bits;
+  return (keys ?? Number.POSITIVE_INFINITY) / 2 ** bits;
 }
 
 /** How many ranges may be at work at once, over all instances; 0: no limit. */

@@ -1,5 +1,6 @@
 import type { SessionCount } from '../convert/aspnet-session/count-sessions';
 import type { MigrationRow, MigrationState } from '../ledger/rows';
+import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, noCounts, type Counts } from './counts';
 import type { HistoryPoint } from './history';
 import type { Progress } from './progress';
@@ -16,6 +17,7 @@ export interface Snapshot {
   readonly quietSeconds: number;
   readonly counts: Counts;
   readonly progress: Progress;
+  /** Null where the side has not answered yet, or does not tell. */
   readonly sourceKeysNow: number | null;
   readonly targetKeysNow: number | null;
   readonly missing: number | null;
@@ -27,7 +29,8 @@ export interface Snapshot {
 interface SideReport {
   readonly name: string;
   readonly version: string;
-  readonly keysAtStart: number;
+  /** Keys of the databases concerned; null where the server does not tell. */
+  readonly keysAtStart: number | null;
   readonly keysNow: number | null;
 }
 
@@ -41,7 +44,7 @@ export interface MigrationReport {
   readonly progress: Progress;
   readonly counts: Omit<Counts, 'missing' | 'findings'>;
   readonly tally: {
-    readonly sourceKeys: number;
+    readonly sourceKeys: number | null;
     readonly accountedKeys: number;
     readonly targetKeys: number | null;
     readonly missing: number | null;
@@ -57,9 +60,9 @@ export interface MigrationReport {
   readonly cause: string | null;
 }
 
-/** Keys of the chosen databases when planned. */
-export function sourceKeysAtStart(plan: Plan): number {
-  return plan.databases.reduce((sum, { keys }) => sum + keys, 0);
+/** Keys of the chosen databases when planned; undefined where the source did not tell. */
+export function sourceKeysAtStart(plan: Plan): number | undefined {
+  return sumOfKnown(plan.databases.map(({ keys }) => keys));
 }
 
 /** What is told before the tally has added up for the first time. */
@@ -82,7 +85,7 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
 export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationReport {
   const { plan } = row;
   const { missing: _missing, findings, ...counts } = snapshot.counts;
-  const atStart = sourceKeysAtStart(plan);
+  const atStart = sourceKeysAtStart(plan) ?? null;
   return {
     id: row.id,
     state: row.state,
@@ -96,7 +99,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
     target: {
       name: plan.request.target,
       version: plan.target.version,
-      keysAtStart: plan.targetKeysAtStart,
+      keysAtStart: plan.targetKeysAtStart ?? null,
       keysNow: snapshot.targetKeysNow,
     },
     progress: snapshot.progress,

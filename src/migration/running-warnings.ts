@@ -31,14 +31,15 @@ export function runningWarnings(
   warnings.push(...evicted('target', ofTarget), ...evicted('source', ofSource));
   warnings.push(...written(plan, restarts.source, ofSource));
   const atStart = sourceKeysAtStart(plan);
-  const now = (source && keysIn(source, plan, 'source')) ?? atStart;
-  if (atStart > 1_000 && now < atStart / 2) {
+  const now = source && keysIn(source, plan, 'source');
+  if (atStart !== undefined && now !== undefined && atStart > 1_000 && now < atStart / 2) {
     warnings.push(`The source has lost more than half of its keys since the start (${atStart}, now ${now}).`);
   }
-  if (target && target.maxMemory > 0 && target.usedMemory >= target.maxMemory) {
-    const short = Math.max(0, plan.source.usedMemory - target.maxMemory);
+  const { maxMemory = 0, usedMemory = 0 } = target ?? {};
+  if (maxMemory > 0 && usedMemory >= maxMemory) {
+    const short = Math.max(0, (plan.source.usedMemory ?? 0) - maxMemory);
     warnings.push(
-      `The target is full: ${target.usedMemory} of ${target.maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
+      `The target is full: ${usedMemory} of ${maxMemory} bytes are used${short > 0 ? `, about ${short} bytes more are needed` : ''}.`,
     );
   }
   return warnings;

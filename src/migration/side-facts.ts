@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import type { MigrationRow } from '../ledger/rows';
+import { keysInAll } from '../redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { Plan } from './plan';
 
@@ -21,16 +22,20 @@ export async function factsOf({ plan }: MigrationRow, side: Side, app: App): Pro
 }
 
 /** As `factsOf`. @throws what the connection throws, and LOADING while the server reads its data from disk */
-export async function factsOrThrow(plan: Plan, side: Side, app: App): Promise<SideFacts> {
-  const connection = app.connections.get(plan.request[side], 0);
+export async function factsOrThrow({ request }: Plan, side: Side, app: App): Promise<SideFacts> {
+  return await loadedFacts(request[side], app);
+}
+
+/** What the server of a connection tells. @throws what the connection throws, and LOADING while it reads its data from disk */
+export async function loadedFacts(name: string, app: App): Promise<SideFacts> {
+  const connection = app.connections.get(name, 0);
   await connection.ready();
-  const facts = await readServerFacts(connection);
+  const facts = await readServerFacts(connection, (call) => app.connections.withOwn(name, call));
   if (facts.loading) throw new Error('LOADING The server reads its data from disk.');
   return facts;
 }
 
-/** Keys in the databases of the plan on one side. */
+/** Keys in the databases of the plan on one side; undefined where it does not tell. */
 export function keysIn(facts: SideFacts, plan: Plan, side: Side): number | undefined {
-  const databases = new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase)));
-  return facts.databases.filter((line) => databases.has(line.database)).reduce((sum, line) => sum + line.keys, 0);
+  return keysInAll(facts, new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase))));
 }

@@ -43,11 +43,11 @@ export function lossOfSource({
 
 /** The same for a plan's source as it is now. */
 export function lossSincePlan(plan: Plan, source: SideFacts): string | undefined {
-  const keysNow = keysIn(source, plan, 'source');
-  if (keysNow === undefined) return undefined;
+  const [keysAtStart, keysNow] = [sourceKeysAtStart(plan), keysIn(source, plan, 'source')];
+  if (keysAtStart === undefined || keysNow === undefined) return undefined;
   return lossOfSource({
     since: sinceMark(markOf(plan.source), markOf(source)),
-    keysAtStart: sourceKeysAtStart(plan),
+    keysAtStart,
     keysNow,
     expired: Math.max(0, (source.expiredKeys ?? 0) - (plan.source.expiredKeys ?? 0)),
     shrinkPercent: plan.request.limits.shrinkPercent,

@@ -23,7 +23,7 @@ export interface Sum {
 export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): Sum {
   const ranges: Record<RangeState, number> = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
   const weights = new Map(
-    walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys) / 2 ** d.bits]),
+    walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys ?? 1) / 2 ** d.bits]),
   );
   let counts = noCounts;
   const walkedIn = { copy: 0, extra: 0, look: 0 };

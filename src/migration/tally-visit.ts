@@ -26,7 +26,7 @@ export interface Visit {
     readonly keysPerSecond: number;
     readonly etaSeconds: number | null;
     readonly accountedKeys: number;
-    readonly sourceKeys: number;
+    readonly sourceKeys: number | null;
     readonly failed: number;
     readonly missing: number | null;
     readonly ranges: Snapshot['progress']['ranges'];
@@ -135,7 +135,7 @@ function judge(
 }
 
 function expiring({ databases }: SideFacts): number {
-  return databases.reduce((sum, { expires }) => sum + expires, 0);
+  return databases.reduce((sum, { expires }) => sum + (expires ?? 0), 0);
 }
 
 function looksForExtra(
@@ -190,7 +190,7 @@ function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, du
       keysPerSecond,
       etaSeconds,
       accountedKeys: accountedKeys(snapshot.counts),
-      sourceKeys: snapshot.sourceKeysNow ?? sourceKeysAtStart(migration.plan),
+      sourceKeys: snapshot.sourceKeysNow ?? sourceKeysAtStart(migration.plan) ?? null,
       failed: snapshot.counts.failed,
       missing: snapshot.missing,
       ranges,

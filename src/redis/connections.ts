@@ -48,6 +48,24 @@ export class Connections {
     return this.entry(name, database).bulk;
   }
 
+  /** Where a connection leads, as "host:port". @throws ConnectionSettingsError */
+  addressOf(name: string): string {
+    const { host, port } = readConnectionSettings(name, this.settings);
+    return `${host}:${port}`;
+  }
+
+  /** Gives a call a connection to database 0 of its own, so that it may change what holds for a connection. */
+  async withOwn<T>(name: string, call: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    const settings = readConnectionSettings(name, this.settings);
+    const connection = new RedisConnection(settings, 0, this.clientName, this.credentialsFor(settings));
+    try {
+      await connection.ready();
+      return await call(connection);
+    } finally {
+      connection.close();
+    }
+  }
+
   private entry(name: string, database: number): Entry {
     const id = `${name}/${database}`;
     let entry = this.entries.get(id);

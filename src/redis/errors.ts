@@ -137,7 +137,8 @@ export function describeConnectionError(connection: string, error: unknown): str
   return `${prefix}${firstWord(message) || 'an unknown error'}.`;
 }
 
-function messageOf(error: unknown): string {
+/** What a thrown thing says. */
+export function messageOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
 }
 

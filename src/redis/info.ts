@@ -21,6 +21,11 @@ export function infoNumber(info: string, name: string): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
+/** Whether the text has the section of databases: a server without keys has its head and no lines. */
+export function hasKeyspace(info: string): boolean {
+  return /^(# *keyspace\b|db\d+:keys=\d)/im.test(info);
+}
+
 /** The databases of INFO keyspace, by name ("db5:keys=300,expires=0,…") and never by the line's place. */
 export function parseKeyspace(info: string): KeyspaceLine[] {
   const lines: KeyspaceLine[] = [];

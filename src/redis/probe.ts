@@ -2,7 +2,8 @@ import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
 import { errorKind } from './errors';
-import { infoField, infoNumber, parseKeyspace, type KeyspaceLine } from './info';
+import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
+import { infoField, infoNumber } from './info';
 import { newestRestorableVersion, writtenVersion } from './payload-version';
 import type { RedisPort, Reply } from './redis-port';
 
@@ -10,7 +11,7 @@ import type { RedisPort, Reply } from './redis-port';
  * What INFO tells of a server, as far as it matters here. Sizes in bytes. A number that the server does not tell is
  * undefined, never 0. Kept as JSON in the plan row, so that what was added later is not there in plans of earlier versions.
  */
-export interface ServerFacts {
+export interface ServerFacts extends Databases {
   /** The version of its own name: "6.0.16" for Redis, "8.1.1" for Valkey. */
   readonly version: string;
   readonly software: 'redis' | 'valkey';
@@ -18,13 +19,14 @@ export interface ServerFacts {
   readonly compatibleVersion: string;
   readonly cluster: boolean;
   readonly role: string;
+  /** Of the process; empty where it is not told. */
   readonly runId: string;
-  readonly usedMemory: number;
-  /** 0: no limit, or not told. */
-  readonly maxMemory: number;
+  readonly usedMemory?: number | undefined;
+  /** 0: no limit. */
+  readonly maxMemory?: number | undefined;
   readonly evictionPolicy: string;
-  readonly evictedKeys: number;
-  readonly databases: readonly KeyspaceLine[];
+  /** Keys that were evicted since the process began, or since CONFIG RESETSTAT. */
+  readonly evictedKeys?: number | undefined;
   readonly modules: readonly string[];
   /** It reads its data from disk or from its master: its numbers mean nothing. */
   readonly loading: boolean;
@@ -35,6 +37,8 @@ export interface ServerFacts {
   readonly replicationId?: string | undefined;
   /** `master_replid2`: of a promoted replica, its former master's. */
   readonly formerReplicationId?: string | undefined;
+  /** The master of a replica as "host:port", as the replica calls it. */
+  readonly masterAddress?: string | undefined;
   /** Changes since the last snapshot to disk (`rdb_changes_since_last_save`): a snapshot sets it to 0. */
   readonly changes?: number | undefined;
   /** When the last snapshot to disk was made (`rdb_last_save_time`), seconds since 1970. */
@@ -68,7 +72,7 @@ export interface TargetAbilities {
   /** Scripts over several keys; false behind proxies and in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
   readonly restore: boolean;
-  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused. */
+  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused, and of a replica. */
   readonly payloadVersion?: number;
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
@@ -76,9 +80,13 @@ export interface TargetAbilities {
   readonly cursorOrder?: boolean;
 }
 
-/** Reads INFO, and INFO commandstats, which plain INFO leaves out. @throws the server's error, for example NOAUTH */
-export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
-  const [reply, stats] = await port.pipeline([['INFO'], ['INFO', 'commandstats']]);
+/**
+ * Reads INFO, and what plain INFO leaves out. `port` is one of database 0. Where INFO hides the numbers of keys they are
+ * asked for by other commands, on a connection of their own since they change its database; without one they stay unknown.
+ * @throws the server's error, for example NOAUTH
+ */
+export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnConnection): Promise<ServerFacts> {
+  const [reply, stats, size] = await port.pipeline([['INFO'], ['INFO', 'commandstats'], ['DBSIZE']]);
   if (reply instanceof Error) throw reply;
   const info = text(reply);
   const valkey = infoField(info, 'valkey_version');
@@ -90,16 +98,17 @@ export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
     cluster: infoField(info, 'cluster_enabled') === '1',
     role: infoField(info, 'role') ?? 'unknown',
     runId: infoField(info, 'run_id') ?? '',
-    usedMemory: infoNumber(info, 'used_memory') ?? 0,
-    maxMemory: infoNumber(info, 'maxmemory') ?? 0,
+    usedMemory: infoNumber(info, 'used_memory'),
+    maxMemory: infoNumber(info, 'maxmemory'),
     evictionPolicy: infoField(info, 'maxmemory_policy') ?? 'unknown',
-    evictedKeys: infoNumber(info, 'evicted_keys') ?? 0,
-    databases: parseKeyspace(info),
+    evictedKeys: infoNumber(info, 'evicted_keys'),
     modules: [...info.matchAll(/^module:name=([^,\r\n]+)/gm)].map((m) => m[1] ?? ''),
+    ...(await databasesOf(port, info, size, onOwnConnection)),
     // Of a replica that loads what its master sent, 7.0 and above say async_loading where the old data still answer.
     loading: infoField(info, 'loading') === '1',
     replicationId: replicationId(infoField(info, 'master_replid')),
     formerReplicationId: replicationId(infoField(info, 'master_replid2')),
+    masterAddress: masterAddress(info),
     changes: infoNumber(info, 'rdb_changes_since_last_save'),
     lastSave: infoNumber(info, 'rdb_last_save_time'),
     expiredKeys: infoNumber(info, 'expired_keys'),
@@ -107,9 +116,31 @@ export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
   };
 }
 
+/** A server that loads answers INFO and nothing else, and its numbers mean nothing. */
+async function databasesOf(
+  port: RedisPort,
+  info: string,
+  size: Reply | Error | undefined,
+  onOwnConnection: OnOwnConnection | undefined,
+): Promise<Databases> {
+  if (infoField(info, 'loading') === '1') return { databases: [], moreDatabases: true };
+  return await readDatabases(port, info, sizeOf(size), onOwnConnection);
+}
+
+function masterAddress(info: string): string | undefined {
+  const host = infoField(info, 'master_host');
+  const port = infoNumber(info, 'master_port');
+  return host === undefined || port === undefined ? undefined : `${host}:${port}`;
+}
+
 /** Forty zeros stand for none. */
 function replicationId(told: string | undefined): string | undefined {
   return told === undefined || /^0*$/.test(told) ? undefined : told;
+}
+
+/** Whether a server is a replica, also one that calls itself so by the newer word. */
+export function isReplica({ role }: Pick<ServerFacts, 'role'>): boolean {
+  return role === 'slave' || role === 'replica';
 }
 
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
@@ -149,10 +180,12 @@ export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<
       'keyferry:probe-2',
     ],
   ]);
-  const payloadVersion = await newestRestorableVersion(port);
+  const replica = isReplica(facts);
+  // A replica refuses RESTORE whatever it could take: it can be looked at and not be written to.
+  const payloadVersion = replica ? undefined : await newestRestorableVersion(port);
   return {
     scripts: allowed(script) && !facts.cluster,
-    restore: payloadVersion !== undefined,
+    restore: replica || payloadVersion !== undefined,
     ...(payloadVersion === undefined ? {} : { payloadVersion }),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };

@@ -7,7 +7,7 @@ import type { Survey } from './survey';
 export interface MemoryReport {
   /** What the keys would take there, about: what they take on the source, with the tables that hold them. */
   readonly needed: number | null;
-  readonly used: number;
+  readonly used: number | null;
   /** The limit, `maxmemory`. */
   readonly limit: number | null;
   readonly free: number | null;
@@ -29,8 +29,9 @@ export function memoryNeeded(plan: Plan, survey: Survey, total: Amount): MemoryR
   const keys = total.keys - skipped.keys - lost.keys;
   const bytes = total.bytes - skipped.bytes - lost.bytes;
   const needed = source.abilities.memoryUsage ? bytes + keys * TABLE_BYTES + expiring * EXPIRY_BYTES : null;
-  const limit = target.maxMemory > 0 ? target.maxMemory : null;
-  const free = limit === null ? null : Math.max(0, limit - target.usedMemory);
+  const used = target.usedMemory ?? null;
+  const limit = target.maxMemory !== undefined && target.maxMemory > 0 ? target.maxMemory : null;
+  const free = limit === null || used === null ? null : Math.max(0, limit - used);
   const fits = needed === null || free === null ? null : needed * SPARE <= free;
-  return { needed, used: target.usedMemory, limit, free, fits };
+  return { needed, used, limit, free, fits };
 }

@@ -56,7 +56,7 @@ export const surveyReportSchema = object({
   obstacles: list({ code: text, message: text }),
   memory: object({
     needed: nullableInteger,
-    used: integer,
+    used: nullableInteger,
     limit: nullableInteger,
     free: nullableInteger,
     fits: { type: ['boolean', 'null'] },

@@ -38,12 +38,17 @@ export async function deleteExtra(keys: readonly Buffer[], context: DeleteContex
   const doubt = doubtAtDeletion({
     since: since(markOf(plan.source), markOf(source)),
     sourceKeysAtStart: sourceKeysAtStart(plan),
-    sourceKeys: keysIn(source, plan, 'source') ?? 0,
-    targetKeys: Math.max(plan.targetKeysAtStart, keysIn(present, plan, 'target') ?? 0),
+    sourceKeys: keysIn(source, plan, 'source'),
+    targetKeys: larger(plan.targetKeysAtStart, keysIn(present, plan, 'target')),
     shrinkPercent: plan.request.limits.shrinkPercent,
     force: plan.request.force,
   });
   if (doubt !== undefined) throw new SourceDoubtError(doubt);
   throwErrors(await attemptTarget(() => target.pipeline(keys.map((key): Command => ['UNLINK', key]))));
   return keys.length;
+}
+
+/** Unknown where one of both is. */
+function larger(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
 }

@@ -2,19 +2,24 @@ import type { Since } from '../migration/since';
 
 /** Numbers of keys in the databases concerned. */
 export interface SourceNumbers {
-  readonly sourceKeys: number;
+  /** Undefined where the side does not tell. */
+  readonly sourceKeys: number | undefined;
   /** The larger of what the target had when planned and what it has now. */
-  readonly targetKeys: number;
+  readonly targetKeys: number | undefined;
   /** How much fewer keys than the target, in percent, a source may have. */
   readonly shrinkPercent: number;
 }
 
 /**
  * Why a source must not be believed when it says that keys are gone: it is empty, or has shrunk against the target by more
- * than the limit. Undefined where nothing speaks against it.
+ * than the limit, or nobody can tell. Undefined where nothing speaks against it.
  */
 export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceNumbers): string | undefined {
   const advice = 'If that is right, ask again with "force": true.';
+  if (sourceKeys === undefined || targetKeys === undefined) {
+    const side = sourceKeys === undefined ? 'source' : 'target';
+    return `The ${side} does not tell how many keys it has, so that a source that lost its keys would not be noticed: nothing is deleted. Allow INFO keyspace or DBSIZE. If all keys of the source are known to be there, ask again with "force": true.`;
+  }
   if (sourceKeys === 0 && targetKeys > 0) {
     return `The source is empty and the target has ${targetKeys} keys: nothing is deleted from it. ${advice}`;
   }
@@ -27,7 +32,7 @@ export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceN
 /** The source when the migration was planned, and at the moment of a deletion, after the keys were seen missing there. */
 export interface SourceAtDeletion extends SourceNumbers {
   readonly since: Pick<Since, 'process' | 'flushed'>;
-  readonly sourceKeysAtStart: number;
+  readonly sourceKeysAtStart: number | undefined;
   /** The user has said that the source is smaller than the target. Nothing else is excused by it. */
   readonly force: boolean;
 }
@@ -51,7 +56,11 @@ export function doubtAtDeletion(now: SourceAtDeletion): string | undefined {
   if (since.flushed === 'yes') {
     return `A database of the source was flushed or exchanged (FLUSHALL, FLUSHDB, SWAPDB) during a sync that deletes. ${END}`;
   }
-  if (sourceKeys < sourceKeysAtStart * (1 - shrinkPercent / 100)) {
+  if (
+    sourceKeys !== undefined &&
+    (sourceKeysAtStart ?? 0) > 0 &&
+    sourceKeys < (sourceKeysAtStart ?? 0) * (1 - shrinkPercent / 100)
+  ) {
     return `The source had ${sourceKeysAtStart} keys when the sync was planned and has ${sourceKeys} now: it has shrunk by more than ${shrinkPercent} %. ${END}`;
   }
   return force ? undefined : doubtOfSource(now);

@@ -13,6 +13,16 @@ it.each<[string, Parameters<typeof mayHaveExtra>, boolean]>([
   ['where its number has moved', [aPlan(), counts, { ...still, targetAtStart: 99 }], true],
   ["where the source's has", [aPlan(), counts, { ...still, sourceAtStart: 101 }], true],
   ['where a side does not answer', [aPlan(), counts, { ...still, targetNow: undefined }], true],
+  [
+    'where the source tells no number',
+    [aPlan(), counts, { ...still, sourceAtStart: undefined, sourceNow: undefined }],
+    true,
+  ],
+  [
+    'where the target tells none',
+    [aPlan(), counts, { ...still, targetAtStart: undefined, targetNow: undefined }],
+    true,
+  ],
   ['where keys were met twice', [aPlan(), { ...counts, repeats: 1 }, still], true],
   ['where keys expired', [aPlan(), { ...counts, expired: 1 }, still], true],
   ['where databases go into one', [intoOne, counts, still], true],

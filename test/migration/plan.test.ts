@@ -90,6 +90,27 @@ describe('the databases of a plan', () => {
   });
 });
 
+/** A server whose INFO has no Keyspace section, and which refuses all else. */
+const untold = { databases: [{ database: 0, keys: undefined }], moreDatabases: true } as const;
+const sync = { mode: 'sync', deleteExtra: true };
+
+it('walks a database with an unknown number of keys in one piece, and says so', () => {
+  const made = plan({ request: { databases: [0, 4] }, source: untold, target: untold });
+  expect(made.databases).toMatchObject([
+    { database: 0, bits: 0 },
+    { database: 4, bits: 0 },
+  ]);
+  expect([made.targetKeysAtStart, ...made.databases.map(({ keys }) => keys)]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(made.warnings).toEqual([
+    expect.stringMatching(/^The source does not tell how many keys it has in databases 0, 4/),
+    expect.stringMatching(/^Whether the target has keys already is not known/),
+  ]);
+});
+
 describe('what is refused', () => {
   it.each<[string, Changes, number, string]>([
     ['one server on both sides', { target: { runId: 'source-run' } }, 409, 'sameServer'],
@@ -108,6 +129,55 @@ describe('what is refused', () => {
   ])('%s', (_, changes, status, code) => {
     expect(() => plan(changes)).toThrow(PlanRefusedError);
     expect(() => plan(changes)).toThrow(expect.objectContaining({ status, code }) as Error);
+  });
+
+  it.each<[string, Changes, string]>([
+    [
+      'keys that may be on the target when there must be none',
+      { request: { onConflict: 'fail' }, target: untold },
+      'targetKeysUnknown',
+    ],
+    ['"all" of a source that lists no databases', { source: untold }, 'databasesUnknown'],
+    [
+      '"all" of such a target where extra keys are looked for',
+      { request: { mode: 'compare' }, target: untold },
+      'databasesUnknown',
+    ],
+    [
+      'to delete where the target tells no number',
+      { request: { ...sync, databases: [0] }, target: untold },
+      'sourceLooksWrong',
+    ],
+    [
+      'to delete where the source tells none',
+      { request: { ...sync, databases: [0] }, source: untold },
+      'sourceLooksWrong',
+    ],
+    [
+      'a replica of the target as source',
+      { source: { role: 'slave', replicationId: 'r' }, target: { replicationId: 'r' } },
+      'sameReplication',
+    ],
+    [
+      'two replicas of one master',
+      { source: { role: 'slave', replicationId: 'r' }, target: { role: 'slave', replicationId: 'r' } },
+      'sameReplication',
+    ],
+    [
+      'one master twice that hides who it is',
+      { source: { replicationId: 'r', runId: '' }, target: { replicationId: 'r', runId: '' } },
+      'sameReplication',
+    ],
+  ])('%s', (_, changes, code) => {
+    expect(() => plan(changes)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it('is not: two masters with one replication id, a former replica, or a replica to compare with', () => {
+    expect(() => plan({ source: { replicationId: 'r' }, target: { replicationId: 'r' } })).not.toThrow();
+    const promoted = { replicationId: 'new', formerReplicationId: 'r' };
+    expect(() => plan({ source: { replicationId: 'r' }, target: promoted })).not.toThrow();
+    const replica = { role: 'slave', replicationId: 'r' };
+    expect(() => plan({ request: { mode: 'compare' }, source: replica, target: { replicationId: 'r' } })).not.toThrow();
   });
 
   it('is not: two servers that tell no run id, or keys in another database of the target', () => {

@@ -1,0 +1,134 @@
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+
+/** What a proxy hides of the server behind it. */
+export interface Hidden {
+  /** Sections that INFO leaves out, by their heads in small letters; `INFO <section>` then gives nothing. */
+  readonly sections?: readonly string[];
+  /** `INFO keyspace` tells the section that plain INFO leaves out. */
+  readonly keyspaceApart?: boolean;
+  /** Fields that INFO leaves out. */
+  readonly fields?: readonly string[];
+  /** Commands that are refused, in small letters. */
+  readonly commands?: readonly string[];
+}
+
+export interface InfoProxy {
+  readonly port: number;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** A server in front of a Redis server on 127.0.0.1 that hides some of what it tells, as services behind proxies do. */
+export async function startInfoProxy(behind: number, hidden: Hidden): Promise<InfoProxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const redis = connect(behind, '127.0.0.1');
+    for (const socket of [client, redis]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        redis.destroy();
+      });
+    }
+    passOn(client, redis, hidden);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** What becomes of a command's reply. */
+type Answer = 'as it is' | 'plain info' | 'info section' | { readonly refusal: string };
+
+function passOn(client: Socket, redis: Socket, hidden: Hidden): void {
+  const answers: Answer[] = [];
+  let asked: Buffer = Buffer.alloc(0);
+  let told: Buffer = Buffer.alloc(0);
+  client.on('data', (bytes) => {
+    asked = Buffer.concat([asked, bytes]);
+    for (let end = endOfValue(asked, 0); end !== undefined; end = endOfValue(asked, 0)) {
+      const command = asked.subarray(0, end);
+      asked = asked.subarray(end);
+      const [name = '', argument] = wordsOf(command);
+      const refused = hidden.commands?.includes(name) === true;
+      answers.push(
+        refused
+          ? { refusal: `-ERR unknown command '${name}'\r\n` }
+          : name !== 'info'
+            ? 'as it is'
+            : argument === undefined
+              ? 'plain info'
+              : 'info section',
+      );
+      // In the place of what is refused goes a command that changes nothing, so that replies keep their order.
+      redis.write(refused ? '*1\r\n$4\r\nPING\r\n' : command);
+    }
+  });
+  redis.on('data', (bytes) => {
+    told = Buffer.concat([told, bytes]);
+    for (let end = endOfValue(told, 0); end !== undefined; end = endOfValue(told, 0)) {
+      const reply = told.subarray(0, end);
+      told = told.subarray(end);
+      client.write(changed(reply, answers.shift() ?? 'as it is', hidden));
+    }
+  });
+}
+
+function changed(reply: Buffer, answer: Answer, hidden: Hidden): Buffer | string {
+  if (answer === 'as it is' || reply[0] !== 0x24) return typeof answer === 'object' ? answer.refusal : reply;
+  if (typeof answer === 'object') return answer.refusal;
+  const text = reply.subarray(reply.indexOf('\r\n') + 2, -2).toString('latin1');
+  const sections = text.split(/(?=^# )/m).filter((section) => {
+    const head = /^# (\w+)/.exec(section)?.[1]?.toLowerCase() ?? '';
+    if (head === 'keyspace' && hidden.keyspaceApart === true && answer === 'info section') return true;
+    return hidden.sections?.includes(head) !== true;
+  });
+  const lines = sections.join('').split('\r\n');
+  const kept = lines.filter((line) => hidden.fields?.includes(line.split(':')[0] ?? '') !== true).join('\r\n');
+  return Buffer.from(`$${kept.length}\r\n${kept}\r\n`, 'latin1');
+}
+
+/** Where the RESP2 value at `start` ends; undefined while not all of it is there. */
+function endOfValue(bytes: Buffer, start: number): number | undefined {
+  const line = bytes.indexOf('\r\n', start);
+  if (line < 0) return undefined;
+  const type = String.fromCharCode(bytes[start] ?? 0);
+  const length = Number(bytes.subarray(start + 1, line).toString('latin1'));
+  let end = line + 2;
+  if (type === '$' && length >= 0) end += length + 2;
+  if (type === '*') {
+    for (let i = 0; i < length; i++) {
+      const next = endOfValue(bytes, end);
+      if (next === undefined) return undefined;
+      end = next;
+    }
+  }
+  return end <= bytes.length ? end : undefined;
+}
+
+/** The first two words of a command in small letters. */
+function wordsOf(command: Buffer): string[] {
+  const words: string[] = [];
+  for (let at = command.indexOf('$'); at >= 0 && words.length < 2;) {
+    const line = command.indexOf('\r\n', at);
+    const length = Number(command.subarray(at + 1, line).toString('latin1'));
+    words.push(
+      command
+        .subarray(line + 2, line + 2 + length)
+        .toString('latin1')
+        .toLowerCase(),
+    );
+    const next = line + 2 + length + 2;
+    at = next < command.length ? next : -1;
+  }
+  return words;
+}
