@@ -2,8 +2,11 @@ import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { errorKind } from './errors';
 import { infoField, infoNumber, parseKeyspace, type KeyspaceLine } from './info';
-import { newestRestorableVersion, writtenVersion } from './payload-version';
-import type { RedisPort, Reply } from './redis-port';
+import type { LoadedModule } from '../payload/payload-server';
+import type { VersionRanges } from '../payload/version-ranges';
+import { parseModules } from './loaded-modules';
+import { restorableVersions, writtenVersion } from './payload-version';
+import type { Command, RedisPort, Reply } from './redis-port';
 
 /** What INFO tells of a server, as far as it matters here. Sizes in bytes. */
 export interface ServerFacts {
@@ -36,6 +39,8 @@ export interface SourceAbilities {
   readonly cursorOrder: boolean;
   /** Libraries of FUNCTION LIST, which are no keys and are not copied. */
   readonly functions: number;
+  /** The modules that it has loaded; undefined where it does not tell them. */
+  readonly modules?: readonly LoadedModule[];
 }
 
 /** What the target can do, tried on it without writing a key. */
@@ -43,8 +48,10 @@ export interface TargetAbilities {
   /** Scripts over several keys; false behind proxies and in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
   readonly restore: boolean;
-  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused. */
-  readonly payloadVersion?: number;
+  /** The payload versions that RESTORE takes; empty when RESTORE is refused. None is taken for sure where this is missing. */
+  readonly payloadVersions?: VersionRanges;
+  /** The modules that it has loaded; undefined where it does not tell them. */
+  readonly modules?: readonly LoadedModule[];
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
   /** As of the source, where the target's keys are walked too; otherwise not asked. */
@@ -74,11 +81,12 @@ export async function readServerFacts(port: RedisPort): Promise<ServerFacts> {
 
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
 export async function probeSource(port: RedisPort, largest: RedisPort): Promise<SourceAbilities> {
-  const [script, memory, functions] = await port.pipeline([
+  const [script, memory, functions, ...modules] = await port.pipeline([
     // What the scripts of pages need: the clock, and replies packed into one string.
     ['EVAL', "return cmsgpack.pack(redis.call('TIME'))", '0'],
     ['EVAL', "return redis.call('MEMORY','USAGE',KEYS[1]) or 0", '1', 'keyferry:probe'],
     ['FUNCTION', 'LIST'],
+    ...ASK_MODULES,
   ]);
   let dump = true;
   let payloadVersion: number | undefined;
@@ -95,12 +103,13 @@ export async function probeSource(port: RedisPort, largest: RedisPort): Promise<
     ...(payloadVersion === undefined ? {} : { payloadVersion }),
     cursorOrder: await hasCursorOrder(largest),
     functions: Array.isArray(functions) ? functions.length : 0,
+    ...modulesIn(modules),
   };
 }
 
 /** Tries what the target allows. */
 export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<TargetAbilities> {
-  const [script] = await port.pipeline([
+  const [script, ...modules] = await port.pipeline([
     [
       'EVAL',
       "return redis.call('EXISTS',KEYS[1])+redis.call('EXISTS',KEYS[2])",
@@ -108,12 +117,14 @@ export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<
       'keyferry:probe-1',
       'keyferry:probe-2',
     ],
+    ...ASK_MODULES,
   ]);
-  const payloadVersion = await newestRestorableVersion(port);
+  const payloadVersions = await restorableVersions(port);
   return {
     scripts: allowed(script) && !facts.cluster,
-    restore: payloadVersion !== undefined,
-    ...(payloadVersion === undefined ? {} : { payloadVersion }),
+    restore: payloadVersions.length > 0,
+    payloadVersions,
+    ...modulesIn(modules),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };
 }
@@ -150,10 +161,25 @@ export async function hasCursorOrder(port: RedisPort): Promise<boolean> {
   return true;
 }
 
-/** @throws what passes by itself, since it says nothing about what is allowed */
+/** MODULE LIST from 4.0, and where it is not allowed what newer servers tell in INFO. */
+const ASK_MODULES: readonly Command[] = [
+  ['MODULE', 'LIST'],
+  ['INFO', 'modules'],
+];
+
+function modulesIn([list, info]: readonly (Reply | Error)[]): { readonly modules?: readonly LoadedModule[] } {
+  const modules = parseModules(granted(list), text(granted(info)));
+  return modules === undefined ? {} : { modules };
+}
+
 function allowed(reply: Reply | Error | undefined): boolean {
+  return granted(reply) !== undefined;
+}
+
+/** Undefined where it is refused. @throws what passes by itself, since it says nothing about what is allowed */
+function granted(reply: Reply | Error | undefined): Reply | undefined {
   if (reply instanceof Error && errorKind(reply) === 'retry') throw reply;
-  return reply !== undefined && !(reply instanceof Error);
+  return reply instanceof Error ? undefined : reply;
 }
 
 function text(reply: Reply | undefined): string {

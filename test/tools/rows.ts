@@ -27,7 +27,7 @@ export const plainTarget: Plan['target'] = {
   compatibleVersion: '8.0.2',
   runId: 'target-run',
   databases: [],
-  abilities: { scripts: true, restore: true, payloadVersion: 12, absoluteExpiry: true },
+  abilities: { scripts: true, restore: true, payloadVersions: [[6, 12]], absoluteExpiry: true },
 };
 
 export function aRequest(changes: Record<string, unknown> = {}): MigrationRequest {
