@@ -13,6 +13,7 @@ import { writePart, type PartOutcome, type WriteContext } from '../transfer/writ
 import type { RangeJob } from './range-job';
 import { chunkBytesOf, expectedKeysOf, pageLimitsOf } from './range-shape';
 import { rangeSides, type RangeSides } from './range-sides';
+import { payloadGateOf } from './transport';
 
 /** Pages of one range that may be on their way to the target while the next one is read. */
 const PAGES_IN_WRITING = 2;
@@ -51,6 +52,7 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
     database: row.database,
     sourceVersion: abilitiesOf(plan.source),
     targetVersion: abilitiesOf(plan.target),
+    payloads: payloadGateOf(plan),
     writer: new PageWriter(timedWrites(sides.bulk, migration.id, app.telemetry), writing, () => clock.targetNow()),
     naming,
     clockOffset: clock.targetMinusSource,

@@ -4,6 +4,7 @@ import { isReplica, type ServerFacts, type SourceAbilities, type TargetAbilities
 import { keysIn, keysInAll, sumOfKnown, type DatabaseKeys } from '../redis/database-keys';
 import { doubtOfSource } from '../sync/source-doubt';
 import type { MigrationRequest } from './request';
+import { chooseTransport, warningsOfTransport, type Transport } from './transport';
 
 /** A database to be walked. */
 export interface WalkedDatabase {
@@ -22,9 +23,6 @@ export interface DatabasePlan extends WalkedDatabase {
   /** The target has no such database. Only in a dry run, which tells it; all else is refused then. */
   readonly missingOnTarget?: true;
 }
-
-/** How keys travel: by DUMP and RESTORE, or by ordinary commands where the payload cannot. */
-export type Transport = 'payload' | 'commands';
 
 /** What was decided before the first key moved. Kept whole in the plan row. */
 export interface Plan {
@@ -153,7 +151,7 @@ export function makePlan(input: {
       ),
     );
   }
-  const transport = chooseTransport(source.abilities, target.abilities);
+  const transport = chooseTransport({ source, target });
   const inPlace = isSameServer(request, source, target);
   const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
   if (request.mode === 'sync' && request.deleteExtra && !request.force) {
@@ -244,23 +242,10 @@ export function refuseWhatCannotBe(input: {
   }
 }
 
-function chooseTransport(source: SourceAbilities, target: TargetAbilities): Transport {
-  if (!source.dump || !target.restore) return 'commands';
-  const { payloadVersion: written } = source;
-  const { payloadVersion: taken } = target;
-  return written !== undefined && taken !== undefined && written > taken ? 'commands' : 'payload';
-}
-
 function warningsFor(source: Plan['source'], target: Plan['target'], transport: Transport): string[] {
   const warnings: string[] = [];
   if (source.abilities.functions > 0) {
     warnings.push(`${source.abilities.functions} function libraries on the source are no keys and are not copied.`);
-  }
-  const missingModules = source.modules.filter((module) => !target.modules.includes(module));
-  if (missingModules.length > 0) {
-    warnings.push(
-      `The target lacks modules of the source (${missingModules.join(', ')}): keys of their types become findings.`,
-    );
   }
   const { maxMemory = 0 } = target;
   const { usedMemory = 0 } = source;
@@ -280,12 +265,7 @@ function warningsFor(source: Plan['source'], target: Plan['target'], transport: 
     );
   }
   if (isReplica(source)) warnings.push('The source is a replica: it may lag behind its master.');
-  if (transport === 'commands') {
-    warnings.push(
-      "The target does not read the source's DUMP payloads, so every key is copied by ordinary commands, which is slower.",
-    );
-  }
-  return warnings;
+  return [...warnings, ...warningsOfTransport({ source, target }, transport)];
 }
 
 /** Extra keys cannot be told where names were changed by rules, which do not run backwards. */

@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { mayHaveExtra } from '../compare/room-for-extra';
 import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
+import { isReplica } from '../redis/probe';
 import { accountedKeys } from './counts';
 import { seeTarget, sinceOfTarget } from './course';
 import { nextVisit } from './progress';
@@ -109,8 +110,6 @@ function judge(
 ): Verdict {
   const { plan, course } = migration;
   const { request } = plan;
-  const copied = sum.counts.copied;
-  const mark = target && markOf(target);
   return verdict({
     phase: migration.phase,
     mode: request.mode,
@@ -123,9 +122,9 @@ function judge(
     counts: sum.counts,
     walked: sum.walked,
     source: source && { keys: keysIn(source, plan, 'source'), since: since(course.source, markOf(source)) },
-    target: mark && target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, mark) },
-    unreaped: source?.role === 'slave' ? expiring(source) : 0,
-    targetIsOurs: mark !== undefined && onlyRestored(course.target, mark, copied),
+    target: target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, markOf(target)) },
+    unreaped: source !== undefined && isReplica(source) ? expiring(source) : 0,
+    targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),
     targetKeysAtStart: plan.targetKeysAtStart,
     anew: course.anew,
     quietSeconds,

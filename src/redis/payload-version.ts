@@ -1,12 +1,22 @@
+import { payloadVersionOf } from '../payload/payload-head';
+import { rangesOf, type VersionRanges } from '../payload/version-ranges';
 import { crc64 } from './crc64';
 import { ConnectionLostError, errorKind } from './errors';
 import type { RedisPort } from './redis-port';
 
-/** The oldest and newest payload version looked for. 4.0 writes 8, 5.0–6.2 9, 7.0 10, 7.2 and Valkey 11, 7.4 and 8.0 12. */
+/**
+ * The oldest and newest payload version looked for. 4.0 writes 8, 5.0–6.2 9, 7.0 10, 7.2 and Valkey to 8.1 11, 7.4 and
+ * 8.0 12, Valkey 9 80.
+ */
 const OLDEST = 6;
 const NEWEST = 100;
-/** An object type that no version has, so that what is accepted by its version is refused by its content. */
+/**
+ * An object type that no version has, so that what is accepted by its version is refused by its content: of all that
+ * RESTORE may be given, an unknown type byte is what every server from 4.0 on answers with an error, and none ends at.
+ */
 const NO_TYPE = 0xff;
+/** A server that took the payload nevertheless would keep the key for a millisecond only. */
+const PROBE_TTL = '1';
 const PROBE_KEY = 'keyferry:payload-version-probe';
 
 /** A DUMP payload with a good checksum, the given version and no content that any server would load. */
@@ -17,26 +27,22 @@ export function emptyPayload(version: number): Buffer {
   return Buffer.concat([head, footer]);
 }
 
-/** The payload version in the last 10 bytes of what DUMP gave. */
-export function payloadVersionOf(payload: Buffer): number {
-  return payload.readUInt16LE(payload.length - 10);
-}
-
 /**
- * The newest payload version that a server restores, found without writing a key: a payload without content is refused
- * for its version if that is too new, and for its content otherwise. Undefined where RESTORE is not allowed.
+ * The payload versions that a server restores, found without writing a key: a payload without content is refused for
+ * its version if that is not taken, and for its content otherwise. Each is tried, since they need not be all up to a
+ * newest one (Valkey 9 takes those to 11, and 80). Empty where RESTORE is not allowed.
  * @throws the server's error when it tells nothing at the moment: loading, out of memory
  */
-export async function newestRestorableVersion(port: RedisPort): Promise<number | undefined> {
+export async function restorableVersions(port: RedisPort): Promise<VersionRanges> {
   const versions = Array.from({ length: NEWEST - OLDEST + 1 }, (_, i) => OLDEST + i);
-  const replies = await port.pipeline(versions.map((v) => ['RESTORE', PROBE_KEY, '0', emptyPayload(v)] as const));
-  let newest: number | undefined;
+  const replies = await port.pipeline(versions.map((v) => ['RESTORE', PROBE_KEY, PROBE_TTL, emptyPayload(v)] as const));
+  const taken: number[] = [];
   replies.forEach((reply, i) => {
     if (!(reply instanceof Error)) return;
     if (reply instanceof ConnectionLostError || ['retry', 'full'].includes(errorKind(reply))) throw reply;
-    if (/Bad data format/i.test(reply.message)) newest = versions[i];
+    if (/Bad data format/i.test(reply.message)) taken.push(OLDEST + i);
   });
-  return newest;
+  return rangesOf(taken);
 }
 
 /** A random key may be huge, and is then not dumped only to look at its last bytes. */

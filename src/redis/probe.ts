@@ -2,10 +2,13 @@ import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
 import { errorKind } from './errors';
+import type { LoadedModule } from '../payload/payload-server';
+import type { VersionRanges } from '../payload/version-ranges';
 import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
 import { infoField, infoNumber } from './info';
-import { newestRestorableVersion, writtenVersion } from './payload-version';
-import type { RedisPort, Reply } from './redis-port';
+import { parseModules } from './loaded-modules';
+import { restorableVersions, writtenVersion } from './payload-version';
+import type { Command, RedisPort, Reply } from './redis-port';
 
 /**
  * What INFO tells of a server, as far as it matters here. Sizes in bytes. A number that the server does not tell is
@@ -27,7 +30,6 @@ export interface ServerFacts extends Databases {
   readonly evictionPolicy: string;
   /** Keys that were evicted since the process began, or since CONFIG RESETSTAT. */
   readonly evictedKeys?: number | undefined;
-  readonly modules: readonly string[];
   /** It reads its data from disk or from its master: its numbers mean nothing. */
   readonly loading: boolean;
   /**
@@ -65,6 +67,8 @@ export interface SourceAbilities {
   readonly cursorOrder: boolean;
   /** Libraries of FUNCTION LIST, which are no keys and are not copied. */
   readonly functions: number;
+  /** The modules that it has loaded; undefined where it does not tell them. */
+  readonly modules?: readonly LoadedModule[];
 }
 
 /** What the target can do, tried on it without writing a key. */
@@ -72,8 +76,10 @@ export interface TargetAbilities {
   /** Scripts over several keys; false behind proxies and in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
   readonly restore: boolean;
-  /** The newest payload version that RESTORE takes; undefined when RESTORE is refused, and of a replica. */
-  readonly payloadVersion?: number;
+  /** The payload versions that RESTORE takes; empty when RESTORE is refused. Of a replica they are not asked for. None is taken for sure where this is missing. */
+  readonly payloadVersions?: VersionRanges;
+  /** The modules that it has loaded; undefined where it does not tell them. */
+  readonly modules?: readonly LoadedModule[];
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
   /** As of the source, where the target's keys are walked too; otherwise not asked. */
@@ -102,7 +108,6 @@ export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnCo
     maxMemory: infoNumber(info, 'maxmemory'),
     evictionPolicy: infoField(info, 'maxmemory_policy') ?? 'unknown',
     evictedKeys: infoNumber(info, 'evicted_keys'),
-    modules: [...info.matchAll(/^module:name=([^,\r\n]+)/gm)].map((m) => m[1] ?? ''),
     ...(await databasesOf(port, info, size, onOwnConnection)),
     // Of a replica that loads what its master sent, 7.0 and above say async_loading where the old data still answer.
     loading: infoField(info, 'loading') === '1',
@@ -145,11 +150,12 @@ export function isReplica({ role }: Pick<ServerFacts, 'role'>): boolean {
 
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
 export async function probeSource(port: RedisPort, largest: RedisPort): Promise<SourceAbilities> {
-  const [script, memory, functions] = await port.pipeline([
+  const [script, memory, functions, ...modules] = await port.pipeline([
     // What the scripts of pages need: the clock, and replies packed into one string.
     ['EVAL', "return cmsgpack.pack(redis.call('TIME'))", '0'],
     ['EVAL', "return redis.call('MEMORY','USAGE',KEYS[1]) or 0", '1', 'keyferry:probe'],
     ['FUNCTION', 'LIST'],
+    ...ASK_MODULES,
   ]);
   let dump = true;
   let payloadVersion: number | undefined;
@@ -166,12 +172,13 @@ export async function probeSource(port: RedisPort, largest: RedisPort): Promise<
     ...(payloadVersion === undefined ? {} : { payloadVersion }),
     cursorOrder: await hasCursorOrder(largest),
     functions: Array.isArray(functions) ? functions.length : 0,
+    ...modulesIn(modules),
   };
 }
 
 /** Tries what the target allows. */
 export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<TargetAbilities> {
-  const [script] = await port.pipeline([
+  const [script, ...modules] = await port.pipeline([
     [
       'EVAL',
       "return redis.call('EXISTS',KEYS[1])+redis.call('EXISTS',KEYS[2])",
@@ -179,14 +186,16 @@ export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<
       'keyferry:probe-1',
       'keyferry:probe-2',
     ],
+    ...ASK_MODULES,
   ]);
   const replica = isReplica(facts);
   // A replica refuses RESTORE whatever it could take: it can be looked at and not be written to.
-  const payloadVersion = replica ? undefined : await newestRestorableVersion(port);
+  const payloadVersions = replica ? undefined : await restorableVersions(port);
   return {
     scripts: allowed(script) && !facts.cluster,
-    restore: replica || payloadVersion !== undefined,
-    ...(payloadVersion === undefined ? {} : { payloadVersion }),
+    restore: payloadVersions === undefined || payloadVersions.length > 0,
+    ...(payloadVersions === undefined ? {} : { payloadVersions }),
+    ...modulesIn(modules),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };
 }
@@ -223,10 +232,25 @@ export async function hasCursorOrder(port: RedisPort): Promise<boolean> {
   return true;
 }
 
-/** @throws what passes by itself, since it says nothing about what is allowed */
+/** MODULE LIST from 4.0, and where it is not allowed what newer servers tell in INFO. */
+const ASK_MODULES: readonly Command[] = [
+  ['MODULE', 'LIST'],
+  ['INFO', 'modules'],
+];
+
+function modulesIn([list, info]: readonly (Reply | Error)[]): { readonly modules?: readonly LoadedModule[] } {
+  const modules = parseModules(granted(list), text(granted(info)));
+  return modules === undefined ? {} : { modules };
+}
+
 function allowed(reply: Reply | Error | undefined): boolean {
+  return granted(reply) !== undefined;
+}
+
+/** Undefined where it is refused. @throws what passes by itself, since it says nothing about what is allowed */
+function granted(reply: Reply | Error | undefined): Reply | undefined {
   if (reply instanceof Error && errorKind(reply) === 'retry') throw reply;
-  return reply !== undefined && !(reply instanceof Error);
+  return reply instanceof Error ? undefined : reply;
 }
 
 function text(reply: Reply | undefined): string {

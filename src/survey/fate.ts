@@ -1,3 +1,4 @@
+import type { Passage, Withheld } from '../payload/payload-gate';
 import type { KeyFacts } from './key-facts';
 
 /**
@@ -7,7 +8,8 @@ import type { KeyFacts } from './key-facts';
  * - overwritten: the same, and the key would be replaced
  * - renamed: under another name on the target
  * - byCommands: copied in chunks by ordinary commands, because it is big or its payload is not understood
- * - unsupportedType, noDatabase: cannot be carried over
+ * - unsupportedType: of a type that the target does not have, or does not certainly read
+ * - noDatabase: cannot be carried over
  * - losesFieldExpiry: carried over, but its hash fields would never expire
  */
 export type Fate =
@@ -22,6 +24,8 @@ export interface SurveyedKey {
   /** Undefined when the key is gone. */
   readonly facts: KeyFacts | undefined;
   readonly fates: readonly Fate[];
+  /** Why its payload would not be sent, where that is its fate. */
+  readonly withheld?: Withheld;
 }
 
 /** What is known of a key when its fate is told. */
@@ -32,8 +36,8 @@ export interface KeyState {
   readonly renamed: boolean;
   /** The name that it would get is on the target. */
   readonly exists: boolean;
-  /** Beyond the limit for one piece, or the target does not read payloads. */
-  readonly byCommands: boolean;
+  /** As of its payload; by commands where it is beyond the limit for one piece, or the target reads no payloads. */
+  readonly passage: Passage;
 }
 
 /** What is the same for all keys of a database. */
@@ -41,8 +45,6 @@ export interface FateRules {
   readonly onConflict: 'replace' | 'skip' | 'fail';
   /** The target has the database that keys would go to. */
   readonly databaseThere: boolean;
-  /** Payloads of modules' types are understood: the target has the source's modules, and reads its payloads. */
-  readonly moduleTypes: boolean;
   readonly fieldExpiries: boolean;
 }
 
@@ -50,14 +52,15 @@ const ordinaryTypes = new Set(['string', 'list', 'set', 'zset', 'hash', 'stream'
 
 /** What would become of a key. Of a claimed one its converter decides; here it only counts as one that exists or is renamed. */
 export function fatesOf(state: KeyState, rules: FateRules): readonly Fate[] {
-  const { facts, claimed, renamed, exists, byCommands } = state;
+  const { facts, claimed, renamed, exists, passage } = state;
   if (!rules.databaseThere) return ['noDatabase'];
   const more: Fate[] = [...(exists ? ['exists' as const] : []), ...(renamed ? ['renamed' as const] : [])];
   if (claimed) return ['claimed', ...more];
   if (facts === undefined) return ['expired'];
-  const ordinary = ordinaryTypes.has(facts.type);
-  if (!ordinary && (byCommands || !rules.moduleTypes)) return ['unsupportedType', ...more];
+  if (typeof passage === 'object') return ['unsupportedType', ...more];
   if (exists && rules.onConflict === 'skip') return ['skipped', ...more];
+  const byCommands = passage === 'by-commands';
+  if (byCommands && !ordinaryTypes.has(facts.type)) return ['unsupportedType', ...more];
   return [
     'copied',
     ...more,

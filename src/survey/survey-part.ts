@@ -1,6 +1,7 @@
 import type { Converter } from '../convert/converter';
 import type { Naming } from '../convert/rename/naming';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { PayloadGate } from '../payload/payload-gate';
 import type { RedisPort } from '../redis/redis-port';
 import type { Part } from '../transfer/range-pages';
 import { missingKeys } from '../verify/missing-keys';
@@ -19,6 +20,8 @@ export interface PartContext {
   readonly naming: Naming | undefined;
   readonly facts: FactsOptions;
   readonly rules: FateRules;
+  /** Tells how a key of this payload would go. */
+  readonly payloads: Pick<PayloadGate, 'passageOf'>;
   readonly targetScripts: boolean;
 }
 
@@ -45,14 +48,16 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     const size = Buffer.isBuffer(payload) ? payload.length : 0;
     const facts = i < page.keys.length && payload === 'gone' ? undefined : withBytes(told[i], size);
     const name = names[i];
+    const passage = Buffer.isBuffer(payload) ? context.payloads.passageOf(payload) : 'by-commands';
     const state = {
       facts,
       claimed: i >= page.keys.length,
       renamed: name !== undefined && !name.equals(key),
       exists: there.has(i),
-      byCommands: payload === 'big',
+      passage,
     };
-    return { key, facts, fates: fatesOf(state, rules) };
+    const fates = fatesOf(state, rules);
+    return typeof passage === 'object' ? { key, facts, fates, withheld: passage } : { key, facts, fates };
   });
   return { keys: surveyed, counts: countsOf(part, surveyed), lost: surveyed.flatMap(lostOf) };
 }
@@ -94,10 +99,10 @@ function countsOf(part: Part, keys: readonly SurveyedKey[]): Counts {
   return addCounts(addCounts(addCounts(noCounts, part.counts), sums), { converted: groups, bytes: part.page.bytes });
 }
 
-function lostOf({ key, fates }: SurveyedKey): PartSurvey['lost'] {
+function lostOf({ key, fates, withheld }: SurveyedKey): PartSurvey['lost'] {
   return fates
     .filter(
       (fate): fate is Exclude<LostFate, 'noDatabase'> => fate === 'unsupportedType' || fate === 'losesFieldExpiry',
     )
-    .map((fate) => ({ key, ...lostFates[fate] }));
+    .map((fate) => ({ key, ...((fate === 'unsupportedType' ? withheld : undefined) ?? lostFates[fate]) }));
 }

@@ -1,4 +1,6 @@
 import type { DatabasePlan, Plan } from '../migration/plan';
+import { payloadGateOf } from '../migration/transport';
+import type { PayloadGate } from '../payload/payload-gate';
 import { hasFieldExpiry } from '../transfer/by-commands/abilities';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { FateRules } from './fate';
@@ -9,7 +11,12 @@ export function surveyRules(
   plan: Plan,
   database: DatabasePlan,
   bigKeyBytes: number,
-): { readonly facts: FactsOptions; readonly rules: FateRules; readonly targetScripts: boolean } {
+): {
+  readonly facts: FactsOptions;
+  readonly rules: FateRules;
+  readonly payloads: PayloadGate;
+  readonly targetScripts: boolean;
+} {
   const { source, target, request } = plan;
   const fieldExpiries = hasFieldExpiry(abilitiesOf(target));
   return {
@@ -22,9 +29,9 @@ export function surveyRules(
     rules: {
       onConflict: request.onConflict,
       databaseThere: database.missingOnTarget !== true,
-      moduleTypes: plan.transport === 'payload' && source.modules.every((module) => target.modules.includes(module)),
       fieldExpiries,
     },
+    payloads: payloadGateOf(plan),
     targetScripts: target.abilities.scripts,
   };
 }

@@ -1,6 +1,7 @@
 import type { Finding } from '../ledger/rows';
 import type { Converter, Group, GroupOutcome } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { PayloadGate } from '../payload/payload-gate';
 import { errorKind, firstWord } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
 import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
@@ -17,6 +18,8 @@ export interface WriteContext {
   readonly target: RedisPort;
   readonly sourceVersion: Abilities;
   readonly targetVersion: Abilities;
+  /** Tells which payloads the target takes for certain: no others are sent. */
+  readonly payloads: Pick<PayloadGate, 'passageOf'>;
   readonly writer: PageWriter;
   readonly naming: Naming | undefined;
   /** The target's clock minus the source's, ms. */
@@ -38,7 +41,7 @@ export interface WriteContext {
 export interface PartOutcome {
   readonly counts: Partial<Counts>;
   readonly findings: readonly Finding[];
-  /** How many payloads the target could not read, so that their keys went by commands. */
+  /** How many payloads the target does not take or could not read, so that their keys went by commands. */
   readonly refusedPayloads: number;
 }
 
@@ -58,7 +61,7 @@ const COMMANDS_AT_ONCE = 8;
 /** A Redis time beyond which a double is no longer exact to the millisecond; nothing real is there. */
 const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
 
-/** Writes one part: what RESTORE does not take goes by commands, what the target cannot take now waits. */
+/** Writes one part: what RESTORE does not take goes by commands or is a finding, what the target cannot take now waits. */
 export async function writePart(part: Part, context: WriteContext): Promise<PartOutcome> {
   const sums = { copied: 0, converted: 0, expired: 0, skippedByConflict: 0, failed: 0, bytes: 0 };
   const findings: Finding[] = [];
@@ -68,18 +71,28 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
   };
   const byCommands: Buffer[] = [];
   let entries: PartEntry[] = [];
+  let refusedPayloads = 0;
   const { keys, payloads, expiries } = part.page;
   keys.forEach((sourceKey, i) => {
     const payload = payloads[i];
     if (payload === 'big') byCommands.push(sourceKey);
     else if (payload === undefined || !Buffer.isBuffer(payload)) sums.expired++;
     else {
+      const passage = context.payloads.passageOf(payload);
+      if (passage === 'by-commands') {
+        refusedPayloads++;
+        byCommands.push(sourceKey);
+        return;
+      }
+      if (passage !== 'as-is') {
+        fail(sourceKey, passage.code, passage.message);
+        return;
+      }
       const expiry = expiries[i] === 0 || expiries[i] === undefined ? 0 : targetExpiry(expiries[i], context);
       entries.push({ key: context.naming?.(sourceKey) ?? sourceKey, expiry, payload, sourceKey });
     }
   });
 
-  let refusedPayloads = 0;
   let waited = false;
   /** Keys that the target had. */
   const there: Buffer[] = [];

@@ -9,6 +9,19 @@ interface Changes {
   readonly targetAbilities?: Partial<Plan['target']['abilities']>;
 }
 
+const aModule = (name: string, version: number) => ({ name, version });
+
+/** It takes versions up to 11, and its own. */
+const toValkey9: Changes = {
+  target: { software: 'valkey', version: '9.1.2', compatibleVersion: '7.2.4' },
+  targetAbilities: {
+    payloadVersions: [
+      [6, 11],
+      [80, 80],
+    ],
+  },
+};
+
 function plan(changes: Changes = {}): Plan {
   const request = aRequest(changes.request);
   const source = {
@@ -192,8 +205,21 @@ describe('what is warned of', () => {
     ['functions', { sourceAbilities: { functions: 2 } }, /2 function libraries/],
     [
       'modules',
-      { source: { modules: ['ReJSON', 'bf'] }, target: { modules: ['bf'] } },
+      {
+        sourceAbilities: { modules: [aModule('ReJSON', 1), aModule('bf', 1)] },
+        targetAbilities: { modules: [aModule('bf', 1)] },
+      },
       /lacks modules of the source \(ReJSON\)/,
+    ],
+    [
+      'older modules',
+      { sourceAbilities: { modules: [aModule('bf', 2)] }, targetAbilities: { modules: [aModule('bf', 1)] } },
+      /older version of the module \(bf\)/,
+    ],
+    [
+      'modules that are not told',
+      { sourceAbilities: { modules: [aModule('bf', 2)] } },
+      /types become findings: the target does not tell/,
     ],
     [
       'too little memory',
@@ -211,7 +237,18 @@ describe('what is warned of', () => {
       /not carried over: source volatile-lru/,
     ],
     ['a replica as source', { source: { role: 'slave' } }, /is a replica/],
-    ['payloads that are too new', { sourceAbilities: { payloadVersion: 13 } }, /by ordinary commands/],
+    [
+      'payloads that are too new',
+      { sourceAbilities: { payloadVersion: 13 } },
+      /\(the source writes version 13, the target takes 6 to 12\), so every key is copied by ordinary commands/,
+    ],
+    [
+      'payloads of Redis 8 that Valkey 9 does not take, though it takes newer ones',
+      { sourceAbilities: { payloadVersion: 12 }, ...toValkey9 },
+      /\(the source writes version 12, the target takes 6 to 11 and 80\), so every key/,
+    ],
+    ['no right to DUMP', { sourceAbilities: { dump: false } }, /\(the source allows no DUMP\), so every key/],
+    ['no right to RESTORE', { targetAbilities: { restore: false } }, /\(the target allows no RESTORE\), so every key/],
     ['keys that are there', { target: { databases: [{ database: 0, keys: 7, expires: 0 }] } }, /has 7 keys already/],
     ['names that may become the same', { request: { rename: [{ from: 'a', to: 'b' }] } }, /overwrite each other/],
     [
@@ -248,7 +285,16 @@ describe('how keys travel', () => {
     ],
     [
       'by commands from a newer server',
-      { sourceAbilities: { payloadVersion: 12 }, targetAbilities: { payloadVersion: 9 } },
+      { sourceAbilities: { payloadVersion: 12 }, targetAbilities: { payloadVersions: [[6, 9]] } },
+      'commands',
+    ],
+    ['by commands from Redis 8 to Valkey 9', { sourceAbilities: { payloadVersion: 12 }, ...toValkey9 }, 'commands'],
+    ['as payloads from Redis 7.2 to Valkey 9', { sourceAbilities: { payloadVersion: 11 }, ...toValkey9 }, 'payload'],
+    ['as payloads from Valkey 9 to itself', { sourceAbilities: { payloadVersion: 80 }, ...toValkey9 }, 'payload'],
+    ['by commands from Valkey 9 to Redis 8', { sourceAbilities: { payloadVersion: 80 } }, 'commands'],
+    [
+      'by commands where a stored plan does not say what is taken',
+      { targetAbilities: { payloadVersions: undefined as never } },
       'commands',
     ],
     ['by commands where DUMP is refused', { sourceAbilities: { dump: false } }, 'commands'],

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { run, type Events } from '../compare/modes';

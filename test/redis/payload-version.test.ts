@@ -1,11 +1,8 @@
 import { crc64 } from '../../src/redis/crc64';
-import {
-  emptyPayload,
-  newestRestorableVersion,
-  payloadVersionOf,
-  writtenVersion,
-} from '../../src/redis/payload-version';
-import { onEveryServer } from '../tools/test-server';
+import { payloadVersionOf } from '../../src/payload/payload-head';
+import { emptyPayload, restorableVersions, writtenVersion } from '../../src/redis/payload-version';
+import type { RedisPort } from '../../src/redis/redis-port';
+import { onEveryServer, startTestServer } from '../tools/test-server';
 
 const VERSIONS = { 'redis-6.0': 9, 'redis-7.0': 10, 'redis-8.0': 12, 'valkey-8.1': 11 } as const;
 
@@ -22,10 +19,10 @@ onEveryServer((at) => {
     await at().client.flushall();
   });
 
-  it('finds the newest payload that RESTORE takes, and leaves no key and no change', async () => {
+  it('finds the payloads that RESTORE takes, and leaves no key and no change', async () => {
     const port = await at().connect();
     const before = await at().client.info('persistence');
-    expect(await newestRestorableVersion(port)).toBe(VERSIONS[at().name]);
+    expect(await restorableVersions(port)).toEqual([[6, VERSIONS[at().name]]]);
     expect(await at().client.dbsize()).toBe(0);
     const changes = (text: string) => /rdb_changes_since_last_save:(\d+)/.exec(text)?.[1];
     expect(changes(await at().client.info('persistence'))).toBe(changes(before));
@@ -50,9 +47,67 @@ onEveryServer((at) => {
     const { client } = at();
     await client.config('SET', 'maxmemory', '1');
     try {
-      await expect(newestRestorableVersion(await at().connect())).rejects.toThrow(/^OOM/);
+      await expect(restorableVersions(await at().connect())).rejects.toThrow(/^OOM/);
     } finally {
       await client.config('SET', 'maxmemory', '0');
     }
+  });
+});
+
+describe('versions that are not all up to a newest one', () => {
+  it('are found on a real server: Valkey 8.1 that is told to be less strict', async () => {
+    const it = await startTestServer('valkey-8.1');
+    try {
+      await it.client.config('SET', 'rdb-version-check', 'relaxed');
+      expect(await restorableVersions(await it.connect())).toEqual([
+        [6, 11],
+        [80, 100],
+      ]);
+    } finally {
+      await it.close();
+    }
+  });
+
+  /** Answers RESTORE as a server that takes some versions. */
+  const serverThatTakes = (taken: (version: number) => boolean, others: string): RedisPort => ({
+    call: () => Promise.resolve(null),
+    pipeline: (commands) =>
+      Promise.resolve(
+        commands.map(([, , , payload]) =>
+          taken(payloadVersionOf(payload as Buffer)) ? new Error('ERR Bad data format') : new Error(others),
+        ),
+      ),
+  });
+
+  it('are found one by one: Valkey 9 takes those to 11, and 80', async () => {
+    const valkey9 = (version: number) => version <= 11 || version === 80;
+    expect(
+      await restorableVersions(serverThatTakes(valkey9, 'ERR DUMP payload version or checksum are wrong')),
+    ).toEqual([
+      [6, 11],
+      [80, 80],
+    ]);
+  });
+
+  it('are none where RESTORE is refused, or its name is taken', async () => {
+    for (const others of [
+      "NOPERM this user has no permissions to run the 'restore' command",
+      'BUSYKEY Target key name',
+    ]) {
+      expect(await restorableVersions(serverThatTakes(() => false, others))).toEqual([]);
+    }
+  });
+
+  it('are asked for with keys that would not last', async () => {
+    const ttls = new Set<unknown>();
+    const port = serverThatTakes(() => true, '');
+    await restorableVersions({
+      ...port,
+      pipeline: (commands) => {
+        for (const command of commands) ttls.add(command[2]);
+        return port.pipeline(commands);
+      },
+    });
+    expect([...ttls]).toEqual(['1']);
   });
 });

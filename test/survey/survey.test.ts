@@ -8,8 +8,10 @@ import { noCounts } from '../../src/migration/counts';
 import { aMigration, aPlan, plainSource, plainTarget } from '../tools/rows';
 
 const facts: KeyFacts = { type: 'string', encoding: 'raw', expiresIn: undefined, bytes: 100, fieldExpiries: false };
-const rules: FateRules = { onConflict: 'replace', databaseThere: true, moduleTypes: false, fieldExpiries: false };
-const state: KeyState = { facts, claimed: false, renamed: false, exists: false, byCommands: false };
+const rules: FateRules = { onConflict: 'replace', databaseThere: true, fieldExpiries: false };
+const state: KeyState = { facts, claimed: false, renamed: false, exists: false, passage: 'as-is' };
+const withheld = { code: 'module-missing' as const, message: 'why' };
+const json = { ...facts, type: 'ReJSON-RL' };
 
 describe('the fate of a key', () => {
   it.each<[string, Partial<KeyState>, Partial<FateRules>, readonly string[]]>([
@@ -17,21 +19,17 @@ describe('the fate of a key', () => {
     ['one that the target has', { exists: true }, {}, ['copied', 'exists', 'overwritten']],
     ['the same, to be skipped', { exists: true }, { onConflict: 'skip' }, ['skipped', 'exists']],
     ['one with another name', { renamed: true }, {}, ['copied', 'renamed']],
-    ['a big one', { byCommands: true }, {}, ['copied', 'byCommands']],
+    ['a big one', { passage: 'by-commands' }, {}, ['copied', 'byCommands']],
     ['one that is gone', { facts: undefined }, {}, ['expired']],
     ['a converted one', { claimed: true, renamed: true }, {}, ['claimed', 'renamed']],
-    ['a module type', { facts: { ...facts, type: 'ReJSON-RL' } }, {}, ['unsupportedType']],
+    ['a module type', { facts: json, passage: withheld }, {}, ['unsupportedType']],
+    ['a module type that is known there', { facts: json }, {}, ['copied']],
+    ['a big one of such a type', { facts: json, passage: 'by-commands' }, {}, ['unsupportedType']],
     [
-      'a module type that is known there',
-      { facts: { ...facts, type: 'ReJSON-RL' } },
-      { moduleTypes: true },
-      ['copied'],
-    ],
-    [
-      'a big one of such a type',
-      { facts: { ...facts, type: 'ReJSON-RL' }, byCommands: true },
-      { moduleTypes: true },
-      ['unsupportedType'],
+      'a big one of such a type, that is there and is to be skipped',
+      { facts: json, passage: 'by-commands', exists: true },
+      { onConflict: 'skip' },
+      ['skipped', 'exists'],
     ],
     ['no database for it', { exists: true }, { databaseThere: false }, ['noDatabase']],
     ['field expiries', { facts: { ...facts, type: 'hash', fieldExpiries: true } }, {}, ['copied', 'losesFieldExpiry']],

@@ -18,7 +18,6 @@ export const plainSource: Plan['source'] = {
   evictionPolicy: 'noeviction',
   evictedKeys: 0,
   databases: [{ database: 0, keys: 1_000, expires: 0 }],
-  modules: [],
   loading: false,
   abilities: { scripts: true, memoryUsage: true, dump: true, payloadVersion: 9, cursorOrder: true, functions: 0 },
 };
@@ -29,7 +28,7 @@ export const plainTarget: Plan['target'] = {
   compatibleVersion: '8.0.2',
   runId: 'target-run',
   databases: [],
-  abilities: { scripts: true, restore: true, payloadVersion: 12, absoluteExpiry: true },
+  abilities: { scripts: true, restore: true, payloadVersions: [[6, 12]], absoluteExpiry: true },
 };
 
 export function aRequest(changes: Record<string, unknown> = {}): MigrationRequest {

@@ -1,0 +1,164 @@
+import { createServer, connect, type AddressInfo, type Server } from 'node:net';
+import { once } from 'node:events';
+import { compareServers } from '../tools/compare-servers';
+import { modulePayload } from '../tools/payloads';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { run } from '../compare/modes';
+
+jest.setTimeout(120_000);
+
+const KEYS = 300;
+/** Its DUMP payload is as long as the module's one that takes its place. */
+const STAND_IN = 'a value of 20 bytes.';
+
+let storage: TestStorage;
+let apps: TestApp[];
+
+beforeAll(async () => {
+  [storage, apps] = [await startTestStorage(), []];
+});
+afterAll(async () => {
+  for (const app of apps) app.connections.close();
+  await storage.close();
+});
+
+async function appOf(oldUrl: string, newUrl: string): Promise<TestApp> {
+  const env = { AzureWebJobsStorage: storage.connectionString, REDIS_OLD: oldUrl, REDIS_NEW: newUrl };
+  const app = await makeTestApp(env);
+  apps.push(app);
+  return app;
+}
+
+async function runIdOf({ client }: TestServer): Promise<string | undefined> {
+  return /run_id:(\w+)/.exec(await client.info('server'))?.[1];
+}
+
+/** Stands before a server and gives a payload out as another one of the same length. */
+async function exchanging(port: number, from: Buffer, to: Buffer): Promise<{ server: Server; url: string }> {
+  expect(to).toHaveLength(from.length);
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1');
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+    client.pipe(upstream);
+    upstream.on('data', (data: Buffer) => {
+      for (let at = data.indexOf(from); at >= 0; at = data.indexOf(from, at)) to.copy(data, at);
+      client.write(data);
+    });
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+describe('a value of a module that Redis 6.0 would end at', () => {
+  let old: TestServer;
+  let neu: TestServer;
+  let app: TestApp;
+  let before: Server;
+
+  beforeAll(async () => {
+    [old, neu] = await Promise.all([startTestServer('redis-6.0'), startTestServer('redis-6.0')]);
+    for (let i = 0; i < KEYS; i++) await old.client.set(`key:${i}`, `value ${i}`);
+    await old.client.set('json', STAND_IN);
+    const stood = await old.client.dumpBuffer('json');
+    const { server, url } = await exchanging(old.server.port, stood, modulePayload('ReJSON-RL', 9));
+    before = server;
+    app = await appOf(url, neu.server.url);
+  });
+  afterEach(() => neu.client.flushall());
+  afterAll(async () => {
+    before.close();
+    await Promise.all([old.close(), neu.close()]);
+  });
+
+  it.each(['copy', 'sync'])('is not sent by a %s: the key is a finding, all others are copied', async (mode) => {
+    const runId = await runIdOf(neu);
+    const { report, findings, messages } = await run(app, { mode });
+    expect(await runIdOf(neu)).toBe(runId);
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: KEYS, failed: 1 } });
+    expect(findings).toContain('module-missing json');
+    expect(messages.join()).toMatch(/module's type \("ReJSON-RL"\) and was not sent: the target lacks/);
+    const { differences } = await compareServers(old.server, neu.server);
+    expect(differences.map(({ text }) => text)).toEqual([expect.stringMatching(/json/)]);
+  });
+
+  it('is told by a dry run as a copy would tell it', async () => {
+    const { report, findings } = await run(app, { mode: 'dry-run' });
+    expect(report).toMatchObject({ counts: { copied: KEYS, failed: 1 } });
+    expect(findings).toEqual(['module-missing json']);
+  });
+
+  it('does end the server when it is sent (so that the tests above prove something)', async () => {
+    const doomed = await startTestServer('redis-6.0');
+    try {
+      const port = await doomed.connect();
+      await expect(port.call('RESTORE', 'json', '0', modulePayload('ReJSON-RL', 9))).rejects.toThrow(/closed/);
+      expect(doomed.server.lastWords()).toMatch(/no matching module.*ReJSON-RL/);
+    } finally {
+      await doomed.close();
+    }
+  });
+});
+
+describe('vector sets of Redis 8.0, which a module writes', () => {
+  let old: TestServer;
+
+  beforeAll(async () => {
+    old = await startTestServer('redis-8.0');
+    for (let i = 0; i < KEYS; i++) await old.client.set(`key:${i}`, `value ${i}`);
+    for (const element of ['a', 'b']) await old.client.call('VADD', 'vectors', 'VALUES', '2', '1', '2', element);
+  });
+  afterAll(() => old.close());
+
+  it.each(['redis-6.0', 'redis-7.0', 'valkey-8.1'] as const)('are findings on the way to %s', async (name) => {
+    const neu = await startTestServer(name);
+    try {
+      const app = await appOf(old.server.url, neu.server.url);
+      const runId = await runIdOf(neu);
+      for (const mode of ['dry-run', 'copy', 'sync']) {
+        const { report, findings, messages } = await run(app, { mode });
+        expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { failed: 1 } });
+        expect(report.warnings.join()).toMatch(/lacks modules of the source \(vectorset\)/);
+        expect(findings).toContain('unsupported-type vectors');
+        if (mode !== 'dry-run') expect(messages.join()).toMatch(/vectorset/);
+      }
+      expect(await runIdOf(neu)).toBe(runId);
+      expect(await neu.client.dbsize()).toBe(KEYS);
+    } finally {
+      await neu.close();
+    }
+  });
+
+  it('are copied as they are to a server with the module', async () => {
+    const neu = await startTestServer('redis-8.0');
+    try {
+      const app = await appOf(old.server.url, neu.server.url);
+      expect((await run(app, {})).report).toMatchObject({ state: 'completed', findings: 0, warnings: [] });
+      for (const element of ['a', 'b']) {
+        const vector = await old.client.call('VEMB', 'vectors', element);
+        expect(await neu.client.call('VEMB', 'vectors', element)).toEqual(vector);
+      }
+    } finally {
+      await neu.close();
+    }
+  });
+
+  it('and all else go by commands where newer payloads are taken, but not those of Redis 8', async () => {
+    const neu = await startTestServer('valkey-8.1');
+    try {
+      await neu.client.config('SET', 'rdb-version-check', 'relaxed');
+      const app = await appOf(old.server.url, neu.server.url);
+      const { report } = await run(app, {});
+      expect(report).toMatchObject({ counts: { copied: KEYS, failed: 1 } });
+      expect(report.warnings.join()).toMatch(/source writes version 12, the target takes 6 to 11 and 80 to 100\)/);
+      // One for each version, when it was tried.
+      expect(await neu.client.info('commandstats')).toMatch(/cmdstat_restore:calls=95,.*failed_calls=95/);
+    } finally {
+      await neu.close();
+    }
+  });
+});
