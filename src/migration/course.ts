@@ -7,13 +7,15 @@ import { markOf, since, UNTOLD, type Mark, type Since } from './since';
  */
 export type LookDepth = 'existence' | 'quick' | 'values';
 
+type Process = Pick<Mark, 'runId' | 'replicationId'>;
+
 /** What both sides have gone through while a migration ran. */
 export interface Course {
   /** Both sides when the walk began that the verdict rests on. */
   readonly source: Mark;
   readonly target: Mark;
-  /** The target's process when it was seen last. */
-  readonly targetSeen: Pick<Mark, 'runId' | 'replicationId'>;
+  /** The processes of both sides when they were seen last. */
+  readonly seen: { readonly source: Process; readonly target: Process };
   /** How often each side was seen to be another process than before. */
   readonly restarts: { readonly source: number; readonly target: number };
   /** The target's restarts when that walk began. */
@@ -25,11 +27,11 @@ export interface Course {
 
 /** As it is when a plan has been made. */
 export function firstCourse(plan: { readonly source: ServerFacts; readonly target: ServerFacts }): Course {
-  const target = markOf(plan.target);
+  const [source, target] = [markOf(plan.source), markOf(plan.target)];
   return {
-    source: markOf(plan.source),
+    source,
     target,
-    targetSeen: processOf(target),
+    seen: { source: processOf(source), target: processOf(target) },
     restarts: { source: 0, target: 0 },
     restartsBefore: 0,
     anew: 0,
@@ -42,11 +44,15 @@ export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth
   return { ...course, source, target, restartsBefore: course.restarts.target, lookDepth };
 }
 
-/** The same with the target as it is seen now; the very same where it is the process known. */
-export function seeTarget(course: Course, target: Mark): Course {
-  if (since({ ...course.targetSeen }, target).process !== 'changed') return course;
-  const { source, target: before } = course.restarts;
-  return { ...course, targetSeen: processOf(target), restarts: { source, target: before + 1 } };
+/** The same with a side as it is seen now; the very same where it is the process known. */
+export function see(course: Course, side: 'source' | 'target', now: Mark): Course {
+  const { seen, restarts } = course;
+  if (since(seen[side], now).process !== 'changed') return course;
+  return {
+    ...course,
+    seen: { ...seen, [side]: processOf(now) },
+    restarts: { ...restarts, [side]: restarts[side] + 1 },
+  };
 }
 
 /** What became of the target since the walk began: it may have been another process in between, too. */
@@ -55,6 +61,6 @@ export function sinceOfTarget(course: Course, now: Mark): Since {
   return since(course.target, now);
 }
 
-function processOf({ runId, replicationId }: Mark): Course['targetSeen'] {
+function processOf({ runId, replicationId }: Mark): Process {
   return { runId, replicationId };
 }

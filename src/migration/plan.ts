@@ -154,6 +154,13 @@ export function makePlan(input: {
   const transport = chooseTransport({ source, target });
   const inPlace = isSameServer(request, source, target);
   const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
+  if (request.deleteExtra && source.runId === '' && source.replicationId === undefined) {
+    throw new PlanRefusedError(
+      409,
+      'sourceLooksWrong',
+      `The source "${request.source}" tells neither a run id nor a replication id in INFO, so that a restart without its data would not be noticed: nothing can be deleted because it does not have it. Allow INFO, or leave "deleteExtra" out.`,
+    );
+  }
   if (request.mode === 'sync' && request.deleteExtra && !request.force) {
     const doubt = doubtOfSource({
       sourceKeys: sumOfKnown(databases.map(({ keys }) => keys)),

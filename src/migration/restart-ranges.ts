@@ -2,13 +2,13 @@ import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled, type MigrationRow } from '../ledger/rows';
 import { firstOfChains } from './chain';
+import { see } from './course';
 import { forgetLooks } from './forget-looks';
 import { parallelRangesOf } from './range-shape';
 import type { SideFacts } from './side-facts';
 import { markOf } from './since';
-import { lossSincePlan } from './source-loss';
+import { whyStop } from './source-loss';
 import { stopMigration } from './stop-migration';
-import { ANOTHER_SOURCE } from '../sync/source-doubt';
 
 /**
  * The server that is walked is another process now, so all cursors have lost their meaning: begins a new epoch, in which every
@@ -24,7 +24,7 @@ export async function restartRanges(
 ): Promise<'begun' | 'same' | 'stopped'> {
   if (now.runId === seen.sourceRunId) return 'same';
   const side = seen.phase === 'extra' ? 'target' : 'source';
-  const stop = side === 'source' ? whyStop(seen, now) : undefined;
+  const stop = side === 'source' ? whyStop(seen.plan, now) : undefined;
   if (stop !== undefined) {
     await stopMigration(seen.id, stop, app);
     return 'stopped';
@@ -33,13 +33,13 @@ export async function restartRanges(
   const migration = await app.ledger.updateMigration(seen.id, (row) => {
     won = row.epoch === seen.epoch && row.sourceRunId !== now.runId && !isFinal(row);
     if (!won) return undefined;
-    const { course } = row;
-    const restarts = { ...course.restarts, source: course.restarts.source + (side === 'source' ? 1 : 0) };
+    const mark = markOf(now);
+    const course = see(row.course, side, mark);
     return {
       ...row,
       epoch: row.epoch + 1,
       sourceRunId: now.runId,
-      course: side === 'source' ? { ...course, restarts, source: markOf(now) } : course,
+      course: side === 'source' ? { ...course, source: mark } : course,
     };
   });
   app.watch.forget(seen.id);
@@ -54,11 +54,4 @@ export async function restartRanges(
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
   return 'begun';
-}
-
-/** A source that was another one in between cannot be believed when keys are to be deleted because it does not have them. */
-function whyStop(migration: MigrationRow, now: SideFacts): string | undefined {
-  const loss = lossSincePlan(migration.plan, now);
-  if (loss !== undefined || !migration.plan.request.deleteExtra) return loss;
-  return ANOTHER_SOURCE;
 }

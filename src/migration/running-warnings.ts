@@ -13,7 +13,7 @@ export function runningWarnings(
   const { restarts } = course;
   if (restarts.source > 0) {
     warnings.push(
-      `The source restarted or failed over ${restarts.source} times during the migration: its ranges began anew each time.`,
+      `The source restarted, failed over or changed its replication ${restarts.source} times during the migration: ranges that were at work began anew.`,
     );
   }
   if (restarts.target > 0) {

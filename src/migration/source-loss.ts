@@ -1,3 +1,4 @@
+import { doubtOfCourse } from '../sync/source-doubt';
 import type { Plan } from './plan';
 import { sourceKeysAtStart } from './report';
 import { keysIn, type SideFacts } from './side-facts';
@@ -41,15 +42,19 @@ export function lossOfSource({
   return `The source has lost data: ${keysAtStart} keys when the migration was planned, ${keysNow} now, ${event}. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration.`;
 }
 
-/** The same for a plan's source as it is now. */
-export function lossSincePlan(plan: Plan, source: SideFacts): string | undefined {
+/**
+ * Why a migration must stop for what has become of its source since the plan was made; undefined where it may go on. A sync that
+ * deletes keys because the source does not have them believes only the very process that was planned with.
+ */
+export function whyStop(plan: Plan, source: SideFacts): string | undefined {
   const [keysAtStart, keysNow] = [sourceKeysAtStart(plan), keysIn(source, plan, 'source')];
-  if (keysAtStart === undefined || keysNow === undefined) return undefined;
-  return lossOfSource({
-    since: sinceMark(markOf(plan.source), markOf(source)),
-    keysAtStart,
-    keysNow,
-    expired: Math.max(0, (source.expiredKeys ?? 0) - (plan.source.expiredKeys ?? 0)),
-    shrinkPercent: plan.request.limits.shrinkPercent,
-  });
+  const { shrinkPercent } = plan.request.limits;
+  const course = sinceMark(markOf(plan.source), markOf(source));
+  const expired = Math.max(0, (source.expiredKeys ?? 0) - (plan.source.expiredKeys ?? 0));
+  const loss =
+    keysAtStart === undefined || keysNow === undefined
+      ? undefined
+      : lossOfSource({ since: course, keysAtStart, keysNow, expired, shrinkPercent });
+  if (loss !== undefined || !plan.request.deleteExtra) return loss;
+  return doubtOfCourse({ since: course, sourceKeysAtStart: keysAtStart, sourceKeys: keysNow, shrinkPercent });
 }

@@ -1,9 +1,9 @@
 import type { App } from '../app/app';
 import { isFinal, phaseOrder, type MigrationRow, type Phase } from '../ledger/rows';
-import { seeTarget, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
+import { see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
 import { forgetLooks } from './forget-looks';
 import { factsOrThrow } from './side-facts';
-import { markOf, since, type Mark } from './since';
+import { markOf, type Mark } from './since';
 import { rangesOf, sendOpenRanges } from './start-migration';
 import type { DueStart } from './tally-visit';
 
@@ -43,25 +43,15 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
 
 /** A look and a comparison are what the verdict rests on from then on; a walk over the target belongs to the walk before it. */
 function courseOf(
-  { course, plan }: MigrationRow,
+  { course }: MigrationRow,
   due: DueStart,
   anew: boolean,
   { source, target }: { readonly source: Mark; readonly target: Mark },
 ): Course {
-  const isAnother = since(course.source, source).process === 'changed' && !plan.inPlace;
-  const { restarts } = course;
-  const seen: Course = {
-    ...course,
-    anew: course.anew + (anew ? 1 : 0),
-    restarts: { ...restarts, source: restarts.source + (isAnother ? 1 : 0) },
-  };
-  if (due.phase === 'extra') return seen;
-  return walkBegins(
-    seeTarget(seen, target),
-    source,
-    target,
-    due.phase === 'look' ? depthOf(due, course, target) : null,
-  );
+  const seen = see(see(course, 'source', source), 'target', target);
+  const now: Course = { ...seen, anew: course.anew + (anew ? 1 : 0) };
+  if (due.phase === 'extra') return now;
+  return walkBegins(now, source, target, due.phase === 'look' ? depthOf(due, course, target) : null);
 }
 
 /** What has happened to the target since the look was found to be due may ask for more than that. */

@@ -3,13 +3,13 @@ import { mayHaveExtra } from '../compare/room-for-extra';
 import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from './counts';
-import { seeTarget, sinceOfTarget } from './course';
+import { see, sinceOfTarget, type Course } from './course';
 import { nextVisit } from './progress';
 import { sourceKeysAtStart, type Snapshot } from './report';
 import { factsOf, keysIn, type SideFacts } from './side-facts';
 import { markOf, onlyRestored, since, UNTOLD } from './since';
 import { isEnd, lastSnapshot, makeSnapshot, quietTime } from './snapshot';
-import { lossSincePlan } from './source-loss';
+import { whyStop } from './source-loss';
 import { stopMigration } from './stop-migration';
 import { sumRanges, type Sum } from './sum';
 import { verdict, type DuePhase, type Verdict } from './verdict';
@@ -80,7 +80,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
 }
 
-/** Notes in the migration's row what has become of both sides: another process of the target, or a source that has lost its data. */
+/** Notes in the migration's row what has become of both sides: another process of the target, or a source that is not to be believed any more. */
 async function watchSides(
   known: MigrationRow,
   source: SideFacts | undefined,
@@ -88,16 +88,20 @@ async function watchSides(
   app: App,
 ): Promise<MigrationRow> {
   let migration = known;
-  if (target !== undefined && !known.plan.inPlace && seeTarget(known.course, markOf(target)) !== known.course) {
-    app.telemetry.log('warn', 'The target restarted or failed over', { 'keyferry.migration': known.id });
+  const seen = (course: Course): Course => {
+    const withTarget = target === undefined || known.plan.inPlace ? course : see(course, 'target', markOf(target));
+    return source === undefined ? withTarget : see(withTarget, 'source', markOf(source));
+  };
+  if (seen(known.course) !== known.course) {
+    app.telemetry.log('warn', 'A side restarted or failed over', { 'keyferry.migration': known.id });
     const updated = await app.ledger.updateMigration(known.id, (row) => {
-      const course = seeTarget(row.course, markOf(target));
+      const course = seen(row.course);
       return isFinal(row) || course === row.course ? undefined : { ...row, course };
     });
     migration = updated ?? known;
   }
-  const loss = source === undefined ? undefined : lossSincePlan(migration.plan, source);
-  return loss === undefined ? migration : ((await stopMigration(migration.id, loss, app)) ?? migration);
+  const stop = source === undefined ? undefined : whyStop(migration.plan, source);
+  return stop === undefined ? migration : ((await stopMigration(migration.id, stop, app)) ?? migration);
 }
 
 function judge(

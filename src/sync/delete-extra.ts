@@ -4,7 +4,7 @@ import { keysIn, type SideFacts } from '../migration/side-facts';
 import { markOf, since } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { Command, RedisPort } from '../redis/redis-port';
-import { doubtAtDeletion } from './source-doubt';
+import { doubtOfCourse, doubtOfSource } from './source-doubt';
 
 type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 
@@ -35,14 +35,14 @@ export async function deleteExtra(keys: readonly Buffer[], context: DeleteContex
   if (keys.length === 0) return 0;
   const { plan, target, attemptTarget } = context;
   const [source, present] = await Promise.all([context.sourceFacts(), context.targetFacts()]);
-  const doubt = doubtAtDeletion({
-    since: since(markOf(plan.source), markOf(source)),
-    sourceKeysAtStart: sourceKeysAtStart(plan),
-    sourceKeys: keysIn(source, plan, 'source'),
-    targetKeys: larger(plan.targetKeysAtStart, keysIn(present, plan, 'target')),
-    shrinkPercent: plan.request.limits.shrinkPercent,
-    force: plan.request.force,
-  });
+  const { shrinkPercent } = plan.request.limits;
+  const sourceKeys = keysIn(source, plan, 'source');
+  const targetKeys = larger(plan.targetKeysAtStart, keysIn(present, plan, 'target'));
+  const course = since(markOf(plan.source), markOf(source));
+  // That the source is smaller than the target, the user may have excused; what happened to it since, never.
+  const doubt =
+    doubtOfCourse({ since: course, sourceKeysAtStart: sourceKeysAtStart(plan), sourceKeys, shrinkPercent }) ??
+    (plan.request.force ? undefined : doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }));
   if (doubt !== undefined) throw new SourceDoubtError(doubt);
   throwErrors(await attemptTarget(() => target.pipeline(keys.map((key): Command => ['UNLINK', key]))));
   return keys.length;

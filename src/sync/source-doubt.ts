@@ -29,12 +29,13 @@ export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceN
   return undefined;
 }
 
-/** The source when the migration was planned, and at the moment of a deletion, after the keys were seen missing there. */
-export interface SourceAtDeletion extends SourceNumbers {
+/** The source of a sync that deletes: what has become of it since it was planned. */
+export interface SourceCourse {
   readonly since: Pick<Since, 'process' | 'flushed'>;
+  /** Keys when planned, and now; undefined where it does not tell. */
   readonly sourceKeysAtStart: number | undefined;
-  /** The user has said that the source is smaller than the target. Nothing else is excused by it. */
-  readonly force: boolean;
+  readonly sourceKeys: number | undefined;
+  readonly shrinkPercent: number;
 }
 
 const END =
@@ -44,11 +45,11 @@ const END =
 export const ANOTHER_SOURCE = `The source restarted, failed over or changed its replication during a sync that deletes. ${END}`;
 
 /**
- * Why nothing may be deleted now from the target: keys are missing on the source only then for sure when it is the same process
- * as when the migration was planned, was not flushed, and has not shrunk. Undefined where nothing speaks against it.
+ * Why nothing may be deleted any more because the source does not have it: it must still be the process that was planned
+ * with, not flushed, and not shrunk. Undefined where nothing speaks against it.
  */
-export function doubtAtDeletion(now: SourceAtDeletion): string | undefined {
-  const { since, sourceKeysAtStart, sourceKeys, shrinkPercent, force } = now;
+export function doubtOfCourse(course: SourceCourse): string | undefined {
+  const { since, sourceKeysAtStart = 0, sourceKeys, shrinkPercent } = course;
   if (since.process === 'changed') return ANOTHER_SOURCE;
   if (since.process === 'unknown') {
     return `The source does not tell whether it is still the same server process, which a sync that deletes must know. ${END}`;
@@ -56,12 +57,8 @@ export function doubtAtDeletion(now: SourceAtDeletion): string | undefined {
   if (since.flushed === 'yes') {
     return `A database of the source was flushed or exchanged (FLUSHALL, FLUSHDB, SWAPDB) during a sync that deletes. ${END}`;
   }
-  if (
-    sourceKeys !== undefined &&
-    (sourceKeysAtStart ?? 0) > 0 &&
-    sourceKeys < (sourceKeysAtStart ?? 0) * (1 - shrinkPercent / 100)
-  ) {
+  if (sourceKeys !== undefined && sourceKeys < sourceKeysAtStart * (1 - shrinkPercent / 100)) {
     return `The source had ${sourceKeysAtStart} keys when the sync was planned and has ${sourceKeys} now: it has shrunk by more than ${shrinkPercent} %. ${END}`;
   }
-  return force ? undefined : doubtOfSource(now);
+  return undefined;
 }
