@@ -1,0 +1,84 @@
+import { markOf, onlyRestored, since, type Mark } from '../../src/migration/since';
+
+const before: Mark = {
+  runId: 'run',
+  replicationId: 'tree',
+  changes: 5,
+  lastSave: 1_000,
+  restores: 95,
+  otherChanges: 7,
+  flushes: 1,
+  evictedKeys: 3,
+};
+const now = (changes: Partial<Mark>): Mark => ({ ...before, ...changes });
+
+describe('a mark', () => {
+  it('counts the calls of RESTORE, of what empties databases, and of all else that may change keys', () => {
+    const commandCalls = { set: 10, restore: 4, 'restore-asking': 1, flushdb: 2, swapdb: 1, 'xgroup|create': 3 };
+    expect(markOf({ runId: 'run', commandCalls })).toMatchObject({ restores: 5, otherChanges: 16, flushes: 3 });
+  });
+
+  it('knows no calls where the server tells none', () => {
+    const mark = markOf({ runId: 'run', commandCalls: undefined });
+    expect([mark.restores, mark.otherChanges, mark.flushes]).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe('since a mark', () => {
+  it.each<[string, Partial<Mark>, object]>([
+    ['nothing has happened', {}, { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0 }],
+    ['another process answers', { runId: 'other' }, { process: 'changed', written: 'unknown', evicted: 'unknown' }],
+    ['it was promoted, or became a replica', { replicationId: 'other' }, { process: 'changed' }],
+    ['it no longer tells its replication id', { replicationId: undefined }, { process: 'same' }],
+    ['keys were changed', { changes: 7 }, { written: 'yes', changes: 2 }],
+    ['a command was called that changed nothing as far as is known', { otherChanges: 8 }, { written: 'yes' }],
+    [
+      'it was saved to disk, and no command was called',
+      { changes: 0, lastSave: 2_000 },
+      { written: 'no', changes: undefined },
+    ],
+    [
+      'it was saved to disk, and a command was called',
+      { changes: 0, lastSave: 2_000, otherChanges: 8 },
+      { written: 'yes' },
+    ],
+    [
+      'it was saved to disk, and its statistics were reset',
+      { changes: 0, lastSave: 2_000, otherChanges: 1, restores: 0, flushes: 0, evictedKeys: 0 },
+      { written: 'unknown', flushed: 'unknown', evicted: 'unknown' },
+    ],
+    ['it was flushed', { flushes: 2, otherChanges: 8 }, { flushed: 'yes', written: 'yes' }],
+    ['it has evicted keys', { evictedKeys: 10 }, { evicted: 7 }],
+  ])('%s', (_, changes, expected) => {
+    expect(since(before, now(changes))).toMatchObject(expected);
+  });
+
+  it('nothing is known of a server that tells nothing', () => {
+    expect(since({ runId: '' }, { runId: '' })).toEqual({
+      process: 'unknown',
+      flushed: 'unknown',
+      written: 'unknown',
+      changes: undefined,
+      evicted: 'unknown',
+    });
+  });
+
+  it('a server without a run id is known by its replication id', () => {
+    const tree = { runId: '', replicationId: 'tree' };
+    expect(since(tree, tree).process).toBe('same');
+    expect(since(tree, { ...tree, replicationId: 'other' }).process).toBe('changed');
+  });
+});
+
+describe('a target was written to by nobody but the migration', () => {
+  it.each<[string, Partial<Mark>, number, boolean]>([
+    ['with as many RESTOREs as it says', { restores: 195 }, 100, true],
+    ['not with more, which may be its own after a crash', { restores: 196 }, 100, false],
+    ['not with fewer', { restores: 194 }, 100, false],
+    ['not where anything else was called', { restores: 195, otherChanges: 8 }, 100, false],
+    ['not where another process answers', { restores: 195, runId: 'other' }, 100, false],
+    ['not where the calls are not told', { restores: undefined, otherChanges: undefined }, 100, false],
+  ])('%s', (_, changes, restored, expected) => {
+    expect(onlyRestored(before, now(changes), restored)).toBe(expected);
+  });
+});
