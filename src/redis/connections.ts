@@ -1,7 +1,7 @@
 import { lazyAzureCredential } from '../shared/azure-credential';
 import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
-import { readConnectionSettings, type ConnectionSettings } from './connection-settings';
+import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
 
 /** How many connections one process opens to one database of one Redis. Ranges share them. */
@@ -46,6 +46,11 @@ export class Connections {
   /** The connection for writing keys in bulk to one database; not necessarily open yet. @throws ConnectionSettingsError */
   bulk(name: string, database: number): BulkConnection {
     return this.entry(name, database).bulk;
+  }
+
+  /** Where the Redis listens that the settings name so, however it is spelt there. @throws ConnectionSettingsError */
+  addressOf(name: string): string {
+    return addressOf(readConnectionSettings(name, this.settings));
   }
 
   private entry(name: string, database: number): Entry {
