@@ -6,8 +6,9 @@ import { readServerFacts, type ServerFacts } from '../redis/probe';
 import { accountedKeys } from './counts';
 import { addToHistory, type HistoryPoint } from './history';
 import { etaOf, nextVisit, percentOf, recentRate } from './progress';
-import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
-import { rangesOf, sendOpenRanges } from './start-migration';
+import { lastSnapshot } from './last-snapshot';
+import { sourceKeysAtStart, type Snapshot } from './report';
+import { ensureRows, resumeStart } from './start-migration';
 import { sumRanges, type Sum } from './sum';
 import { verdict, type Verdict } from './verdict';
 
@@ -38,8 +39,10 @@ export interface Visit {
  * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
  */
 export async function visitMigration(id: string, app: App): Promise<Visit | undefined> {
-  const migration = await app.ledger.getMigration(id);
-  if (migration === undefined) return undefined;
+  const known = await app.ledger.getMigration(id);
+  if (known === undefined) return undefined;
+  // Of a phase whose rows are not all written yet, none can be missed.
+  const migration = await resumeStart(known, app);
   const before = await lastSnapshot(migration, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, 'wait');
 
@@ -128,13 +131,7 @@ async function startPhase(
   );
   if (migration?.phase !== phase || isFinal(migration)) return;
   app.watch.forget(id);
-  await app.ledger.createRanges(rangesOf(migration.plan, id, phase, migration.epoch));
-  await sendOpenRanges(migration, app);
-}
-
-/** The snapshot that is kept, or an empty one. */
-export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
-  return (await app.ledger.getSnapshot(migration.id)) ?? firstSnapshot(migration);
+  await ensureRows(migration, app);
 }
 
 async function factsNow({ plan }: MigrationRow, side: 'source' | 'target', app: App): Promise<ServerFacts | undefined> {

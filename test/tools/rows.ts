@@ -62,6 +62,7 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     finishedAt: null,
     cause: null,
     traceparent: null,
+    phasesWithRows: [],
     etag: '',
     ...changes,
   };
