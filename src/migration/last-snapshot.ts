@@ -25,6 +25,8 @@ export async function lastSnapshot(migration: MigrationRow, app: App): Promise<S
       percent: percentOf(share, well),
       ranges: { total: planned + active + done + failed + cancelled, done, active, failed },
     },
-    warnings: ["The tally's last sum is lost or cannot be read: its numbers were added up again, without its warnings."],
+    warnings: [
+      "The tally's last sum is lost or cannot be read: its numbers were added up again, without its warnings.",
+    ],
   };
 }

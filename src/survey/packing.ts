@@ -33,9 +33,7 @@ const schema = z.object({
   ),
   // Thousands of nodes in each: by hand, since a schema that calls itself takes many times as long.
   prefixes: z.array(z.tuple([amount, z.custom<KeptNode>((value) => isNode(value, 0), 'must be a tree of prefixes')])),
-  pace: z
-    .object({ firstAt: amount, lastAt: amount, readMs: amount, workMs: amount, payloadBytes: amount })
-    .nullable(),
+  pace: z.object({ firstAt: amount, lastAt: amount, readMs: amount, workMs: amount, payloadBytes: amount }).nullable(),
 });
 
 /** A tree is not nearly as deep. */

@@ -110,6 +110,29 @@ describe('a target', () => {
     expect(await claim(target, 'a')).toBe('b');
   });
 
+  it('is held under all of its names or under none', async () => {
+    const [one, two, three] = [freshId(), freshId(), freshId()];
+    open.add('c').add('d');
+    expect(await claim([one, two], 'c')).toBe('c');
+    expect(await claim([three, two], 'd')).toBe('c');
+    expect(await claim(three, 'c')).toBe('c');
+    await ledger.giveBackTarget([one, two], 'd');
+    expect(await claim(one, 'd')).toBe('c');
+    await ledger.giveBackTarget([one, two, three], 'c');
+    expect(await claim([three, two, one], 'd')).toBe('d');
+  });
+
+  it('goes to one at least of many that know it by names of which some are the same', async () => {
+    const names = Array.from({ length: 5 }, freshId);
+    const ids = names.map((name) => `round ${name}`);
+    for (const id of ids) open.add(id);
+    const holders = await Promise.all(ids.map((id, i) => claim([names[i]!, names[(i + 1) % 5]!], id)));
+    const winners = ids.filter((id, i) => holders[i] === id);
+    expect(winners.length).toBeGreaterThan(0);
+    // Neighbours share a name.
+    expect(ids.some((id, i) => winners.includes(id) && winners.includes(ids[(i + 1) % 5]!))).toBe(false);
+  });
+
   it('goes to exactly one of many at once', async () => {
     const target = freshId();
     const names = ['a', 'b', 'c', 'd', 'e'];
