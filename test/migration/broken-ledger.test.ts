@@ -173,11 +173,7 @@ describe('a start of a phase that was cut short', () => {
     const migration = await start({ verify: 'quick' });
     await workAll();
     await tally(migration.id, 'look');
-    const {
-      phasesWithRows: _,
-      version: __,
-      ...old
-    } = await migrations.getEntity('migration', migration.id);
+    const { phasesWithRows: _, version: __, ...old } = await migrations.getEntity('migration', migration.id);
     await migrations.updateEntity({ ...old, partitionKey: 'migration', rowKey: migration.id }, 'Replace');
     expect((await app.ledger.getMigration(migration.id))?.phasesWithRows).toEqual(['copy']);
     await workAll();

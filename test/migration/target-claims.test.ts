@@ -55,8 +55,7 @@ const busy = { status: 409, code: 'targetBusy' };
 const claims = async () => {
   const held: Record<string, unknown>[] = [];
   const filter = "PartitionKey eq 'target'";
-  for await (const entity of table.listEntities({ queryOptions: { filter } }))
-    held.push(entity);
+  for await (const entity of table.listEntities({ queryOptions: { filter } })) held.push(entity);
   return held;
 };
 /** The target as another process, as after a restart. */
