@@ -13,7 +13,7 @@ export function packSurvey(survey: Survey): Buffer {
 
 const amount = z.number().min(0);
 const amounts = z.array(z.tuple([z.string(), amount, amount]));
-const schema = z.object({
+const schema = z.looseObject({
   version: z.literal(1),
   databases: amounts,
   types: amounts,
@@ -22,7 +22,7 @@ const schema = z.object({
   sizes: amounts,
   fates: amounts,
   largest: z.array(
-    z.object({
+    z.looseObject({
       database: amount,
       name: z.string(),
       nameBytes: amount,
