@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { PlanRefusedError } from '../../src/migration/plan';
 import { UnreachableError } from '../../src/migration/prepare-plan';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
@@ -65,6 +66,10 @@ export async function answering(
       );
     }
     if (error instanceof PlanRefusedError) return errorAnswer(error.status, error.code, error.message);
+    if (error instanceof UnreadableRowError) {
+      context.error('Unreadable row', error.message);
+      return errorAnswer(500, 'unreadable', `${error.message}. Cancelling the migration ends it.`);
+    }
     if (error instanceof ConnectionSettingsError) return errorAnswer(400, 'badConnection', error.message);
     if (error instanceof UnreachableError) return errorAnswer(502, 'redisUnreachable', error.message);
     context.error('Unforeseen error', error instanceof Error ? error.stack : error);

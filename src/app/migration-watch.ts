@@ -1,4 +1,5 @@
 import type { Ledger } from '../ledger/ledger';
+import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import type { MigrationRow } from '../ledger/rows';
 
 /** How old an answer may be, ms. Cancelling takes effect within this time and one page. */
@@ -13,13 +14,13 @@ export class MigrationWatch {
 
   constructor(private readonly ledger: Ledger) {}
 
-  /** The row, at most a second old. */
+  /** The row, at most a second old; undefined where there is none that can be read. */
   get(id: string): Promise<MigrationRow | undefined> {
     const now = Date.now();
     const known = this.entries.get(id);
     if (known !== undefined && now - known.at < FRESH_MS) return known.row;
     for (const [other, entry] of this.entries) if (now - entry.at > 60_000) this.entries.delete(other);
-    const row = this.ledger.getMigration(id);
+    const row = this.ledger.getMigration(id).catch(undefinedIfUnreadable);
     this.entries.set(id, { at: now, row });
     row.catch(() => this.entries.delete(id));
     return row;

@@ -1,17 +1,53 @@
 import { createHash } from 'node:crypto';
 import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
-import type { Counts } from '../migration/counts';
-import { firstCourse, type Course } from '../migration/course';
+import { firstCourse } from '../migration/course';
 import type { Plan } from '../migration/plan';
 import type { Snapshot } from '../migration/report';
 import { fromChunks, toChunks } from './chunked-text';
-import type { Finding, MigrationRow, MigrationState, Phase, RangeRow, RangeState } from './rows';
+import {
+  findingSchema,
+  migrationSchema,
+  mustParse,
+  parseRow,
+  rangeSchema,
+  ROW_VERSION,
+  snapshotSchema,
+  UnreadableRowError,
+} from './row-schemas';
+import {
+  brokenRange,
+  finalStates,
+  readRangeName,
+  type Finding,
+  type MigrationRow,
+  type MigrationState,
+  type Phase,
+  type RangeRow,
+} from './rows';
 import type { StorageClients } from './storage-clients';
 
-/** Somebody else wrote the row in between: this worker has lost it. */
+/** A plan row that cannot be read, as far as it can. */
+export interface UnreadableMigration {
+  readonly id: string;
+  readonly reason: string;
+  /** ISO 8601; null where that cannot be read either. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+}
+
+/** Who holds a target, and since when, ms since 1970. */
+export interface Claim {
+  readonly holder: string;
+  readonly since: number;
+}
+
+/** Whether the holder of a claim may still write to its target. */
+export type IsOpen = (claim: Claim) => Promise<boolean>;
+
+/** Somebody else wrote the row in between, or it is gone: this worker has lost it. */
 export class LostRowError extends Error {
   constructor(row: string) {
-    super(`The row ${row} was written by another worker.`);
+    super(`The row ${row} was written by another worker, or deleted.`);
     this.name = 'LostRowError';
   }
 }
@@ -58,25 +94,74 @@ export class Ledger {
     await found(this.migrations.deleteEntity(MIGRATIONS, rowKeyText(id)).then(() => ({})));
   }
 
+  /** A plan row; undefined when there is none. @throws UnreadableRowError */
   async getMigration(id: string): Promise<MigrationRow | undefined> {
-    const entity = await found(this.migrations.getEntity<Entity>(MIGRATIONS, rowKeyText(id)));
+    const entity = await this.planEntity(id);
     return entity && fromPlan(entity);
   }
 
-  /** All migrations, or those that have not ended, in no particular order. */
+  /** All migrations that can be read, or those of them that have not ended, in no particular order. */
   async listMigrations(which: 'all' | 'open' = 'all'): Promise<MigrationRow[]> {
+    return (await this.readMigrations(which)).rows;
+  }
+
+  /** The same, with those that cannot be read. */
+  async readMigrations(which: 'all' | 'open'): Promise<{ rows: MigrationRow[]; unreadable: UnreadableMigration[] }> {
     const rows: MigrationRow[] = [];
+    const unreadable: UnreadableMigration[] = [];
     const partition = `PartitionKey eq '${MIGRATIONS}'`;
     const filter = which === 'open' ? `${partition} and finishedAt eq ''` : partition;
     for await (const entity of this.migrations.listEntities<Entity>({ queryOptions: { filter } })) {
-      rows.push(fromPlan(entity));
+      try {
+        rows.push(fromPlan(entity));
+      } catch (error) {
+        if (!(error instanceof UnreadableRowError)) throw error;
+        const { rowKey, startedAt, finishedAt } = entity;
+        const { reason } = error;
+        unreadable.push({
+          id: String(rowKey),
+          reason,
+          startedAt: textOrNull(startedAt),
+          finishedAt: textOrNull(finishedAt),
+        });
+      }
     }
-    return rows;
+    return { rows, unreadable };
+  }
+
+  /** A migration's state, though the rest of its row cannot be read: a state that cannot be read either is `unknown`. */
+  async stateOf(id: string): Promise<MigrationState | 'unknown' | undefined> {
+    const entity = await this.planEntity(id);
+    if (entity === undefined) return undefined;
+    const state = migrationSchema.shape.state.safeParse(entity.state);
+    return state.success ? state.data : 'unknown';
+  }
+
+  /** Ends a migration whose row cannot be read, and leaves the rest of the row as it is. */
+  async failUnreadable(id: string, cause: string): Promise<void> {
+    for (;;) {
+      const entity = await this.planEntity(id);
+      if (entity === undefined || finalStates.some((state) => state === entity.state)) return;
+      const ended = { state: 'failed', cancelRequested: true, finishedAt: new Date().toISOString(), cause };
+      try {
+        await this.migrations.updateEntity({ partitionKey: MIGRATIONS, rowKey: id, ...ended }, 'Merge', {
+          etag: entity.etag ?? '',
+        });
+        return;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  private async planEntity(id: string): Promise<Entity | undefined> {
+    return await found(this.migrations.getEntity<Entity>(MIGRATIONS, rowKeyText(id)));
   }
 
   /**
    * Changes a plan row. `change` gives the new row, or undefined to leave it, and may be called again on a newer row.
    * Returns the row as it is then; undefined when there is none.
+   * @throws UnreadableRowError
    */
   async updateMigration(
     id: string,
@@ -101,25 +186,67 @@ export class Ledger {
   }
 
   /**
-   * Takes a target for one migration. Returns the id of the migration that holds it: this one, or another one that
-   * `isOpen` says has not ended.
+   * Takes a target for one migration, under all names that it is known by, or under none. Returns the id of the migration
+   * that holds it: this one, or another one that `isOpen` says may still write. Two that take some of the same names at
+   * the same time do so in the same order, so that one of them goes on.
    */
-  async claimTarget(target: string, id: string, isOpen: (id: string) => Promise<boolean>): Promise<string> {
-    const rowKey = createHash('sha256').update(target).digest('hex');
-    const entity = { partitionKey: TARGETS, rowKey, migration: id };
+  async claimTarget(names: readonly string[], id: string, isOpen: IsOpen): Promise<string> {
+    const taken: string[] = [];
+    for (const rowKey of [...new Set(names.map(claimKey))].sort()) {
+      const { holder, isNew } = await this.claim(rowKey, id, isOpen);
+      if (holder !== id) {
+        for (const key of taken) await this.giveBack(key, id);
+        return holder;
+      }
+      if (isNew) taken.push(rowKey);
+    }
+    return id;
+  }
+
+  /** Gives back what a migration that never began has taken. */
+  async giveBackTarget(names: readonly string[], id: string): Promise<void> {
+    for (const name of new Set(names)) await this.giveBack(claimKey(name), id);
+  }
+
+  /** Who holds a target by one of these names, and may still write to it. */
+  async holderOf(names: readonly string[], isOpen: IsOpen): Promise<string | undefined> {
+    for (const name of names) {
+      const held = await this.claimEntity(claimKey(name));
+      if (held !== undefined && (await isOpen(readClaim(held)))) return readClaim(held).holder;
+    }
+    return undefined;
+  }
+
+  private async claim(rowKey: string, id: string, isOpen: IsOpen): Promise<{ holder: string; isNew: boolean }> {
     for (;;) {
-      if (await created(this.migrations.createEntity(entity))) return id;
-      const held = await found(this.migrations.getEntity<Entity>(TARGETS, rowKey));
+      const entity = { partitionKey: TARGETS, rowKey, migration: id, claimedAt: new Date().toISOString() };
+      if (await created(this.migrations.createEntity(entity))) return { holder: id, isNew: true };
+      const held = await this.claimEntity(rowKey);
       if (held === undefined) continue;
-      const holder = String(held.migration);
-      if (holder === id || (await isOpen(holder))) return holder;
+      const claim = readClaim(held);
+      if (claim.holder === id || (await isOpen(claim))) return { holder: claim.holder, isNew: false };
       try {
         await this.migrations.updateEntity(entity, 'Replace', { etag: held.etag ?? '' });
-        return id;
+        return { holder: id, isNew: true };
       } catch (error) {
-        if (!isConflict(error)) throw error;
+        if (!isConflict(error) && !isGone(error)) throw error;
       }
     }
+  }
+
+  private async giveBack(rowKey: string, id: string): Promise<void> {
+    const held = await this.claimEntity(rowKey);
+    if (held === undefined || readClaim(held).holder !== id) return;
+    try {
+      await this.migrations.deleteEntity(TARGETS, rowKey, { etag: held.etag ?? '' });
+    } catch (error) {
+      // Somebody else has it by now.
+      if (!isConflict(error) && !isGone(error)) throw error;
+    }
+  }
+
+  private async claimEntity(rowKey: string): Promise<Entity | undefined> {
+    return await found(this.migrations.getEntity<Entity>(TARGETS, rowKey));
   }
 
   /** The tally's last sum of a migration. */
@@ -130,9 +257,11 @@ export class Ledger {
     );
   }
 
+  /** Undefined when there is none, or none that can be read. */
   async getSnapshot(id: string): Promise<Snapshot | undefined> {
     const entity = await found(this.migrations.getEntity<Entity>(SNAPSHOTS, rowKeyText(id)));
-    return entity && (fromChunks('json', entity) as Snapshot);
+    const parsed = entity && parseRow(snapshotSchema, chunksOrUndefined('json', entity));
+    return parsed?.ok === true ? (parsed.value as unknown as Snapshot) : undefined;
   }
 
   /** Writes new range rows; those that are there stay as they are. */
@@ -149,6 +278,7 @@ export class Ledger {
     }
   }
 
+  /** A range row, or what stands in for one that cannot be read; undefined when there is none. */
   async getRange(migration: string, name: string): Promise<RangeRow | undefined> {
     const entity = await found(this.ranges.getEntity<Entity>(rowKeyText(migration), rowKeyText(name)));
     return entity && fromRange(entity);
@@ -157,7 +287,7 @@ export class Ledger {
   /**
    * Writes a range row whole, and what was learnt up to its cursor in the same transaction.
    * @param survey a packed survey, less than 1 MiB
-   * @throws LostRowError when the row is no longer as `row.etag` knew it
+   * @throws LostRowError when the row is no longer as `row.etag` knew it, or gone
    */
   async replaceRange(row: RangeRow, survey?: Buffer): Promise<RangeRow> {
     try {
@@ -165,7 +295,7 @@ export class Ledger {
       const { etag } = await this.ranges.updateEntity(toRange(row), 'Replace', { etag: row.etag });
       return { ...row, etag: etag ?? '' };
     } catch (error) {
-      if (isConflict(error)) throw new LostRowError(row.name);
+      if (isConflict(error) || isGone(error)) throw new LostRowError(row.name);
       throw error;
     }
   }
@@ -195,7 +325,7 @@ export class Ledger {
     }
   }
 
-  /** All range rows of a migration, or those of one phase, by their numbers. */
+  /** All range rows of a migration, or those of one phase, by their numbers; for those that cannot be read, stand-ins. */
   async listRanges(migration: string, phase?: Phase): Promise<RangeRow[]> {
     const rows: RangeRow[] = [];
     const partition = `PartitionKey eq '${rowKeyText(migration)}'`;
@@ -287,9 +417,14 @@ export async function found(reading: Promise<Entity>): Promise<Entity | undefine
   try {
     return await reading;
   } catch (error) {
-    if (error instanceof RestError && error.statusCode === 404) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
+}
+
+/** 404: there is no such entity. */
+export function isGone(error: unknown): boolean {
+  return error instanceof RestError && error.statusCode === 404;
 }
 
 /** 409: the entity is there already. 412: its ETag has changed. */
@@ -302,8 +437,19 @@ function rowKeyText(text: string): string {
   return /^[A-Za-z0-9-]{1,100}$/.test(text) ? text : '-';
 }
 
+function claimKey(name: string): string {
+  return createHash('sha256').update(name).digest('hex');
+}
+
+/** A claim that cannot be read is nobody's, and old. */
+function readClaim({ migration, claimedAt }: Entity): Claim {
+  const since = Date.parse(String(claimedAt));
+  return { holder: typeof migration === 'string' ? migration : '', since: Number.isNaN(since) ? 0 : since };
+}
+
 function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
   return {
+    version: ROW_VERSION,
     state: row.state,
     phase: row.phase,
     requestHash: row.requestHash,
@@ -316,36 +462,48 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     finishedAt: row.finishedAt ?? '',
     cause: row.cause ?? '',
     traceparent: row.traceparent ?? '',
+    phasesWithRows: row.phasesWithRows.join(','),
     ...toChunks('plan', row.plan),
   };
 }
 
+/** @throws UnreadableRowError */
 function fromPlan(entity: Entity): MigrationRow {
-  const plan = fromChunks('plan', entity) as Plan;
+  const id = String(entity.rowKey);
+  const stored = { ...entity, plan: chunksOrUndefined('plan', entity) };
+  const row = mustParse(`The row of the migration "${id}"`, migrationSchema, stored);
+  const plan = row.plan as unknown as Plan;
   return {
-    id: String(entity.rowKey),
-    state: entity.state as MigrationState,
-    phase: entity.phase as Phase,
-    requestHash: String(entity.requestHash),
+    id,
+    state: row.state,
+    phase: row.phase,
+    requestHash: row.requestHash,
     plan,
-    epoch: Number(entity.epoch),
-    sourceRunId: String(entity.sourceRunId),
-    cancelRequested: entity.cancelRequested === true,
-    stopCause: textOrNull(entity.stopCause),
+    epoch: row.epoch,
+    sourceRunId: row.sourceRunId,
+    cancelRequested: row.cancelRequested,
+    stopCause: row.stopCause,
     // Rows of earlier versions have none.
-    course: typeof entity.course === 'string' ? (JSON.parse(entity.course) as Course) : firstCourse(plan),
-    startedAt: String(entity.startedAt),
-    finishedAt: textOrNull(entity.finishedAt),
-    cause: textOrNull(entity.cause),
-    traceparent: textOrNull(entity.traceparent),
+    course: row.course ?? firstCourse(plan),
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt,
+    cause: row.cause,
+    traceparent: row.traceparent,
+    phasesWithRows: row.phasesWithRows ?? phasesBefore(row),
     etag: entity.etag ?? '',
   };
+}
+
+/** Of a row that an earlier version wrote: the phases that were walked for certain. */
+function phasesBefore({ state }: Pick<MigrationRow, 'state'>): Phase[] {
+  return state === 'planned' ? [] : ['copy'];
 }
 
 function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: string } & Record<string, unknown> {
   return {
     partitionKey: row.migration,
     rowKey: row.name,
+    version: ROW_VERSION,
     phase: row.phase,
     number: row.number,
     database: row.database,
@@ -363,25 +521,39 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
   };
 }
 
+/** The row, or what stands in for it where it cannot be read. */
 function fromRange(entity: Entity): RangeRow {
+  const migration = String(entity.partitionKey);
+  const name = String(entity.rowKey);
+  const etag = entity.etag ?? '';
+  const parsed = parseRow(rangeSchema, entity);
+  const named = readRangeName(name);
+  const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;
+  if (!isNamed) {
+    const { phase, number } = named ?? { phase: 'copy', number: -1 };
+    const reason = parsed.ok ? 'its name is that of another range' : parsed.reason;
+    const cause = `The ledger's row of the range ${name} cannot be read: ${reason}`;
+    return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, cause);
+  }
+  const row = parsed.value;
   return {
-    migration: String(entity.partitionKey),
-    name: String(entity.rowKey),
-    phase: entity.phase as Phase,
-    number: Number(entity.number),
-    database: Number(entity.database),
-    index: Number(entity.index),
-    bits: Number(entity.bits),
-    state: entity.state as RangeState,
-    epoch: Number(entity.epoch),
-    generation: Number(entity.generation),
-    cursor: String(entity.cursor),
-    share: Number(entity.share),
-    counts: JSON.parse(String(entity.counts)) as Counts,
-    heartbeat: textOrNull(entity.heartbeat),
-    trouble: textOrNull(entity.trouble),
-    cause: textOrNull(entity.cause),
-    etag: entity.etag ?? '',
+    migration,
+    name,
+    phase: row.phase,
+    number: row.number,
+    database: row.database,
+    index: row.index,
+    bits: row.bits,
+    state: row.state,
+    epoch: row.epoch,
+    generation: row.generation,
+    cursor: row.cursor,
+    share: row.share,
+    counts: row.counts,
+    heartbeat: row.heartbeat,
+    trouble: row.trouble,
+    cause: row.cause,
+    etag,
   };
 }
 
@@ -466,15 +638,25 @@ function toFinding(finding: Finding): FindingEntity {
   };
 }
 
+/** A finding that cannot be read is still one: how many there are was counted. */
 function fromFinding(migration: string, entity: Entity): Finding {
-  const key = entity.key;
-  return {
-    migration,
-    database: Number(entity.database),
-    key: key instanceof Uint8Array ? Buffer.from(key) : Buffer.alloc(0),
-    code: String(entity.code),
-    message: String(entity.message),
-  };
+  const parsed = parseRow(findingSchema, entity);
+  if (!parsed.ok) {
+    const database = Number(/^\d{1,5}(?=-)/.exec(String(entity.rowKey))?.[0] ?? 0);
+    const message = `The ledger's row of this finding cannot be read: ${parsed.reason}`;
+    return { migration, database, key: Buffer.alloc(0), code: 'unreadable', message };
+  }
+  const { database, key, code, message } = parsed.value;
+  return { migration, database, key: Buffer.from(key), code, message };
+}
+
+/** A value in pieces; undefined where they are no JSON. */
+function chunksOrUndefined(name: string, entity: Entity): unknown {
+  try {
+    return fromChunks(name, entity);
+  } catch {
+    return undefined;
+  }
 }
 
 function textOrNull(value: unknown): string | null {

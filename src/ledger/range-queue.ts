@@ -1,4 +1,6 @@
 import type { QueueClient } from '@azure/storage-queue';
+import { z } from 'zod';
+import { readRangeName } from './rows';
 import type { StorageClients } from './storage-clients';
 
 /** The queue's name, as the functions' triggers have it too. */
@@ -70,28 +72,42 @@ export function encodeMessage(message: RangeMessage): string {
   return Buffer.from(JSON.stringify(message)).toString('base64');
 }
 
-/** What the trigger hands over, decoded by the host. @throws Error when it is not a range message */
+/** A message on the queue that this app did not write. */
+export class ForeignMessageError extends Error {
+  constructor() {
+    super('This is not a range message.');
+    this.name = 'ForeignMessageError';
+  }
+}
+
+/** No debt is longer: even the largest value is paid off within a day, or the rate is not worth keeping. */
+const LONGEST_DEBT_MS = 24 * 3_600_000;
+
+const messageSchema = z.object({
+  migration: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
+  range: z.string().refine((name) => readRangeName(name) !== undefined),
+  // What only helps does not make a message foreign where it is wrong.
+  traceparent: z.string().max(100).optional().catch(undefined),
+  owedUntil: z.number().min(0).optional().catch(undefined),
+});
+
+/** What the trigger hands over, decoded by the host. @throws ForeignMessageError when it is not a range message */
 export function decodeMessage(body: unknown): RangeMessage {
-  let value: unknown = body;
-  if (typeof value === 'string') {
-    try {
-      value = JSON.parse(value);
-    } catch {
-      value = undefined;
-    }
+  const parsed = messageSchema.safeParse(typeof body === 'string' ? parsedJson(body) : body);
+  if (!parsed.success) throw new ForeignMessageError();
+  const { migration, range, traceparent, owedUntil } = parsed.data;
+  return {
+    migration,
+    range,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(owedUntil === undefined ? {} : { owedUntil: Math.min(owedUntil, Date.now() + LONGEST_DEBT_MS) }),
+  };
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
-  if (typeof value === 'object' && value !== null && 'migration' in value && 'range' in value) {
-    const { migration, range } = value;
-    const traceparent = 'traceparent' in value ? value.traceparent : undefined;
-    const owedUntil = 'owedUntil' in value ? value.owedUntil : undefined;
-    if (typeof migration === 'string' && typeof range === 'string') {
-      return {
-        migration,
-        range,
-        ...(typeof traceparent === 'string' ? { traceparent } : {}),
-        ...(typeof owedUntil === 'number' ? { owedUntil } : {}),
-      };
-    }
-  }
-  throw new Error('This is not a range message.');
 }

@@ -3,9 +3,18 @@ import { noCounts, type Counts } from '../migration/counts';
 import type { Course } from '../migration/course';
 import type { Plan } from '../migration/plan';
 
+export const migrationStates = [
+  'planned',
+  'running',
+  'verifying',
+  'completed',
+  'completedWithDifferences',
+  'failed',
+  'cancelled',
+] as const;
+
 /** Where a migration stands. */
-export type MigrationState =
-  'planned' | 'running' | 'verifying' | 'completed' | 'completedWithDifferences' | 'failed' | 'cancelled';
+export type MigrationState = (typeof migrationStates)[number];
 
 /** The states that a migration does not leave. */
 export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
@@ -14,10 +23,10 @@ export const finalStates: readonly MigrationState[] = ['completed', 'completedWi
  * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. extra: the walk over the
  * target for keys that the source does not have. look: the second look, over the source's keys, at what the target has.
  */
-export type Phase = 'copy' | 'look' | 'extra';
+export type Phase = (typeof phases)[number];
 
-/** In this order; a phase that comes before the current one is begun anew. */
-export const phaseOrder: readonly Phase[] = ['copy', 'extra', 'look'];
+/** In the order in which they come; a migration may leave some out. */
+export const phases = ['copy', 'extra', 'look'] as const;
 
 /** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
 export interface MigrationRow {
@@ -42,10 +51,13 @@ export interface MigrationRow {
   readonly cause: string | null;
   /** W3C trace context of its start, carried in the messages of its ranges; null where it was not traced. */
   readonly traceparent: string | null;
+  /** The phases whose range rows have all been written: a row of theirs that is not there is lost. */
+  readonly phasesWithRows: readonly Phase[];
   readonly etag: string;
 }
 
-export type RangeState = 'planned' | 'active' | 'done' | 'failed' | 'cancelled';
+export const rangeStates = ['planned', 'active', 'done', 'failed', 'cancelled'] as const;
+export type RangeState = (typeof rangeStates)[number];
 
 /** The states in which nothing more happens to a range. */
 export const settledStates: readonly RangeState[] = ['done', 'failed', 'cancelled'];
@@ -77,6 +89,8 @@ export interface RangeRow {
   readonly trouble: string | null;
   /** Why it failed. */
   readonly cause: string | null;
+  /** Stands in for a row that is lost or cannot be read; its cause says which. */
+  readonly broken?: true;
   readonly etag: string;
 }
 
@@ -92,6 +106,40 @@ export interface Finding {
 
 export function rangeName(phase: Phase, number: number): string {
   return `${phase}-${String(number).padStart(5, '0')}`;
+}
+
+/** What a row's name says of it; undefined for a name that no range has. */
+export function readRangeName(name: string): Pick<RangeRow, 'phase' | 'number'> | undefined {
+  const [, phase, digits] = /^(copy|look|extra)-(\d{5,7})$/.exec(name) ?? [];
+  const number = Number(digits);
+  if (phase === undefined || rangeName(phase as Phase, number) !== name) return undefined;
+  return { phase: phase as Phase, number };
+}
+
+/** What stands in for a row that is lost or cannot be read: a range that has failed, whatever the epoch. */
+export function brokenRange(
+  row: Pick<RangeRow, 'migration' | 'name' | 'phase' | 'number' | 'etag'>,
+  shape: Pick<RangeRow, 'database' | 'index' | 'bits'>,
+  cause: string,
+): RangeRow {
+  return {
+    ...shape,
+    migration: row.migration,
+    name: row.name,
+    phase: row.phase,
+    number: row.number,
+    state: 'failed',
+    epoch: Number.MAX_SAFE_INTEGER,
+    generation: 0,
+    cursor: '0',
+    share: 0,
+    counts: noCounts,
+    heartbeat: null,
+    trouble: null,
+    cause,
+    broken: true,
+    etag: row.etag,
+  };
 }
 
 export function isSettled(row: Pick<RangeRow, 'state'>): boolean {

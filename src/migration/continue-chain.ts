@@ -3,6 +3,7 @@ import { rangeMessage } from '../ledger/range-queue';
 import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { nextInChain } from './chain';
 import { parallelRangesOf } from './range-shape';
+import { shapesOf } from './rows-of-plan';
 
 /**
  * Sends the range that follows a settled one in its chain. Sent twice, it is worked on once.
@@ -14,11 +15,20 @@ export async function continueChain(
   app: App,
   owedUntil?: number,
 ): Promise<void> {
-  const next = nextInChain(row.number, parallelRangesOf(migration.plan));
-  if (next === undefined) return;
-  const name = rangeName(row.phase, next);
-  const following = await app.ledger.getRange(migration.id, name);
-  if (following !== undefined && !isSettled(inEpoch(following, migration.epoch))) {
-    await app.queue.send([rangeMessage(migration, name, owedUntil)]);
+  const parallel = parallelRangesOf(migration.plan);
+  const { length } = shapesOf(migration.plan, row.phase);
+  // A row that is lost or cannot be read must not hold up those behind it.
+  for (
+    let next = nextInChain(row.number, parallel);
+    next !== undefined && next < length;
+    next = nextInChain(next, parallel)
+  ) {
+    const name = rangeName(row.phase, next);
+    const following = await app.ledger.getRange(migration.id, name);
+    if (following === undefined || following.broken) continue;
+    if (!isSettled(inEpoch(following, migration.epoch))) {
+      await app.queue.send([rangeMessage(migration, name, owedUntil)]);
+    }
+    return;
   }
 }

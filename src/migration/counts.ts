@@ -59,3 +59,23 @@ export function addCounts(a: Counts, b: Partial<Counts>): Counts {
 export function accountedKeys(counts: Counts): number {
   return counts.scanned - counts.repeats;
 }
+
+/** What counts of one range say that cannot be; undefined where there is nothing of the kind. */
+export function contradictionIn(counts: Counts): string | undefined {
+  const { scanned, repeats, extra, deleted } = counts;
+  const seen = scanned - repeats;
+  if (seen < 0) return `${scanned} keys scanned and ${repeats} of them repeated`;
+  const settled =
+    counts.copied +
+    counts.converted +
+    counts.skippedByFilter +
+    counts.skippedByConflict +
+    counts.expired +
+    counts.failed +
+    counts.same +
+    counts.different +
+    counts.missing;
+  if (settled > seen) return `${settled} keys settled of ${seen} seen`;
+  if (extra > seen) return `${extra} extra keys of ${seen} seen`;
+  return deleted > extra ? `${deleted} keys deleted of ${extra} extra ones` : undefined;
+}

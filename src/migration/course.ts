@@ -5,7 +5,8 @@ import { markOf, since, UNTOLD, type Mark, type Since } from './since';
  * How the keys of the target are looked at in the second look: whether they are there; their types, lengths and expiries too;
  * or their values as well.
  */
-export type LookDepth = 'existence' | 'quick' | 'values';
+export const lookDepths = ['existence', 'quick', 'values'] as const;
+export type LookDepth = (typeof lookDepths)[number];
 
 type Process = Pick<Mark, 'runId' | 'replicationId'>;
 

@@ -3,6 +3,8 @@ import { LostRowError } from '../ledger/ledger';
 import type { RangeMessage } from '../ledger/range-queue';
 import { inEpoch, isFinal, isSettled } from '../ledger/rows';
 import { continueChain } from './continue-chain';
+import { readableMigration } from './readable-migration';
+import { settleBroken } from './settle-broken';
 
 /** So many workers may take a range and die without a word before it is given up. */
 const MOST_DEATHS = 30;
@@ -12,10 +14,14 @@ const MOST_DEATHS = 30;
  * it. Where no worker wrote a cause, they did not fail but died (restarts, deployments): the range is sent again.
  */
 export async function failRange(message: RangeMessage, app: App): Promise<void> {
-  const migration = await app.ledger.getMigration(message.migration);
+  const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return;
   const known = await app.ledger.getRange(message.migration, message.range);
   if (known?.phase !== migration.phase) return;
+  if (known.broken) {
+    await settleBroken(known, migration, app);
+    return;
+  }
   const row = inEpoch(known, migration.epoch);
   if (isSettled(row)) return;
   if (row.trouble === null && row.generation < MOST_DEATHS) {

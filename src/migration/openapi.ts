@@ -74,7 +74,7 @@ const documents = {
       type: 'array',
       items: object({
         id: text,
-        state: { enum: states },
+        state: { enum: [...states, 'unreadable'] },
         source: text,
         target: text,
         startedAt: text,

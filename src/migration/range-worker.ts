@@ -10,6 +10,8 @@ import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain } from './continue-chain';
 import { RangeJob } from './range-job';
 import { rangeWorkOf } from './range-work';
+import { readableMigration } from './readable-migration';
+import { settleBroken } from './settle-broken';
 import { restartRanges } from './restart-ranges';
 import { factsOrThrow, type SideFacts } from './side-facts';
 import { stopMigration } from './stop-migration';
@@ -29,11 +31,15 @@ export async function workOnRange(message: RangeMessage, app: App): Promise<void
 
 async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
-  const migration = await app.ledger.getMigration(message.migration);
+  const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
   const known = await app.ledger.getRange(message.migration, message.range);
   // A late message of the copy, when the second look has begun already.
   if (known?.phase !== migration.phase) return 'idle';
+  if (known.broken) {
+    await settleBroken(known, migration, app);
+    return 'idle';
+  }
   const row = inEpoch(known, migration.epoch);
   if (isSettled(row)) {
     await continueChain(row, migration, app);
@@ -74,13 +80,19 @@ async function claim(
       heartbeat: new Date().toISOString(),
     });
     // One that was active had a worker that ended without writing down all that it had done.
-    const tookOver = row.state === 'active';
-    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, { owedUntil, tookOver });
+    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.state === 'active' };
+    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.
     if (error instanceof LostRowError) return undefined;
     throw error;
   }
+}
+
+/** Where no rate is kept there is nothing to pay off, whatever a message says. */
+function debtOf({ plan }: MigrationRow, owedUntil: number | undefined): number | undefined {
+  const { keysPerSecond, bytesPerSecond } = plan.request.limits;
+  return keysPerSecond === 0 && bytesPerSecond === 0 ? undefined : owedUntil;
 }
 
 async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<RangeEnd> {

@@ -2,13 +2,14 @@ import type { App } from '../app/app';
 import type { HistoryPoint } from './history';
 import { keyText } from './key-text';
 import { makeRangesReport, type RangesReport } from './range-states';
-import { makeListItem, makeReport, type MigrationListItem, type MigrationReport } from './report';
-import { lastSnapshot } from './snapshot';
+import { makeListItem, makeReport, makeUnreadableItem, type MigrationListItem, type MigrationReport } from './report';
+import { lastSnapshot } from './last-snapshot';
 import { BadRequestError } from './request';
+import { rowsOfPlan } from './rows-of-plan';
 
 const NEWEST = 200;
 
-/** The document of one migration; undefined when there is none. */
+/** The document of one migration; undefined when there is none. @throws UnreadableRowError, as all that read one do */
 export async function getReport(id: string, app: App): Promise<MigrationReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
@@ -18,16 +19,23 @@ export async function getReport(id: string, app: App): Promise<MigrationReport |
 /** The newest migrations, newest first. */
 export async function listReports(app: App): Promise<MigrationListItem[]> {
   await app.ledger.ensure();
-  const rows = await app.ledger.listMigrations();
-  rows.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-  return rows.slice(0, NEWEST).map(makeListItem);
+  const { rows, unreadable } = await app.ledger.readMigrations('all');
+  const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
+  items.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  return items.slice(0, NEWEST);
 }
 
 /** How every range of the current phase stands; undefined when there is no such migration. */
 export async function getRanges(id: string, app: App): Promise<RangesReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
-  return row && makeRangesReport(row, await app.ledger.listRanges(id, row.phase), Date.now());
+  if (row === undefined) return undefined;
+  const rows = rowsOfPlan(row, await app.ledger.listRanges(id, row.phase), [row.phase]);
+  return makeRangesReport(
+    row,
+    rows.filter(({ number }) => number >= 0),
+    Date.now(),
+  );
 }
 
 /** The course so far, a point each time the tally looked; undefined when there is no such migration. */

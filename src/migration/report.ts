@@ -1,4 +1,5 @@
 import type { SessionCount } from '../convert/aspnet-session/count-sessions';
+import type { UnreadableMigration } from '../ledger/ledger';
 import type { MigrationRow, MigrationState } from '../ledger/rows';
 import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, noCounts, type Counts } from './counts';
@@ -123,7 +124,8 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
 /** One line of GET /api/migrations. */
 export interface MigrationListItem {
   readonly id: string;
-  readonly state: MigrationState;
+  /** `unreadable`: what the ledger keeps of it cannot be read; names and times are empty where they cannot. */
+  readonly state: MigrationState | 'unreadable';
   readonly source: string;
   readonly target: string;
   readonly startedAt: string;
@@ -133,4 +135,8 @@ export interface MigrationListItem {
 export function makeListItem(row: MigrationRow): MigrationListItem {
   const { source, target } = row.plan.request;
   return { id: row.id, state: row.state, source, target, startedAt: row.startedAt, finishedAt: row.finishedAt };
+}
+
+export function makeUnreadableItem({ id, startedAt, finishedAt }: UnreadableMigration): MigrationListItem {
+  return { id, state: 'unreadable', source: '', target: '', startedAt: startedAt ?? '', finishedAt };
 }

@@ -1,18 +1,12 @@
-import type { App } from '../app/app';
 import type { MigrationRow } from '../ledger/rows';
 import { accountedKeys } from './counts';
 import { addToHistory, type HistoryPoint } from './history';
 import { etaOf, percentOf, recentRate } from './progress';
-import { firstSnapshot, type Snapshot } from './report';
+import type { Snapshot } from './report';
 import { runningWarnings } from './running-warnings';
 import { keysIn, type SideFacts } from './side-facts';
 import type { Sum } from './sum';
 import type { End, Verdict } from './verdict';
-
-/** The snapshot that is kept, or an empty one. */
-export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
-  return (await app.ledger.getSnapshot(migration.id)) ?? firstSnapshot(migration);
-}
 
 /** Puts a visit's sum together, to be kept. */
 export function makeSnapshot(input: {

@@ -8,9 +8,11 @@ import { headsOfChains } from './chain';
 import { noCounts } from './counts';
 import { firstCourse } from './course';
 import { PlanRefusedError, type Plan } from './plan';
-import { parallelRangesOf, walkedDatabases } from './range-shape';
+import { parallelRangesOf } from './range-shape';
 import { preparePlan } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from './request';
+import { shapesOf } from './rows-of-plan';
+import { claimTarget, giveBackTarget, writerOfSource } from './target-claims';
 
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
@@ -25,7 +27,7 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   const known = request.requestId === undefined ? undefined : await app.ledger.getMigration(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
 
-  const plan = await preparePlan(request, app);
+  const plan = await withSourceWarning(await preparePlan(request, app), app);
   await claimTarget(plan, id, app);
   const row = {
     id,
@@ -42,14 +44,23 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
     finishedAt: null,
     cause: null,
     traceparent: app.telemetry.traceparent() ?? null,
+    phasesWithRows: [],
   } as const;
   const isNew = await app.ledger.createMigration(row);
-  // Another start may have taken the target before this row showed that its holder is there.
-  if (isNew) await claimTarget(plan, id, app).catch(withdraw(id, app));
   if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });
   const written = await app.ledger.getMigration(id);
   if (written === undefined) throw new Error('The plan row vanished.');
-  return await resumeStart(sameRequest(written, requestHash), app);
+  const mine = sameRequest(written, requestHash);
+  // Another start may have taken the target before this row showed that its holder is there.
+  if (isNew) await claimTarget(plan, id, app).catch(withdraw(plan, id, app));
+  return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
+}
+
+async function withSourceWarning(plan: Plan, app: App): Promise<Plan> {
+  const writer = plan.inPlace ? undefined : await writerOfSource(plan, app);
+  if (writer === undefined) return plan;
+  const warning = `The migration ${writer} is writing to the source: what it has not written yet may not be seen.`;
+  return { ...plan, warnings: [...plan.warnings, warning] };
 }
 
 function checkConnectionNames({ source, target }: MigrationRequest, app: App): void {
@@ -89,40 +100,58 @@ function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
   );
 }
 
-async function claimTarget(plan: Plan, id: string, app: App): Promise<void> {
-  const { request, target } = plan;
-  // What writes nothing may look on while others write.
-  if (request.mode === 'compare' || request.mode === 'dry-run') return;
-  const holder = await app.ledger.claimTarget(target.runId || request.target.toUpperCase(), id, async (other) => {
-    const row = await app.ledger.getMigration(other);
-    return row !== undefined && !isFinal(row);
-  });
-  if (holder !== id) {
-    throw new PlanRefusedError(
-      409,
-      'targetBusy',
-      `The migration ${holder} is writing to the target "${request.target}"; wait for it or cancel it.`,
-    );
-  }
-}
-
-/** Takes back the row of a migration that never began. */
-function withdraw(id: string, app: App): (error: unknown) => Promise<never> {
+/** Takes back the row of a migration that never began, and gives its target back. */
+function withdraw(plan: Plan, id: string, app: App): (error: unknown) => Promise<never> {
   return async (error) => {
     await app.ledger.deleteMigration(id);
+    await giveBackTarget(plan, id, app);
     throw error;
   };
 }
 
-/** Finishes what a start that was cut short has left; does nothing where the start is complete. */
+/**
+ * Finishes what a start, or the start of a phase, that was cut short has left; does nothing where it is complete. Where
+ * another migration has taken the target before this one began, this one ends.
+ */
 export async function resumeStart(row: MigrationRow, app: App): Promise<MigrationRow> {
-  if (row.state !== 'planned') return row;
-  await app.ledger.createRanges(rangesOf(row.plan, row.id, 'copy', row.epoch));
+  if (row.state !== 'planned') return await ensureRows(row, app);
+  try {
+    await claimTarget(row.plan, row.id, app);
+  } catch (error) {
+    if (!(error instanceof PlanRefusedError)) throw error;
+    const ended = await app.ledger.updateMigration(row.id, (now) =>
+      now.state === 'planned'
+        ? { ...now, state: 'failed', finishedAt: new Date().toISOString(), cause: error.message }
+        : undefined,
+    );
+    return ended ?? row;
+  }
+  return await ensureRows(row, app);
+}
+
+/**
+ * Writes the range rows of the phase that has begun and puts its ranges on the queue, unless that was done to its end.
+ * Before that no row of the phase can be missed, so whoever finds it unfinished calls this. Safe to be done twice, and by
+ * several at once.
+ */
+export async function ensureRows(row: MigrationRow, app: App): Promise<MigrationRow> {
+  if (isFinal(row) || hasRows(row, row.phase)) return row;
+  await app.ledger.createRanges(rangesOf(row.plan, row.id, row.phase, row.epoch));
   await sendOpenRanges(row, app);
-  const running = await app.ledger.updateMigration(row.id, (now) =>
-    now.state === 'planned' ? { ...now, state: 'running' } : undefined,
+  const complete = await app.ledger.updateMigration(row.id, (now) =>
+    isFinal(now) || hasRows(now, row.phase)
+      ? undefined
+      : {
+          ...now,
+          state: now.state === 'planned' ? 'running' : now.state,
+          phasesWithRows: [...now.phasesWithRows, row.phase],
+        },
   );
-  return running ?? row;
+  return complete ?? row;
+}
+
+function hasRows({ phasesWithRows }: MigrationRow, phase: Phase): boolean {
+  return phasesWithRows.includes(phase);
 }
 
 /** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
@@ -134,15 +163,11 @@ export async function sendOpenRanges(row: MigrationRow, app: App): Promise<void>
 
 /** The range rows of a phase, as they are before anything is done. */
 export function rangesOf(plan: Plan, migration: string, phase: Phase, epoch: number): Omit<RangeRow, 'etag'>[] {
-  const shapes = walkedDatabases(plan, phase).flatMap(({ database, bits }) =>
-    Array.from({ length: 2 ** bits }, (_, index) => ({ database, index, bits })),
-  );
-  return shapes.map((shape, number) => ({
+  return shapesOf(plan, phase).map((shape) => ({
     ...shape,
     migration,
     phase,
-    number,
-    name: rangeName(phase, number),
+    name: rangeName(phase, shape.number),
     state: 'planned',
     epoch,
     generation: 0,

@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
-import { isFinal, phaseOrder, type MigrationRow, type Phase } from '../ledger/rows';
+import { isFinal, phases, type MigrationRow, type Phase } from '../ledger/rows';
 import { see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
 import { forgetLooks } from './forget-looks';
 import { factsOrThrow } from './side-facts';
 import { markOf, type Mark } from './since';
-import { rangesOf, sendOpenRanges } from './start-migration';
+import { ensureRows } from './start-migration';
 import type { DueStart } from './tally-visit';
 
 /**
@@ -19,7 +19,7 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
     factsOrThrow(known.plan, 'target', app),
   ]);
   const sides = { source: markOf(source), target: markOf(target) };
-  const anew = isBefore(due.phase, due.from.phase);
+  const anew = !isAfter(due.phase, due.from.phase);
   const epoch = anew ? due.from.epoch + 1 : due.from.epoch;
   const migration = await app.ledger.updateMigration(id, (row) =>
     isFinal(row) || row.cancelRequested || row.phase !== due.from.phase || row.epoch !== due.from.epoch
@@ -30,6 +30,8 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
           epoch,
           state: due.phase === 'copy' ? 'running' : 'verifying',
           sourceRunId: due.phase === 'extra' ? target.runId : source.runId,
+          // Of what comes anew no row is there as it must be.
+          phasesWithRows: row.phasesWithRows.filter((phase) => isAfter(due.phase, phase)),
           course: courseOf(row, due, anew, sides),
         },
   );
@@ -37,8 +39,7 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
   if (migration.phase !== due.phase || migration.epoch !== epoch) return;
   app.watch.forget(id);
   if (anew) await forgetLooks(migration, app);
-  await app.ledger.createRanges(rangesOf(migration.plan, id, due.phase, migration.epoch));
-  await sendOpenRanges(migration, app);
+  await ensureRows(migration, app);
 }
 
 /** A look and a comparison are what the verdict rests on from then on; a walk over the target belongs to the walk before it. */
@@ -60,6 +61,6 @@ function depthOf({ depth }: DueStart, course: Course, target: Mark): LookDepth {
   return process === 'changed' || flushed === 'yes' ? 'values' : (depth ?? 'values');
 }
 
-function isBefore(phase: Phase, current: Phase): boolean {
-  return phaseOrder.indexOf(phase) <= phaseOrder.indexOf(current);
+function isAfter(phase: Phase, other: Phase): boolean {
+  return phases.indexOf(phase) > phases.indexOf(other);
 }

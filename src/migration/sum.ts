@@ -1,10 +1,11 @@
-import { phaseOrder, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
+import type { MigrationRow, RangeRow, RangeState } from '../ledger/rows';
 import { walkedDatabases } from './range-shape';
+import { rowsOfPlan } from './rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from './counts';
 
 /** What the range rows say together. */
 export interface Sum {
-  /** Of the current phase. */
+  /** Of the current phase, and those of earlier ones that are not done as they should be. */
   readonly ranges: Readonly<Record<RangeState, number>>;
   /** Over the copy ranges, with what the ranges of later phases found. */
   readonly counts: Counts;
@@ -19,7 +20,7 @@ export interface Sum {
   readonly cause: string | null;
 }
 
-/** Adds up the rows of a migration, each as it counts in the current epoch. */
+/** Adds up the rows of a migration, held against its plan, each as it counts in the current epoch. */
 export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): Sum {
   const ranges: Record<RangeState, number> = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
   const weights = new Map(
@@ -32,19 +33,17 @@ export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): S
   let lastHeartbeat: string | null = null;
   let cause: string | null = null;
   const troubles = new Set<string>();
-  const reached = phaseOrder.indexOf(migration.phase);
-  for (const row of rows) {
-    // Of a phase that comes again: what it came to before counts no more.
-    if (phaseOrder.indexOf(row.phase) > reached) continue;
+  for (const row of rowsOfPlan(migration, rows)) {
     walkedIn[row.phase] += accountedKeys(row.counts);
     if (row.phase !== 'copy') {
       const { missing, different, extra, deleted, findings } = row.counts;
       counts = addCounts(counts, { missing, different, extra, deleted, findings });
     } else counts = addCounts(counts, row.counts);
-    if (row.phase !== migration.phase) continue;
-    const weight = weights.get(row.database) ?? 1;
-    all += weight;
-    done += weight * row.share;
+    if (row.phase === migration.phase) {
+      const weight = weights.get(row.database) ?? 1;
+      all += weight;
+      done += weight * row.share;
+    } else if (row.state === 'done') continue;
     ranges[row.state]++;
     if (row.heartbeat !== null && (lastHeartbeat === null || row.heartbeat > lastHeartbeat))
       lastHeartbeat = row.heartbeat;

@@ -1,17 +1,20 @@
 import type { App } from '../app/app';
 import { mayHaveExtra } from '../compare/room-for-extra';
-import { inEpoch, isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
+import { isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from './counts';
 import { see, sinceOfTarget, type Course } from './course';
+import { lastSnapshot } from './last-snapshot';
 import { nextVisit } from './progress';
 import { sourceKeysAtStart, type Snapshot } from './report';
 import { factsOf, keysIn, type SideFacts } from './side-facts';
 import { markOf, onlyRestored, since, UNTOLD } from './since';
-import { isEnd, lastSnapshot, makeSnapshot, quietTime } from './snapshot';
+import { isEnd, makeSnapshot, quietTime } from './snapshot';
 import { whyStop } from './source-loss';
+import { resumeStart } from './start-migration';
 import { stopMigration } from './stop-migration';
 import { sumRanges, type Sum } from './sum';
+import { claimAlso } from './target-claims';
 import { verdict, type DuePhase, type Verdict } from './verdict';
 
 /** What one visit of the tally found, small enough for a custom status. */
@@ -44,8 +47,10 @@ export interface DueStart extends DuePhase {
  * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
  */
 export async function visitMigration(id: string, app: App): Promise<Visit | undefined> {
-  const known = await app.ledger.getMigration(id);
-  if (known === undefined) return undefined;
+  const written = await app.ledger.getMigration(id);
+  if (written === undefined) return undefined;
+  // Of a phase whose rows are not all written yet, none can be missed.
+  const known = await resumeStart(written, app);
   const before = await lastSnapshot(known, app);
   if (isFinal(known)) return makeVisit(known, before, 0, null);
 
@@ -54,11 +59,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
   const migration = await watchSides(known, source, target, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
-  // A new epoch during the second look begins the look anew, not the copy.
-  const sum = sumRanges(
-    migration,
-    rows.map((row) => (row.phase === migration.phase ? inEpoch(row, migration.epoch) : row)),
-  );
+  const sum = sumRanges(migration, rows);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const decision = judge(migration, sum, source, target, quietSeconds, app);
@@ -99,9 +100,15 @@ async function watchSides(
       return isFinal(row) || course === row.course ? undefined : { ...row, course };
     });
     migration = updated ?? known;
+    const other = target && (await claimAlso(known, target.runId, app));
+    if (other !== undefined) return (await stopMigration(known.id, alsoWritten(other), app)) ?? migration;
   }
   const stop = source === undefined ? undefined : whyStop(migration.plan, source);
   return stop === undefined ? migration : ((await stopMigration(migration.id, stop, app)) ?? migration);
+}
+
+function alsoWritten(other: string): string {
+  return `The target failed over to a server that the migration ${other} writes to: nothing more is written to it.`;
 }
 
 function judge(

@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
+import { UnreadableRowError } from '../ledger/row-schemas';
 import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
 import { headsOfChains } from './chain';
 import { parallelRangesOf } from './range-shape';
@@ -18,10 +19,14 @@ export interface TallyStarter {
  */
 export async function watchMigrations(app: App, tallies: TallyStarter): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
-  const open = (await app.ledger.listMigrations('open')).filter((row) => !isFinal(row));
+  const { rows, unreadable } = await app.ledger.readMigrations('open');
+  const open = rows.filter((row) => !isFinal(row));
   // One that cannot be helped does not keep the others from being helped.
   const results = await Promise.allSettled(open.map((row) => watchMigration(row, app, tallies)));
-  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  const errors = [
+    ...results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : [])),
+    ...unreadable.map(({ id, reason }) => new UnreadableRowError(`The row of the migration "${id}"`, reason)),
+  ];
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} migrations could not be looked after.`);
 }
 

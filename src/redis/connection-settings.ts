@@ -50,6 +50,29 @@ export function readConnectionSettings(
   );
 }
 
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** Azure Cache for Redis listens on both of these ports, with TLS and without. */
+const AZURE_CACHE = /\.redis\.cache\.[a-z.]+$/;
+const AZURE_CACHE_PORTS = [6379, 6380];
+
+/**
+ * Host and port of a connection in one spelling: lower case, no dot at the end, numbers of addresses written out. One
+ * server may still have several: names are not resolved.
+ */
+export function addressOf({ host, port }: Pick<ConnectionSettings, 'host' | 'port'>): string {
+  const name = spelling(host.replace(/\.$/, ''));
+  if (AZURE_CACHE.test(name) && AZURE_CACHE_PORTS.includes(port)) return name;
+  return `${LOOPBACK.includes(name) ? 'localhost' : name}:${port}`;
+}
+
+function spelling(host: string): string {
+  try {
+    return new URL(`http://${host.includes(':') ? `[${host}]` : host}/`).hostname;
+  } catch {
+    return host.toLowerCase();
+  }
+}
+
 function fromUrl(name: string, text: string): ConnectionSettings {
   let url: URL;
   try {

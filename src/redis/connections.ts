@@ -1,7 +1,7 @@
 import { lazyAzureCredential } from '../shared/azure-credential';
 import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
-import { readConnectionSettings, type ConnectionSettings } from './connection-settings';
+import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
 
 /** How many connections one process opens to one database of one Redis. Ranges share them. */
@@ -48,10 +48,9 @@ export class Connections {
     return this.entry(name, database).bulk;
   }
 
-  /** Where a connection leads, as "host:port". @throws ConnectionSettingsError */
+  /** Where the Redis listens that the settings name so, however it is spelt there. @throws ConnectionSettingsError */
   addressOf(name: string): string {
-    const { host, port } = readConnectionSettings(name, this.settings);
-    return `${host}:${port}`;
+    return addressOf(readConnectionSettings(name, this.settings));
   }
 
   /** Gives a call a connection to database 0 of its own, so that it may change what holds for a connection. */

@@ -1,6 +1,7 @@
 import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
+import { addressOf } from './connection-settings';
 import { errorKind } from './errors';
 import type { LoadedModule } from '../payload/payload-server';
 import type { VersionRanges } from '../payload/version-ranges';
@@ -135,7 +136,7 @@ async function databasesOf(
 function masterAddress(info: string): string | undefined {
   const host = infoField(info, 'master_host');
   const port = infoNumber(info, 'master_port');
-  return host === undefined || port === undefined ? undefined : `${host}:${port}`;
+  return host === undefined || port === undefined ? undefined : addressOf({ host, port });
 }
 
 /** Forty zeros stand for none. */

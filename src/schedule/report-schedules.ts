@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import type { MigrationState } from '../ledger/rows';
+import { readableMigration } from '../migration/readable-migration';
 import type { RequestMistake } from '../migration/request';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';
@@ -63,7 +64,7 @@ async function reportOf(schedule: Schedule, app: App, { now, since }: Clock): Pr
   const row = await app.schedules.get(name);
   const current = row && adopt(row, schedule, since);
   const run = current?.run ?? null;
-  const migration = run === null ? undefined : await app.ledger.getMigration(run.migration);
+  const migration = run === null ? undefined : await readableMigration(run.migration, app);
   const decision = current && decide(schedule, current, migration, now);
   const zone = zoneOf(when);
   const moment = (at: number): Moment => ({ at: new Date(at).toISOString(), local: localText(at, zone) });

@@ -1,6 +1,8 @@
 import type { App } from '../app/app';
+import { UnreadableRowError } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan';
 import { UnreachableError } from '../migration/prepare-plan';
+import { readableMigration } from '../migration/readable-migration';
 import { BadRequestError } from '../migration/request';
 import { idFromRequestId, startMigration } from '../migration/start-migration';
 import type { TallyStarter } from '../migration/watch-migrations';
@@ -55,7 +57,7 @@ async function runSchedule(
 ): Promise<Outcome | undefined> {
   const row = known ?? (await app.schedules.create(firstRow(schedule, Math.min(since, now))));
   if (row === undefined) return undefined;
-  const migration = row.run === null ? undefined : await app.ledger.getMigration(row.run.migration);
+  const migration = row.run === null ? undefined : await readableMigration(row.run.migration, app);
   const adopted = adopt(row, schedule, since);
   const current = adopted === row ? row : await app.schedules.replace(adopted);
   // Where another instance was faster, it also goes on.
@@ -104,7 +106,9 @@ async function start(
     await startMigration({ ...schedule.request, requestId }, app);
     return { state: 'started', message: null };
   } catch (error) {
-    if (error instanceof UnreachableError) return { state: 'starting', message: error.message };
+    if (error instanceof UnreachableError || error instanceof UnreadableRowError) {
+      return { state: 'starting', message: error.message };
+    }
     if (error instanceof PlanRefusedError) {
       // Started under this id before the setting was changed.
       if (error.code === 'requestIdReused') return { state: 'started', message: null };

@@ -1,4 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
+import { z } from 'zod';
 import { created, found, isConflict } from '../ledger/ledger';
 import type { StorageClients } from '../ledger/storage-clients';
 
@@ -104,12 +105,40 @@ function toEntity(row: Omit<ScheduleRow, 'etag'>): { partitionKey: string; rowKe
   };
 }
 
+const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'must be a time');
+const schema = z.object({
+  scheduleName: z.string().min(1),
+  when: z.string(),
+  settledUntil: time,
+  run: z
+    .object({
+      due: time,
+      migration: z.string(),
+      state: z.enum(['starting', 'started', 'refused']),
+      claimedAt: time,
+      message: z.string().nullable(),
+    })
+    .nullable(),
+});
+
+/**
+ * A row that cannot be read is as that of a schedule which was never seen: its `when` is no schedule's, so what came due
+ * before this process read its settings is not caught up. A run of it that is under way still holds its target.
+ */
 function fromEntity(entity: Entity): ScheduleRow {
-  return {
-    name: String(entity.scheduleName),
-    when: String(entity.when),
-    settledUntil: String(entity.settledUntil),
-    run: JSON.parse(String(entity.run)) as ScheduledRun | null,
-    etag: entity.etag ?? '',
-  };
+  const etag = entity.etag ?? '';
+  const parsed = schema.safeParse({ ...entity, run: parsedRun(entity.run) });
+  if (!parsed.success) {
+    return { name: String(entity.rowKey), when: '', settledUntil: new Date(0).toISOString(), run: null, etag };
+  }
+  const { scheduleName: name, when, settledUntil, run } = parsed.data;
+  return { name, when, settledUntil, run, etag };
+}
+
+function parsedRun(text: unknown): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch {
+    return undefined;
+  }
 }

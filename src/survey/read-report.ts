@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
-import { inEpoch } from '../ledger/rows';
+import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan';
+import { rowsOfPlan } from '../migration/rows-of-plan';
 import { sumRanges } from '../migration/sum';
 import { unpackSurvey } from './packing';
 import { Survey } from './survey';
@@ -17,10 +18,18 @@ export async function readSurveyReport(id: string, app: App): Promise<SurveyRepo
   if (migration.plan.request.mode !== 'dry-run') {
     throw new PlanRefusedError(409, 'noReport', 'Only a dry run has a report; this migration has none.');
   }
-  const rows = (await app.ledger.listRanges(id, 'copy')).map((row) => inEpoch(row, migration.epoch));
+  const rows = rowsOfPlan(migration, await app.ledger.listRanges(id, 'copy'));
   const survey = new Survey();
-  for await (const packed of app.ledger.listSurveys(id, migration.epoch)) survey.merge(await unpackSurvey(packed));
+  let read = 0;
+  for await (const packed of app.ledger.listSurveys(id, migration.epoch)) {
+    const one = await unpackSurvey(packed).catch(undefinedIfUnreadable);
+    if (one === undefined) continue;
+    survey.merge(one);
+    read++;
+  }
   const complete = rows.length > 0 && rows.every(({ state }) => state === 'done');
+  // What a range has learnt is lost where there is less of it than of ranges that met keys.
+  const whole = read >= rows.filter(({ counts }) => counts.scanned > 0).length;
   const { counts } = sumRanges(migration, rows);
-  return makeSurveyReport(migration, survey, counts, complete || migration.plan.databases.length === 0);
+  return makeSurveyReport(migration, survey, counts, (complete && whole) || migration.plan.databases.length === 0);
 }

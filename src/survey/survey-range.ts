@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
+import { UnreadableRowError } from '../ledger/row-schemas';
 import type { Finding } from '../ledger/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../migration/range-job';
@@ -24,6 +25,9 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
   const { database, source, target } = sides;
   const { findingKeys } = app.settings;
   const packed = await app.ledger.getSurvey(row);
+  if (packed === undefined && row.counts.scanned > 0) {
+    throw new UnreadableRowError('What a dry run has learnt of a range', 'it is lost');
+  }
   const survey = packed === undefined ? new Survey(findingKeys) : await unpackSurvey(packed, findingKeys);
   job.attachSurvey(() => packSurvey(survey));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { fromChunks, toChunks } from '../../src/ledger/chunked-text';
-import { decodeMessage, encodeMessage } from '../../src/ledger/range-queue';
+import { decodeMessage, encodeMessage, ForeignMessageError } from '../../src/ledger/range-queue';
 import { inEpoch, isFinal, isSettled, rangeName } from '../../src/ledger/rows';
 import { aMigration, aRange } from '../tools/rows';
 
@@ -30,12 +30,38 @@ describe('a message of the queue', () => {
     expect(decodeMessage({ ...message, host: 'secret' })).toEqual(message);
   });
 
-  it.each(['', 'no json', '[]', 'null', null, undefined, 5, {}, { migration: 1, range: 'a' }, { migration: 'a' }])(
-    'is not %j',
-    (body) => {
-      expect(() => decodeMessage(body)).toThrow('not a range message');
-    },
-  );
+  it.each([
+    '',
+    'no json',
+    '[]',
+    'null',
+    null,
+    undefined,
+    5,
+    {},
+    { migration: 1, range: 'a' },
+    { migration: 'a' },
+    { ...message, migration: "' or true" },
+    { ...message, migration: 'a'.repeat(101) },
+    { ...message, range: 'copy-1' },
+    { ...message, range: 'dance-00001' },
+    { ...message, range: 'copy-00001\n' },
+    { ...message, range: 'copy-0000001' },
+  ])('is not %j', (body) => {
+    expect(() => decodeMessage(body)).toThrow(ForeignMessageError);
+  });
+
+  it('owes for a day at most, and nothing that is no time', () => {
+    const DAY = 24 * 3_600_000;
+    const soon = Date.now() + 60_000;
+    expect(decodeMessage({ ...message, owedUntil: soon })).toEqual({ ...message, owedUntil: soon });
+    expect(decodeMessage({ ...message, owedUntil: 1e300 }).owedUntil).toBeLessThanOrEqual(Date.now() + DAY);
+    for (const owedUntil of ['soon', -1, null, {}]) expect(decodeMessage({ ...message, owedUntil })).toEqual(message);
+  });
+
+  it('keeps no trace context that is none', () => {
+    for (const traceparent of [5, 'x'.repeat(101)]) expect(decodeMessage({ ...message, traceparent })).toEqual(message);
+  });
 });
 
 describe('a range row', () => {

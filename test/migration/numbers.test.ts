@@ -133,14 +133,18 @@ describe('sums', () => {
         { database: 1, targetDatabase: 1, prefix: '', keys: 100, bits: 0 },
       ],
     });
-    const rows = [aRange(0, { share: 0.5, state: 'active' }), aRange(1, { database: 1, share: 1, state: 'done' })];
+    const whole = { bits: 0, index: 0 };
+    const rows = [
+      aRange(0, { ...whole, share: 0.5, state: 'active' }),
+      aRange(1, { ...whole, database: 1, share: 1, state: 'done' }),
+    ];
     expect(sumRanges(aMigration({ plan }), rows).share).toBeCloseTo(0.55);
     expect(sumRanges(aMigration({ plan }), []).share).toBe(1);
   });
 
   it('keep the counts of the copy in the second look, and take only what is missing from it', () => {
     const rows = [
-      aRange(0, { state: 'done', counts }),
+      aRange(0, { state: 'done', share: 1, counts }),
       aRange(0, { phase: 'look', state: 'active', counts: { ...noCounts, scanned: 10, missing: 2, findings: 2 } }),
     ];
     const sum = sumRanges(aMigration({ phase: 'look' }), rows);

@@ -1,5 +1,10 @@
 import fc from 'fast-check';
-import { ConnectionSettingsError, isConnectionName, readConnectionSettings } from '../../src/redis/connection-settings';
+import {
+  addressOf,
+  ConnectionSettingsError,
+  isConnectionName,
+  readConnectionSettings,
+} from '../../src/redis/connection-settings';
 
 const read = (text: string) => readConnectionSettings('OLD', { REDIS_OLD: text });
 
@@ -98,6 +103,29 @@ describe('a connection by Entra ID', () => {
   it('is read only where there is no other form', () => {
     const both = { REDIS_NEW: 'redis://url', REDIS_NEW__hostName: 'host' };
     expect(readConnectionSettings('NEW', both).host).toBe('url');
+  });
+});
+
+describe('where a connection leads', () => {
+  const address = (text: string) => addressOf(readConnectionSettings('A', { REDIS_A: text }));
+
+  it.each([
+    ['redis://Example.COM', 'example.com:6379'],
+    ['redis://example.com.', 'example.com:6379'],
+    ['example.com:6379,ssl=True', 'example.com:6379'],
+    ['rediss://user:pw@example.com:6379', 'example.com:6379'],
+    ['redis://10.0.0.1', '10.0.0.1:6379'],
+    ['10.1:6379', '10.0.0.1:6379'],
+    ['redis://[2001:DB8:0:0::1]:7000', '[2001:db8::1]:7000'],
+    ['[::1]:6379', 'localhost:6379'],
+    ['127.0.0.1:6379', 'localhost:6379'],
+    ['redis://bücher.example', 'xn--bcher-kva.example:6379'],
+    ['Old.redis.cache.windows.net:6380,ssl=True', 'old.redis.cache.windows.net'],
+    ['redis://old.redis.cache.windows.net', 'old.redis.cache.windows.net'],
+    ['rediss://new.westeurope.redis.azure.net:10000', 'new.westeurope.redis.azure.net:10000'],
+    ['redis://host_with_underscore', 'host_with_underscore:6379'],
+  ])('%s is %s', (text, expected) => {
+    expect(address(text)).toBe(expected);
   });
 });
 

@@ -1,4 +1,5 @@
 import { freePort } from '../../local/servers/free-port';
+import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/migration/cancel-migration';
 import { settleUntouched } from '../../src/migration/settle-untouched';
 import { reportSchedules } from '../../src/schedule/report-schedules';
@@ -232,4 +233,46 @@ it('tells the times to come in UTC and as the clock shows them, and what is wron
       window: { at: '2026-03-29T01:00:00.000Z', local: '2026-03-29T03:00:00+02:00' },
     },
   ]);
+});
+
+describe('what cannot be read in the storage', () => {
+  const other = { name: 'other', when: hourly, migration: { source: 'OLD', target: 'THIRD' } };
+  const table = (name: string) => storageClients(connections).table(name);
+
+  it.each([{ run: 'no json' }, { run: '{"state":"dancing"}' }, { settledUntil: 'never' }, { scheduleName: 5 }])(
+    'of a schedule is as if it was never seen, and keeps no other from its time: %j',
+    async (changes) => {
+      const settings = schedulesOf({ name: 'Broken', when: hourly, migration: copy }, other);
+      const outcomes = await runSchedules(settings, app, starter, clock(0));
+      expect(outcomes.map(({ state }) => state)).toEqual(['started', 'started']);
+      for (const { migration } of outcomes) await end(migration);
+      const rowKey = 'broken';
+      await table('KeyferrySchedules').updateEntity({ partitionKey: 'schedule', rowKey, ...changes }, 'Merge');
+      expect((await reportSchedules(settings, app, clock(0))).schedules).toMatchObject([{ last: null }, {}]);
+      // It was settled up to here, and this process read its settings later.
+      const later = await runSchedules(settings, app, starter, clock(1, start + HOUR / 2));
+      expect(later.map(({ schedule, state }) => `${schedule} ${state}`)).toEqual(['Broken started', 'other started']);
+    },
+  );
+
+  it('of the migration of a run is waited for as for one that holds the target', async () => {
+    const settings = schedulesOf({ name: 'unread', when: hourly, migration: copy }, { ...other, name: 'beside' });
+    const [first, second] = await runSchedules(settings, app, starter, clock(0));
+    const rowKey = first?.migration ?? '';
+    await table('KeyferryMigrations').updateEntity({ partitionKey: 'migration', rowKey, plan0: '[' }, 'Merge');
+    await end(second?.migration ?? '');
+    expect((await reportSchedules(settings, app, clock(0))).schedules).toMatchObject([
+      { last: { state: 'unknown' } },
+      {},
+    ]);
+    const later = await runSchedules(settings, app, starter, clock(1));
+    expect(later).toMatchObject([
+      { schedule: 'unread', state: 'starting', message: expect.stringContaining(rowKey) as string },
+      { schedule: 'beside', state: 'started' },
+    ]);
+    await expect(cancelMigration(rowKey, app)).rejects.toThrow('has ended as failed');
+    expect(await runSchedules(settings, app, starter, clock(1))).toMatchObject([
+      { schedule: 'unread', state: 'started' },
+    ]);
+  });
 });

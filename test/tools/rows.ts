@@ -65,6 +65,7 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     finishedAt: null,
     cause: null,
     traceparent: null,
+    phasesWithRows: [],
     etag: '',
     ...changes,
   };

@@ -1,0 +1,353 @@
+import type { TableClient } from '@azure/data-tables';
+import { UnreadableRowError } from '../../src/ledger/row-schemas';
+import { rangeName, type MigrationRow, type Phase } from '../../src/ledger/rows';
+import { storageClients } from '../../src/ledger/storage-clients';
+import { cancelMigration } from '../../src/migration/cancel-migration';
+import { failRange } from '../../src/migration/fail-range';
+import { workOnRange } from '../../src/migration/range-worker';
+import { getFindings, getHistory, getRanges, getReport, listReports } from '../../src/migration/read-migrations';
+import { rangesOf, startMigration } from '../../src/migration/start-migration';
+import { startPhase } from '../../src/migration/start-phase';
+import { visitMigration, type Visit } from '../../src/migration/tally-visit';
+import { watchMigrations } from '../../src/migration/watch-migrations';
+import { readSurveyReport } from '../../src/survey/read-report';
+import { aRequest } from '../tools/rows';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+// Not that any of it takes long by itself: the machine may be busy.
+jest.setTimeout(60_000);
+
+const KEYS = 12_000;
+let storage: TestStorage;
+let source: TestServer;
+let target: TestServer;
+let app: TestApp;
+let ranges: TableClient;
+let migrations: TableClient;
+let findings: TableClient;
+
+beforeAll(async () => {
+  [storage, source, target] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-8.0'),
+  ]);
+  await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
+  const env = {
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: source.server.url,
+    REDIS_NEW: target.server.url,
+  };
+  app = await makeTestApp(env);
+  const clients = storageClients(env);
+  ranges = clients.table('KeyferryRanges');
+  migrations = clients.table('KeyferryMigrations');
+  findings = clients.table('KeyferryFindings');
+}, 120_000);
+afterEach(async () => {
+  for await (const { rowKey } of migrations.listEntities({ queryOptions: { filter: "PartitionKey eq 'migration'" } })) {
+    await migrations.deleteEntity('migration', rowKey!);
+  }
+  for await (const { rowKey } of migrations.listEntities({ queryOptions: { filter: "PartitionKey eq 'target'" } })) {
+    await migrations.deleteEntity('target', rowKey!);
+  }
+  await app.takeMessages();
+  await target.client.flushall();
+});
+afterAll(async () => {
+  app.connections.close();
+  await Promise.all([source.close(), target.close(), storage.close()]);
+});
+
+/** Gives the target what the source has. */
+const fillTarget = () => target.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
+
+const start = (changes: Record<string, unknown> = {}) => startMigration(aRequest(changes), app);
+
+async function workAll(): Promise<void> {
+  for (let messages = await app.takeMessages(); messages.length > 0; messages = await app.takeMessages()) {
+    for (const message of messages) await workOnRange(message, app);
+  }
+}
+
+/** Visits as the tally does until the end, or the phase that is wanted. */
+async function tally(id: string, until?: Phase): Promise<Visit> {
+  for (;;) {
+    const visit = (await visitMigration(id, app))!;
+    if (visit.finished) return visit;
+    if (visit.due !== null) await startPhase(id, visit.due, app);
+    if (until !== undefined && (await app.ledger.getMigration(id))?.phase === until) return visit;
+    await workAll();
+  }
+}
+
+const spoil = (migration: MigrationRow, name: string, changes: Record<string, unknown>) =>
+  ranges.updateEntity({ partitionKey: migration.id, rowKey: name, ...changes }, 'Merge');
+const spoilPlan = (id: string, changes: Record<string, unknown>) =>
+  migrations.updateEntity({ partitionKey: 'migration', rowKey: id, ...changes }, 'Merge');
+const causeOf = async (id: string) => (await getReport(id, app))?.cause;
+const tallies = { ensureTally: () => Promise.resolve() };
+
+describe('a range row that is lost', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['a copy', { verify: 'none' }],
+    ['a sync', { mode: 'sync' }],
+    ['a comparison', { mode: 'compare' }],
+    ['a dry run', { mode: 'dry-run' }],
+  ])('fails %s and is named, whether its message has come or not', async (_, request) => {
+    await fillTarget();
+    const migration = await start(request);
+    await ranges.deleteEntity(migration.id, 'copy-00001');
+    await workAll();
+    await ranges.deleteEntity(migration.id, 'copy-00003');
+    expect(await tally(migration.id)).toMatchObject({ status: { state: 'failed', ranges: { total: 4, failed: 2 } } });
+    expect(await causeOf(migration.id)).toMatch(/lost the row of the range copy-00001/);
+    expect(await getRanges(migration.id, app)).toMatchObject({ databases: [{ states: 'dfdf' }] });
+  });
+
+  it.each<[Phase, Record<string, unknown>]>([
+    ['look', { verify: 'quick' }],
+    ['extra', { mode: 'sync', deleteExtra: true }],
+  ])('fails the phase %s', async (phase, request) => {
+    await fillTarget();
+    for (const lostPhase of ['copy', phase] as const) {
+      const migration = await start(request);
+      await workAll();
+      await tally(migration.id, phase);
+      await workAll();
+      await ranges.deleteEntity(migration.id, rangeName(lostPhase, 2));
+      expect((await tally(migration.id)).status.state).toBe('failed');
+      expect(await causeOf(migration.id)).toContain(rangeName(lostPhase, 2));
+    }
+  });
+
+  it('ends the worker that was at it', async () => {
+    const migration = await start({ limits: { keysPerSecond: 4_000 } });
+    const [first] = await app.takeMessages();
+    const working = workOnRange(first!, { ...app, settings: { ...app.settings, checkpointSeconds: 0.05 } });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await ranges.deleteEntity(migration.id, first!.range);
+    await working;
+    expect(await app.ledger.getRange(migration.id, first!.range)).toBeUndefined();
+  });
+
+  it('does not hold up the ranges behind it in its chain', async () => {
+    const migration = await start({ limits: { parallelRanges: 1 } });
+    await ranges.deleteEntity(migration.id, 'copy-00001');
+    await spoil(migration, 'copy-00002', { cursor: 'x' });
+    await workAll();
+    expect(await getRanges(migration.id, app)).toMatchObject({ databases: [{ states: 'dffd' }] });
+    expect((await tally(migration.id)).status.state).toBe('failed');
+  });
+});
+
+describe('a start of a phase that was cut short', () => {
+  it.each(['copy', 'look'] as const)(
+    'after the phase %s was written down is finished by the next visit',
+    async (phase) => {
+      const migration = await start({ verify: 'quick' });
+      if (phase === 'look') {
+        await workAll();
+        await app.ledger.updateMigration(migration.id, (row) => ({ ...row, phase, state: 'verifying' }));
+        await app.ledger.createRanges(rangesOf(migration.plan, migration.id, phase, 0).slice(0, 2));
+      } else {
+        await app.takeMessages();
+        await app.ledger.updateMigration(migration.id, (row) => ({ ...row, state: 'planned', phasesWithRows: [] }));
+        await ranges.deleteEntity(migration.id, 'copy-00003');
+      }
+      expect(await visitMigration(migration.id, app)).toMatchObject({
+        finished: false,
+        status: { ranges: { total: 4 } },
+      });
+      expect((await app.ledger.getMigration(migration.id))?.phasesWithRows).toContain(phase);
+      await workOnRange({ migration: migration.id, range: rangeName(phase, 0) }, app);
+      for (const number of [1, 2, 3])
+        await workOnRange({ migration: migration.id, range: rangeName(phase, number) }, app);
+      expect((await tally(migration.id)).status).toMatchObject({ state: 'completed', accountedKeys: KEYS });
+    },
+  );
+
+  it('is finished by a visit of a row that an earlier version wrote', async () => {
+    const migration = await start({ verify: 'quick' });
+    await workAll();
+    await tally(migration.id, 'look');
+    const { phasesWithRows: _, version: __, ...old } = await migrations.getEntity('migration', migration.id);
+    await migrations.updateEntity({ ...old, partitionKey: 'migration', rowKey: migration.id }, 'Replace');
+    expect((await app.ledger.getMigration(migration.id))?.phasesWithRows).toEqual(['copy']);
+    await workAll();
+    expect((await tally(migration.id)).status.state).toBe('completed');
+  });
+});
+
+const garbage: [string, Record<string, unknown>][] = [
+  ['counts', { counts: '{"scanned":-1}' }],
+  ['counts', { counts: '{}' }],
+  ['counts', { counts: 'no json' }],
+  ['state', { state: 'finished' }],
+  ['phase', { phase: 'dance' }],
+  ['cursor', { cursor: '-1' }],
+  ['cursor', { cursor: '18446744073709551616' }],
+  ['share', { share: 'NaN' }],
+  ['share', { share: '1.5' }],
+  ['share', { share: '' }],
+  ['epoch', { epoch: 'one' }],
+  ['generation', { generation: -1 }],
+  ['heartbeat', { heartbeat: 'long ago' }],
+  ['version', { version: 2 }],
+];
+
+describe('a range row with garbage', () => {
+  it.each(garbage)('in its %s is a failed range, for tally, reports and cancel: %j', async (field, changes) => {
+    const migration = await start();
+    await spoil(migration, 'copy-00002', changes);
+    expect(await visitMigration(migration.id, app)).toMatchObject({ status: { ranges: { failed: 1 } } });
+    const report = await getRanges(migration.id, app);
+    expect(report).toMatchObject({ databases: [{ states: 'ppfp' }], troubled: [{ index: 2 }] });
+    expect(report?.troubled[0]?.message).toContain(`copy-00002 cannot be read: ${field}`);
+    await cancelMigration(migration.id, app);
+    expect((await tally(migration.id)).status.state).toBe('cancelled');
+  });
+
+  it('fails the migration, and the worker that gets its message settles it', async () => {
+    const migration = await start({ verify: 'none' });
+    await spoil(migration, 'copy-00002', { counts: '[]' });
+    await workAll();
+    expect(await app.ledger.getRange(migration.id, 'copy-00002')).toMatchObject({
+      state: 'failed',
+      epoch: 0,
+      index: 2,
+      cause: expect.stringContaining('cannot be read: counts') as string,
+    });
+    expect((await tally(migration.id)).status.state).toBe('failed');
+    expect(await causeOf(migration.id)).toMatch(/copy-00002 cannot be read/);
+  });
+
+  it('is settled by its poisoned message too, and a message of no range does nothing', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    await spoil(migration, 'copy-00002', { counts: '[]' });
+    await failRange({ migration: migration.id, range: 'copy-00002' }, app);
+    expect((await app.ledger.getRange(migration.id, 'copy-00002'))?.broken).toBeUndefined();
+    await failRange({ migration: migration.id, range: 'copy-00009' }, app);
+    await workOnRange({ migration: migration.id, range: 'look-00000' }, app);
+    expect(await app.takeMessages()).toEqual([]);
+  });
+
+  it('that is one too many fails the migration', async () => {
+    const migration = await start({ verify: 'none' });
+    await workAll();
+    const row = await ranges.getEntity(migration.id, 'copy-00003');
+    await ranges.createEntity({ ...row, partitionKey: migration.id, rowKey: 'copy-00004', number: 4 });
+    expect((await tally(migration.id)).status.state).toBe('failed');
+    expect(await causeOf(migration.id)).toMatch(/copy-00004, which the plan does not know/);
+  });
+});
+
+describe('a plan row with garbage', () => {
+  it.each<[string, Record<string, unknown>]>([
+    ['plan', { plan0: '{"half":' }],
+    ['plan', { plan0: '{}' }],
+    ['state', { state: 'dancing' }],
+    ['epoch', { epoch: -3 }],
+    ['startedAt', { startedAt: 'yesterday' }],
+    ['cancelRequested', { cancelRequested: 'no' }],
+  ])('in its %s is told, holds its target, and keeps no other from being looked after: %j', async (field, changes) => {
+    const broken = await start();
+    const messages = await app.takeMessages();
+    await spoilPlan(broken.id, changes);
+    app.watch.forget(broken.id);
+    const other = await start({ mode: 'compare' });
+    await app.takeMessages();
+    await app.ledger.updateMigration(other.id, (row) => ({ ...row, startedAt: new Date(0).toISOString() }));
+
+    expect((await listReports(app)).map(({ id, state }) => [id, state]).sort()).toEqual(
+      [
+        [broken.id, 'unreadable'],
+        [other.id, 'running'],
+      ].sort(),
+    );
+    for (const read of [getReport, getRanges, getHistory, visitMigration]) {
+      await expect(read(broken.id, app)).rejects.toThrow(UnreadableRowError);
+      await expect(read(broken.id, app)).rejects.toThrow(`"${broken.id}" cannot be read: ${field}`);
+    }
+    await expect(getFindings(broken.id, 10, undefined, app)).rejects.toThrow(UnreadableRowError);
+    const seen: string[] = [];
+    const watching = watchMigrations(app, { ensureTally: (id) => Promise.resolve(void seen.push(id)) });
+    await expect(watching).rejects.toThrow('1 migrations could not be looked after');
+    expect(seen).toEqual([other.id]);
+    expect(await app.takeMessages()).toHaveLength(4);
+
+    // Its messages are taken, and its workers end.
+    await workOnRange(messages[0]!, app);
+    await failRange(messages[0]!, app);
+    expect(await app.watch.get(broken.id)).toBeUndefined();
+    expect(await app.takeMessages()).toEqual([]);
+
+    await expect(start()).rejects.toMatchObject({ code: 'targetBusy' });
+    await expect(cancelMigration(broken.id, app)).rejects.toThrow(/has ended as failed/);
+    await watchMigrations(app, tallies);
+    await start();
+  });
+
+  it('is told to whoever asks for it by its requestId', async () => {
+    const broken = await start({ requestId: 'one' });
+    await spoilPlan(broken.id, { plan0: '' });
+    await expect(start({ requestId: 'one' })).rejects.toThrow(UnreadableRowError);
+  });
+});
+
+describe('the last sum', () => {
+  it('with garbage is none for the next visit, and added up again after the end', async () => {
+    const migration = await start();
+    await visitMigration(migration.id, app);
+    const spoilSum = (json0: string) =>
+      migrations.updateEntity({ partitionKey: 'snapshot', rowKey: migration.id, json0 }, 'Merge');
+    await spoilSum('{"quietSeconds":1e308}');
+    expect((await visitMigration(migration.id, app))?.status.state).toBe('running');
+    await workAll();
+    expect((await tally(migration.id)).status.state).toBe('completed');
+    await spoilSum('nonsense');
+    const report = await getReport(migration.id, app);
+    expect(report).toMatchObject({ counts: { copied: KEYS }, progress: { percent: 100, ranges: { done: 4 } } });
+    expect(report?.warnings).toEqual([expect.stringContaining('last sum is lost or cannot be read')]);
+    expect(await getHistory(migration.id, app)).toEqual({ points: [[0, 0]] });
+  });
+});
+
+describe('a finding with garbage', () => {
+  it('is told as one that cannot be read', async () => {
+    const { id } = await start();
+    await findings.createEntity({ partitionKey: id, rowKey: '7-abc', database: 'x', code: 5 });
+    expect(await getFindings(id, 10, undefined, app)).toMatchObject({
+      findings: [{ database: 7, key: '', code: 'unreadable' }],
+    });
+  });
+});
+
+describe('a survey', () => {
+  it.each(['garbage', 'lost'] as const)(
+    'that is %s makes the report incomplete, and fails a range that goes on',
+    async (how) => {
+      const migration = await start({ mode: 'dry-run', limits: { keysPerSecond: 20_000 } });
+      const [first, ...others] = await app.takeMessages();
+      await workOnRange(first!, { ...app, settings: { ...app.settings, rangeSeconds: 0.3 } });
+      for (const { range } of [first!, ...others].slice(0, 1)) {
+        if (how === 'lost') await ranges.deleteEntity(migration.id, `survey-${range}`);
+        else
+          await ranges.updateEntity(
+            { partitionKey: migration.id, rowKey: `survey-${range}`, packed0: Buffer.from('x') },
+            'Merge',
+          );
+      }
+      await app.takeMessages();
+      await expect(workOnRange(first!, app)).rejects.toThrow(/dry run has learnt/);
+      await failRange(first!, app);
+      for (const message of others) await workOnRange(message, app);
+      expect(await readSurveyReport(migration.id, app)).toMatchObject({ complete: false });
+      expect((await tally(migration.id)).status.state).toBe('failed');
+      expect(await causeOf(migration.id)).toMatch(/dry run has learnt of a range cannot be read/);
+    },
+  );
+});
