@@ -332,6 +332,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
     state: row.state,
     epoch: row.epoch,
     generation: row.generation,
+    builders: row.builders.join(' '),
     cursor: row.cursor,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
@@ -353,6 +354,7 @@ function fromRange(entity: Entity): RangeRow {
     state: entity.state as RangeState,
     epoch: Number(entity.epoch),
     generation: Number(entity.generation),
+    builders: toBuilders(entity.builders),
     cursor: String(entity.cursor),
     share: Number(entity.share),
     counts: JSON.parse(String(entity.counts)) as Counts,
@@ -361,6 +363,12 @@ function fromRange(entity: Entity): RangeRow {
     cause: textOrNull(entity.cause),
     etag: entity.etag ?? '',
   };
+}
+
+/** Whatever stands there says that there were some; a row of an earlier version has none. */
+function toBuilders(value: unknown): number[] {
+  const words = typeof value === 'string' ? value.split(' ').filter((word) => word !== '') : [];
+  return words.map(Number).map((generation) => (Number.isSafeInteger(generation) ? generation : 0));
 }
 
 /** Row keys of surveys: behind those of all phases. */

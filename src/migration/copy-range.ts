@@ -44,6 +44,9 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
     clockOffset: clock.targetMinusSource,
     onConflict: writing.replace ? 'replace' : 'skip',
     chunkBytes: chunkBytesOf(plan),
+    scripts: { source: plan.source.abilities.scripts, target: plan.target.abilities.scripts },
+    temporaryNames: job.temporaryNames,
+    beforeTemporaryKeys: () => job.beginTemporaryKeys(),
     stop: job,
   };
   return { sides, clock, context, byCommands: plan.transport === 'commands' };

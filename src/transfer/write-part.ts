@@ -3,7 +3,7 @@ import type { Converter, Group, GroupOutcome } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import { errorKind, firstWord } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
-import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
+import { copyKeyByCommands, type Abilities, type CommandCopyOutcome, type TemporaryNames } from './by-commands';
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Part } from './range-pages';
 import type { Naming } from '../convert/rename/naming';
@@ -24,6 +24,11 @@ export interface WriteContext {
   readonly onConflict: 'replace' | 'skip';
   /** Of a key copied by commands, bytes that one call reads. */
   readonly chunkBytes: number;
+  /** Where scripts may be called. */
+  readonly scripts: { readonly source: boolean; readonly target: boolean };
+  readonly temporaryNames: TemporaryNames;
+  /** Awaited before a key is copied by commands: writes down that there are temporary keys from now on. */
+  readonly beforeTemporaryKeys: () => Promise<void>;
   readonly stop: StopSignal;
   readonly onTrouble: (trouble: string | null) => void;
   readonly attemptWrite: <T>(call: () => Promise<T>) => Promise<T>;
@@ -169,6 +174,7 @@ async function waitForTarget(message: string, context: WriteContext): Promise<vo
 
 async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promise<KeyOutcome> {
   const { source, target, sourceVersion, targetVersion, stop } = context;
+  await context.beforeTemporaryKeys();
   for (let waited = false; ; waited = true) {
     try {
       const outcome = await context.attemptBoth(() =>
@@ -180,6 +186,8 @@ async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promi
           clockOffsetMs: context.clockOffset,
           source: sourceVersion,
           target: targetVersion,
+          scripts: context.scripts,
+          names: context.temporaryNames,
           shouldStop: () => mustStop(stop),
         }),
       );
@@ -229,10 +237,18 @@ async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item
   const worker = async () => {
     for (let i = next++; i < items.length; i = next++) {
       const item = items[i];
-      if (item !== undefined) results[i] = await work(item);
+      if (item === undefined) continue;
+      try {
+        results[i] = await work(item);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  // None is left at work behind the back of whoever hears of a failure.
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return results;
 }
 

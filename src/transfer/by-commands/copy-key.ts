@@ -12,7 +12,7 @@ import { copySortedSet } from './sorted-set';
 import { copyStream } from './stream/stream';
 import { copyString } from './string';
 import { TemporaryKey } from './temporary-key';
-import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Loss } from './types';
+import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Drift, Loss } from './types';
 
 const copiers: Readonly<Record<string, BodyCopier>> = {
   string: copyString,
@@ -30,13 +30,15 @@ const PAUSES_MS = [50, 250];
  * Copies one key by ordinary commands: for keys that DUMP and RESTORE cannot carry (payload of a newer server, too big, no right).
  *
  * The value is built in a temporary key of the same cluster slot and renamed together with its expiry, so the target never shows
- * half a key nor a mixture of old and new. About two chunks are in memory at any time. The expiry is read last, exact to a
- * few milliseconds plus the error of `clockOffsetMs`.
+ * half a key nor a mixture of old and new, and a cut between any two commands leaves nothing that stays. About two chunks are in
+ * memory at any time. The expiry is read last, exact to a few milliseconds plus the error of `clockOffsetMs`.
  *
- * A key that is written to meanwhile is copied anew, three times in all. Strings and lists are then either as they stood at one
- * moment (growth at their end does no harm) or the outcome is `failed` with code `changing`; sets, hashes, sorted sets and streams
- * are copied with the loss `changed-while-read`: everything that stayed is there, of what came and went some. Writes in
- * place that change no length (SETRANGE, LSET, HSET of a field, ZADD of a member) are found by samples at best.
+ * What did not come in one reply is looked at again when it is built: strings and lists by digests of the parts that were read,
+ * sets, hashes and sorted sets by sums over their elements on both sides. Where these agree, the copy is the key as it stood at
+ * one moment between reading and looking. Otherwise it was written to meanwhile and is copied anew, three times in all. After
+ * that strings and lists are `failed` with code `changing` (growth at their end does no harm); sets, hashes, sorted sets and
+ * streams are copied with the loss `changed-while-read`: everything that stayed is there, of what changed some. Streams are
+ * looked at by what XINFO tells: entries cannot change, but before 7.0 deletions behind the walk are not told.
  *
  * @returns what became of the key: copied with its payload bytes and losses; expired (gone, or its time was up); conflict (mode
  * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed) or
@@ -79,7 +81,8 @@ async function attemptCopy(
   const copyBody = copierOf(type, options);
   if (copyBody === undefined)
     return failed('unsupported-type', `keys of type ${type} cannot be copied by commands to this target`);
-  const temporary = new TemporaryKey(target, options.targetKey, hasUnlink(options.target) ? 'UNLINK' : 'DEL');
+  const unlink = hasUnlink(options.target) ? 'UNLINK' : 'DEL';
+  const temporary = new TemporaryKey(target, options.names.take(options.targetKey), unlink);
   try {
     const body = await copyBody(contextOf(source, temporary, options, memory));
     return await finish(source, temporary, options, type, body, isLast);
@@ -103,10 +106,8 @@ async function finish(
   body: Body,
   isLast: boolean,
 ): Promise<CommandCopyOutcome> {
-  const [drift, { expiry, type: typeNow }] = await Promise.all([
-    body.check(),
-    readExpiry(source, options.sourceKey, options.source),
-  ]);
+  const drift = await body.check();
+  const { expiry, type: typeNow } = await readExpiry(source, options.sourceKey, options.source);
   if (expiry === 'gone') {
     await temporary.remove();
     return { kind: 'expired' };
@@ -120,7 +121,7 @@ async function finish(
   return {
     kind: 'copied',
     bytes: body.bytes,
-    losses: drift === 'same' ? body.losses : [...body.losses, changedLoss(type)],
+    losses: [...body.losses, ...lossesOf(drift, type)],
   };
 }
 
@@ -147,8 +148,13 @@ function contextOf(
   return { source, sourceKey: options.sourceKey, temporary, options, step, ...known };
 }
 
-function changedLoss(type: string): Loss {
-  return { kind: 'changed-while-read', count: 1, message: `the ${type} was written to in every attempt to copy it` };
+function lossesOf(drift: Drift, type: string): Loss[] {
+  if (drift === 'same') return [];
+  const message =
+    drift === 'unproven'
+      ? `whether the ${type} was written to while it was read cannot be found out: a server does not let it be read again`
+      : `the ${type} was written to in every attempt to copy it`;
+  return [{ kind: 'changed-while-read', count: 1, message }];
 }
 
 function failed(
