@@ -9,6 +9,7 @@ import { etaOf, nextVisit, percentOf, recentRate } from './progress';
 import { firstSnapshot, sourceKeysAtStart, type Snapshot } from './report';
 import { rangesOf, sendOpenRanges } from './start-migration';
 import { sumRanges, type Sum } from './sum';
+import { sweepTemporaryKeys, type Sweep } from './sweep-temporary-keys';
 import { verdict, type Verdict } from './verdict';
 
 /** What one visit of the tally found, small enough for a custom status. */
@@ -48,12 +49,15 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     row.phase === migration.phase ? inEpoch(row, migration.epoch) : row,
   );
   const sum = sumRanges(migration, rows);
+  // Before the target's keys are counted: temporary ones would hide as many that are missing.
+  const quietBefore = quietTime(before, sum.lastHeartbeat, Date.now());
+  const sweep = await sweepTemporaryKeys({ migration, rows, quietSeconds: quietBefore }, app);
   const [source, target] = await Promise.all([factsNow(migration, 'source', app), factsNow(migration, 'target', app)]);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const sourceKeysNow = source && keysIn(source, databasesOf(migration, 'source'));
   const targetKeysNow = target && keysIn(target, databasesOf(migration, 'target'));
-  const decision = verdict({
+  const judged = verdict({
     phase: migration.phase,
     mode: migration.plan.request.mode,
     // A dry run has written nothing that could be counted or looked at.
@@ -70,7 +74,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
+  const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep });
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({
@@ -165,6 +170,7 @@ function makeSnapshot(input: {
   decision: Verdict;
   quietSeconds: number;
   now: number;
+  sweep: Sweep;
 }): Snapshot {
   const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
   const ended = isEnd(decision);
@@ -189,7 +195,11 @@ function makeSnapshot(input: {
     sourceKeysNow: source ? keysIn(source, databasesOf(migration, 'source')) : before.sourceKeysNow,
     targetKeysNow: target ? keysIn(target, databasesOf(migration, 'target')) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
-    warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target)],
+    warnings: [
+      ...(ended && well ? [] : sum.troubles),
+      ...runningWarnings(migration, source, target),
+      ...input.sweep.warnings,
+    ],
     history: addToHistory(history, point),
   };
 }
