@@ -22,12 +22,12 @@ afterAll(async () => {
   await Promise.all([stopSide(from), stopSide(to)]);
 });
 
-/** The source, with something done to it before every second of the commands named, so many times. */
+/** The source, with something done to it before every eighth of the commands named, so many times. */
 function disturbed(command: string, act: (time: number) => Promise<unknown>, times: number): RedisPort {
   let seen = 0;
   let acted = 0;
   return watched(from.port, async (commands) => {
-    if (!commands.some(([name]) => name === command) || ++seen % 2 !== 0 || acted >= times) return;
+    if (!commands.some(([name]) => name === command) || ++seen % 8 !== 0 || acted >= times) return;
     await act(++acted);
   });
 }
