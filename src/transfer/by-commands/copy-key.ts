@@ -12,6 +12,7 @@ import { copySortedSet } from './sorted-set';
 import { copyStream } from './stream/stream';
 import { copyString } from './string';
 import { TemporaryKey } from './temporary-key';
+import { isUntouched, readWriteMark } from './untouched';
 import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Drift, Loss } from './types';
 
 const copiers: Readonly<Record<string, BodyCopier>> = {
@@ -23,6 +24,8 @@ const copiers: Readonly<Record<string, BodyCopier>> = {
   stream: copyStream,
 };
 
+const LARGE_BYTES = 65_536;
+
 /** Pauses before the second and third attempt at a key that is being written to. */
 const PAUSES_MS = [50, 250];
 
@@ -33,7 +36,7 @@ const PAUSES_MS = [50, 250];
  * half a key nor a mixture of old and new, and a cut between any two commands leaves nothing that stays. About two chunks are in
  * memory at any time. The expiry is read last, exact to a few milliseconds plus the error of `clockOffsetMs`.
  *
- * What did not come in one reply is looked at again when it is built: strings and lists by digests of the parts that were read,
+ * What did not come in one reply is looked at again when it is built, unless the source says that nobody wrote to it: strings and lists by digests of the parts that were read,
  * sets, hashes and sorted sets by sums over their elements on both sides. Where these agree, the copy is the key as it stood at
  * one moment between reading and looking. Otherwise it was written to meanwhile and is copied anew, three times in all. After
  * that strings and lists are `failed` with code `changing` (growth at their end does no harm); sets, hashes, sorted sets and
@@ -84,7 +87,9 @@ async function attemptCopy(
   const unlink = hasUnlink(options.target) ? 'UNLINK' : 'DEL';
   const temporary = new TemporaryKey(target, options.names.take(options.targetKey), unlink);
   try {
-    const body = await copyBody(contextOf(source, temporary, options, memory));
+    const mark = isLarge(memory) ? await readWriteMark(source) : undefined;
+    const untouched = async () => mark !== undefined && isUntouched(mark, await readWriteMark(source));
+    const body = await copyBody({ ...contextOf(source, temporary, options, memory), untouched });
     return await finish(source, temporary, options, type, body, isLast);
   } catch (error) {
     await temporary.remove();
@@ -95,6 +100,11 @@ async function attemptCopy(
     if (error instanceof Stopped) return failed('stopped', error.message);
     throw error;
   }
+}
+
+/** Whether it is worth asking whether anybody writes: keys below that are looked at again in no time. */
+function isLarge(memory: unknown): boolean {
+  return typeof memory === 'number' && memory > LARGE_BYTES;
 }
 
 /** Looks again at both sides, then publishes. */
@@ -139,7 +149,7 @@ function contextOf(
   temporary: TemporaryKey,
   options: CommandCopyOptions,
   memory: unknown,
-): BodyContext {
+): Omit<BodyContext, 'untouched'> {
   const step = (bytes: number): void => {
     if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
     options.onProgress?.(bytes);

@@ -8,12 +8,17 @@ import type { BodyContext, Drift } from './types';
 
 /** Elements larger than this do not go through a script, which would hold them several times. Bytes. */
 const LARGEST_BY_SCRIPT = 4 * 1_048_576;
+/** What one call of the script looks at: about two milliseconds of the source's time. */
+const MOST_BYTES = 262_144;
+const MOST_ELEMENTS = 2_000;
 
 interface Part {
   /** Places of its first and last byte or element, from 0. */
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
+  /** Of a list; a string counts by its bytes alone. */
+  readonly elements: number;
   readonly digest: string;
 }
 
@@ -29,9 +34,9 @@ export class Parts {
       this.only = { first, content };
       return;
     }
-    if (this.parts.length === 0) this.parts.push(partOf(this.only.first, this.only.content));
+    if (this.parts.length === 0) this.parts.push(...partsOf(this.only.first, this.only.content));
     this.only = { first: 0, content: [] };
-    this.parts.push(partOf(first, content));
+    this.parts.push(...partsOf(first, content));
   }
 
   /**
@@ -40,6 +45,7 @@ export class Parts {
    */
   async look(context: BodyContext): Promise<Drift> {
     try {
+      if (this.parts.length === 0 || (await context.untouched())) return 'same';
       for (const group of this.groups(context.options.chunkBytes)) {
         context.step(0);
         await context.temporary.keep();
@@ -57,11 +63,13 @@ export class Parts {
   private groups(chunkBytes: number): Part[][] {
     const groups: Part[][] = [];
     let bytes = Infinity;
+    let elements = Infinity;
     for (const part of this.parts) {
       bytes += part.bytes;
-      if (bytes > chunkBytes) {
+      elements += part.elements;
+      if (bytes > Math.min(chunkBytes, MOST_BYTES) || elements > MOST_ELEMENTS) {
         groups.push([]);
-        bytes = part.bytes;
+        ({ bytes, elements } = part);
       }
       groups.at(-1)?.push(part);
     }
@@ -69,10 +77,34 @@ export class Parts {
   }
 }
 
+/** What was read at once, in parts that a script can look at in a short time. */
+function partsOf(first: number, content: Buffer | readonly Buffer[]): Part[] {
+  const parts: Part[] = [];
+  if (Buffer.isBuffer(content)) {
+    for (let at = 0; at < content.length; at += MOST_BYTES) {
+      parts.push(partOf(first + at, content.subarray(at, at + MOST_BYTES)));
+    }
+    return parts;
+  }
+  for (let at = 0; at < content.length;) {
+    let bytes = content[at]?.length ?? 0;
+    let end = at + 1;
+    for (; end < content.length && end - at < MOST_ELEMENTS; end++) {
+      bytes += content[end]?.length ?? 0;
+      if (bytes > MOST_BYTES) break;
+    }
+    parts.push(partOf(first + at, content.slice(at, end)));
+    at = end;
+  }
+  return parts;
+}
+
 function partOf(first: number, content: Buffer | readonly Buffer[]): Part {
   const last = first + content.length - 1;
-  const bytes = Buffer.isBuffer(content) ? content.length : content.reduce((sum, element) => sum + element.length, 0);
-  return { first, last, bytes, digest: digestOf(content) };
+  const digest = digestOf(content);
+  if (Buffer.isBuffer(content)) return { first, last, bytes: content.length, elements: 0, digest };
+  const bytes = content.reduce((sum, element) => sum + element.length, 0);
+  return { first, last, bytes, elements: content.length, digest };
 }
 
 async function digestsNow(context: BodyContext, parts: readonly Part[]): Promise<string[]> {

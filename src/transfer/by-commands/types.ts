@@ -69,6 +69,8 @@ export interface BodyContext {
   readonly memory?: number;
   /** To be called for every chunk before it is written: throws when the copy must stop, reports progress. */
   readonly step: (bytes: number) => void;
+  /** Whether the source says that surely nothing was written to it since the copy began. */
+  readonly untouched: () => Promise<boolean>;
 }
 
 /** A value written whole into the temporary key, not yet looked at again. */

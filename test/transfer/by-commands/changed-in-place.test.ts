@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import type { RedisPort } from '../../../src/redis/redis-port';
 import { exactly } from '../../../src/transfer/by-commands/element-sums';
+import { isUntouched, readWriteMark } from '../../../src/transfer/by-commands/untouched';
 import { copyOver, leftovers, look, portOver, startSide, stopSide, watched, type Choices, type Side } from './support';
 
 // Changes that leave the length as it is: nothing but a look at the values themselves tells of them.
@@ -116,15 +117,30 @@ describe.each([
       expect(await copyFrom(disturbed(reads, write, Infinity))).toMatchObject(always);
     });
 
-    it('is copied at once where nobody writes', async () => {
-      let bytes = 0;
-      const outcome = await copyFrom(from.port, { onProgress: (more) => (bytes += more) });
-      expect(outcome).toMatchObject({ kind: 'copied', losses: [], bytes });
+    it('is copied at once where others are written to, without a second look where none is', async () => {
+      for (const source of [watched(from.port, () => void from.client.incr('other')), from.port]) {
+        let bytes = 0;
+        const outcome = await copyFrom(source, { onProgress: (more) => (bytes += more) });
+        expect(outcome).toMatchObject({ kind: 'copied', losses: [], bytes });
+        expect(await look(to, 'key')).toEqual(await look(from, 'key'));
+      }
     });
 
     it('is a loss, not taken for the same, where nobody may look again', async () => {
       const read = reads.toLowerCase();
-      await from.client.call('ACL', 'SETUSER', 'once', 'reset', 'on', 'nopass', '~*', '+@all', '-eval', '-evalsha');
+      await from.client.call(
+        'ACL',
+        'SETUSER',
+        'once',
+        'reset',
+        'on',
+        'nopass',
+        '~*',
+        '+@all',
+        '-eval',
+        '-evalsha',
+        '-info',
+      );
       const client = from.client.duplicate({ username: 'once', password: 'any' });
       const once = watched(portOver(client), async (commands) => {
         // The look asks for the type first, unless it is by a script, which is forbidden.
@@ -164,6 +180,33 @@ describe('expiries of hash fields', () => {
     const times = async ({ client }: Side) =>
       (await client.call('HPEXPIRETIME', 'key', 'FIELDS', String(some.length), ...some)) as number[];
     expect(await times(newer)).toEqual((await times(from)).map((time) => Math.round(time + 0.7)));
+  });
+});
+
+describe('whether nobody wrote', () => {
+  const mark = { at: 10_000, changes: 5, savedAt: 1_000, commands: 100 };
+  const after = { ...mark, at: 11_000, commands: 103 };
+
+  it.each([
+    ['is certain where nothing moved but our own commands', mark, after, true],
+    ['is denied by a change', mark, { ...after, changes: 6 }, false],
+    ['cannot be said after a save', mark, { ...after, savedAt: 10_000 }, false],
+    ['cannot be said just after a save', { ...mark, savedAt: 9_000 }, { ...after, savedAt: 9_000 }, false],
+    ['cannot be said where nothing is counted', { ...mark, changes: 0 }, { ...after, changes: 0 }, false],
+    ['cannot be said by a remembered answer', mark, mark, false],
+    ['cannot be said by a server that does not tell', mark, undefined, false],
+  ] as const)('%s', (_, one, other, expected) => {
+    expect(isUntouched(one, other)).toBe(expected);
+  });
+
+  it('is told by real servers', async () => {
+    for (const { client, port } of [from, to]) {
+      await client.set('other', 1);
+      const first = await readWriteMark(port);
+      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port))).toBe(true);
+      await client.eval("redis.call('SET', 'other', 2)", 0);
+      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port))).toBe(false);
+    }
   });
 });
 
