@@ -162,6 +162,21 @@ async function quietFor({ id }: MigrationRow, quietSeconds: number): Promise<voi
   await app.ledger.putSnapshot(id, { ...(await app.ledger.getSnapshot(id))!, quietSeconds });
 }
 
+it('a worker builds nothing that it could not write down', async () => {
+  const migration = await start();
+  await target.client.config('RESETSTAT');
+  let writes = 0;
+  const ledger = Object.create(app.ledger) as typeof app.ledger;
+  // The claim of the range is written, nothing after it.
+  ledger.replaceRange = (...row) =>
+    ++writes === 1 ? app.ledger.replaceRange(...row) : Promise.reject(new Error('storage is away'));
+  await expect(workOnRange(message(migration), { ...app, ledger })).rejects.toThrow('storage is away');
+  expect(await target.client.info('commandstats')).not.toContain('cmdstat_rpush');
+  expect(await leftovers()).toEqual([]);
+  await workOnRange(message(migration), app);
+  expect(await target.client.llen('big')).toBe(2_000);
+});
+
 it('workers that end in order leave nothing to look for', async () => {
   const migration = await start();
   await target.client.config('RESETSTAT');
