@@ -78,6 +78,8 @@ export interface RangeRow {
   readonly epoch: number;
   /** Grows with each worker that takes the range; the older one's writes fail from then on. */
   readonly generation: number;
+  /** Generations of workers that may have left temporary keys on the target. */
+  readonly builders: readonly number[];
   /** Where the next page begins: all keys before it are in the counts. Decimal text. */
   readonly cursor: string;
   /** The share of the range that is behind the cursor, 0 to 1. */
@@ -131,6 +133,8 @@ export function brokenRange(
     state: 'failed',
     epoch: Number.MAX_SAFE_INTEGER,
     generation: 0,
+    // Whether it had any is not known.
+    builders: [0],
     cursor: '0',
     share: 0,
     counts: noCounts,

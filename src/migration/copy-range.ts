@@ -63,6 +63,9 @@ export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWritin
       const pairs = keys.map((key): Pair => ({ source: key, target: naming?.(key) ?? key }));
       return (await examine(pairs, comparison)).filter((found) => found === 'same').length;
     },
+    scripts: { source: plan.source.abilities.scripts, target: plan.target.abilities.scripts },
+    temporaryNames: job.temporaryNames,
+    beforeTemporaryKeys: () => job.beginTemporaryKeys(),
     stop: job,
   };
   return { sides, clock, context, byCommands: plan.transport === 'commands' };

@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
 import { shareAhead } from '../keyspace/cursor';
+import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../transfer/stop';
 import { shareOfRange } from './range-shape';
@@ -10,6 +11,9 @@ import { addCounts, type Counts } from './counts';
 
 /** Of one range, this many findings are kept in full; the rest are only counted. */
 const FINDINGS_PER_RANGE = 10_000;
+
+/** So many generations are told to have left temporary keys; what those before them left has expired long since. */
+const MOST_BUILDERS = 16;
 
 /** How a job begins. */
 export interface JobStart {
@@ -31,12 +35,15 @@ export class RangeJob implements StopSignal {
   readonly governor: Governor;
   /** Keys behind the cursor may have been written by the migration already. */
   readonly tookOver: boolean;
+  /** What this worker's temporary keys are called. */
+  readonly temporaryNames: TemporaryNames;
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
   private readonly deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
+  private building: Promise<void> | undefined;
   /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
   private pageCounts: Counts | undefined;
   private packSurvey: (() => Buffer) | undefined;
@@ -51,6 +58,8 @@ export class RangeJob implements StopSignal {
     const seconds = app.settings.rangeSeconds;
     this.deadline = Date.now() + seconds * 1_000;
     this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);
+    const { name: range, generation, builders } = current;
+    this.temporaryNames = new TemporaryNames({ migration: migration.id, range, generation }, builders);
     this.watching = setInterval(() => void this.watch(), 1_000);
     this.watching.unref();
   }
@@ -111,6 +120,26 @@ export class RangeJob implements StopSignal {
     this.current = { ...this.current, trouble: text };
   }
 
+  /**
+   * Writes down that this worker builds temporary keys; to be awaited before the first one. Whatever becomes of the worker,
+   * whoever goes on with the range and the end of the migration know of them then. Throws as `checkpoint` does.
+   */
+  async beginTemporaryKeys(): Promise<void> {
+    this.building ??= this.writeBuilder().catch((error: unknown) => {
+      this.building = undefined;
+      throw error;
+    });
+    await this.building;
+  }
+
+  private async writeBuilder(): Promise<void> {
+    const { builders, generation } = this.current;
+    if (!builders.includes(generation)) {
+      this.current = { ...this.current, builders: [...builders, generation].slice(-MOST_BUILDERS) };
+    }
+    await this.checkpoint();
+  }
+
   /** Writes the row. Throws StoppedError when another worker has it. */
   async checkpoint(): Promise<void> {
     // What went wrong with an earlier write was told to whoever asked for that one.
@@ -122,15 +151,22 @@ export class RangeJob implements StopSignal {
   async settle(state: RangeState): Promise<void> {
     this.settled = true;
     clearInterval(this.watching);
-    this.current = { ...this.current, state, share: state === 'done' ? 1 : this.current.share, trouble: null };
+    const share = state === 'done' ? 1 : this.current.share;
+    this.current = { ...this.current, state, share, trouble: null, builders: this.buildersLeft() };
     await this.checkpoint();
   }
 
   /** Writes the row for the next worker: waiting for its message, with its place kept. */
   async handOn(): Promise<void> {
     this.end();
-    this.current = { ...this.current, state: 'planned' };
+    this.current = { ...this.current, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
+  }
+
+  /** The generations that may have left temporary keys, without this one where it knows that all of its own are gone. */
+  private buildersLeft(): readonly number[] {
+    const { builders, generation } = this.current;
+    return this.temporaryNames.areGone ? builders.filter((each) => each !== generation) : builders;
   }
 
   /** Ends the watching; the row stays as it is. */

@@ -6,6 +6,7 @@ import type { Snapshot } from './report';
 import { runningWarnings } from './running-warnings';
 import { keysIn, type SideFacts } from './side-facts';
 import type { Sum } from './sum';
+import type { Sweep } from './sweep-temporary-keys';
 import type { End, Verdict } from './verdict';
 
 /** Puts a visit's sum together, to be kept. */
@@ -16,6 +17,7 @@ export function makeSnapshot(input: {
   readonly source: SideFacts | undefined;
   readonly target: SideFacts | undefined;
   readonly decision: Verdict;
+  readonly sweep: Sweep;
   readonly quietSeconds: number;
   /** ms since 1970 */
   readonly now: number;
@@ -44,7 +46,12 @@ export function makeSnapshot(input: {
     sourceKeysNow: source ? (keysIn(source, migration.plan, 'source') ?? null) : before.sourceKeysNow,
     targetKeysNow: target ? (keysIn(target, migration.plan, 'target') ?? null) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
-    warnings: [...(ended && well ? [] : sum.troubles), ...runningWarnings(migration, source, target), ...doubt],
+    warnings: [
+      ...(ended && well ? [] : sum.troubles),
+      ...runningWarnings(migration, source, target),
+      ...input.sweep.warnings,
+      ...doubt,
+    ],
     history: addToHistory(history, point),
   };
 }

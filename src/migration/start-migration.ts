@@ -171,6 +171,7 @@ export function rangesOf(plan: Plan, migration: string, phase: Phase, epoch: num
     state: 'planned',
     epoch,
     generation: 0,
+    builders: [],
     cursor: String(startCursor(shape)),
     share: 0,
     counts: noCounts,

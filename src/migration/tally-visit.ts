@@ -11,9 +11,11 @@ import { factsOf, keysIn, type SideFacts } from './side-facts';
 import { markOf, onlyRestored, since, UNTOLD } from './since';
 import { isEnd, makeSnapshot, quietTime } from './snapshot';
 import { whyStop } from './source-loss';
+import { rowsOfPlan } from './rows-of-plan';
 import { resumeStart } from './start-migration';
 import { stopMigration } from './stop-migration';
 import { sumRanges, type Sum } from './sum';
+import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { claimAlso } from './target-claims';
 import { verdict, type DuePhase, type Verdict } from './verdict';
 
@@ -54,16 +56,21 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const before = await lastSnapshot(known, app);
   if (isFinal(known)) return makeVisit(known, before, 0, null);
 
-  // Before the rows: what the sides tell must not be older than what was done.
   const rows = await app.ledger.listRanges(id);
+  const held = rowsOfPlan(known, rows);
+  const quietBefore = quietTime(before, sumRanges(known, rows).lastHeartbeat, Date.now());
+  // Before the target's keys are counted: temporary ones would hide as many that are missing.
+  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds: quietBefore }, app);
+  // After the rows: what the sides tell must not be older than what was done.
   const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
   const migration = await watchSides(known, source, target, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const sum = sumRanges(migration, rows);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
-  const decision = judge(migration, sum, source, target, quietSeconds, app);
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now });
+  const judged = judge(migration, sum, source, target, quietSeconds, app);
+  const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep });
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({

@@ -26,6 +26,8 @@ export const scripts = {
   scanOverview: load('clock', 'fingerprint', 'overview', 'scan-overview'),
   keysOverview: load('clock', 'fingerprint', 'overview', 'keys-overview'),
   fingerprintValues: load('fingerprint', 'fingerprint-values'),
+  partDigests: load('clock', 'fingerprint', 'part-digests'),
+  elementSums: load('clock', 'fingerprint', 'element-sums'),
   survey: load('clock', 'survey'),
   sessionCount: load('session-count'),
   sessionGather: load('clock', 'session-fingerprint', 'session-gather'),

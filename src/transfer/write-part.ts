@@ -4,7 +4,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
 import { errorKind, firstWord } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
-import { copyKeyByCommands, type Abilities, type CommandCopyOutcome } from './by-commands';
+import { copyKeyByCommands, type Abilities, type CommandCopyOutcome, type TemporaryNames } from './by-commands';
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Part } from './range-pages';
 import type { Naming } from '../convert/rename/naming';
@@ -31,6 +31,11 @@ export interface WriteContext {
   readonly tookOver: boolean;
   /** How many of these keys are on the target just as they are on the source. */
   readonly countEqual: (keys: readonly Buffer[]) => Promise<number>;
+  /** Where scripts may be called. */
+  readonly scripts: { readonly source: boolean; readonly target: boolean };
+  readonly temporaryNames: TemporaryNames;
+  /** Awaited before a key is copied by commands: writes down that there are temporary keys from now on. */
+  readonly beforeTemporaryKeys: () => Promise<void>;
   readonly stop: StopSignal;
   readonly onTrouble: (trouble: string | null) => void;
   readonly attemptWrite: <T>(call: () => Promise<T>) => Promise<T>;
@@ -198,10 +203,13 @@ async function waitForTarget(message: string, context: WriteContext): Promise<vo
 
 async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promise<KeyOutcome> {
   const { source, target, sourceVersion, targetVersion, stop } = context;
+  await context.beforeTemporaryKeys();
+  let tries = 0;
   for (let waited = false; ; waited = true) {
     try {
-      const outcome = await context.attemptBoth(() =>
-        copyKeyByCommands(source, target, {
+      const outcome = await context.attemptBoth(() => {
+        tries++;
+        return copyKeyByCommands(source, target, {
           sourceKey,
           targetKey: context.naming?.(sourceKey) ?? sourceKey,
           onConflict: context.onConflict,
@@ -209,9 +217,14 @@ async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promi
           clockOffsetMs: context.clockOffset,
           source: sourceVersion,
           target: targetVersion,
+          scripts: context.scripts,
+          names: context.temporaryNames,
           shouldStop: () => mustStop(stop),
-        }),
-      );
+        });
+      });
+      // The connection may have been lost after the key had got its name.
+      const isOwn = outcome.kind === 'conflict' && tries > 1 && (await context.countEqual([sourceKey])) === 1;
+      if (isOwn) return { kind: 'copied', bytes: 0, losses: [] };
       if (outcome.kind === 'failed' && outcome.code === 'stopped') stop.check();
       if (waited) context.onTrouble(null);
       return outcome;
@@ -258,10 +271,18 @@ async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item
   const worker = async () => {
     for (let i = next++; i < items.length; i = next++) {
       const item = items[i];
-      if (item !== undefined) results[i] = await work(item);
+      if (item === undefined) continue;
+      try {
+        results[i] = await work(item);
+      } catch (error) {
+        next = items.length;
+        throw error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  // None is left at work behind the back of whoever hears of a failure.
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return results;
 }
 

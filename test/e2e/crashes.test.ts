@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppProcess } from './support/app-process';
+import { until, type AppProcess } from './support/app-process';
 import { fill } from './support/fill';
 import { compareServers, callsOf, Stage, type Side } from './support/stage';
 
@@ -64,4 +64,34 @@ it('an app that ends in order hands over and goes on', async () => {
   await app.begin();
   expect(await app.finished(id)).toMatchObject({ state: 'completed', counts: { copied: KEYS } });
   expect(await compareServers(old, neu)).toEqual({ keys: KEYS, differences: [] });
+});
+
+it('an app killed again and again while it builds a big list leaves nothing of it behind', async () => {
+  await Promise.all([old.client.flushall(), neu.client.flushall()]);
+  const element = Buffer.alloc(1_000, 'x');
+  for (let i = 0; i < 60; i++) await old.client.rpush('big', ...Array.from({ length: 1_000 }, () => element));
+  // Slowly, so that no worker has done before it is killed.
+  const limits = { bytesPerSecond: 15_000_000 };
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', limits });
+  const standing = async () => (await neu.client.keys('keyferry:temporary:*')).sort();
+  let before: string[] = [];
+  let left = 0;
+  for (let kill = 0; kill < 3; kill++) {
+    // Until the next worker builds: in the place of the one before, whose key it removes first.
+    await until(async () => (await standing()).some((key) => !before.includes(key)), 120_000);
+    await app.kill();
+    before = await standing();
+    left += before.length;
+    for (const key of before) expect(await neu.client.pttl(key)).toBeGreaterThan(0);
+    expect(before.length).toBeLessThanOrEqual(1);
+    await app.begin();
+  }
+  expect(await app.finished(id, 180_000)).toMatchObject({
+    state: 'completed',
+    counts: { copied: 1 },
+    tally: { targetKeys: 1, missing: 0 },
+  });
+  expect(left).toBeGreaterThan(0);
+  expect(await standing()).toEqual([]);
+  expect(await compareServers(old, neu)).toEqual({ keys: 1, differences: [] });
 });

@@ -84,6 +84,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     state: 'planned',
     epoch: 0,
     generation: 0,
+    builders: [],
     cursor: '0',
     share: 0,
     counts: noCounts,

@@ -40,15 +40,12 @@ export function nextCount(count: number, elements: number, bytes: number, chunkB
   return clamp(Math.min(fitting, count * GROWTH), 1, MOST_ELEMENTS);
 }
 
-/**
- * The elements in portions for one command each. Where there are several and they begin a key, the first is of a single element:
- * a small command makes the key and is followed at once by its expiry, see TemporaryKey.write.
- */
-export function portions<T>(elements: readonly T[], begins: boolean): T[][] {
+/** The elements in portions for one command each. */
+export function portions<T>(elements: readonly T[]): T[][] {
   const result: T[][] = [];
-  let at = 0;
-  if (begins && elements.length > ELEMENTS_PER_COMMAND) result.push(elements.slice(0, (at = 1)));
-  for (; at < elements.length; at += ELEMENTS_PER_COMMAND) result.push(elements.slice(at, at + ELEMENTS_PER_COMMAND));
+  for (let at = 0; at < elements.length; at += ELEMENTS_PER_COMMAND) {
+    result.push(elements.slice(at, at + ELEMENTS_PER_COMMAND));
+  }
   return result;
 }
 

@@ -12,7 +12,8 @@ import { copySortedSet } from './sorted-set';
 import { copyStream } from './stream/stream';
 import { copyString } from './string';
 import { TemporaryKey } from './temporary-key';
-import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Loss } from './types';
+import { isUntouched, readWriteMark } from './untouched';
+import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Drift, Loss } from './types';
 
 const copiers: Readonly<Record<string, BodyCopier>> = {
   string: copyString,
@@ -23,6 +24,8 @@ const copiers: Readonly<Record<string, BodyCopier>> = {
   stream: copyStream,
 };
 
+const LARGE_BYTES = 65_536;
+
 /** Pauses before the second and third attempt at a key that is being written to. */
 const PAUSES_MS = [50, 250];
 
@@ -30,13 +33,15 @@ const PAUSES_MS = [50, 250];
  * Copies one key by ordinary commands: for keys that DUMP and RESTORE cannot carry (payload of a newer server, too big, no right).
  *
  * The value is built in a temporary key of the same cluster slot and renamed together with its expiry, so the target never shows
- * half a key nor a mixture of old and new. About two chunks are in memory at any time. The expiry is read last, exact to a
- * few milliseconds plus the error of `clockOffsetMs`.
+ * half a key nor a mixture of old and new, and a cut between any two commands leaves nothing that stays. About two chunks are in
+ * memory at any time. The expiry is read last, exact to a few milliseconds plus the error of `clockOffsetMs`.
  *
- * A key that is written to meanwhile is copied anew, three times in all. Strings and lists are then either as they stood at one
- * moment (growth at their end does no harm) or the outcome is `failed` with code `changing`; sets, hashes, sorted sets and streams
- * are copied with the loss `changed-while-read`: everything that stayed is there, of what came and went some. Writes in
- * place that change no length (SETRANGE, LSET, HSET of a field, ZADD of a member) are found by samples at best.
+ * What did not come in one reply is looked at again when it is built, unless the source says that nobody wrote to it: strings and lists by digests of the parts that were read,
+ * sets, hashes and sorted sets by sums over their elements on both sides. Where these agree, the copy is the key as it stood at
+ * one moment between reading and looking. Otherwise it was written to meanwhile and is copied anew, three times in all. After
+ * that strings and lists are `failed` with code `changing` (growth at their end does no harm); sets, hashes, sorted sets and
+ * streams are copied with the loss `changed-while-read`: everything that stayed is there, of what changed some. Streams are
+ * looked at by what XINFO tells: entries cannot change, but before 7.0 deletions behind the walk are not told.
  *
  * @returns what became of the key: copied with its payload bytes and losses; expired (gone, or its time was up); conflict (mode
  * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed) or
@@ -79,9 +84,12 @@ async function attemptCopy(
   const copyBody = copierOf(type, options);
   if (copyBody === undefined)
     return failed('unsupported-type', `keys of type ${type} cannot be copied by commands to this target`);
-  const temporary = new TemporaryKey(target, options.targetKey, hasUnlink(options.target) ? 'UNLINK' : 'DEL');
+  const unlink = hasUnlink(options.target) ? 'UNLINK' : 'DEL';
+  const temporary = new TemporaryKey(target, options.names.take(options.targetKey), unlink);
   try {
-    const body = await copyBody(contextOf(source, temporary, options, memory));
+    const mark = isLarge(memory) ? await readWriteMark(source) : undefined;
+    const untouched = async () => mark !== undefined && isUntouched(mark, await readWriteMark(source));
+    const body = await copyBody({ ...contextOf(source, temporary, options, memory), untouched });
     return await finish(source, temporary, options, type, body, isLast);
   } catch (error) {
     await temporary.remove();
@@ -94,6 +102,11 @@ async function attemptCopy(
   }
 }
 
+/** Whether it is worth asking whether anybody writes: keys below that are looked at again in no time. */
+function isLarge(memory: unknown): boolean {
+  return typeof memory === 'number' && memory > LARGE_BYTES;
+}
+
 /** Looks again at both sides, then publishes. */
 async function finish(
   source: RedisPort,
@@ -103,10 +116,8 @@ async function finish(
   body: Body,
   isLast: boolean,
 ): Promise<CommandCopyOutcome> {
-  const [drift, { expiry, type: typeNow }] = await Promise.all([
-    body.check(),
-    readExpiry(source, options.sourceKey, options.source),
-  ]);
+  const drift = await body.check();
+  const { expiry, type: typeNow } = await readExpiry(source, options.sourceKey, options.source);
   if (expiry === 'gone') {
     await temporary.remove();
     return { kind: 'expired' };
@@ -120,7 +131,7 @@ async function finish(
   return {
     kind: 'copied',
     bytes: body.bytes,
-    losses: drift === 'same' ? body.losses : [...body.losses, changedLoss(type)],
+    losses: [...body.losses, ...lossesOf(drift, type)],
   };
 }
 
@@ -138,7 +149,7 @@ function contextOf(
   temporary: TemporaryKey,
   options: CommandCopyOptions,
   memory: unknown,
-): BodyContext {
+): Omit<BodyContext, 'untouched'> {
   const step = (bytes: number): void => {
     if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
     options.onProgress?.(bytes);
@@ -147,8 +158,13 @@ function contextOf(
   return { source, sourceKey: options.sourceKey, temporary, options, step, ...known };
 }
 
-function changedLoss(type: string): Loss {
-  return { kind: 'changed-while-read', count: 1, message: `the ${type} was written to in every attempt to copy it` };
+function lossesOf(drift: Drift, type: string): Loss[] {
+  if (drift === 'same') return [];
+  const message =
+    drift === 'unproven'
+      ? `whether the ${type} was written to while it was read cannot be found out: a server does not let it be read again`
+      : `the ${type} was written to in every attempt to copy it`;
+  return [{ kind: 'changed-while-read', count: 1, message }];
 }
 
 function failed(

@@ -1,6 +1,7 @@
 import type { Command } from '../../redis/redis-port';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
+import { lookAtElements } from './element-sums';
 import { asList, asNumber, readSource } from './replies';
 import { copyScanned } from './scan';
 import type { Body, BodyContext, Loss } from './types';
@@ -22,17 +23,16 @@ export async function copyHash(context: BodyContext): Promise<Body> {
   const { temporary, options } = context;
   const keepsExpiry = hasFieldExpiry(options.target);
   let expiring = 0;
-  let gone = 0;
+  const readsExpiry = hasFieldExpiry(options.source);
   const body = await copyScanned(
     context,
     { scan: 'HSCAN', length: 'HLEN', width: 2 },
-    async (values, first) => {
+    async (values) => {
       const all = fieldsOf(values);
-      const fields = hasFieldExpiry(options.source) ? await withExpiries(context, all) : all;
-      gone += all.length - fields.length;
+      const fields = readsExpiry ? await withExpiries(context, all) : all;
       expiring += fields.filter(({ expireAt }) => expireAt !== undefined).length;
       await temporary.write([
-        ...portions(fields, first).map((part): Command => [
+        ...portions(fields).map((part): Command => [
           'HMSET',
           temporary.name,
           ...part.flatMap(({ name, value }) => [name, value]),
@@ -40,7 +40,7 @@ export async function copyHash(context: BodyContext): Promise<Body> {
         ...(keepsExpiry ? expiryCommands(temporary.name, fields, options.clockOffsetMs) : []),
       ]);
     },
-    () => expiring + gone,
+    () => lookAtElements(context, 'hash', readsExpiry && keepsExpiry && expiring > 0),
   );
   return { ...body, losses: keepsExpiry ? [] : lossOf(expiring) };
 }
@@ -55,7 +55,7 @@ export function expiryCommands(key: Buffer, fields: readonly HashField[], clockO
     else names.push(name);
   }
   return [...byMoment].flatMap(([moment, names]) =>
-    portions(names, false).map((part): Command => [
+    portions(names).map((part): Command => [
       'HPEXPIREAT',
       key,
       String(Math.round(moment + clockOffsetMs)),
@@ -77,7 +77,7 @@ function fieldsOf(values: readonly Buffer[]): HashField[] {
 
 /** The fields with their expiries, without those that ended since they were read. */
 async function withExpiries(context: BodyContext, fields: readonly HashField[]): Promise<HashField[]> {
-  const parts = portions(fields, false);
+  const parts = portions(fields);
   const replies = await readSource(
     context.source,
     parts.map((part): Command => [

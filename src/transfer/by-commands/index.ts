@@ -1,5 +1,12 @@
 export type { Abilities } from './abilities';
 export { copyKeyByCommands } from './copy-key';
 export { hashSlot } from './hash-slot';
-export { isTemporaryKey, TEMPORARY_KEY_LIFE_MS, TEMPORARY_KEY_PREFIX } from './temporary-key';
+export {
+  isTemporaryKey,
+  isTemporaryKeyOf,
+  temporaryKeysPattern,
+  TemporaryNames,
+  TEMPORARY_KEY_LIFE_MS,
+  TEMPORARY_KEY_PREFIX,
+} from './temporary-names';
 export type { CommandCopyOptions, CommandCopyOutcome, FailureCode, Loss } from './types';

@@ -1,4 +1,5 @@
 import { portions } from './chunk-size';
+import { lookAtElements } from './element-sums';
 import { copyScanned } from './scan';
 import type { Body, BodyContext } from './types';
 
@@ -8,10 +9,15 @@ import type { Body, BodyContext } from './types';
  */
 export async function copySortedSet(context: BodyContext): Promise<Body> {
   const { temporary } = context;
-  const body = await copyScanned(context, { scan: 'ZSCAN', length: 'ZCARD', width: 2 }, async (values, first) => {
-    const elements = scoresFirst(values);
-    await temporary.write(portions(elements, first).map((part) => ['ZADD', temporary.name, ...part.flat()] as const));
-  });
+  const body = await copyScanned(
+    context,
+    { scan: 'ZSCAN', length: 'ZCARD', width: 2 },
+    async (values) => {
+      const elements = scoresFirst(values);
+      await temporary.write(portions(elements).map((part) => ['ZADD', temporary.name, ...part.flat()] as const));
+    },
+    () => lookAtElements(context, 'zset', false),
+  );
   return { ...body, losses: [] };
 }
 

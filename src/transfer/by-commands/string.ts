@@ -1,57 +1,27 @@
 import { readAhead } from '../read-ahead';
 import { asBytes, asNumber, readSource } from './replies';
 import { KeyChanged, TemporaryLost } from './conditions';
-import type { Body, BodyContext, Drift } from './types';
-
-const PROBE_BYTES = 32;
-const MOST_PROBES = 1_024;
-
-/** A few bytes and where they stood, to find out later whether the value was written over. */
-interface Probe {
-  readonly offset: number;
-  readonly bytes: Buffer;
-}
+import { Parts } from './parts';
+import type { Body, BodyContext } from './types';
 
 /**
- * Copies a string by GETRANGE and APPEND. A value that only grew meanwhile (APPEND) is copied as it was when the copy began. Bytes
- * changed in place, without a change of length and beside all probes (32 bytes at the start of each chunk), are not noticed.
+ * Copies a string by GETRANGE and APPEND. A value that only grew meanwhile (APPEND) is copied as it was when the copy began.
  */
 export async function copyString(context: BodyContext): Promise<Body> {
-  const { source, sourceKey, temporary, options } = context;
-  const probes: Probe[] = [];
+  const { temporary } = context;
+  const parts = new Parts();
   let length: number | undefined;
   let written = 0;
   for await (const chunk of readAhead(readChunks(context, (total) => (length = total)))) {
     context.step(chunk.length);
-    if (isProbed(written, length ?? 0, options.chunkBytes)) probes.push(probeOf(written, chunk));
+    parts.add(written, chunk);
     const first = written === 0;
     const [reply] = await temporary.write([[first ? 'SET' : 'APPEND', temporary.name, chunk]]);
     written += chunk.length;
     if (!first && reply !== written) throw new TemporaryLost('the temporary key does not have the length written');
   }
   if (written !== length) throw new KeyChanged('the string became shorter while it was read');
-  const check = async (): Promise<Drift> => {
-    if (written <= options.chunkBytes) return 'same';
-    const [now, ...parts] = await readSource(source, [
-      ['STRLEN', sourceKey],
-      ...probes.map(
-        ({ offset, bytes }) => ['GETRANGE', sourceKey, String(offset), String(offset + bytes.length - 1)] as const,
-      ),
-    ]);
-    const intact = probes.every(({ bytes }, at) => asBytes(parts[at]).equals(bytes));
-    return intact && asNumber(now) >= written ? 'same' : 'mixture';
-  };
-  return { bytes: written, losses: [], check };
-}
-
-/** Whether the chunk at the offset is probed: every chunk, or every n-th where there are more than 1,024. */
-function isProbed(offset: number, length: number, chunkBytes: number): boolean {
-  const stride = Math.ceil(length / chunkBytes / MOST_PROBES);
-  return stride <= 1 || Math.floor(offset / chunkBytes) % stride === 0;
-}
-
-function probeOf(offset: number, chunk: Buffer): Probe {
-  return { offset, bytes: Buffer.from(chunk.subarray(0, PROBE_BYTES)) };
+  return { bytes: written, losses: [], check: () => parts.look(context) };
 }
 
 async function* readChunks(

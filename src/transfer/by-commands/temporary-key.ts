@@ -1,90 +1,83 @@
-import { randomBytes } from 'node:crypto';
-
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
+import { ELEMENTS_PER_COMMAND } from './chunk-size';
 import { TemporaryLost } from './conditions';
-import { tagForSlotOf } from './hash-slot';
 import { asNumber, throwErrors } from './replies';
+import { TEMPORARY_KEY_LIFE_MS, type TemporaryName } from './temporary-names';
+import { AROUND, transaction, transactionReplies } from './transaction';
 
-/** How every temporary key begins. A key of a user's own that begins so would be taken for one of ours. */
-export const TEMPORARY_KEY_PREFIX = 'keyferry:temporary:';
+/** Arguments of commands that one transaction carries at most, so that none holds the target for long. */
+const MOST_ARGUMENTS = 4 * ELEMENTS_PER_COMMAND;
 
-/** How long a temporary key outlives its builder, in milliseconds; set anew with every chunk. */
-export const TEMPORARY_KEY_LIFE_MS = 15 * 60_000;
+const GONE = -2;
+/** Without writes, the key's life is renewed after so long. */
+const RENEW_MS = 60_000;
 
-const prefix = Buffer.from(TEMPORARY_KEY_PREFIX);
-
-/** Whether the key is one of ours under construction, to be left out when a database is walked or counted. */
-export function isTemporaryKey(key: Buffer): boolean {
-  return key.length > prefix.length && key.subarray(0, prefix.length).equals(prefix);
-}
-
-/**
- * A new name in the cluster slot of the given key: the prefix, 16 random digits, and the tag in braces. It is random because the
- * same key may be copied twice at the same time (a message delivered twice): two builders must never write into one key. What
- * a crash leaves behind therefore has no known name; it expires by itself.
- */
-export function temporaryKeyFor(targetKey: Buffer): Buffer {
-  const unique = Buffer.from(`${randomBytes(8).toString('hex')}:{`);
-  return Buffer.concat([prefix, unique, tagForSlotOf(targetKey), Buffer.from('}')]);
-}
+/** Beyond, a number is no longer exact; nothing real ends there. */
+const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
 
 /**
- * A key being built in the target. Its expiry is both a safety net and a seal: only the very first write sets it on a key without
- * one, so a key that was lost meanwhile (evicted, flushed) and made anew by a later write is found out by having none.
+ * A key being built in the target. Every write goes in transactions that ask first whether the key is there and end with its
+ * expiry: it has one at every moment, wherever the connection or the builder is cut. A key that was lost meanwhile (evicted,
+ * flushed, removed by whoever took the range over) is made anew by the next write, with an expiry too, and found out by it.
  */
 export class TemporaryKey {
   readonly name: Buffer;
   readonly #target: RedisPort;
+  readonly #taken: TemporaryName;
   readonly #unlink: 'UNLINK' | 'DEL';
   #begun = false;
+  /** Something was sent and not answered: the server may still carry it out, whatever it says meanwhile. */
+  #uncertain = false;
+  #renewedAt = 0;
 
-  constructor(target: RedisPort, targetKey: Buffer, unlink: 'UNLINK' | 'DEL') {
+  constructor(target: RedisPort, taken: TemporaryName, unlink: 'UNLINK' | 'DEL') {
     this.#target = target;
+    this.#taken = taken;
     this.#unlink = unlink;
-    this.name = temporaryKeyFor(targetKey);
+    this.name = taken.name;
   }
 
   /**
-   * Sends the commands, all on this key, in one write and gives their replies. The very first command ever must create the key;
-   * keep it small. Throws the first error reply as it is, and {@link TemporaryLost} when the key is no longer the one begun.
+   * Sends the commands, all on this key, in one write and gives their replies. The very first command ever must create the key.
+   * Throws the first error reply as it is, and {@link TemporaryLost} when the key is no longer the one begun.
    */
   async write(commands: readonly Command[]): Promise<Reply[]> {
-    const extend: Command = ['PEXPIRE', this.name, String(TEMPORARY_KEY_LIFE_MS)];
-    const [first, ...rest] = commands;
-    if (first === undefined) return [];
-    if (!this.#begun) {
-      this.#begun = true;
-      return this.#begin(first, extend, rest);
-    }
-    const replies = this.#sound(await this.#target.pipeline([['PTTL', this.name], extend, ...commands]));
-    if (asNumber(replies[0]) < 0 || replies[1] !== 1) throw lost();
-    return replies.slice(2);
+    if (commands.length === 0) return [];
+    const begins = !this.#begun;
+    this.#begun = true;
+    const blocks = blocksOf(commands).map((block) =>
+      transaction([['PTTL', this.name], ...block, ['PEXPIRE', this.name, String(TEMPORARY_KEY_LIFE_MS)]]),
+    );
+    // What earlier builds left goes first. Where that is refused, it goes at the end of the migration, or expires.
+    const { leftovers } = this.#taken;
+    const cleaning: Command[] = begins && leftovers.length > 0 ? [[this.#unlink, ...leftovers]] : [];
+    const replies = await this.#send([...cleaning, ...blocks.flat()]);
+    let at = cleaning.length;
+    return blocks.flatMap((block, number) => {
+      const given = this.#sound(transactionReplies(replies.slice(at, (at += block.length))));
+      if (given.length !== block.length - AROUND) throw new TypeError('The server gave too few replies.');
+      const left = asNumber(given[0]);
+      const isSound = begins && number === 0 ? left === GONE : left >= 0;
+      if (!isSound || given.at(-1) !== 1) throw lost();
+      return given.slice(1, -1);
+    });
   }
 
-  async #begin(first: Command, extend: Command, rest: readonly Command[]): Promise<Reply[]> {
-    const seal: Command[] = rest.length > 0 ? [['PTTL', this.name]] : [];
-    const replies = this.#sound(await this.#target.pipeline([first, extend, ...rest, ...seal]));
-    if (replies[1] !== 1 || (rest.length > 0 && asNumber(replies.at(-1)) < 0)) throw lost();
-    return [replies[0] ?? null, ...replies.slice(2, 2 + rest.length)];
+  /** Renews the key's life where it was not written to for long. Throws {@link TemporaryLost} when it is not there. */
+  async keep(): Promise<void> {
+    if (Date.now() - this.#renewedAt < RENEW_MS) return;
+    const [renewed] = throwErrors(await this.#send([['PEXPIRE', this.name, String(TEMPORARY_KEY_LIFE_MS)]]));
+    if (renewed !== 1) throw lost();
   }
 
-  /** The replies without errors; commands that miss the key or its groups say that it was lost. */
-  #sound(replies: readonly (Reply | Error)[]): Reply[] {
-    for (const reply of replies) {
-      if (reply instanceof Error && /^NOGROUP|no such key|requires the key to exist/i.test(reply.message)) throw lost();
-    }
-    return throwErrors(replies);
-  }
-
-  /** Asks the target about the finished key, with the same care as {@link write}. */
-  async read(...commands: Command[]): Promise<Reply[]> {
-    const replies = throwErrors(await this.#target.pipeline([['PTTL', this.name], ...commands]));
-    if (asNumber(replies[0]) < 0) throw lost();
-    return replies.slice(1);
+  /** Asks the target about the key: sends a command that only reads. */
+  get reader(): RedisPort {
+    return this.#target;
   }
 
   /**
-   * Gives the key its real name and its real expiry, in one write: nobody sees the one without the other.
+   * Gives the key its real name and its real expiry in one transaction: at no moment is there a temporary key without an expiry,
+   * nor a real key with that of a temporary one.
    * @param expireAt milliseconds since 1970 by the target's clock, or `undefined` for none
    * @returns `expired` when that time had passed, `conflict` when mode is `skip` and a key of the name was there
    */
@@ -94,29 +87,73 @@ export class TemporaryKey {
     expireAt: number | undefined,
   ): Promise<'done' | 'conflict' | 'expired'> {
     const expiry: Command =
-      expireAt === undefined ? ['PERSIST', this.name] : ['PEXPIREAT', this.name, String(expireAt)];
+      expireAt === undefined
+        ? ['PERSIST', this.name]
+        : ['PEXPIREAT', this.name, String(Math.min(LATEST_EXPIRY, expireAt))];
     const rename: Command = [onConflict === 'replace' ? 'RENAME' : 'RENAMENX', this.name, targetKey];
-    const [persisted, renamed] = await this.#target.pipeline([expiry, rename, [this.#unlink, this.name]]);
+    const replies = await this.#send(transaction([expiry, rename, [this.#unlink, this.name]]));
+    const [expirySet, renamed] = transactionReplies(replies);
     const isPublished = !(renamed instanceof Error) && renamed !== 0;
-    if (persisted instanceof Error) {
-      // Its own expiry refused, yet renamed: with the safety expiry it would vanish unnoticed later. Better seen missing now.
+    if (expirySet instanceof Error) {
+      // Rights taken away in the middle: with the safety expiry the key would vanish unnoticed later. Better seen missing now.
       if (isPublished) await this.#target.call(this.#unlink, targetKey);
-      throw persisted;
+      throw expirySet;
     }
-    if (persisted !== 1) throw lost();
     if (renamed instanceof Error) {
       if (!/no such key/i.test(renamed.message)) throw renamed;
-      if (expireAt !== undefined) return 'expired';
-      throw lost();
+      if (expireAt === undefined || expirySet !== 1) throw lost();
     }
+    this.#taken.release(!this.#uncertain);
+    if (renamed instanceof Error) return 'expired';
     return isPublished ? 'done' : 'conflict';
   }
 
   /** Deletes what was built. Never throws: where the target cannot be reached, the key's own expiry does it. */
   async remove(): Promise<void> {
-    if (!this.#begun) return;
-    await this.#target.call(this.#unlink, this.name).catch(() => undefined);
+    if (this.#begun) {
+      await this.#send([[this.#unlink, this.name]]).then(
+        ([reply]) => {
+          if (reply instanceof Error) this.#uncertain = true;
+        },
+        () => undefined,
+      );
+    }
+    this.#taken.release(!this.#uncertain);
   }
+
+  async #send(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+    try {
+      const replies = await this.#target.pipeline(commands);
+      this.#renewedAt = Date.now();
+      return replies;
+    } catch (error) {
+      this.#uncertain = true;
+      throw error;
+    }
+  }
+
+  /** The replies without errors; commands that miss the key or its groups say that it was lost. */
+  #sound(replies: readonly (Reply | Error)[]): Reply[] {
+    for (const reply of replies) {
+      if (reply instanceof Error && /^NOGROUP|no such key|requires the key to exist/i.test(reply.message)) throw lost();
+    }
+    return throwErrors(replies);
+  }
+}
+
+/** The commands in order, in blocks for one transaction each. */
+function blocksOf(commands: readonly Command[]): Command[][] {
+  const blocks: Command[][] = [];
+  let room = 0;
+  for (const command of commands) {
+    room -= command.length;
+    const block = blocks.at(-1);
+    if (block === undefined || room < 0) {
+      blocks.push([command]);
+      room = MOST_ARGUMENTS - command.length;
+    } else block.push(command);
+  }
+  return blocks;
 }
 
 function lost(): TemporaryLost {

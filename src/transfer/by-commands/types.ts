@@ -1,6 +1,7 @@
 import type { RedisPort } from '../../redis/redis-port';
 import type { Abilities } from './abilities';
 import type { TemporaryKey } from './temporary-key';
+import type { TemporaryNames } from './temporary-names';
 
 /** How one key is to be copied by ordinary commands. */
 export interface CommandCopyOptions {
@@ -15,6 +16,10 @@ export interface CommandCopyOptions {
   readonly clockOffsetMs: number;
   readonly source: Abilities;
   readonly target: Abilities;
+  /** Where scripts may be called; elsewhere values are read once more to be compared. */
+  readonly scripts: { readonly source: boolean; readonly target: boolean };
+  /** The names for temporary keys of whoever builds. */
+  readonly names: TemporaryNames;
   /** Asked before every chunk; true ends the copy with `failed`, code `stopped`. */
   readonly shouldStop?: (() => boolean) | undefined;
   /** Told after every chunk how many payload bytes it held. Counts attempts that are begun anew, too. */
@@ -27,7 +32,8 @@ export interface CommandCopyOptions {
  * - pending-entry: pending stream entries that the target did not take
  * - stream-facts: entries-added, max-deleted-entry-id, last-generated-id or entries-read that the target does not hold
  * - consumer-times: consumers of stream groups whose idle time begins anew (no command can set it)
- * - changed-while-read: the key was written to during every attempt; each element is one that it had at some moment of the copy
+ * - changed-while-read: the key was written to during every attempt, so that each element is one that it had at some moment of
+ *   the copy but all together may be none; or it could not be found out whether it was
  */
 export interface Loss {
   readonly kind: 'field-expiry' | 'pending-entry' | 'stream-facts' | 'consumer-times' | 'changed-while-read';
@@ -48,10 +54,10 @@ export type CommandCopyOutcome =
 
 /**
  * How the source's key looked after it had been read.
- * same: what was read is the key as it stood at one moment. drifted: elements came, went or moved, yet each is genuine.
- * mixture: what was read is a value that the key may never have had.
+ * same: what was read is the key as it stood at one moment. drifted: elements came, went or changed, yet each is genuine.
+ * mixture: what was read is a value that the key may never have had. unproven: a server does not let one look.
  */
-export type Drift = 'same' | 'drifted' | 'mixture';
+export type Drift = 'same' | 'drifted' | 'mixture' | 'unproven';
 
 /** What the copier of one type works with. */
 export interface BodyContext {
@@ -63,13 +69,15 @@ export interface BodyContext {
   readonly memory?: number;
   /** To be called for every chunk before it is written: throws when the copy must stop, reports progress. */
   readonly step: (bytes: number) => void;
+  /** Whether the source says that surely nothing was written to it since the copy began. */
+  readonly untouched: () => Promise<boolean>;
 }
 
 /** A value written whole into the temporary key, not yet looked at again. */
 export interface Body {
   readonly bytes: number;
   readonly losses: readonly Loss[];
-  /** Looks again at the source, and at the temporary key where counts must agree. */
+  /** Looks again at the source, and at the temporary key where elements have no order. */
   readonly check: () => Promise<Drift>;
 }
 

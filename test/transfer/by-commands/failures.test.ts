@@ -34,6 +34,21 @@ describe('refusals', () => {
     expect(await to.client.dbsize()).toBe(0);
   });
 
+  it.each(['redis-7.0', 'redis-8.0', 'valkey-8.1'] as const)(
+    'OOM of %s as well, which tells it otherwise',
+    async (name) => {
+      const other = await startSide(name);
+      try {
+        await from.client.hset('key', ...members(40_000).flatMap((member) => [member, randomBytes(200)]));
+        await other.client.config('SET', 'maxmemory', '5mb');
+        await expect(copy(from, other, 'key', { chunkBytes: 100_000 })).rejects.toThrow(/^OOM /);
+        expect(await other.client.dbsize()).toBe(0);
+      } finally {
+        await stopSide(other);
+      }
+    },
+  );
+
   it('a lost connection is thrown', async () => {
     const other = await startSide('redis-6.0');
     try {
@@ -68,6 +83,15 @@ describe('refusals', () => {
     await from.client.set('key', 'value');
     await expect(copyOver(from, to, from.port, portOver(writer), 'key')).rejects.toThrow(/^NOPERM /);
     writer.disconnect();
+    expect(await to.client.dbsize()).toBe(0);
+  });
+
+  it('no right to transactions is thrown, and nothing is left', async () => {
+    await to.client.call('ACL', 'SETUSER', 'single', 'reset', 'on', 'nopass', '~*', '+@all', '-multi');
+    const single = to.client.duplicate({ username: 'single', password: 'any' });
+    await from.client.set('key', 'value');
+    await expect(copyOver(from, to, from.port, portOver(single), 'key')).rejects.toThrow(/^NOPERM .*multi/);
+    single.disconnect();
     expect(await to.client.dbsize()).toBe(0);
   });
 
@@ -126,12 +150,14 @@ describe('outcomes', () => {
     await fill();
     // Each attempt loses its key once, before its third write, and goes on writing.
     const evicting = (attempts: number) => {
-      const writes = new Map<string, number>();
+      let evicted = 0;
+      let writes = 0;
       return watched(to.port, async () => {
-        for (const key of await leftovers(to)) {
-          writes.set(key, (writes.get(key) ?? 0) + 1);
-          if (writes.get(key) === 2 && writes.size <= attempts) await to.client.del(key);
-        }
+        const [key] = await leftovers(to);
+        writes = key === undefined ? 0 : writes + 1;
+        if (key === undefined || writes !== 2 || evicted >= attempts) return;
+        evicted++;
+        await to.client.del(key);
       });
     };
     expect(await copyOver(from, to, from.port, evicting(Infinity), 'key', { chunkBytes: 1_000 })).toMatchObject({

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 
 import { hashSlot, tagForSlotOf } from '../../../src/transfer/by-commands/hash-slot';
-import { isTemporaryKey, temporaryKeyFor, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands/temporary-key';
-import { startSide, stopSide, type Side } from './support';
+import { isTemporaryKey } from '../../../src/transfer/by-commands';
+import { names, startSide, stopSide, type Side } from './support';
 
 const oddKeys = [
   '',
@@ -47,13 +47,12 @@ it('hashSlot agrees with the server', async () => {
   expect(keys.map(hashSlot)).toEqual(await realSlots(keys));
 });
 
-describe('temporaryKeyFor', () => {
-  it('has the slot of any key, is another each time, and is known as temporary', async () => {
-    const temporary = keys.map(temporaryKeyFor);
+describe('the name of a temporary key', () => {
+  it('has the slot of the key that is built, and is known as temporary', async () => {
+    const temporary = keys.map((key) => names.take(key).name);
     expect(await realSlots(temporary)).toEqual(await realSlots(keys));
     expect(temporary.every(isTemporaryKey)).toBe(true);
     expect(keys.some(isTemporaryKey)).toBe(false);
-    expect(temporaryKeyFor(Buffer.from('key'))).not.toEqual(temporaryKeyFor(Buffer.from('key')));
   });
 
   it('keeps the own tag, or the key as tag, where that can be', () => {
@@ -61,14 +60,5 @@ describe('temporaryKeyFor', () => {
     expect(tagForSlotOf(Buffer.from('plain')).toString()).toBe('plain');
     expect(tagForSlotOf(Buffer.from('{open')).toString()).toBe('{open');
     expect(tagForSlotOf(Buffer.from('a}b')).toString()).toMatch(/^\d+$/);
-  });
-});
-
-describe('isTemporaryKey', () => {
-  it('takes nothing but the prefix and more', () => {
-    expect(isTemporaryKey(Buffer.from('user:1'))).toBe(false);
-    expect(isTemporaryKey(Buffer.from(TEMPORARY_KEY_PREFIX))).toBe(false);
-    expect(isTemporaryKey(Buffer.from(`x${TEMPORARY_KEY_PREFIX}1`))).toBe(false);
-    expect(isTemporaryKey(Buffer.from(`${TEMPORARY_KEY_PREFIX}1`))).toBe(true);
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { copyKeyByCommands } from '../../../src/transfer/by-commands';
-import { startSide, stopSide, type Side } from './support';
+import { names, startSide, stopSide, type Side } from './support';
 
 const fixture = join(__dirname, '../../fixtures/redis-4.0.14.rdb');
 /** DEBUG DIGEST of the whole snapshot, the same on 4.0, 6.0 and 7.0. */
@@ -44,6 +44,8 @@ it('carries all 18,270 keys of a snapshot by commands, equal by DEBUG DIGEST', a
           clockOffsetMs: 0,
           source: from.abilities,
           target: to.abilities,
+          scripts: { source: true, target: true },
+          names,
         });
         if (outcome.kind === 'copied' && outcome.losses.length === 0) copied++;
       }

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { ServerName } from '../../../local/servers/server-names';
 import { startServer, type RunningServer, type StartOptions } from '../../../local/servers/start-server';
 import type { Command, RedisPort, Reply } from '../../../src/redis/redis-port';
-import { copyKeyByCommands, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands';
+import { copyKeyByCommands, TemporaryNames, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands';
 import type { Abilities, CommandCopyOptions, CommandCopyOutcome } from '../../../src/transfer/by-commands';
 
 /** A running server with a client for the test's own commands and a port for the code under test. */
@@ -57,6 +57,9 @@ export function watched(port: RedisPort, before: (commands: readonly Command[]) 
   };
 }
 
+/** As of one worker, which all copies of a test are made by unless they say otherwise. */
+export const names = new TemporaryNames({ migration: 'test', range: 'copy-00000', generation: 1 }, []);
+
 export type Choices = Partial<Omit<CommandCopyOptions, 'sourceKey' | 'targetKey'>> & { readonly targetKey?: Buffer };
 
 export function copy(from: Side, to: Side, key: string | Buffer, choices: Choices = {}): Promise<CommandCopyOutcome> {
@@ -81,6 +84,8 @@ export function copyOver(
     clockOffsetMs: 0,
     source: from.abilities,
     target: to.abilities,
+    scripts: { source: true, target: true },
+    names,
     ...choices,
   });
 }

@@ -24,7 +24,7 @@ export function windowCommands(key: Buffer, window: Window, untouched: boolean, 
   commands.push(...entries.map((entry) => addCommand(key, entry)));
   commands.push(...claimCommands(key, rest, clockOffsetMs));
   const placeholders = entries.filter(({ values }) => values === PLACEHOLDER).map(({ id }) => formatId(id));
-  for (const part of portions(placeholders, false)) commands.push(['XDEL', key, ...part]);
+  for (const part of portions(placeholders)) commands.push(['XDEL', key, ...part]);
   return commands;
 }
 
@@ -53,7 +53,7 @@ function claimCommands(key: Buffer, pending: readonly Pending[], clockOffsetMs: 
     else others.push(item);
   }
   return [...alike.values()].flatMap((items) =>
-    portions(items, false).map((part) => claimCommand(key, items[0], part, clockOffsetMs)),
+    portions(items).map((part) => claimCommand(key, items[0], part, clockOffsetMs)),
   );
 }
 

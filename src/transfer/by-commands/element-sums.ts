@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+
+import { errorKind } from '../../redis/errors';
+import type { Command, RedisPort, Reply } from '../../redis/redis-port';
+import { runScript, scripts } from '../../redis/scripts';
+import { firstCount, nextCount } from './chunk-size';
+import { KeyChanged, TemporaryLost } from './conditions';
+import { joined } from './parts';
+import { asBytes, asList, asNumber, throwErrors } from './replies';
+import type { BodyContext, Drift } from './types';
+
+/** The types whose elements have no order of their own. */
+export type Unordered = 'set' | 'hash' | 'zset';
+
+/** What to add up, and where. `shift`: what to add to expiries of hash fields, ms; absent where these are left out. */
+interface Walk {
+  readonly port: RedisPort;
+  readonly key: Buffer;
+  readonly type: Unordered;
+  readonly script: boolean;
+  readonly shift: number | undefined;
+  /** Elements to ask for at first. */
+  readonly count: number;
+  readonly chunkBytes: number;
+  /** Called before every step; throws when the walk must end. */
+  readonly goOn: () => Promise<void> | void;
+}
+
+interface Sums {
+  readonly elements: number;
+  readonly bytes: number;
+  readonly first: number;
+  readonly second: number;
+}
+
+interface Step extends Sums {
+  /** The key's type at this moment, "none" where it is gone. */
+  readonly type: string;
+  readonly next: string;
+}
+
+/** Elements that one call of the script looks at: about two milliseconds of the server's time. */
+const MOST_BY_SCRIPT = 500;
+/** 2^52: sums of two numbers below are exact. */
+const SPACE = 2 ** 52;
+const none: Sums = { elements: 0, bytes: 0, first: 0, second: 0 };
+
+/**
+ * Whether the key as built has the same elements as the source now: then there was a moment, after all had been read, at which
+ * the source was what was built. Both are added up at the same time, whatever happened in between; a server that gives an
+ * element twice, because it resizes a table meanwhile, makes them differ.
+ */
+export async function lookAtElements(context: BodyContext, type: Unordered, fieldExpiries: boolean): Promise<Drift> {
+  const { source, sourceKey, temporary, options, memory } = context;
+  let ended = false;
+  const goOn = async () => {
+    if (ended) throw new Error('The other side has ended.');
+    context.step(0);
+    await temporary.keep();
+  };
+  const { chunkBytes, scripts: allowed, clockOffsetMs } = options;
+  const shiftOf = (ms: number) => (fieldExpiries ? Math.round(ms) : undefined);
+  try {
+    if (await context.untouched()) return 'same';
+    const walk = { type, count: await countFor(source, sourceKey, type, memory, chunkBytes), chunkBytes, goOn };
+    const [here, there] = await Promise.all([
+      sumsOf(
+        { ...walk, port: source, key: sourceKey, script: allowed.source, shift: shiftOf(clockOffsetMs) },
+        (now) => new KeyChanged(`the key became a ${now} while it was read`),
+      ),
+      sumsOf(
+        { ...walk, port: temporary.reader, key: temporary.name, script: allowed.target, shift: shiftOf(0) },
+        () => new TemporaryLost('the temporary key was lost before it was finished'),
+      ),
+    ]);
+    const isSame = here.elements === there.elements && here.first === there.first && here.second === there.second;
+    return isSame ? 'same' : 'drifted';
+  } catch (error) {
+    if (errorKind(error) === 'stop') return 'unproven';
+    throw error;
+  } finally {
+    ended = true;
+  }
+}
+
+async function countFor(
+  source: RedisPort,
+  key: Buffer,
+  type: Unordered,
+  memory: number | undefined,
+  chunkBytes: number,
+): Promise<number> {
+  if (memory === undefined || memory <= chunkBytes) return firstCount(memory, undefined, chunkBytes);
+  const [length] = await source.pipeline([[{ set: 'SCARD', hash: 'HLEN', zset: 'ZCARD' }[type], key]]);
+  return firstCount(memory, typeof length === 'number' ? length : undefined, chunkBytes);
+}
+
+/** The sums over a whole key. `changed` makes the error for a key that is of another type than asked for. */
+async function sumsOf(walk: Walk, changed: (type: string) => Error): Promise<Sums> {
+  const read = walk.script ? stepByScript : stepByCommands;
+  const most = walk.script ? MOST_BY_SCRIPT : Infinity;
+  let count = Math.min(most, walk.count);
+  let sums = none;
+  let cursor = '0';
+  do {
+    await walk.goOn();
+    const step = await read(walk, cursor, count);
+    if (step.type !== walk.type) throw changed(step.type);
+    sums = plus(sums, step);
+    count = Math.min(most, nextCount(count, step.elements, step.bytes, walk.chunkBytes));
+    cursor = step.next;
+  } while (cursor !== '0');
+  return sums;
+}
+
+function plus(one: Sums, other: Sums): Sums {
+  return {
+    elements: one.elements + other.elements,
+    bytes: one.bytes + other.bytes,
+    first: (one.first + other.first) % SPACE,
+    second: (one.second + other.second) % SPACE,
+  };
+}
+
+async function stepByScript({ port, key, type, shift }: Walk, cursor: string, count: number): Promise<Step> {
+  const args = [type, cursor, String(count), shift === undefined ? '' : String(shift)];
+  const [, now, next, elements, bytes, first, second] = asList(await runScript(port, scripts.elementSums, [key], args));
+  return {
+    type: text(now),
+    next: text(next),
+    elements: asNumber(elements),
+    bytes: asNumber(bytes),
+    first: asNumber(first),
+    second: asNumber(second),
+  };
+}
+
+const SCANS = { set: 'SSCAN', hash: 'HSCAN', zset: 'ZSCAN' } as const;
+
+/** The same sums as element-sums.lua makes, from elements that are read: where scripts are not allowed. */
+async function stepByCommands({ port, key, type, shift }: Walk, cursor: string, count: number): Promise<Step> {
+  const [now, reply] = await port.pipeline([
+    ['TYPE', key],
+    [SCANS[type], key, cursor, 'COUNT', String(count)],
+  ]);
+  if (reply instanceof Error && reply.message.startsWith('WRONGTYPE')) return { ...none, type: 'another', next: '0' };
+  const [kind, page] = throwErrors([now ?? null, reply ?? null]);
+  if (text(kind) !== type) return { ...none, type: text(kind), next: '0' };
+  const [next, values] = asList(page);
+  const flat = asList(values).map(asBytes);
+  const texts = await textsOf({ port, key, type, shift }, flat);
+  const bytes = flat.reduce((sum, value) => sum + value.length, 0);
+  const sums = texts.map(numbersOf).reduce(plus, none);
+  return { ...sums, type, next: text(next), bytes };
+}
+
+/** What stands for each element of a page. */
+async function textsOf(
+  { port, key, type, shift }: Pick<Walk, 'port' | 'key' | 'type' | 'shift'>,
+  flat: readonly Buffer[],
+): Promise<Buffer[]> {
+  if (type === 'set') return [...flat];
+  const pairs = Array.from({ length: flat.length / 2 }, (_, at) => flat.slice(2 * at, 2 * at + 2) as [Buffer, Buffer]);
+  if (type === 'zset') {
+    return pairs.map(([member, score]) => joined([member, Buffer.from(exactly(score.toString('latin1')))]));
+  }
+  const times = shift === undefined ? [] : await expiriesOf(port, key, pairs);
+  return pairs.flatMap(([name, value], at) => {
+    const time = times[at] ?? -1;
+    const ends = time > 0 ? String(time + (shift ?? 0)) : '';
+    return time === -2 ? [] : [joined([name, value, Buffer.from(ends)])];
+  });
+}
+
+async function expiriesOf(
+  port: RedisPort,
+  key: Buffer,
+  pairs: readonly (readonly [Buffer, Buffer])[],
+): Promise<number[]> {
+  if (pairs.length === 0) return [];
+  const names = pairs.map(([name]) => name);
+  const [reply] = throwErrors(
+    await port.pipeline([['HPEXPIRETIME', key, 'FIELDS', String(names.length), ...names] satisfies Command]),
+  );
+  return asList(reply).map(asNumber);
+}
+
+function numbersOf(element: Buffer): Sums {
+  const digest = createHash('sha1').update(element).digest('hex');
+  const [first, second] = [digest.slice(0, 13), digest.slice(13, 26)].map((part) => Number.parseInt(part, 16));
+  return { elements: 1, bytes: 0, first: first ?? 0, second: second ?? 0 };
+}
+
+/** A score in whole numbers, exact: servers and languages spell the same double differently. As element-sums.lua does it. */
+export function exactly(score: string): string {
+  const number = Number(score.replace('inf', 'Infinity'));
+  if (number === 0) return '0';
+  if (!Number.isFinite(number)) return number > 0 ? 'inf' : '-inf';
+  const [mantissa, exponent] = frexp(number);
+  return `${String(mantissa * 2 ** 53)}:${exponent}`;
+}
+
+/** C's frexp: the number is mantissa * 2^exponent, the mantissa's size from a half to below one. */
+function frexp(number: number): [mantissa: number, exponent: number] {
+  const bits = new DataView(new ArrayBuffer(8));
+  bits.setFloat64(0, number);
+  const biased = (bits.getUint16(0) >> 4) & 0x7ff;
+  if (biased === 0) {
+    // Below the smallest normal number.
+    const [mantissa, exponent] = frexp(number * 2 ** 64);
+    return [mantissa, exponent - 64];
+  }
+  bits.setUint16(0, (bits.getUint16(0) & 0x800f) | (1022 << 4));
+  return [bits.getFloat64(0), biased - 1022];
+}
+
+function text(reply: Reply | undefined): string {
+  return asBytes(reply).toString('latin1');
+}
