@@ -4,7 +4,7 @@ import type { Outcome } from './run-scenario';
 
 /** Keeps what is known about a scenario that went wrong. Returns the folder. */
 export async function keepEvidence(root: string, outcome: Outcome, appLog: string): Promise<string> {
-  const folder = path.join(root, `${outcome.scenario.seed}-${outcome.violations[0]?.kind ?? 'error'}`);
+  const folder = path.join(root, `${outcome.scenario.seed}-${outcome.violations[0]?.kind ?? 'good'}`);
   await mkdir(folder, { recursive: true });
   const json = (value: unknown) => JSON.stringify(value, undefined, 2) ?? 'null';
   const { scenario, violations, events, report, findings, keys, servers } = outcome;
@@ -14,7 +14,12 @@ export async function keepEvidence(root: string, outcome: Outcome, appLog: strin
     writeFile(path.join(folder, 'events.json'), json(events)),
     writeFile(path.join(folder, 'report.json'), json({ report, findings })),
     writeFile(path.join(folder, 'servers.json'), json(servers)),
-    writeFile(path.join(folder, 'app.log'), appLog.slice(-2_000_000)),
+    writeFile(path.join(folder, 'app.log'), withoutPolls(appLog).slice(-2_000_000)),
   ]);
   return folder;
+}
+
+/** The run's own questions for the report are many. */
+function withoutPolls(log: string): string {
+  return log.replaceAll(/^.*getMigration: done in.*\n/gm, '');
 }

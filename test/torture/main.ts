@@ -16,6 +16,7 @@ interface Options {
   readonly times: number;
   readonly lanes: number;
   readonly keep?: string;
+  readonly keepAll?: true;
 }
 
 function parseNumber(text: string): number {
@@ -33,7 +34,8 @@ const program = new Command('npm run torture --')
   )
   .option('--times <n>', 'with --scenario-seed: how often each', parseNumber, 1)
   .option('--lanes <n>', 'how many scenarios at once', parseNumber, 2)
-  .option('--keep <folder>', 'where evidence of violations goes (default: .keyferry/torture)');
+  .option('--keep <folder>', 'where evidence of violations goes (default: .keyferry/torture)')
+  .option('--keep-all', 'keep what is known about the good ones too');
 
 /** A house is left after so many scenarios, so that its storage stays small. */
 const scenariosInHouse = 20;
@@ -103,7 +105,7 @@ class Run {
     }
     this.summary.add(outcome);
     console.log(lineOf(number, outcome));
-    if (outcome.violations.length > 0) {
+    if (outcome.violations.length > 0 || this.options.keepAll) {
       for (const { kind, detail } of outcome.violations) console.log(`    ${kind}: ${detail}`);
       console.log(`    ${await keepEvidence(this.folder, outcome, house.app.log)}`);
     }

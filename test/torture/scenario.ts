@@ -83,7 +83,7 @@ export function drawScenario(seed: number): Scenario {
   const databases = dice.chance(50) || request.databases !== undefined ? [first, ...others] : [first];
   const needsCopy = request.mode === 'compare' || (request.mode === 'sync' && dice.chance(50));
   const odd = dice.chance(15);
-  const expectedMs = quiet ? 0 : dice.between(1_500, 6_000);
+  const expectedMs = quiet ? 0 : dice.between(1_000, 4_000);
   const scenario: Scenario = {
     seed,
     source: drawServer(dice, quiet),
@@ -99,8 +99,7 @@ export function drawScenario(seed: number): Scenario {
       ...request,
       limits: {
         ...request.limits,
-        keysPerSecond:
-          quiet && dice.chance(50) ? 0 : Math.max(100, Math.round((keys * 1_000) / Math.max(1_000, expectedMs))),
+        keysPerSecond: quiet && dice.chance(50) ? 0 : rateFor(request, keys, expectedMs),
       },
     },
     expectedMs,
@@ -108,6 +107,12 @@ export function drawScenario(seed: number): Scenario {
     faults: [],
   };
   return quiet ? scenario : { ...scenario, faults: drawFaults(scenario, dice) };
+}
+
+/** Keys a second, so that faults find it at work. A sync and a look count each key anew. */
+function rateFor({ mode, verify }: Request, keys: number, expectedMs: number): number {
+  const times = (mode === 'sync' ? 2 : 1) + (verify === 'none' || mode === 'compare' ? 0 : 0.5);
+  return Math.max(100, Math.round((times * keys * 1_000) / Math.max(1_000, expectedMs)));
 }
 
 function drawServer(dice: Dice, quiet: boolean): ServerChoice {
