@@ -18,6 +18,8 @@ export class Course implements Stage {
   migration = '';
   /** The last report; null where the app knows nothing of the migration. */
   report: MigrationReport | null | undefined;
+  /** It did not end within the time that it has. */
+  stoodStill = false;
   startedAnew = false;
   intruded = false;
   private startedAt = 0;
@@ -56,13 +58,14 @@ export class Course implements Stage {
   /** Waits for the end, or until nothing has come of it for too long; then until all faults are over. */
   async finish(): Promise<void> {
     for (;;) {
-      const known = await this.app.report(this.migration);
+      const { migration } = this;
+      const known = await this.app.report(migration);
       if (known !== undefined) this.report = known;
       if (known === null || (known !== undefined && known.finishedAt !== null)) {
-        // Started anew meanwhile: this was the first one's end.
-        if (!this.isStartingAnew) break;
+        // Otherwise this was the end of the one that was cancelled.
+        if (!this.isStartingAnew && migration === this.migration) break;
       } else if (Date.now() > this.latestEnd) {
-        this.report = undefined;
+        this.stoodStill = true;
         break;
       }
       await sleep(100);
@@ -125,7 +128,8 @@ export class Course implements Stage {
 /** Starts a migration, again where it is not taken for the moment. @throws RefusedError */
 export async function startMigration(app: App, body: unknown): Promise<string> {
   let last = '';
-  for (const end = Date.now() + 30_000; Date.now() < end; await sleep(300)) {
+  const end = Date.now() + 30_000;
+  while (Date.now() < end) {
     try {
       const answer = await app.request<{ id: string }>('POST', '/api/migrations', body);
       if (answer.status === 202) return answer.body.id;
@@ -135,15 +139,18 @@ export async function startMigration(app: App, body: unknown): Promise<string> {
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);
     }
+    await sleep(300);
   }
   throw new RefusedError(last);
 }
 
 /** Waits for a migration's end. @throws Error where it does not come within `ms` */
 export async function endOf(app: App, id: string, ms: number): Promise<MigrationReport> {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) {
+  const end = Date.now() + ms;
+  while (Date.now() < end) {
     const report = await app.report(id);
     if (report?.finishedAt) return report;
+    await sleep(100);
   }
   throw new Error(`The migration ${id} did not end within ${ms} ms.`);
 }

@@ -6,7 +6,7 @@ import type { Outcome } from './run-scenario';
 export async function keepEvidence(root: string, outcome: Outcome, appLog: string): Promise<string> {
   const folder = path.join(root, `${outcome.scenario.seed}-${outcome.violations[0]?.kind ?? 'good'}`);
   await mkdir(folder, { recursive: true });
-  const json = (value: unknown) => JSON.stringify(value, undefined, 2) ?? 'null';
+  const json = (value: unknown) => JSON.stringify(value, undefined, 2);
   const { scenario, violations, events, report, findings, keys, servers } = outcome;
   await Promise.all([
     writeFile(path.join(folder, 'scenario.json'), json(scenario)),

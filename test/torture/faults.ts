@@ -96,7 +96,7 @@ export const faults = {
     loses: (scenario, { side }) => (loseless.includes(choiceOf(scenario, side).persistence) ? undefined : side),
     act: async (stage, { side, ms, roll }) => {
       if (choiceOf(stage.scenario, side).persistence === 'recent') {
-        await stage[side].call('SAVE');
+        await stage[side].save();
         await sleep(roll * 10);
       }
       await stage[side].crash(ms, false);

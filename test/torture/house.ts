@@ -28,7 +28,7 @@ export class House {
       REDIS_OLD: `redis://127.0.0.1:${proxies.source.port}`,
       REDIS_NEW: `redis://127.0.0.1:${proxies.target.port}`,
       KEYFERRY_CHECKPOINT_SECONDS: '0.3',
-      KEYFERRY_RANGE_SECONDS: '3',
+      KEYFERRY_RANGE_SECONDS: '10',
       KEYFERRY_STALL_SECONDS: String(stallSeconds),
       KEYFERRY_BIG_KEY_MIB: '0.1',
     });

@@ -360,7 +360,7 @@ class Judge {
   }
 
   private fleeting(facts: KeyFacts | undefined): boolean {
-    return facts?.expiresAt != null && facts.expiresAt < this.e.readAt + soon;
+    return (facts?.expiresAt ?? Infinity) < this.e.readAt + soon;
   }
 
   /** Whether a side lost keys when the verdict had been made up already, or almost. */

@@ -34,7 +34,7 @@ export async function fillSource(scenario: Scenario, source: ServerSide): Promis
   const filling = { url: source.url, seed: seed % 1_000, databases };
   if (early > 0) {
     await fillServer({ ...filling, keys: early });
-    await source.call('SAVE');
+    await source.save();
   }
   await fillServer({ ...filling, keys: keys - early, firstKey: early });
   if (scenario.odd) await fillOdd({ url: source.url }, { databases, fieldExpiries: false });
@@ -47,7 +47,7 @@ export async function fillSource(scenario: Scenario, source: ServerSide): Promis
   }
   await pipeline.exec();
   if (scenario.request.databases !== undefined) await fillOwn(source.client(elsewhere), 50, 'elsewhere', dice);
-  if (scenario.source.persistence === 'start') await source.call('SAVE');
+  if (scenario.source.persistence === 'start') await source.save();
   await source.replicated();
 }
 
@@ -165,7 +165,7 @@ export async function tornKeys(scenario: Scenario, target: ServerSide): Promise<
     if (place === undefined) continue;
     const client = target.client(partsOf(place).database);
     const key = rewrittenName(kind);
-    let parts: string[] = [];
+    let parts: string[];
     if ((await client.type(key)) !== kind) continue;
     if (kind === 'hash') parts = (await client.hvals(key)).map((value) => value.split(':')[0] ?? '');
     else if (kind === 'list') parts = (await client.lrange(key, 0, -1)).map((value) => value.split(':')[0] ?? '');

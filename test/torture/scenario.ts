@@ -167,6 +167,11 @@ export function bodyOf({ request }: Scenario): Record<string, unknown> {
   };
 }
 
+/** Whether the target cannot hold everything of the source. */
+export function isOlder({ source, target }: Pick<Scenario, 'source' | 'target'>): boolean {
+  return target.server < source.server;
+}
+
 /** Whether nothing befalls it, so that it must end well. */
 export function isQuiet({ faults, writers }: Scenario): boolean {
   return faults.length === 0 && writers.source === 0 && writers.target === 0 && !writers.rewriting;

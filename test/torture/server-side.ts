@@ -81,6 +81,19 @@ export class ServerSide {
     }
   }
 
+  /** Writes everything down; again where a replica is being served by another process. */
+  async save(): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.call('SAVE');
+        return;
+      } catch (error) {
+        if (tries === 50 || !String(error).includes('in progress')) throw error;
+        await sleep(50);
+      }
+    }
+  }
+
   /** Waits until the replica has everything. */
   async replicated(): Promise<void> {
     if (this.replica === undefined) return;
@@ -156,8 +169,8 @@ export class ServerSide {
     for (const client of this.clients) client.disconnect();
     this.proxy.heal();
     this.proxy.cut();
-    const all = [this.server, this.replica, ...this.retired];
-    await Promise.all(all.map((server) => server?.kill()));
+    const all = [this.server, ...(this.replica === undefined ? [] : [this.replica]), ...this.retired];
+    await Promise.all(all.map((server) => server.kill()));
   }
 }
 
