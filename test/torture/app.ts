@@ -49,6 +49,10 @@ export class App {
     this.url = url;
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.process?.signal(name);
+  }
+
   async end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
     await this.process?.end(signal);
   }

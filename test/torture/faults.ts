@@ -70,6 +70,24 @@ export const faults = {
       await app.begin();
     },
   },
+  'freeze app': {
+    weight: 4,
+    part: 'app',
+    act: async ({ app }, { ms }) => {
+      app.signal('SIGSTOP');
+      await sleep(2 * ms);
+      app.signal('SIGCONT');
+    },
+  },
+  'freeze storage': {
+    weight: 3,
+    part: 'storage',
+    act: async ({ storage }, { ms }) => {
+      storage.signal('SIGSTOP');
+      await sleep(2 * ms);
+      storage.signal('SIGCONT');
+    },
+  },
   'kill storage': {
     part: 'storage',
     weight: 4,

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,10 +9,16 @@ import { TcpProxy } from './tcp-proxy';
 /** After how long without progress a migration is given up. Seconds. */
 export const stallSeconds = 30;
 
+const folders = new Set<string>();
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+});
+
 /** The app with its storage, and its ways to a source and a target, which are others in each scenario. */
 export class House {
   private constructor(
-    private readonly folder: string,
+    /** For everything that is kept in files while it stands. */
+    readonly folder: string,
     readonly app: App,
     readonly storage: Storage,
     readonly proxies: { readonly source: TcpProxy; readonly target: TcpProxy },
@@ -19,6 +26,7 @@ export class House {
 
   static async open(): Promise<House> {
     const folder = await mkdtemp(path.join(tmpdir(), 'keyferry-torture-'));
+    folders.add(folder);
     const [storageFolder, appFolder] = [path.join(folder, 'storage'), path.join(folder, 'app')];
     await Promise.all([storageFolder, appFolder].map((name) => mkdir(name)));
     const storage = await Storage.start(storageFolder);
@@ -42,5 +50,6 @@ export class House {
     await this.storage.end('SIGKILL');
     await Promise.all([this.proxies.source.close(), this.proxies.target.close()]);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    folders.delete(this.folder);
   }
 }

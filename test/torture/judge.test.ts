@@ -368,7 +368,7 @@ describe('harm', () => {
       },
       ['source-harmed'],
     ],
-    ["a server's process ends", { more: { ended: ['target'] } }, ['server-ended']],
+    ["a server's process ends", { more: { ended: ['target'] } }, ['process-ended']],
     [
       'a key of ours is left',
       {

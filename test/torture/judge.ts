@@ -32,8 +32,8 @@ export type ViolationKind =
   | 'target-key-spoilt'
   /** The source is not as it was. */
   | 'source-harmed'
-  /** A server's process ended by itself. */
-  | 'server-ended'
+  /** A server's process, or the app's, ended by itself. */
+  | 'process-ended'
   /** Keys of ours are left on a server. */
   | 'keys-left'
   /** It did not end. */
@@ -66,8 +66,8 @@ export interface Evidence {
   readonly touched: Readonly<Record<SideName, ReadonlySet<KeyId>>>;
   /** What made a side lose keys, and when that was over. */
   readonly losses: readonly { readonly side: SideName; readonly to: number }[];
-  /** Servers whose processes ended by themselves. */
-  readonly ended: readonly SideName[];
+  /** Whose processes ended by themselves. */
+  readonly ended: readonly (SideName | 'app')[];
   /** Keys of ours that are left, each as "source 0:name". */
   readonly leftovers: readonly string[];
   /** Keys of the source that are mixtures on the target. */
@@ -126,7 +126,7 @@ class Judge {
   all(): Violation[] {
     const { e } = this;
     if (e.intruded) this.report('two-writers', 'A second migration into the same target was let in.');
-    for (const side of e.ended) this.report('server-ended', `The ${side}'s process ended.`);
+    for (const whose of e.ended) this.report('process-ended', `The ${whose}'s process ended.`);
     this.sourceHarmed();
     this.targetHarmed();
     if (e.report === undefined) this.report('stands-still', 'It did not end.');

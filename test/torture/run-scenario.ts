@@ -35,7 +35,7 @@ const mostFindings = 3_000;
 export async function runScenario(scenario: Scenario, house: House): Promise<Outcome> {
   const sides: ServerSide[] = [];
   const start = async (name: SideName): Promise<ServerSide> => {
-    const side = await ServerSide.start(name, scenario[name], house.proxies[name]);
+    const side = await ServerSide.start(name, scenario[name], house.proxies[name], house.folder);
     sides.push(side);
     return side;
   };
@@ -72,7 +72,12 @@ async function runBetween(scenario: Scenario, house: House, source: ServerSide, 
   await watch.stop();
   const { report, stoodStill } = course;
   const findings = report ? await house.app.findings(report.id, mostFindings).catch(() => []) : [];
-  const ended = [source, target].filter((side) => side.hasEnded).map(({ name }) => name);
+  const ended = [
+    ...[source, target].filter((side) => side.hasEnded).map(({ name }) => name),
+    ...(house.app.hasEnded ? ['app' as const] : []),
+  ];
+  const broken = journal.events.find(({ what, error }) => error !== undefined && what.startsWith('kill server'));
+  if (broken !== undefined) throw new Error(`${broken.what}: ${broken.error ?? ''}`);
   const readAt = Date.now();
   const after = ended.length > 0 ? before : await readBoth(source, target);
   const evidence: Evidence = {

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startServer, type RunningServer } from '../../local/servers/start-server';
@@ -25,11 +25,14 @@ export class ServerSide {
     this.pid = server.pid;
   }
 
-  static async start(name: SideName, choice: ServerChoice, proxy: TcpProxy): Promise<ServerSide> {
-    const server = await startServer(choice.server, { args: argsOf(choice) });
+  /** @param folder where its data goes, and that of its replica */
+  static async start(name: SideName, choice: ServerChoice, proxy: TcpProxy, folder: string): Promise<ServerSide> {
+    const dataFolder = await mkdtemp(join(folder, `${name}-`));
+    const server = await startServer(choice.server, { dataFolder, args: argsOf(choice) });
     const side = new ServerSide(name, proxy, server);
     if (choice.replica) {
       side.replica = await startServer(choice.server, {
+        dataFolder: await mkdtemp(join(folder, `${name}-replica-`)),
         args: [...argsOf(choice), '--replicaof', '127.0.0.1', String(server.port)],
       });
     }
@@ -170,7 +173,12 @@ export class ServerSide {
     this.proxy.heal();
     this.proxy.cut();
     const all = [this.server, ...(this.replica === undefined ? [] : [this.replica]), ...this.retired];
-    await Promise.all(all.map((server) => server.kill()));
+    await Promise.all(
+      all.map(async (server) => {
+        await server.kill();
+        await rm(server.dataFolder, { recursive: true, force: true, maxRetries: 5 });
+      }),
+    );
   }
 }
 

@@ -52,6 +52,10 @@ export class Storage {
     if (!(await holdsWithin(30_000, answers))) throw new Error('Azurite does not answer.');
   }
 
+  signal(name: NodeJS.Signals): void {
+    this.process?.signal(name);
+  }
+
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.process?.end(signal);
   }
