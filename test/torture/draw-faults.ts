@@ -14,7 +14,7 @@ export function drawFaults(scenario: Scenario, dice: Dice): PlannedFault[] {
       name: dice.weighted(Object.fromEntries(weights) as Record<FaultName, number>),
       side,
       after: dice.chance(15) ? 'verifying' : 'start',
-      atMs: Math.round((scenario.expectedMs * dice.between(0, 110)) / 100),
+      atMs: Math.round((scenario.expectedMs * dice.between(0, 90)) / 100),
       ms: dice.pick([dice.between(0, 200), dice.between(200, 1_000), dice.between(1_000, 3_000)]),
       roll: dice.between(0, 99),
     });

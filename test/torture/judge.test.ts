@@ -134,6 +134,10 @@ describe('nothing is found', () => {
       { targetAfter: withoutB, more: lost('target', now - 1_500) },
     ],
     [
+      'where what is missing is told to have failed',
+      { targetAfter: withoutB, more: { report: report({ ...differs, counts: { ...differs.counts, failed: 1 } }) } },
+    ],
+    [
       'where databases are mapped',
       { request: { databases: { 0: 2, 3: 3 } }, targetAfter: { '2:a': 'one', '2:b': 'two', '3:c': 'three' } },
     ],

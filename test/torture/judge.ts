@@ -188,10 +188,11 @@ class Judge {
     const { before, request, touched, startedAnew } = this.e;
     if (tally.missing !== null && !this.lateLoss('target', report)) {
       const missing = this.still.filter(({ id, place }) => !this.lost.has(id) && !this.e.after.target.has(place));
-      if (missing.length > tally.missing) {
+      // A key that failed is told as that.
+      if (missing.length > tally.missing + counts.failed) {
         this.report(
           'missing-too-low',
-          `${tally.missing} are said to be missing; ${missing.length} are, of those that nobody touched.`,
+          `${tally.missing} are said to be missing and ${counts.failed} to have failed; ${missing.length} are missing, of those that nobody touched.`,
           missing.map(({ id }) => id),
         );
       }

@@ -83,7 +83,8 @@ export function drawScenario(seed: number): Scenario {
   const databases = dice.chance(50) || request.databases !== undefined ? [first, ...others] : [first];
   const needsCopy = request.mode === 'compare' || (request.mode === 'sync' && dice.chance(50));
   const odd = dice.chance(15);
-  const expectedMs = quiet ? 0 : dice.between(1_000, 4_000);
+  const expectedMs = quiet ? 0 : dice.between(1_500, 5_000);
+  const targetBefore = needsCopy ? 'copied' : dice.weighted({ empty: 4, own: 4, overlap: 4 });
   const scenario: Scenario = {
     seed,
     source: drawServer(dice, quiet),
@@ -93,13 +94,13 @@ export function drawScenario(seed: number): Scenario {
     bigKeys: dice.chance(60) ? dice.between(1, 4) : 0,
     odd,
     fleeting: dice.chance(30) ? dice.between(10, 200) : 0,
-    targetBefore: needsCopy ? 'copied' : dice.weighted({ empty: 4, own: 4, overlap: 4 }),
+    targetBefore,
     planted: needsCopy && dice.chance(75) ? dice.between(1, 60) : 0,
     request: {
       ...request,
       limits: {
         ...request.limits,
-        keysPerSecond: quiet && dice.chance(50) ? 0 : rateFor(request, keys, expectedMs),
+        keysPerSecond: quiet && dice.chance(50) ? 0 : rateFor(request, keys, targetBefore, expectedMs),
       },
     },
     expectedMs,
@@ -109,10 +110,10 @@ export function drawScenario(seed: number): Scenario {
   return quiet ? scenario : { ...scenario, faults: drawFaults(scenario, dice) };
 }
 
-/** Keys a second, so that faults find it at work. A sync and a look count each key anew. */
-function rateFor({ mode, verify }: Request, keys: number, expectedMs: number): number {
-  const times = (mode === 'sync' ? 2 : 1) + (verify === 'none' || mode === 'compare' ? 0 : 0.5);
-  return Math.max(100, Math.round((times * keys * 1_000) / Math.max(1_000, expectedMs)));
+/** Keys a second, so that faults find it at work; the first ones come at once. A sync counts a key that it writes twice. */
+function rateFor({ mode }: Request, keys: number, before: Scenario['targetBefore'], expectedMs: number): number {
+  const times = mode === 'sync' && before !== 'copied' ? 2 : 1;
+  return Math.max(50, Math.round((times * keys * 1_000) / Math.max(500, expectedMs - 800)));
 }
 
 function drawServer(dice: Dice, quiet: boolean): ServerChoice {
