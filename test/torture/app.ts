@@ -1,0 +1,105 @@
+import path from 'node:path';
+import { repositoryRoot } from '../../local/servers/repository-root';
+import type { MigrationReport } from '../../src/migration/report';
+import { OwnProcess } from './own-process';
+import { holdsWithin } from './wait';
+
+export interface Answer<T = unknown> {
+  readonly status: number;
+  readonly body: T;
+}
+
+export interface Finding {
+  readonly database: number;
+  readonly key: string;
+  readonly encoding: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The built app in a host process of its own, spoken to over HTTP only. */
+export class App {
+  private process: OwnProcess | undefined;
+  private url = '';
+  private earlier = '';
+
+  constructor(
+    private readonly dataFolder: string,
+    private readonly settings: Readonly<Record<string, string>>,
+  ) {}
+
+  /** What the host has written, over all its lives; the last megabytes. */
+  get log(): string {
+    return this.earlier + (this.process?.words ?? '');
+  }
+
+  async begin(): Promise<void> {
+    this.earlier = this.log.slice(-(2 << 20));
+    const root = repositoryRoot();
+    const main = path.join(root, 'dist/local/main.js');
+    const started = OwnProcess.start(
+      ['--max-semi-space-size=16', main, '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
+      { ...inherited(), ...this.settings },
+    );
+    this.process = started;
+    const listening = () => /Listening on (\S+)/.exec(started.words)?.[1];
+    await holdsWithin(60_000, () => listening() !== undefined || started.hasEnded);
+    const url = listening();
+    if (url === undefined) throw new Error(`The app did not start:\n${started.words}`);
+    this.url = url;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.process?.signal(name);
+  }
+
+  async end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+    await this.process?.end(signal);
+  }
+
+  get hasEnded(): boolean {
+    return this.process?.hasEnded ?? true;
+  }
+
+  /** @throws Error where the app does not answer within 20 s */
+  async request<T>(method: string, route: string, body?: unknown): Promise<Answer<T>> {
+    const response = await fetch(this.url + route, {
+      method,
+      signal: AbortSignal.timeout(20_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: (text === '' ? undefined : JSON.parse(text)) as T };
+  }
+
+  /** The report; undefined where the app does not answer at the moment, null where it knows no such migration. */
+  async report(id: string): Promise<MigrationReport | null | undefined> {
+    try {
+      const { status, body } = await this.request<MigrationReport>('GET', `/api/migrations/${id}`);
+      if (status === 404) return null;
+      return status === 200 ? body : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The first findings of a migration, at most `most`. */
+  async findings(id: string, most: number): Promise<Finding[]> {
+    const found: Finding[] = [];
+    let more = '';
+    do {
+      const route = `/api/migrations/${id}/findings?limit=1000${more}`;
+      const { body } = await this.request<{ findings: Finding[]; continuation: string | null }>('GET', route);
+      found.push(...body.findings);
+      if (body.continuation === null) break;
+      more = `&continuation=${encodeURIComponent(body.continuation)}`;
+    } while (found.length < most);
+    return found;
+  }
+}
+
+/** This process's environment without what would be settings of the app. */
+function inherited(): NodeJS.ProcessEnv {
+  const settings = /^(REDIS_|KEYFERRY_|SCHEDULED_MIGRATION|AzureWebJobs|NODE_OPTIONS$)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
+}

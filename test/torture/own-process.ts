@@ -1,0 +1,56 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+
+const living = new Set<OwnProcess>();
+process.on('exit', () => {
+  for (const one of living) one.signal('SIGKILL');
+});
+
+const mostWords = 4 << 20;
+
+/** A Node process that ends with this one, also where this one is killed outright (on Linux). */
+export class OwnProcess {
+  /** What it has written, the last megabytes. */
+  words = '';
+  private readonly gone: Promise<unknown>;
+
+  private constructor(private readonly child: ChildProcess) {
+    living.add(this);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (data: Buffer) => {
+        this.words += data.toString();
+        if (this.words.length > 2 * mostWords) this.words = this.words.slice(-mostWords);
+      });
+    }
+    this.gone = once(child, 'exit').finally(() => living.delete(this));
+  }
+
+  static start(args: readonly string[], env: NodeJS.ProcessEnv): OwnProcess {
+    const [command = '', ...rest] = [...dieWithParent(), process.execPath, ...args];
+    return new OwnProcess(spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  get hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (!this.hasEnded) this.child.kill(name);
+  }
+
+  /** Sends the signal and waits until it is gone; after 15 s it is killed. */
+  async end(name: NodeJS.Signals): Promise<void> {
+    this.signal(name);
+    const timer = setTimeout(() => {
+      this.signal('SIGKILL');
+    }, 15_000);
+    await this.gone;
+    clearTimeout(timer);
+  }
+}
+
+function dieWithParent(): string[] {
+  const tool = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+  return process.platform === 'linux' && tool !== undefined ? [tool, '--pdeathsig', 'KILL', '--'] : [];
+}
