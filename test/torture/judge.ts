@@ -203,7 +203,8 @@ class Judge {
       const detail = `${counts.skippedByConflict} keys are counted as conflicts; the target had ${known}.`;
       this.report('false-conflicts', detail);
     }
-    if (request.deleteExtra) {
+    // What a target deletes and has again after a crash is deleted twice.
+    if (request.deleteExtra && !this.e.losses.some(({ side }) => side === 'target')) {
       const possible = [...before.target.keys(), ...touched.target].filter((place) => {
         const origin = this.scope.originOf(place);
         return origin !== undefined && !before.source.has(origin);
