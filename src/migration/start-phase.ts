@@ -2,22 +2,21 @@ import type { App } from '../app/app';
 import { isFinal, phases, type MigrationRow, type Phase } from '../ledger/rows';
 import { see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
 import { forgetLooks } from './forget-looks';
-import { factsOrThrow } from './side-facts';
+import { factsOf } from './side-facts';
 import { markOf, type Mark } from './since';
 import { ensureRows } from './start-migration';
 import type { DueStart } from './tally-visit';
 
 /**
  * Begins a phase: writes it down, then its range rows, then its messages. Safe to be done twice, and to be gone on with after
- * a crash between any two of these. @throws what a side throws that does not answer
+ * a crash between any two of these. Does nothing while a side does not answer.
  */
 export async function startPhase(id: string, due: DueStart, app: App): Promise<void> {
   const known = await app.ledger.getMigration(id);
   if (known === undefined || isFinal(known)) return;
-  const [source, target] = await Promise.all([
-    factsOrThrow(known.plan, 'source', app),
-    factsOrThrow(known.plan, 'target', app),
-  ]);
+  const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
+  // The next visit finds the phase due again.
+  if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };
   const anew = !isAfter(due.phase, due.from.phase);
   const epoch = anew ? due.from.epoch + 1 : due.from.epoch;
