@@ -1,7 +1,6 @@
 import type { App } from '../app/app';
 import { isFinal, phases, type MigrationRow, type Phase } from '../ledger/rows';
-import { see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
-import { forgetLooks } from './forget-looks';
+import { phaseBegins, see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
 import { factsOf } from './side-facts';
 import { markOf, type Mark } from './since';
 import { ensureRows } from './start-migration';
@@ -31,33 +30,33 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
           sourceRunId: due.phase === 'extra' ? target.runId : source.runId,
           // Of what comes anew no row is there as it must be.
           phasesWithRows: row.phasesWithRows.filter((phase) => isAfter(due.phase, phase)),
-          course: courseOf(row, due, anew, sides),
+          course: phaseBegins(courseOf(row, due, anew, sides), due.phase, epoch),
         },
   );
   if (migration === undefined || isFinal(migration) || migration.cancelRequested) return;
   if (migration.phase !== due.phase || migration.epoch !== epoch) return;
   app.watch.forget(id);
-  if (anew) await forgetLooks(migration, app);
   await ensureRows(migration, app);
 }
 
 /** A look and a comparison are what the verdict rests on from then on; a walk over the target belongs to the walk before it. */
 function courseOf(
-  { course }: MigrationRow,
+  row: MigrationRow,
   due: DueStart,
   anew: boolean,
   { source, target }: { readonly source: Mark; readonly target: Mark },
 ): Course {
-  const seen = see(see(course, 'source', source), 'target', target);
-  const now: Course = { ...seen, anew: course.anew + (anew ? 1 : 0) };
+  const seen = see(see(row.course, 'source', source), 'target', target);
+  const now: Course = { ...seen, anew: seen.anew + (anew ? 1 : 0) };
   if (due.phase === 'extra') return now;
-  return walkBegins(now, source, target, due.phase === 'look' ? depthOf(due, course, target) : null);
+  return walkBegins(now, source, target, due.phase === 'look' ? depthOf(due, row, target) : null);
 }
 
 /** What has happened to the target since the look was found to be due may ask for more than that. */
-function depthOf({ depth }: DueStart, course: Course, target: Mark): LookDepth {
+function depthOf({ depth = 'values' }: DueStart, { course, plan }: MigrationRow, target: Mark): LookDepth {
   const { process, flushed } = sinceOfTarget(course, target);
-  return process === 'changed' || flushed === 'yes' ? 'values' : (depth ?? 'values');
+  const isAnother = process === 'changed' || flushed === 'yes';
+  return isAnother && plan.request.onConflict !== 'skip' ? 'values' : depth;
 }
 
 function isAfter(phase: Phase, other: Phase): boolean {
