@@ -29,6 +29,6 @@ export async function takeOverExpiries(
     if (there.expiry === 0) return [['PERSIST', pair.target]];
     return [['PEXPIREAT', pair.target, String(Math.round(there.expiry + targetMinusSource))]];
   });
-  throwErrors(await attemptTarget(() => target.pipeline(commands)));
+  await attemptTarget(async () => throwErrors(await target.pipeline(commands)));
   return { set: commands.length, gone: pairs.length - commands.length };
 }
