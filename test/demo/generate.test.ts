@@ -1,6 +1,6 @@
-import { fillServer } from '../../../local/demo/generate';
-import type { RunningServer } from '../../tools/redis-servers';
-import { digest, flush, keyCounts, serverNames, serverStartTimeout, useTestServers } from '../../tools/redis-servers';
+import { fillServer } from '../../demo/generate';
+import type { RunningServer } from '../tools/redis-servers';
+import { digest, flush, keyCounts, serverNames, serverStartTimeout, useTestServers } from '../tools/redis-servers';
 
 const servers = useTestServers();
 const all: RunningServer[] = [];

@@ -1,11 +1,11 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { ensureServer, findAnyServer } from '../servers/find-server';
-import type { FoundServer } from '../servers/found-server';
-import type { OnProgress } from '../servers/install-servers';
-import { repositoryRoot } from '../servers/repository-root';
-import type { ServerName } from '../servers/server-names';
-import { startServer, type RunningServer } from '../servers/start-server';
+import { ensureServer, findAnyServer } from '../local/servers/find-server';
+import type { FoundServer } from '../local/servers/found-server';
+import type { OnProgress } from '../local/servers/install-servers';
+import { repositoryRoot } from '../local/servers/repository-root';
+import type { ServerName } from '../local/servers/server-names';
+import { startServer, type RunningServer } from '../local/servers/start-server';
 
 /** What a real Redis 4.0.14 wrote. */
 const SNAPSHOT = 'test/fixtures/redis-4.0.14.rdb';

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
-import { carryOut } from '../../cli/carry-out';
-import { parsePositive } from '../../cli/option-values';
-import { exitCodes, exitWhenWritten } from '../../cli/outcome';
-import { serverNames } from '../servers/server-names';
+import { carryOut } from '../cli/carry-out';
+import { parsePositive } from '../cli/option-values';
+import { exitCodes, exitWhenWritten } from '../cli/outcome';
+import { serverNames } from '../local/servers/server-names';
 import { runDemo, type DemoOptions } from './run-demo';
 
 const program = new Command('npm run demo --')
