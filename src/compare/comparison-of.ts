@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from '../migration/rows';
 import type { RangeJob } from '../migration/range-job';
 import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
 import { rangeSides, type RangeSides } from '../migration/range-sides';

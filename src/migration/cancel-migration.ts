@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import { isFinal, type MigrationRow } from '../ledger/rows';
+import { isFinal, type MigrationRow } from './rows';
 import { settleUntouched } from './settle-untouched';
 
 /**

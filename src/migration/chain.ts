@@ -1,4 +1,4 @@
-import type { RangeRow } from '../ledger/rows';
+import type { RangeRow } from './rows';
 
 /**
  * With a limit of P parallel ranges, P messages are sent at first, and whoever settles range i sends range i + P of the

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
-import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from './rows';
 import { nextInChain } from './chain';
 import { parallelRangesOf } from './range-shape';
 import { shapesOf } from './rows-of-plan';

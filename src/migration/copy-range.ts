@@ -8,7 +8,7 @@ import { examine, type Comparison, type Pair } from '../compare/examine';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { timedWrites } from '../telemetry/timed';
 import { makeNaming } from '../convert/rename/naming';
-import { StoppedError } from '../transfer/stop';
+import { StoppedError } from './stop';
 import { writePart, type PartOutcome, type WriteContext } from '../transfer/write-part';
 import type { RangeJob } from './range-job';
 import { chunkBytesOf, expectedKeysOf, pageLimitsOf } from './range-shape';

@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import type { RangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled } from '../ledger/rows';
+import { inEpoch, isFinal, isSettled } from './rows';
 import { continueChain } from './continue-chain';
 import { readableMigration } from './readable-migration';
 import { settleBroken } from './settle-broken';

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 
 /** The findings of walks that look. */
 const LOOKED: readonly string[] = [

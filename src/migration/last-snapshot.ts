@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { isFinal, type MigrationRow } from '../ledger/rows';
+import { isFinal, type MigrationRow } from './rows';
 import { percentOf } from './progress';
 import { firstSnapshot, type Snapshot } from './report';
 import { sumRanges } from './sum';

@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
-import type { Finding } from '../ledger/rows';
+import type { Finding } from './rows';
 import { readRange } from '../transfer/range-pages';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
-import { pause } from '../transfer/stop';
-import { missingKeys } from '../verify/missing-keys';
+import { pause } from './stop';
+import { missingKeys } from '../redis/missing-keys';
 import { addCounts, noCounts, type Counts } from './counts';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf, pageLimitsOf } from './range-shape';

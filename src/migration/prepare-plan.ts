@@ -1,17 +1,12 @@
 import type { App } from '../app/app';
-import {
-  addSessionCounts,
-  countSessions,
-  noSessions,
-  type SessionCount,
-} from '../convert/aspnet-session/count-sessions';
+import { addSessionCounts, countSessions, noSessions } from '../convert/aspnet-session/count-sessions';
 import { scriptRefusal } from '../convert/aspnet-session/script-rights';
 import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import type { DatabaseKeys } from '../redis/database-keys';
 import { hasCursorOrder, hasDatabase, probeSource, probeTarget } from '../redis/probe';
-import { makeSelection } from '../transfer/selection';
+import { makeSelection } from './selection';
 import {
   chooseDatabases,
   makePlan,
@@ -23,6 +18,7 @@ import {
   type Refuse,
 } from './plan';
 import type { MigrationRequest } from './request';
+import type { SessionCount } from './session-count';
 import { loadedFacts } from './side-facts';
 
 /** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */

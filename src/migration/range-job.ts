@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../ledger/rows';
+import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from './rows';
 import { shareAhead } from '../keyspace/cursor';
 import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
-import { StoppedError, type StopReason, type StopSignal } from '../transfer/stop';
+import { StoppedError, type StopReason, type StopSignal } from './stop';
 import { shareOfRange } from './range-shape';
 import { redactFinding } from './redact-finding';
 import { addCounts, type Counts } from './counts';

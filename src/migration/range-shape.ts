@@ -1,5 +1,4 @@
 import { firstCount } from '../keyspace/page-size';
-import type { Phase } from '../ledger/rows';
 import type { Share } from '../transfer/governor';
 import type { WalkOptions } from '../transfer/range-pages';
 import type { Plan, WalkedDatabase } from './plan';
@@ -16,14 +15,6 @@ const SHORTEST_PAGE = 50;
 const CHUNK = 1_048_576;
 const CHUNK_UNDER_LATENCY = 32_768;
 const SMALLEST_CHUNK = 16_384;
-
-/** The databases that a phase walks: the source's, in the phase `extra` the target's. */
-export function walkedDatabases(
-  plan: Pick<Plan, 'databases' | 'targetDatabases'>,
-  phase: Phase,
-): readonly WalkedDatabase[] {
-  return phase === 'extra' ? (plan.targetDatabases ?? []) : plan.databases;
-}
 
 /** How many keys one range of a database should have; any number where the database's is not known. */
 export function expectedKeysOf({ keys, bits }: Pick<WalkedDatabase, 'keys' | 'bits'>): number {

@@ -1,4 +1,4 @@
-import { inEpoch, isFinal, type MigrationRow, type Phase, type RangeRow } from '../ledger/rows';
+import { inEpoch, isFinal, type MigrationRow, type Phase, type RangeRow } from './rows';
 import { SILENT_MS } from './settle-untouched';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */

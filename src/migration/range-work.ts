@@ -6,7 +6,7 @@ import { syncRange } from '../sync/sync-range';
 import { copyRange } from './copy-range';
 import { lookRange } from './look-range';
 import type { RangeJob } from './range-job';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 import type { MigrationRequest } from './request';
 
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */

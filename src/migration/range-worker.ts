@@ -1,11 +1,11 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from './rows';
 import { describeConnectionError, errorKind } from '../redis/errors';
-import { SourceDoubtError } from '../sync/delete-extra';
+import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
-import { SourceChangedError, StoppedError } from '../transfer/stop';
+import { SourceChangedError, StoppedError } from './stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain } from './continue-chain';
 import { RangeJob } from './range-job';

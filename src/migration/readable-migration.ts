@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 
 /**
  * A migration, for who works on one of its ranges. Undefined where there is none, or its row cannot be read: nothing can be

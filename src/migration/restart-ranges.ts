@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled, type MigrationRow } from '../ledger/rows';
+import { inEpoch, isFinal, isSettled, type MigrationRow } from './rows';
 import { firstOfChains } from './chain';
 import { see } from './course';
 import { forgetLooks } from './forget-looks';

@@ -1,4 +1,4 @@
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 import { sourceKeysAtStart } from './report';
 import { keysIn, type SideFacts } from './side-facts';
 import { markOf, since, type Since } from './since';

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import type { MigrationRow, RangeRow } from '../ledger/rows';
+import type { MigrationRow, RangeRow } from './rows';
 import { continueChain } from './continue-chain';
 import { shapesOf } from './rows-of-plan';
 

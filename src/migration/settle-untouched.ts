@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import { inEpoch, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { inEpoch, isSettled, type MigrationRow, type RangeRow } from './rows';
 
 /** A worker writes its row every few seconds; one that has not for so long is gone. */
 export const SILENT_MS = 60_000;

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 import { keysInAll } from '../redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { Plan } from './plan';

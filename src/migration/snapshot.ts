@@ -1,4 +1,4 @@
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from './rows';
 import { accountedKeys } from './counts';
 import { addToHistory, type HistoryPoint } from './history';
 import { etaOf, percentOf, recentRate } from './progress';

@@ -1,4 +1,4 @@
-import { doubtOfCourse } from '../sync/source-doubt';
+import { doubtOfCourse } from './source-doubt';
 import type { Plan } from './plan';
 import { sourceKeysAtStart } from './report';
 import { keysIn, type SideFacts } from './side-facts';

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { App } from '../app/app';
-import { isFinal, isSettled, inEpoch, rangeName, type MigrationRow, type Phase, type RangeRow } from '../ledger/rows';
+import { isFinal, isSettled, inEpoch, rangeName, type MigrationRow, type Phase, type RangeRow } from './rows';
 import { rangeMessage } from '../ledger/range-queue';
 import { startCursor } from '../keyspace/cursor';
 import { ConnectionSettingsError } from '../redis/connection-settings';

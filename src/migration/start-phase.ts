@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { isFinal, phases, type MigrationRow, type Phase } from '../ledger/rows';
+import { isFinal, phases, type MigrationRow, type Phase } from './rows';
 import { see, sinceOfTarget, walkBegins, type Course, type LookDepth } from './course';
 import { forgetLooks } from './forget-looks';
 import { factsOrThrow } from './side-facts';

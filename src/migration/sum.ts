@@ -1,6 +1,5 @@
-import type { MigrationRow, RangeRow, RangeState } from '../ledger/rows';
-import { walkedDatabases } from './range-shape';
-import { rowsOfPlan } from './rows-of-plan';
+import type { MigrationRow, RangeRow, RangeState } from './rows';
+import { rowsOfPlan, walkedDatabases } from './rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from './counts';
 
 /** What the range rows say together. */

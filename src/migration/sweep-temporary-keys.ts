@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { isSettled, type MigrationRow, type RangeRow } from './rows';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { isTemporaryKeyOf, temporaryKeysPattern } from '../transfer/by-commands';
 import { hasUnlink } from '../transfer/by-commands/abilities';

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { mayHaveExtra } from '../compare/room-for-extra';
-import { isFinal, type MigrationRow, type MigrationState, type Phase } from '../ledger/rows';
+import { isFinal, type MigrationRow, type MigrationState, type Phase } from './rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from './counts';
 import { see, sinceOfTarget, type Course } from './course';

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import type { IsOpen } from '../ledger/ledger';
-import { finalStates, type MigrationRow } from '../ledger/rows';
+import { finalStates, type MigrationRow } from './rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { PlanRefusedError, type Plan } from './plan';
 

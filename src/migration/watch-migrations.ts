@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../ledger/rows';
+import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from './rows';
 import { headsOfChains } from './chain';
 import { parallelRangesOf } from './range-shape';
 import { isUntouched, settleUntouched, SILENT_MS } from './settle-untouched';

@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
-import type { MigrationState } from '../ledger/rows';
+import type { MigrationState } from '../migration/rows';
 import { readableMigration } from '../migration/readable-migration';
 import type { RequestMistake } from '../migration/request';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';
-import type { RunState } from './schedule-ledger';
+import type { RunState } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
 import type { Clock } from './run-schedules';
 import { zoneOf, type When } from './when';

@@ -8,7 +8,7 @@ import { idFromRequestId, startMigration } from '../migration/start-migration';
 import type { TallyStarter } from '../migration/watch-migrations';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { adopt, decide, firstRow, requestIdOf, settled } from './decide';
-import type { ScheduledRun, ScheduleRow } from './schedule-ledger';
+import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
 
 /** Milliseconds since 1970: now, and when this process read the settings. */

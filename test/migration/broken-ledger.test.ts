@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
-import { rangeName, type MigrationRow, type Phase } from '../../src/ledger/rows';
+import { rangeName, type MigrationRow, type Phase } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/migration/cancel-migration';
 import { failRange } from '../../src/migration/fail-range';

@@ -13,7 +13,7 @@ import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
 import { sumRanges } from '../../src/migration/sum';
 import { quietTime } from '../../src/migration/snapshot';
 import { silentRanges } from '../../src/migration/watch-migrations';
-import { isSettled } from '../../src/ledger/rows';
+import { isSettled } from '../../src/migration/rows';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
 
 describe('counts', () => {

@@ -1,4 +1,4 @@
-import { rangeName, type MigrationRow } from '../../src/ledger/rows';
+import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/migration/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
 import { failRange } from '../../src/migration/fail-range';

@@ -1,4 +1,4 @@
-import { inEpoch, rangeName, type RangeRow } from '../../src/ledger/rows';
+import { inEpoch, rangeName, type RangeRow } from '../../src/migration/rows';
 import { contradictionIn, noCounts } from '../../src/migration/counts';
 import { rangesOf } from '../../src/migration/start-migration';
 import { rowsOfPlan } from '../../src/migration/rows-of-plan';

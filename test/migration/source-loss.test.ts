@@ -1,5 +1,5 @@
 import { lossOfSource, type SourceCourse } from '../../src/migration/source-loss';
-import { doubtOfCourse } from '../../src/sync/source-doubt';
+import { doubtOfCourse } from '../../src/migration/source-doubt';
 
 const restarted: SourceCourse = {
   since: { process: 'changed', flushed: 'unknown' },

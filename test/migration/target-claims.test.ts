@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { isFinal, type MigrationRow } from '../../src/ledger/rows';
+import { isFinal, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { startMigration } from '../../src/migration/start-migration';
 import { claimAlso, claimTarget } from '../../src/migration/target-claims';

@@ -1,5 +1,5 @@
 import type { App } from '../../src/app/app';
-import { rangeName, type MigrationRow, type RangeRow } from '../../src/ledger/rows';
+import { rangeName, type MigrationRow, type RangeRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/migration/cancel-migration';
 import { failRange } from '../../src/migration/fail-range';
 import { workOnRange } from '../../src/migration/range-worker';

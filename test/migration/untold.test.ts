@@ -1,4 +1,4 @@
-import type { MigrationRow } from '../../src/ledger/rows';
+import type { MigrationRow } from '../../src/migration/rows';
 import { PlanRefusedError } from '../../src/migration/plan';
 import { workOnRange } from '../../src/migration/range-worker';
 import { getReport } from '../../src/migration/read-migrations';

@@ -1,4 +1,4 @@
-import { makeSelection } from '../../src/transfer/selection';
+import { makeSelection } from '../../src/migration/selection';
 
 const select = (changes: Partial<Parameters<typeof makeSelection>[0]>) =>
   makeSelection({ match: [], exclude: [], types: [], ...changes });

@@ -1,5 +1,5 @@
 import { describeConnectionError, errorKind } from '../../src/redis/errors';
-import { missingKeys } from '../../src/verify/missing-keys';
+import { missingKeys } from '../../src/redis/missing-keys';
 import { onEveryServer } from '../tools/test-server';
 
 onEveryServer((at) => {

@@ -1,5 +1,5 @@
-import type { RedisPort } from '../redis/redis-port';
-import { runScript, scripts } from '../redis/scripts';
+import type { RedisPort } from './redis-port';
+import { runScript, scripts } from './scripts';
 
 /** The places of the keys that a server does not have. */
 export async function missingKeys(port: RedisPort, keys: readonly Buffer[], useScripts: boolean): Promise<number[]> {

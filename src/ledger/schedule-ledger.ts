@@ -1,7 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { z } from 'zod';
-import { created, found, isConflict } from '../ledger/ledger';
-import type { StorageClients } from '../ledger/storage-clients';
+import { created, found, isConflict } from './ledger';
+import type { StorageClients } from './storage-clients';
 
 /**
  * starting: claimed, and not yet known to have started. started: there is a migration, which has its own state.

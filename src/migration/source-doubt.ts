@@ -1,4 +1,4 @@
-import type { Since } from '../migration/since';
+import type { Since } from './since';
 
 /** Numbers of keys in the databases concerned. */
 export interface SourceNumbers {

@@ -1,7 +1,7 @@
 import { startCursor } from '../keyspace/cursor';
-import { noCounts, type Counts } from '../migration/counts';
-import type { Course } from '../migration/course';
-import type { Plan } from '../migration/plan';
+import { noCounts, type Counts } from './counts';
+import type { Course } from './course';
+import type { Plan } from './plan';
 
 export const migrationStates = [
   'planned',
@@ -54,6 +54,15 @@ export interface MigrationRow {
   /** The phases whose range rows have all been written: a row of theirs that is not there is lost. */
   readonly phasesWithRows: readonly Phase[];
   readonly etag: string;
+}
+
+/** A plan row that cannot be read, as far as it can. */
+export interface UnreadableMigration {
+  readonly id: string;
+  readonly reason: string;
+  /** ISO 8601; null where that cannot be read either. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
 }
 
 export const rangeStates = ['planned', 'active', 'done', 'failed', 'cancelled'] as const;

@@ -4,7 +4,7 @@ import { keysIn, type SideFacts } from '../migration/side-facts';
 import { markOf, since } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { Command, RedisPort } from '../redis/redis-port';
-import { doubtOfCourse, doubtOfSource } from './source-doubt';
+import { doubtOfCourse, doubtOfSource } from '../migration/source-doubt';
 
 type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 

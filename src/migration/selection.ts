@@ -1,5 +1,5 @@
 import { globMatcher } from '../keyspace/glob';
-import type { MigrationRequest } from '../migration/request';
+import type { MigrationRequest } from './request';
 
 /** Which keys are wanted, and whether their types must be known for that. */
 export interface Selection {
