@@ -3,7 +3,7 @@ import { makeConverters } from '../convert/make-converters';
 import type { Converter } from '../convert/converter';
 import type { Finding } from '../migration/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { RangeJob } from '../migration/range-job';
+import type { RangeJob } from '../range/range-job';
 import { readRangeAhead } from '../transfer/range-pages';
 import { missingKeys } from '../redis/missing-keys';
 import { comparisonOf } from './comparison-of';

@@ -1,6 +1,6 @@
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
-import { keysIn, type SideFacts } from '../migration/side-facts';
+import { keysIn, type SideFacts } from '../app/side-facts';
 import { markOf, since } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { Command, RedisPort } from '../redis/redis-port';

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import type { MigrationState } from '../migration/rows';
-import { readableMigration } from '../migration/readable-migration';
+import { readableMigration } from '../app/readable-migration';
 import type { RequestMistake } from '../migration/request';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';

@@ -1,4 +1,4 @@
-import { StartLimit, TooManyStartsError } from '../../src/shared/start-limit';
+import { StartLimit, TooManyStartsError } from '../../src/api/start-limit';
 
 const nothing = (): Promise<void> => Promise.resolve();
 

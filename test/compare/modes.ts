@@ -1,11 +1,11 @@
-import { getFindings } from '../../src/migration/read-migrations';
+import { getFindings } from '../../src/api/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
-import { getReport } from '../../src/migration/read-migrations';
+import { getReport } from '../../src/api/read-migrations';
 import { parseMigrationRequest } from '../../src/migration/request';
-import { startMigration } from '../../src/migration/start-migration';
-import { startPhase } from '../../src/migration/start-phase';
-import { visitMigration } from '../../src/migration/tally-visit';
-import { workOnRange } from '../../src/migration/range-worker';
+import { startMigration } from '../../src/start/start-migration';
+import { startPhase } from '../../src/tally/start-phase';
+import { visitMigration } from '../../src/tally/tally-visit';
+import { workOnRange } from '../../src/work/range-worker';
 import type { TestApp } from '../tools/test-app';
 
 /** What a migration came to. */

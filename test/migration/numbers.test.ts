@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { firstOfChains, headsOfChains, nextInChain } from '../../src/migration/chain';
+import { firstOfChains, headsOfChains, nextInChain } from '../../src/range/chain';
 import { accountedKeys, addCounts, noCounts } from '../../src/migration/counts';
 import { etaOf, nextVisit, percentOf, recentRate } from '../../src/migration/progress';
 import {
@@ -8,11 +8,11 @@ import {
   pageLimitsOf,
   parallelRangesOf,
   shareOfRange,
-} from '../../src/migration/range-shape';
-import { isUntouched, SILENT_MS } from '../../src/migration/settle-untouched';
-import { sumRanges } from '../../src/migration/sum';
-import { quietTime } from '../../src/migration/snapshot';
-import { silentRanges } from '../../src/migration/watch-migrations';
+} from '../../src/range/range-shape';
+import { isUntouched, SILENT_MS } from '../../src/tally/settle-untouched';
+import { sumRanges } from '../../src/tally/sum';
+import { quietTime } from '../../src/tally/snapshot';
+import { silentRanges } from '../../src/tally/watch-migrations';
 import { isSettled } from '../../src/migration/rows';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
 

@@ -1,7 +1,7 @@
 import { startCursor } from '../../src/keyspace/cursor';
 import { noCounts } from '../../src/migration/counts';
-import { workOnRange } from '../../src/migration/range-worker';
-import { startMigration } from '../../src/migration/start-migration';
+import { workOnRange } from '../../src/work/range-worker';
+import { startMigration } from '../../src/start/start-migration';
 import { run } from '../compare/modes';
 import { startCuttingProxy, type CuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';

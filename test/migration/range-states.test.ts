@@ -1,5 +1,5 @@
 import { addToHistory, MOST_POINTS, type HistoryPoint } from '../../src/migration/history';
-import { makeRangesReport, standingOf } from '../../src/migration/range-states';
+import { makeRangesReport, standingOf } from '../../src/tally/range-states';
 import { aMigration, aRange } from '../tools/rows';
 
 const now = Date.parse('2026-01-01T00:10:00.000Z');

@@ -1,4 +1,4 @@
-import { lossOfSource, type SourceCourse } from '../../src/migration/source-loss';
+import { lossOfSource, type SourceCourse } from '../../src/tally/source-loss';
 import { doubtOfCourse } from '../../src/migration/source-doubt';
 
 const restarted: SourceCourse = {

@@ -1,9 +1,9 @@
 import type { TableClient } from '@azure/data-tables';
 import { isFinal, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
-import { startMigration } from '../../src/migration/start-migration';
-import { claimAlso, claimTarget } from '../../src/migration/target-claims';
-import { watchMigrations } from '../../src/migration/watch-migrations';
+import { startMigration } from '../../src/start/start-migration';
+import { claimAlso, claimTarget } from '../../src/start/target-claims';
+import { watchMigrations } from '../../src/tally/watch-migrations';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
