@@ -2,7 +2,7 @@ import { startCursor } from '../../src/keyspace/cursor';
 import { noCounts } from '../../src/migration/counts';
 import { workOnRange } from '../../src/work/range-worker';
 import { startMigration } from '../../src/start/start-migration';
-import { run } from '../compare/modes';
+import { run } from '../tools/modes';
 import { startCuttingProxy, type CuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';

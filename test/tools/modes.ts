@@ -6,7 +6,7 @@ import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
-import type { TestApp } from '../tools/test-app';
+import type { TestApp } from './test-app';
 
 /** What a migration came to. */
 export interface Outcome {
