@@ -8,7 +8,10 @@ import { settleUntouched } from '../tally/settle-untouched';
  * nobody works on are settled here. Undefined when there is no such migration; an ended one stays as it is.
  * @throws UnreadableRowError where the row cannot be read, after that migration was ended
  */
-export async function cancelMigration(id: string, app: App): Promise<MigrationRow | undefined> {
+export async function cancelMigration(
+  id: string,
+  app: Pick<App, 'ledger' | 'watch'>,
+): Promise<MigrationRow | undefined> {
   const migration = await app.ledger
     .updateMigration(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))
     .catch(endUnreadable(id, app));
@@ -18,7 +21,7 @@ export async function cancelMigration(id: string, app: App): Promise<MigrationRo
 }
 
 /** Of a migration whose row cannot be read nobody works any more; it ends, so that it holds its target no longer. */
-function endUnreadable(id: string, app: App): (error: unknown) => Promise<never> {
+function endUnreadable(id: string, app: Pick<App, 'ledger'>): (error: unknown) => Promise<never> {
   return async (error) => {
     if (!(error instanceof UnreadableRowError)) throw error;
     await app.ledger.failUnreadable(id, `Cancelled. ${error.message}`);

@@ -16,14 +16,14 @@ import { rowsOfPlan } from '../migration/rows-of-plan';
 const NEWEST = 200;
 
 /** The document of one migration; undefined when there is none. @throws UnreadableRowError, as all that read one do */
-export async function getReport(id: string, app: App): Promise<MigrationReport | undefined> {
+export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<MigrationReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
   return row && makeReport(row, await lastSnapshot(row, app));
 }
 
 /** The newest migrations, newest first. */
-export async function listReports(app: App): Promise<MigrationListItem[]> {
+export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationListItem[]> {
   await app.ledger.ensure();
   const { rows, unreadable } = await app.ledger.readMigrations('all');
   const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
@@ -32,7 +32,7 @@ export async function listReports(app: App): Promise<MigrationListItem[]> {
 }
 
 /** How every range of the current phase stands; undefined when there is no such migration. */
-export async function getRanges(id: string, app: App): Promise<RangesReport | undefined> {
+export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<RangesReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
   if (row === undefined) return undefined;
@@ -45,7 +45,10 @@ export async function getRanges(id: string, app: App): Promise<RangesReport | un
 }
 
 /** The course so far, a point each time the tally looked; undefined when there is no such migration. */
-export async function getHistory(id: string, app: App): Promise<{ points: readonly HistoryPoint[] } | undefined> {
+export async function getHistory(
+  id: string,
+  app: Pick<App, 'ledger'>,
+): Promise<{ points: readonly HistoryPoint[] } | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
   return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
@@ -78,7 +81,7 @@ export async function getFindings(
   id: string,
   limit: number,
   continuation: string | undefined,
-  app: App,
+  app: Pick<App, 'ledger'>,
   search = '',
 ): Promise<FindingsPage | undefined> {
   await app.ledger.ensure();

@@ -11,7 +11,7 @@ import { makeSurveyReport, type SurveyReport } from '../survey/survey-report';
  * What a dry run has learnt up to now; undefined when there is no such migration.
  * @throws PlanRefusedError for a migration that is no dry run
  */
-export async function readSurveyReport(id: string, app: App): Promise<SurveyReport | undefined> {
+export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Promise<SurveyReport | undefined> {
   await app.ledger.ensure();
   const migration = await app.ledger.getMigration(id);
   if (migration === undefined) return undefined;

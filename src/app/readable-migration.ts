@@ -7,7 +7,10 @@ import type { MigrationRow } from '../migration/rows';
  * done then, and a message that came again and again would change nothing. Should the row become readable, the watchdog
  * sends its ranges.
  */
-export async function readableMigration(id: string, app: App): Promise<MigrationRow | undefined> {
+export async function readableMigration(
+  id: string,
+  app: Pick<App, 'ledger' | 'telemetry'>,
+): Promise<MigrationRow | undefined> {
   try {
     return await app.ledger.getMigration(id);
   } catch (error) {

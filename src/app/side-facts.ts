@@ -13,7 +13,11 @@ export type Side = 'source' | 'target';
  * What a side tells now; undefined while it does not answer, or reads its data from disk. The workers say what is wrong with a
  * server; who asks here only has no numbers for now.
  */
-export async function factsOf({ plan }: MigrationRow, side: Side, app: App): Promise<SideFacts | undefined> {
+export async function factsOf(
+  { plan }: MigrationRow,
+  side: Side,
+  app: Pick<App, 'connections'>,
+): Promise<SideFacts | undefined> {
   try {
     return await factsOrThrow(plan, side, app);
   } catch {
@@ -22,12 +26,12 @@ export async function factsOf({ plan }: MigrationRow, side: Side, app: App): Pro
 }
 
 /** As `factsOf`. @throws what the connection throws, and LOADING while the server reads its data from disk */
-export async function factsOrThrow({ request }: Plan, side: Side, app: App): Promise<SideFacts> {
+export async function factsOrThrow({ request }: Plan, side: Side, app: Pick<App, 'connections'>): Promise<SideFacts> {
   return await loadedFacts(request[side], app);
 }
 
 /** What the server of a connection tells. @throws what the connection throws, and LOADING while it reads its data from disk */
-export async function loadedFacts(name: string, app: App): Promise<SideFacts> {
+export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const connection = app.connections.get(name, 0);
   await connection.ready();
   const facts = await readServerFacts(connection, (call) => app.connections.withOwn(name, call));

@@ -26,7 +26,7 @@ type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
  * Walks the target's keys of a range and looks for each on the source, under all names that it may have come from. Those that
  * have none there are extra: findings, or, where the request says so, deleted.
  */
-export async function extraRange(job: RangeJob, app: App): Promise<void> {
+export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'connections' | 'settings'>): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;

@@ -28,7 +28,10 @@ export interface RangeWriting {
 }
 
 /** Connects a range to both sides for writing. */
-export async function rangeWriting(job: RangeJob, app: App): Promise<RangeWriting> {
+export async function rangeWriting(
+  job: RangeJob,
+  app: Pick<App, 'connections' | 'settings' | 'telemetry'>,
+): Promise<RangeWriting> {
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;
@@ -100,7 +103,7 @@ export async function writeParts(
   parts: AsyncIterable<Part>,
   writing: RangeWriting,
   job: RangeJob,
-  app: App,
+  app: Pick<App, 'budget'>,
 ): Promise<void> {
   // Under a limit on bytes none: what big keys and conversions read is not known before they are written.
   const mostInWriting = job.migration.plan.request.limits.bytesPerSecond > 0 ? 0 : PAGES_IN_WRITING;

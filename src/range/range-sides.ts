@@ -33,7 +33,7 @@ export interface RangeSides {
 }
 
 /** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
-export function rangeSides(job: RangeJob, app: App): RangeSides {
+export function rangeSides(job: RangeJob, app: Pick<App, 'connections' | 'settings' | 'telemetry'>): RangeSides {
   const { migration, row } = job;
   const { request, databases, inPlace, source: facts } = migration.plan;
   const database = databases.find((d) => d.database === row.database);

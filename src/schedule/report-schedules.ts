@@ -52,14 +52,18 @@ export interface SchedulesReport {
 /** Tells what will run when, and how the last runs went. */
 export async function reportSchedules(
   { schedules, mistakes }: ScheduleSettings,
-  app: App,
+  app: Pick<App, 'ledger' | 'schedules' | 'telemetry'>,
   clock: Clock,
 ): Promise<SchedulesReport> {
   await app.ledger.ensure();
   return { schedules: await Promise.all(schedules.map((schedule) => reportOf(schedule, app, clock))), mistakes };
 }
 
-async function reportOf(schedule: Schedule, app: App, { now, since }: Clock): Promise<ScheduleReport> {
+async function reportOf(
+  schedule: Schedule,
+  app: Pick<App, 'ledger' | 'schedules' | 'telemetry'>,
+  { now, since }: Clock,
+): Promise<ScheduleReport> {
   const { name, when, request } = schedule;
   const row = await app.schedules.get(name);
   const current = row && adopt(row, schedule, since);

@@ -33,7 +33,7 @@ export class UnreachableError extends Error {
 }
 
 /** Looks at both sides and makes the plan. @throws PlanRefusedError, UnreachableError */
-export async function preparePlan(request: MigrationRequest, app: App): Promise<Plan> {
+export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections'>): Promise<Plan> {
   const source = app.connections.get(request.source, 0);
   const target = app.connections.get(request.target, 0);
   const [sourceFacts, targetFacts] = await Promise.all([
@@ -121,7 +121,7 @@ const COUNTING_MS = 300;
 async function countAllSessions(
   request: MigrationRequest,
   choices: readonly DatabaseChoice[],
-  app: App,
+  app: Pick<App, 'connections'>,
 ): Promise<SessionCount | undefined> {
   const [options] = request.convert;
   if (options === undefined) return undefined;

@@ -64,14 +64,14 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
 }
 
-async function withSourceWarning(plan: Plan, app: App): Promise<Plan> {
+async function withSourceWarning(plan: Plan, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
   const writer = plan.inPlace ? undefined : await writerOfSource(plan, app);
   if (writer === undefined) return plan;
   const warning = `The migration ${writer} is writing to the source: what it has not written yet may not be seen.`;
   return { ...plan, warnings: [...plan.warnings, warning] };
 }
 
-function checkConnectionNames({ source, target }: MigrationRequest, app: App): void {
+function checkConnectionNames({ source, target }: MigrationRequest, app: Pick<App, 'connections'>): void {
   const mistakes = [
     ['source', source],
     ['target', target],
@@ -109,7 +109,11 @@ function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
 }
 
 /** Takes back the row of a migration that never began, and gives its target back. */
-function withdraw(plan: Plan, id: string, app: App): (error: unknown) => Promise<never> {
+function withdraw(
+  plan: Plan,
+  id: string,
+  app: Pick<App, 'connections' | 'ledger'>,
+): (error: unknown) => Promise<never> {
   return async (error) => {
     await app.ledger.deleteMigration(id);
     await giveBackTarget(plan, id, app);
@@ -121,7 +125,10 @@ function withdraw(plan: Plan, id: string, app: App): (error: unknown) => Promise
  * Finishes what a start, or the start of a phase, that was cut short has left; does nothing where it is complete. Where
  * another migration has taken the target before this one began, this one ends.
  */
-export async function resumeStart(row: MigrationRow, app: App): Promise<MigrationRow> {
+export async function resumeStart(
+  row: MigrationRow,
+  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+): Promise<MigrationRow> {
   if (row.state !== 'planned') return await ensureRows(row, app);
   try {
     await claimTarget(row.plan, row.id, app);
@@ -142,7 +149,7 @@ export async function resumeStart(row: MigrationRow, app: App): Promise<Migratio
  * Before that no row of the phase can be missed, so whoever finds it unfinished calls this. Safe to be done twice, and by
  * several at once.
  */
-export async function ensureRows(row: MigrationRow, app: App): Promise<MigrationRow> {
+export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
   if (isFinal(row) || hasRows(row, row.phase)) return row;
   await app.ledger.createRanges(rangesOf(row.plan, row.id, row.phase, row.epoch));
   await sendOpenRanges(row, app);
@@ -163,7 +170,7 @@ function hasRows({ phasesWithRows }: MigrationRow, phase: Phase): boolean {
 }
 
 /** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
-export async function sendOpenRanges(row: MigrationRow, app: App): Promise<void> {
+export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
   const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => inEpoch(range, row.epoch));
   const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
   await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));

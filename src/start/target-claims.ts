@@ -13,12 +13,12 @@ type Side = Pick<Plan['source'], 'runId'>;
  * The names that a server is known by: its process, and where it listens, which stays the same over restarts. The ledger
  * keeps their hashes only.
  */
-function namesOf(connection: string, { runId }: Side, app: App): string[] {
+function namesOf(connection: string, { runId }: Side, app: Pick<App, 'connections'>): string[] {
   const address = addressOf(connection, app);
   return [runId || connection.toUpperCase(), ...(address === undefined ? [] : [`address ${address}`])];
 }
 
-function addressOf(connection: string, app: App): string | undefined {
+function addressOf(connection: string, app: Pick<App, 'connections'>): string | undefined {
   try {
     return app.connections.addressOf(connection);
   } catch (error) {
@@ -28,7 +28,7 @@ function addressOf(connection: string, app: App): string | undefined {
   }
 }
 
-function targetNames({ request, target }: Plan, app: App): string[] {
+function targetNames({ request, target }: Plan, app: Pick<App, 'connections'>): string[] {
   return namesOf(request.target, target, app);
 }
 
@@ -41,7 +41,7 @@ function writes({ request: { mode } }: Plan): boolean {
  * Takes the target of a plan for one migration, until that has ended.
  * @throws PlanRefusedError where another migration writes to it
  */
-export async function claimTarget(plan: Plan, id: string, app: App): Promise<void> {
+export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
   if (!writes(plan)) return;
   const names = targetNames(plan, app);
   const holder = await app.ledger.claimTarget(names, id, isOpenIn(app));
@@ -53,7 +53,7 @@ export async function claimTarget(plan: Plan, id: string, app: App): Promise<voi
 }
 
 /** Gives back the target of a migration that never began. */
-export async function giveBackTarget(plan: Plan, id: string, app: App): Promise<void> {
+export async function giveBackTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
   if (writes(plan)) await app.ledger.giveBackTarget(targetNames(plan, app), id);
 }
 
@@ -64,7 +64,7 @@ export async function giveBackTarget(plan: Plan, id: string, app: App): Promise<
 export async function claimAlso(
   { id, plan }: Pick<MigrationRow, 'id' | 'plan'>,
   runId: string,
-  app: App,
+  app: Pick<App, 'ledger'>,
 ): Promise<string | undefined> {
   if (!writes(plan) || runId === '') return undefined;
   const holder = await app.ledger.claimTarget([runId], id, isOpenIn(app));
@@ -72,12 +72,15 @@ export async function claimAlso(
 }
 
 /** The migration that writes to the source of a plan; undefined where none does. */
-export async function writerOfSource({ request, source }: Plan, app: App): Promise<string | undefined> {
+export async function writerOfSource(
+  { request, source }: Plan,
+  app: Pick<App, 'connections' | 'ledger'>,
+): Promise<string | undefined> {
   return await app.ledger.holderOf(namesOf(request.source, source, app), isOpenIn(app));
 }
 
 /** A claim holds until its migration has ended, also where the rest of the row cannot be read. */
-function isOpenIn(app: App): IsOpen {
+function isOpenIn(app: Pick<App, 'ledger'>): IsOpen {
   return async ({ holder, since }) => {
     const state = await app.ledger.stateOf(holder);
     if (state === undefined) return holder !== '' && Math.abs(Date.now() - since) < STARTING_MS;
@@ -86,7 +89,11 @@ function isOpenIn(app: App): IsOpen {
 }
 
 /** A running migration that writes to the same target although its claim is lost; undefined where there is none. */
-async function otherWriter(names: readonly string[], id: string, app: App): Promise<string | undefined> {
+async function otherWriter(
+  names: readonly string[],
+  id: string,
+  app: Pick<App, 'connections' | 'ledger'>,
+): Promise<string | undefined> {
   const others = (await app.ledger.listMigrations('open')).filter(
     (row) => row.id !== id && row.state !== 'planned' && writes(row.plan) && !finalStates.includes(row.state),
   );

@@ -12,7 +12,7 @@ import { shapesOf } from '../migration/rows-of-plan';
 export async function continueChain(
   row: RangeRow,
   migration: MigrationRow,
-  app: App,
+  app: Pick<App, 'ledger' | 'queue'>,
   owedUntil?: number,
 ): Promise<void> {
   const parallel = parallelRangesOf(migration.plan);

@@ -13,7 +13,10 @@ const MOST_DEATHS = 30;
  * Settles the range of a poisoned message with the cause that its worker wrote last, so that the tally never waits for
  * it. Where no worker wrote a cause, they did not fail but died (restarts, deployments): the range is sent again.
  */
-export async function failRange(message: RangeMessage, app: App): Promise<void> {
+export async function failRange(
+  message: RangeMessage,
+  app: Pick<App, 'ledger' | 'queue' | 'telemetry'>,
+): Promise<void> {
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return;
   const known = await app.ledger.getRange(message.migration, message.range);

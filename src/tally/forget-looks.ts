@@ -13,7 +13,7 @@ const LOOKED: readonly string[] = [
 ];
 
 /** Removes what a walk that now begins anew has found: it says nothing any more. Not where the new one has begun already. */
-export async function forgetLooks(migration: MigrationRow, app: App): Promise<void> {
+export async function forgetLooks(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
   const looks = migration.phase !== 'copy' || migration.plan.request.mode === 'compare';
   if (!looks) return;
   const rows = await app.ledger.listRanges(migration.id, migration.phase);

@@ -8,7 +8,7 @@ import { sumRanges } from './sum';
  * The tally's last sum, or an empty one before the first. Of a migration that has ended there was one: where it is lost or
  * cannot be read, the range rows are added up again, and what only the tally knew is told as unknown.
  */
-export async function lastSnapshot(migration: MigrationRow, app: App): Promise<Snapshot> {
+export async function lastSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
   const kept = await app.ledger.getSnapshot(migration.id);
   if (kept !== undefined) return kept;
   const empty = firstSnapshot(migration);

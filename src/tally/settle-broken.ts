@@ -8,7 +8,11 @@ import { shapesOf } from '../migration/rows-of-plan';
  * Settles a range whose row cannot be read: writes over it that it failed, and why, and has its chain go on. A row that
  * the plan does not know stays as it is.
  */
-export async function settleBroken(row: RangeRow, migration: MigrationRow, app: App): Promise<void> {
+export async function settleBroken(
+  row: RangeRow,
+  migration: MigrationRow,
+  app: Pick<App, 'ledger' | 'queue' | 'telemetry'>,
+): Promise<void> {
   const shape = shapesOf(migration.plan, row.phase).at(row.number);
   if (row.number < 0 || shape === undefined) return;
   try {

@@ -15,7 +15,7 @@ export function isUntouched(row: RangeRow, now: number): boolean {
 }
 
 /** Settles the ranges of a cancelled migration that nobody works on. A worker that takes one meanwhile settles it itself. */
-export async function settleUntouched(migration: MigrationRow, app: App): Promise<void> {
+export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
   const rows = await app.ledger.listRanges(migration.id);
   for (const known of rows) {
     const row = known.phase === migration.phase ? inEpoch(known, migration.epoch) : known;

@@ -6,7 +6,11 @@ import { settleUntouched } from './settle-untouched';
  * Stops a migration for something that is wrong with a side: workers see it within a second or two and write nothing more; when
  * all have stopped, it has failed with this cause. The first cause stays. Undefined for an unknown migration.
  */
-export async function stopMigration(id: string, cause: string, app: App): Promise<MigrationRow | undefined> {
+export async function stopMigration(
+  id: string,
+  cause: string,
+  app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
+): Promise<MigrationRow | undefined> {
   const migration = await app.ledger.updateMigration(id, (row) =>
     isFinal(row) || row.stopCause !== null ? undefined : { ...row, cancelRequested: true, stopCause: cause },
   );

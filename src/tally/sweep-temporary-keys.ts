@@ -34,7 +34,10 @@ const GIVE_UP_S = 300;
  * key; all others have told that theirs are gone. A worker that still builds after that (cut off from storage, or asleep) finds
  * its key lost at the next write, and removes what that write made, or it expires.
  */
-export async function sweepTemporaryKeys({ migration, rows, quietSeconds }: SweepFacts, app: App): Promise<Sweep> {
+export async function sweepTemporaryKeys(
+  { migration, rows, quietSeconds }: SweepFacts,
+  app: Pick<App, 'connections' | 'settings'>,
+): Promise<Sweep> {
   const nobodyWorks =
     quietSeconds > app.settings.stallSeconds || rows.every((row) => row.phase !== migration.phase || isSettled(row));
   if (!nobodyWorks || rows.every(({ builders }) => builders.length === 0)) return { done: true, warnings: [] };

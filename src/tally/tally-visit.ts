@@ -93,7 +93,7 @@ async function watchSides(
   known: MigrationRow,
   source: SideFacts | undefined,
   target: SideFacts | undefined,
-  app: App,
+  app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   let migration = known;
   const seen = (course: Course): Course => {
@@ -124,7 +124,7 @@ function judge(
   source: SideFacts | undefined,
   target: SideFacts | undefined,
   quietSeconds: number,
-  app: App,
+  app: Pick<App, 'settings'>,
 ): Verdict {
   const { plan, course } = migration;
   const { request } = plan;
@@ -175,7 +175,11 @@ function looksForExtra(
   });
 }
 
-async function applyVerdict(migration: MigrationRow, decision: Verdict, app: App): Promise<MigrationRow> {
+async function applyVerdict(
+  migration: MigrationRow,
+  decision: Verdict,
+  app: Pick<App, 'ledger' | 'watch'>,
+): Promise<MigrationRow> {
   if (!isEnd(decision)) return migration;
   const after = await app.ledger.updateMigration(migration.id, (row) =>
     // What has come since the sum was taken makes the verdict void: a new epoch or phase, or a reason to stop.

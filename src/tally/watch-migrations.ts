@@ -17,7 +17,10 @@ export interface TallyStarter {
  * Starts again what has come to a stand: starts that were cut short, tallies that do not run, ranges whose worker is
  * silent. Does nothing for what is well.
  */
-export async function watchMigrations(app: App, tallies: TallyStarter): Promise<void> {
+export async function watchMigrations(
+  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+  tallies: TallyStarter,
+): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
   const { rows, unreadable } = await app.ledger.readMigrations('open');
   const open = rows.filter((row) => !isFinal(row));
@@ -30,7 +33,11 @@ export async function watchMigrations(app: App, tallies: TallyStarter): Promise<
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} migrations could not be looked after.`);
 }
 
-async function watchMigration(row: MigrationRow, app: App, tallies: TallyStarter): Promise<void> {
+async function watchMigration(
+  row: MigrationRow,
+  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+  tallies: TallyStarter,
+): Promise<void> {
   const migration = isOld(row) ? await resumeStart(row, app) : row;
   if (migration.state === 'planned') return;
   await tallies.ensureTally(migration.id);
@@ -43,7 +50,7 @@ function isOld(row: MigrationRow): boolean {
   return Date.now() - Date.parse(row.startedAt) > SILENT_MS;
 }
 
-async function sendSilentRanges(migration: MigrationRow, app: App): Promise<void> {
+async function sendSilentRanges(migration: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
   const rows = (await app.ledger.listRanges(migration.id, migration.phase)).map((row) => inEpoch(row, migration.epoch));
   const silent = silentRanges(rows, parallelRangesOf(migration.plan), Date.parse(migration.startedAt), Date.now());
   await app.queue.send(silent.map((row) => rangeMessage(migration, row.name)));

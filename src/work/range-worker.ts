@@ -127,7 +127,11 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
 }
 
 /** What the walked side tells as soon as it answers. @throws StoppedError, or what will not pass */
-async function walkedFacts(job: RangeJob, { plan, phase }: MigrationRow, app: App): Promise<SideFacts> {
+async function walkedFacts(
+  job: RangeJob,
+  { plan, phase }: MigrationRow,
+  app: Pick<App, 'connections'>,
+): Promise<SideFacts> {
   const side = phase === 'extra' ? 'target' : 'source';
   const connection = app.connections.get(plan.request[side], 0);
   const onTrouble = (trouble: string | null) => {
