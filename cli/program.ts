@@ -99,7 +99,7 @@ function addSync(program: Command, actions: Actions): void {
     .description('copy only what differs; cheap enough to be done again and again');
   command
     .option('--delete-extra', 'delete from the target the keys that the source does not have')
-    .option('--force', 'with --delete-extra: even where the source looks wrong (empty, or much smaller)')
+    .option('--force', 'with --delete-extra: although the source is empty or much smaller than the target')
     .option('--shrink-percent <n>', 'with --delete-extra: so much fewer keys than the target looks wrong', parseCount);
   sidesAndSelection(command).action(actions.sync);
 }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { isCurrent } from '../migration/course';
 import type { HistoryPoint } from '../migration/history';
 import { keyText } from '../migration/key-text';
 import { makeRangesReport, type RangesReport } from '../tally/range-states';
@@ -63,7 +64,7 @@ export interface FindingReport {
   readonly message: string;
 }
 
-/** A page of findings. With a search it may hold few or none although others follow. */
+/** A page of findings. It may hold few or none although others follow. */
 export interface FindingsPage {
   readonly findings: readonly FindingReport[];
   readonly continuation: string | null;
@@ -85,18 +86,20 @@ export async function getFindings(
   search = '',
 ): Promise<FindingsPage | undefined> {
   await app.ledger.ensure();
-  if ((await app.ledger.getMigration(id)) === undefined) return undefined;
+  const migration = await app.ledger.getMigration(id);
+  if (migration === undefined) return undefined;
+  const { epochs } = migration.course;
   if (continuation !== undefined && !isContinuation(continuation)) {
     throw new BadRequestError([{ path: 'continuation', message: 'is not one that was given' }]);
   }
   let next = continuation;
   for (let looked = 1; ; looked++) {
-    const page = await app.ledger.listFindings(id, limit, next);
+    const page = await app.ledger.listFindings(id, limit, next, (finding) => isCurrent(epochs, finding));
     const findings = page.findings
       .map(({ database, key, code, message }): FindingReport => ({ database, ...keyText(key), code, message }))
       .filter((finding) => hasText(finding, search));
     next = page.continuation;
-    if (search === '' || findings.length > 0 || next === undefined || looked >= PAGES_SEARCHED) {
+    if (findings.length > 0 || next === undefined || looked >= PAGES_SEARCHED) {
       return { findings, continuation: next ?? null };
     }
   }

@@ -4,7 +4,7 @@ import type { Finding } from '../migration/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { RangeJob } from '../range/range-job';
 import { expectedKeysOf, pageLimitsOf } from '../range/range-shape';
-import { factsOrThrow } from '../app/side-facts';
+import { factsOrThrow, type Side } from '../app/side-facts';
 import { deleteExtra, SourceDoubtError } from './delete-extra';
 import { ANOTHER_SOURCE } from '../migration/source-doubt';
 import { attempt, type AttemptSide } from '../transfer/attempt';
@@ -20,6 +20,7 @@ import { keyFacts } from './key-facts';
 import { originsOf } from './origins';
 import { Suspects } from './suspects';
 
+type Found = readonly { readonly key: Buffer; readonly found: Difference }[];
 type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 
 /**
@@ -58,8 +59,6 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
       return [database, { port, attempt: onPlannedSource(on({ connection, name: request.source, runId })) }];
     }),
   );
-  const factsOfSource = app.connections.get(request.source, 0);
-  const attemptSource = onPlannedSource(on({ connection: factsOfSource, name: request.source, runId }));
   const limits = { bigKeyBytes: app.settings.bigKeyBytes, pageBytes: 0, lookAtSizes: false };
   const reader = plan.target.abilities.scripts
     ? new ScriptPageReader(target, limits)
@@ -96,12 +95,21 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
   let counts: Counts = noCounts;
   const settle = async (next: bigint | undefined) => {
     const found = await suspects.settle();
+    const { outcome, findings } = request.deleteExtra ? await deleteAll(found) : await tell(found);
+    await job.add(addCounts(counts, { ...outcome, findings }), [], next);
+    counts = noCounts;
+  };
+  const tell = async (found: Found) => {
     const findings = found.map(({ key, found: difference }): Finding => {
       return { migration: migration.id, database: row.database, key, ...difference };
     });
-    const stand = await job.addFirstFindings(findings);
-    await job.add(addCounts(counts, { extra: found.length, findings: stand }), [], next);
-    counts = noCounts;
+    return { outcome: { extra: found.length }, findings: await job.addFirstFindings(findings) };
+  };
+  const deleteAll = async (found: Found) => {
+    const keys = found.map(({ key }) => key);
+    const factsOf = (side: Side) => factsOrThrow(plan, side, app);
+    const deleted = await deleteExtra(keys, { plan, target, stillExtra: withoutOrigin, factsOf, stop: job });
+    return { outcome: { extra: deleted, deleted }, findings: 0 };
   };
 
   const pages = readRange(reader, {
@@ -128,22 +136,10 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
     counts = addCounts(counts, part.counts);
     const found = await withoutOrigin(part.page.keys);
     ({ next } = part);
-    if (request.deleteExtra) {
-      const deleted = await deleteExtra(found, {
-        plan,
-        target,
-        attemptTarget,
-        sourceFacts: () => attemptSource(() => factsOrThrow(plan, 'source', app)),
-        targetFacts: () => attemptTarget(() => factsOrThrow(plan, 'target', app)),
-      });
-      await job.add(addCounts(counts, { extra: found.length, deleted }), [], next);
-      counts = noCounts;
-    } else {
-      suspects.add(found);
-      if (next !== undefined && suspects.due) await settle(next);
-    }
+    suspects.add(found);
+    if (next !== undefined && suspects.due) await settle(next);
   }
-  if (!request.deleteExtra) await settle(next);
+  await settle(next);
 }
 
 /** The walk belongs to the target's process; that the source's is another one ends all deleting. */

@@ -344,54 +344,46 @@ export class Ledger {
    * Writes findings of keys that have none of another kind. Returns how many stand now, so that writing them again gives
    * the same number.
    */
-  async addFirstFindings(findings: readonly Finding[]): Promise<number> {
+  async addFirstFindings(findings: readonly Finding[], counts: Counting = () => true): Promise<number> {
     let stand = 0;
     const entities = new Map(findings.map((finding) => [rowOf(finding), toFinding(finding)]));
     for (const batch of batchesOf([...entities.values()])) {
       const writing = this.findings.submitTransaction(batch.map((entity) => ['create', entity]));
       if (await created(writing)) stand += batch.length;
-      else for (const entity of batch) if (await this.isFirst(entity)) stand++;
+      else for (const entity of batch) if (await this.isFirst(entity, counts)) stand++;
     }
     return stand;
   }
 
-  /** Writes one finding unless its key has one; whether the key's finding is of this kind then. */
-  private async isFirst(entity: FindingEntity): Promise<boolean> {
+  /** Writes one finding unless its key has one that counts; whether the key's finding is of this kind then. */
+  private async isFirst(entity: FindingEntity, counts: Counting): Promise<boolean> {
     if (await created(this.findings.createEntity(entity))) return true;
     const known = await found(this.findings.getEntity<Entity>(entity.partitionKey, entity.rowKey));
-    return known?.code === entity.code;
+    if (known === undefined || counts(fromFinding(entity.partitionKey, known))) return known?.code === entity.code;
+    await this.findings.upsertEntity(entity, 'Replace');
+    return true;
   }
 
-  /** Deletes a migration's findings of these codes. */
-  async deleteFindings(migration: string, codes: readonly string[]): Promise<void> {
-    const filter = `PartitionKey eq '${rowKeyText(migration)}'`;
-    const select = ['PartitionKey', 'RowKey', 'code'];
-    for await (const page of this.findings.listEntities<Entity>({ queryOptions: { filter, select } }).byPage()) {
-      const rows = page.filter(({ code }) => codes.includes(String(code)));
-      for (let at = 0; at < rows.length; at += BATCH) {
-        const batch = rows.slice(at, at + BATCH).map((entity): TransactionAction => {
-          return ['delete', { partitionKey: migration, rowKey: String(entity.rowKey) }];
-        });
-        await this.findings.submitTransaction(batch);
-      }
-    }
-  }
-
-  /** One page of findings, with the token of the next. */
+  /** One page of the findings that count, with the token of the next; a page may hold few or none although others follow. */
   async listFindings(
     migration: string,
     limit: number,
     continuation: string | undefined,
+    counts: Counting = () => true,
   ): Promise<{ findings: Finding[]; continuation: string | undefined }> {
     const pages = this.findings
       .listEntities<Entity>({ queryOptions: { filter: `PartitionKey eq '${rowKeyText(migration)}'` } })
       .byPage({ maxPageSize: limit, ...(continuation === undefined ? {} : { continuationToken: continuation }) });
     for await (const page of pages) {
-      return { findings: page.map((entity) => fromFinding(migration, entity)), continuation: page.continuationToken };
+      const findings = page.map((entity) => fromFinding(migration, entity)).filter(counts);
+      return { findings, continuation: page.continuationToken };
     }
     return { findings: [], continuation: undefined };
   }
 }
+
+/** Whether a finding counts: of a walk that began anew, what it found before does not. */
+export type Counting = (finding: Pick<Finding, 'phase' | 'epoch'>) => boolean;
 
 /** Whether an entity was created; false when it is there already. */
 export async function created(writing: Promise<unknown>): Promise<boolean> {
@@ -629,6 +621,8 @@ function toFinding(finding: Finding): FindingEntity {
     key: finding.key.subarray(0, LONGEST_KEY),
     code: finding.code,
     message: clip(finding.message),
+    ...(finding.phase === undefined ? {} : { phase: finding.phase }),
+    ...(finding.epoch === undefined ? {} : { epoch: finding.epoch }),
   };
 }
 
@@ -640,8 +634,8 @@ function fromFinding(migration: string, entity: Entity): Finding {
     const message = `The ledger's row of this finding cannot be read: ${parsed.reason}`;
     return { migration, database, key: Buffer.alloc(0), code: 'unreadable', message };
   }
-  const { database, key, code, message } = parsed.value;
-  return { migration, database, key: Buffer.from(key), code, message };
+  const { key, ...rest } = parsed.value;
+  return { migration, key: Buffer.from(key), ...rest };
 }
 
 /** A value in pieces; undefined where they are no JSON. */

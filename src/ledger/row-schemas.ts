@@ -159,6 +159,7 @@ const mark = z.looseObject({
   otherChanges: amount.optional(),
   flushes: amount.optional(),
   evictedKeys: amount.optional(),
+  expiredKeys: amount.optional(),
 });
 
 const course = z.object({
@@ -167,6 +168,9 @@ const course = z.object({
   seen: z.object({ source: mark, target: mark }),
   restarts: z.object({ source: count, target: count }),
   restartsBefore: count,
+  reset: z.object({ source: z.boolean(), target: z.boolean() }),
+  epochs: z.object({ copy: count, extra: count, look: count }),
+  claimed: text,
   anew: count,
   lookDepth: z.enum(lookDepths).nullable(),
 });
@@ -219,4 +223,6 @@ export const findingSchema = z.object({
   key: z.instanceof(Uint8Array),
   code: z.string().min(1).max(1_000),
   message: text,
+  phase: z.enum(phases).optional(),
+  epoch: count.optional(),
 });

@@ -1,3 +1,4 @@
+import { phases, type Finding, type Phase } from './rows';
 import type { ServerFacts } from '../redis/probe';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
 
@@ -8,7 +9,7 @@ import { markOf, since, UNTOLD, type Mark, type Since } from './since';
 export const lookDepths = ['existence', 'quick', 'values'] as const;
 export type LookDepth = (typeof lookDepths)[number];
 
-type Process = Pick<Mark, 'runId' | 'replicationId'>;
+type Process = Pick<Mark, 'runId' | 'replicationId' | 'formerReplicationId' | 'role'>;
 
 /** What both sides have gone through while a migration ran. */
 export interface Course {
@@ -21,6 +22,12 @@ export interface Course {
   readonly restarts: { readonly source: number; readonly target: number };
   /** The target's restarts when that walk began. */
   readonly restartsBefore: number;
+  /** Whether the counters of each side were seen to be set back: of the source at any time, of the target since that walk began. */
+  readonly reset: { readonly source: boolean; readonly target: boolean };
+  /** The epoch in which each phase began last: what it found before counts no more. */
+  readonly epochs: Readonly<Record<Phase, number>>;
+  /** The process of the target that this migration holds as its writer. */
+  readonly claimed: string;
   /** How often that walk was begun anew. */
   readonly anew: number;
   readonly lookDepth: LookDepth | null;
@@ -35,6 +42,9 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
     seen: { source: processOf(source), target: processOf(target) },
     restarts: { source: 0, target: 0 },
     restartsBefore: 0,
+    reset: { source: false, target: false },
+    epochs: { copy: 0, extra: 0, look: 0 },
+    claimed: target.runId,
     anew: 0,
     lookDepth: null,
   };
@@ -42,7 +52,8 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
 
 /** The same with a walk beginning now that the verdict will rest on. */
 export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth: LookDepth | null): Course {
-  return { ...course, source, target, restartsBefore: course.restarts.target, lookDepth };
+  const reset = { ...course.reset, target: false };
+  return { ...course, source, target, restartsBefore: course.restarts.target, reset, lookDepth };
 }
 
 /** The same with a side as it is seen now; the very same where it is the process known. */
@@ -59,9 +70,46 @@ export function see(course: Course, side: 'source' | 'target', now: Mark): Cours
 /** What became of the target since the walk began: it may have been another process in between, too. */
 export function sinceOfTarget(course: Course, now: Mark): Since {
   if (course.restarts.target > course.restartsBefore) return { ...UNTOLD, process: 'changed' };
-  return since(course.target, now);
+  return withReset(since(course.target, now), course.reset.target);
 }
 
-function processOf({ runId, replicationId }: Mark): Process {
-  return { runId, replicationId };
+/** What became of the source since the walk began. */
+export function sinceOfSource(course: Course, now: Mark): Since {
+  return withReset(since(course.source, now), course.reset.source);
+}
+
+/** Of counters that were set back only that is known which has been since. */
+export function withReset(course: Since, reset: boolean): Since {
+  if (!reset) return course;
+  const { flushed, evicted, written } = course;
+  return {
+    ...course,
+    reset: true,
+    flushed: flushed === 'yes' ? 'yes' : 'unknown',
+    evicted: evicted === 0 ? 'unknown' : evicted,
+    written: written === 'no' && course.changes === undefined ? 'unknown' : written,
+  };
+}
+
+/** The same with counters of a side set back. */
+export function seeReset(course: Course, side: 'source' | 'target'): Course {
+  return course.reset[side] ? course : { ...course, reset: { ...course.reset, [side]: true } };
+}
+
+/** Whether a finding counts: it is not of a walk that has begun anew since. */
+export function isCurrent(epochs: Course['epochs'], { phase, epoch }: Pick<Finding, 'phase' | 'epoch'>): boolean {
+  return phase === undefined || epoch === undefined || epoch >= epochs[phase];
+}
+
+/** The same with a phase, and those that come after it, beginning in an epoch. */
+export function phaseBegins(course: Course, phase: Phase, epoch: number): Course {
+  const from = phases.indexOf(phase);
+  const epochs = Object.fromEntries(
+    phases.map((each, i) => [each, i >= from ? epoch : course.epochs[each]]),
+  ) as Course['epochs'];
+  return { ...course, epochs };
+}
+
+function processOf({ runId, replicationId, formerReplicationId, role }: Mark): Process {
+  return { runId, replicationId, formerReplicationId, role };
 }

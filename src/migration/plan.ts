@@ -171,8 +171,8 @@ export function makePlan(input: {
   }
   return {
     request,
-    source,
-    target,
+    source: withoutAddress(source),
+    target: withoutAddress(target),
     databases,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
     inPlace,
@@ -322,6 +322,11 @@ function isSameServer(request: MigrationRequest, source: ServerFacts, target: Se
  * its master has one of its own, so that the address is looked at as well, which may be another on its side.
  * Two masters with one id are no such pair if both tell who they are: some proxies give every server the same id.
  */
+/** Hosts stay in the settings: the plan is kept in the ledger. */
+function withoutAddress<T extends ServerFacts>(facts: T): T {
+  return { ...facts, masterAddress: undefined };
+}
+
 function replicateEachOther(source: ServerFacts, target: ServerFacts, addresses?: Addresses): boolean {
   if (addresses !== undefined) {
     if (source.masterAddress === addresses.target || target.masterAddress === addresses.source) return true;

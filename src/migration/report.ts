@@ -5,6 +5,7 @@ import { accountedKeys, noCounts, type Counts } from './counts';
 import type { HistoryPoint } from './history';
 import type { Progress } from './progress';
 import type { Plan } from './plan';
+import type { Mark } from './since';
 import type { MigrationRequest } from './request';
 
 /** The tally's last sum, as it is kept. */
@@ -22,6 +23,8 @@ export interface Snapshot {
   readonly targetKeysNow: number | null;
   readonly missing: number | null;
   readonly warnings: readonly string[];
+  /** What each side told last, to see when its counters are set back. */
+  readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
 }

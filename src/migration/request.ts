@@ -112,13 +112,18 @@ export const migrationRequestSchema = z
       .enum(['none', 'count', 'quick', 'full'])
       .default('count')
       .describe(
-        'What is checked in the end. count: the numbers of keys, and every key where they leave a doubt. quick: existence, type, length and expiry of every key. full: the values too. In mode compare: quick, or else full.',
+        'What is checked in the end. count: the numbers of keys, and every key where they leave a doubt or anyone else wrote to either side. quick: existence, type, length and expiry of every key. full: the values too. In mode compare: quick, or else full.',
       ),
     deleteExtra: z
       .boolean()
       .default(false)
       .describe('Mode sync: delete from the target the keys that the source does not have.'),
-    force: z.boolean().default(false).describe('With deleteExtra: delete even where the source looks wrong.'),
+    force: z
+      .boolean()
+      .default(false)
+      .describe(
+        'With deleteExtra: delete although the source is so much smaller than the target. What happens to the source meanwhile it does not excuse.',
+      ),
     limits: z
       .strictObject({
         keysPerSecond: z.int().min(0).max(100_000_000).default(0).describe('For the whole migration; 0: no limit.'),
@@ -140,7 +145,9 @@ export const migrationRequestSchema = z
           .min(0)
           .max(100)
           .default(20)
-          .describe('With deleteExtra: a source with so much fewer keys than the target looks wrong.'),
+          .describe(
+            'A source that restarted or was flushed and has lost more of its keys ends the migration; with deleteExtra, a source with so much fewer keys than the target looks wrong.',
+          ),
       })
       .default({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0, parallelRanges: 0, shrinkPercent: 20 }),
     requestId: z

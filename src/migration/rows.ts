@@ -113,6 +113,9 @@ export interface Finding {
   /** A word for programs: "restore-refused", "missing", "fields-lost-expiry" … */
   readonly code: string;
   readonly message: string;
+  /** The walk that found it; a finding of an epoch before its phase's says nothing any more. Not there in rows of earlier versions. */
+  readonly phase?: Phase | undefined;
+  readonly epoch?: number | undefined;
 }
 
 export function rangeName(phase: Phase, number: number): string {

@@ -5,6 +5,9 @@ export interface Mark {
   /** Empty where the server tells none. */
   readonly runId: string;
   readonly replicationId?: string | undefined;
+  /** Of a promoted replica, the replication id before. */
+  readonly formerReplicationId?: string | undefined;
+  readonly role?: string | undefined;
   readonly changes?: number | undefined;
   readonly lastSave?: number | undefined;
   /** Calls of RESTORE, and of all other commands that may change keys. */
@@ -13,20 +16,24 @@ export interface Mark {
   /** Calls of the commands that empty or exchange whole databases. */
   readonly flushes?: number | undefined;
   readonly evictedKeys?: number | undefined;
+  readonly expiredKeys?: number | undefined;
 }
 
 const FLUSHES = ['flushall', 'flushdb', 'swapdb'] as const;
 const RESTORES = ['restore', 'restore-asking'] as const;
 
 /** Takes a mark from what a server tells. */
-export function markOf(facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes'> & Pick<ServerFacts, 'commandCalls'>) {
-  const { runId, replicationId, changes, lastSave, evictedKeys, commandCalls } = facts;
-  const told = { runId, replicationId, changes, lastSave, evictedKeys } satisfies Mark;
-  if (commandCalls === undefined) return told satisfies Mark as Mark;
+export function markOf(
+  facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes'> & Pick<ServerFacts, 'commandCalls'>,
+): Mark {
+  const { runId, replicationId, formerReplicationId, role, changes, lastSave, evictedKeys, expiredKeys } = facts;
+  const told: Mark = { runId, replicationId, formerReplicationId, role, changes, lastSave, evictedKeys, expiredKeys };
+  const { commandCalls } = facts;
+  if (commandCalls === undefined) return told;
   const calls = (names: readonly string[]) => names.reduce((sum, name) => sum + (commandCalls[name] ?? 0), 0);
   const all = Object.values(commandCalls).reduce((sum, count) => sum + count, 0);
   const restores = calls(RESTORES);
-  return { ...told, restores, otherChanges: all - restores, flushes: calls(FLUSHES) } satisfies Mark as Mark;
+  return { ...told, restores, otherChanges: all - restores, flushes: calls(FLUSHES) };
 }
 
 /** What became of a server since a mark. `unknown`: it does not tell what is needed to say so. */
@@ -41,6 +48,8 @@ export interface Since {
   readonly changes: number | undefined;
   /** How many keys it evicted. */
   readonly evicted: number | 'unknown';
+  /** Its counters were set back (CONFIG RESETSTAT): what was counted before cannot be told. */
+  readonly reset: boolean;
 }
 
 export const UNTOLD: Since = {
@@ -49,6 +58,7 @@ export const UNTOLD: Since = {
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
+  reset: false,
 };
 
 /** What became of a server between two marks. */
@@ -56,32 +66,50 @@ export function since(before: Mark, now: Mark): Since {
   const process = processSince(before, now);
   // Another process counts from the beginning.
   if (process === 'changed') return { ...UNTOLD, process };
-  const flushes = grown(before.flushes, now.flushes);
+  const reset = wasReset(before, now);
+  const counted = (name: Counter) => (reset ? undefined : grown(before[name], now[name]));
+  const flushes = counted('flushes');
   const changes = before.lastSave === now.lastSave ? grown(before.changes, now.changes) : undefined;
   return {
     process,
     flushed: flushes === undefined ? 'unknown' : flushes > 0 ? 'yes' : 'no',
-    written: writtenSince(before, now, changes),
+    written: writtenSince(before, now, changes, reset),
     changes,
-    evicted: grown(before.evictedKeys, now.evictedKeys) ?? 'unknown',
+    evicted: counted('evictedKeys') ?? 'unknown',
+    reset,
   };
 }
 
+const COUNTERS = ['restores', 'otherChanges', 'flushes', 'evictedKeys', 'expiredKeys'] as const;
+type Counter = (typeof COUNTERS)[number];
+
+/** Whether a process's counters were set back between two marks: all go at once, and one of them shows it. */
+export function wasReset(before: Mark, now: Mark): boolean {
+  return COUNTERS.some((name) => (now[name] ?? 0) < (before[name] ?? 0) && now[name] !== undefined);
+}
+
 /**
- * A promoted replica, and a server that became another one's replica, keep their process but have another replication id, and
- * may have another data set.
+ * A server that became another one's replica has that one's data set, under that one's replication id; promoted again, it has a
+ * new id and that one as the former. A master takes a new id, and no former, when its first replica comes or its last one has
+ * been gone for long; a replica that is promoted keeps its data, and its id as the former one.
  */
 function processSince(before: Mark, now: Mark): Since['process'] {
   if (before.runId !== now.runId) return 'changed';
   const [one, other] = [before.replicationId, now.replicationId];
-  if (one !== undefined && other !== undefined) return one === other ? 'same' : 'changed';
-  return now.runId === '' ? 'unknown' : 'same';
+  if (one === undefined || other === undefined) return now.runId === '' ? 'unknown' : 'same';
+  if (one === other) return 'same';
+  if (now.runId === '') return 'changed';
+  const isPromoted = now.formerReplicationId === one;
+  const isOwn = before.role === 'master' && now.role === 'master' && now.formerReplicationId === undefined;
+  return isPromoted || isOwn ? 'same' : 'changed';
 }
 
 /** One sign of changes is enough; without one, some counter must say that there were none. */
-function writtenSince(before: Mark, now: Mark, changes: number | undefined): Since['written'] {
-  const calls = grown(callsOf(before), callsOf(now));
-  if ((changes ?? 0) > 0 || (calls ?? 0) > 0) return 'yes';
+function writtenSince(before: Mark, now: Mark, changes: number | undefined, reset: boolean): Since['written'] {
+  const calls = reset ? undefined : grown(callsOf(before), callsOf(now));
+  // What was changed since a snapshot that was made meanwhile.
+  const sinceSave = before.lastSave === now.lastSave ? 0 : (now.changes ?? 0);
+  if ((changes ?? 0) > 0 || (calls ?? 0) > 0 || sinceSave > 0) return 'yes';
   return changes === undefined && calls === undefined ? 'unknown' : 'no';
 }
 
@@ -96,6 +124,7 @@ function callsOf({ restores, otherChanges }: Mark): number | undefined {
 export function onlyRestored(before: Mark, now: Mark, restored: number): boolean {
   return (
     processSince(before, now) === 'same' &&
+    !wasReset(before, now) &&
     grown(before.restores, now.restores) === restored &&
     grown(before.otherChanges, now.otherChanges) === 0
   );

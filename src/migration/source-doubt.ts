@@ -24,14 +24,14 @@ export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceN
     return `The source is empty and the target has ${targetKeys} keys: nothing is deleted from it. ${advice}`;
   }
   if (sourceKeys < targetKeys * (1 - shrinkPercent / 100)) {
-    return `The source has ${sourceKeys} keys and the target ${targetKeys}, so it has shrunk by more than ${shrinkPercent} %: nothing is deleted. ${advice}`;
+    return `The source has ${sourceKeys} keys and the target ${targetKeys}, which is over ${shrinkPercent} % fewer: nothing is deleted. ${advice}`;
   }
   return undefined;
 }
 
 /** The source of a sync that deletes: what has become of it since it was planned. */
 export interface SourceCourse {
-  readonly since: Pick<Since, 'process' | 'flushed'>;
+  readonly since: Pick<Since, 'process' | 'flushed' | 'reset'>;
   /** Keys when planned, and now; undefined where it does not tell. */
   readonly sourceKeysAtStart: number | undefined;
   readonly sourceKeys: number | undefined;
@@ -53,6 +53,9 @@ export function doubtOfCourse(course: SourceCourse): string | undefined {
   if (since.process === 'changed') return ANOTHER_SOURCE;
   if (since.process === 'unknown') {
     return `The source does not tell whether it is still the same server process, which a sync that deletes must know. ${END}`;
+  }
+  if (since.reset) {
+    return `The counters of the source were set back (CONFIG RESETSTAT) during a sync that deletes, so that a flush would not be seen. ${END}`;
   }
   if (since.flushed === 'yes') {
     return `A database of the source was flushed or exchanged (FLUSHALL, FLUSHDB, SWAPDB) during a sync that deletes. ${END}`;

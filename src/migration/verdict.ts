@@ -17,6 +17,11 @@ export interface TallyFacts {
   readonly phase: Phase;
   readonly mode: MigrationRequest['mode'];
   readonly verify: MigrationRequest['verify'];
+  /**
+   * How the migration's own keys are looked at where the target may have other data: their values, or with onConflict "skip",
+   * where those that the target had are among them, whether they are there. None that was written then was there before.
+   */
+  readonly ownDepth: LookDepth;
   /** Source and target are one server. */
   readonly inPlace: boolean;
   /** Whether the target is walked for extra keys. */
@@ -113,27 +118,31 @@ export function verdict(facts: TallyFacts): Verdict {
 /** The phase that must come before anything can be said; undefined where all is known that will be. */
 function duePhase(facts: TallyFacts, source: SideNow, target: SideNow): DuePhase | undefined {
   const { phase, mode, verify } = facts;
-  const isAnother = !facts.inPlace && mayBeAnother(target.since);
+  const changed = !facts.inPlace && isAnother(target.since);
   if (mode === 'compare') {
-    if (target.since.process === 'changed' || target.since.flushed === 'yes') return { phase: 'copy' };
+    if (changed) return { phase: 'copy' };
     return phase === 'copy' && facts.looksForExtra ? { phase: 'extra' } : undefined;
   }
   if (phase === 'copy' && facts.looksForExtra) return { phase: 'extra' };
-  if (phase === 'look') {
-    // Where a target does not tell what it is, another look would tell no more.
-    const changed = target.since.process === 'changed' || target.since.flushed === 'yes';
-    return changed && !facts.inPlace ? { phase: 'look', depth: 'values' } : undefined;
-  }
-  if (isAnother) return { phase: 'look', depth: 'values' };
+  if (phase === 'look') return changed ? { phase: 'look', depth: facts.ownDepth } : undefined;
+  if (changed) return { phase: 'look', depth: facts.ownDepth };
   if (verify === 'quick' || verify === 'full') return { phase: 'look', depth: verify === 'full' ? 'values' : 'quick' };
-  if (target.since.evicted !== 0) return { phase: 'look', depth: 'existence' };
+  // What a target does not tell of itself is looked after, as far as that can be done.
+  const untold = !facts.inPlace && (target.since.process === 'unknown' || target.since.evicted === 'unknown');
+  const fewer = target.since.flushed === 'unknown' && hasFewer(facts, target);
+  if (target.since.evicted !== 0 || untold || fewer) return { phase: 'look', depth: 'existence' };
   if (verify === 'none' || mode === 'sync') return undefined;
   return leavesDoubt(facts, source, target) ? { phase: 'look', depth: 'existence' } : undefined;
 }
 
 /** Whether a target may hold other data than what was written to it. */
-function mayBeAnother({ process, flushed }: Since): boolean {
-  return process !== 'same' || flushed === 'yes';
+function isAnother({ process, flushed, reset }: Since): boolean {
+  return process === 'changed' || flushed === 'yes' || reset;
+}
+
+/** Whether a target has fewer keys than are on it for certain, as far as they have not expired: it may have been flushed. */
+function hasFewer({ counts }: TallyFacts, { keys }: SideNow): boolean {
+  return keys !== undefined && keys < counts.copied + counts.converted + counts.same;
 }
 
 /**
@@ -156,7 +165,9 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const counted = mode === 'copy' && verify === 'count';
   const missing = looked ? counts.missing : counted ? 0 : null;
   const doubt = shortWalk(facts, source) ?? (looked ? lostWhileLooking(target) : undefined);
-  const differs = counts.failed > 0 || counts.findings > 0 || (missing ?? 0) > 0 || doubt !== undefined;
+  // Not by the findings alone: of a key with another finding none is written.
+  const differences = counts.failed + counts.findings + counts.missing + counts.different;
+  const differs = differences > 0 || (mode === 'compare' && counts.extra > 0) || doubt !== undefined;
   return {
     kind: differs ? 'completedWithDifferences' : 'completed',
     missing,

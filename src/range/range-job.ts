@@ -8,6 +8,7 @@ import { StoppedError, type StopReason, type StopSignal } from '../migration/sto
 import { shareOfRange } from './range-shape';
 import { redactFinding } from '../migration/redact-finding';
 import { addCounts, type Counts } from '../migration/counts';
+import { isCurrent } from '../migration/course';
 
 /** Of one range, this many findings are kept in full; the rest are only counted. */
 const FINDINGS_PER_RANGE = 10_000;
@@ -22,6 +23,9 @@ export interface JobStart {
   /** The worker before ended without writing down all that it had done. */
   readonly tookOver?: boolean;
 }
+
+/** A worker that was not even looked after for so long is taken for gone by the others soon. */
+const FROZEN_MS = 30_000;
 
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
@@ -40,6 +44,7 @@ export class RangeJob implements StopSignal {
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
+  private watchedAt = performance.now();
   private readonly deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
@@ -78,7 +83,9 @@ export class RangeJob implements StopSignal {
   }
 
   check(): void {
-    if (this.reason === undefined && Date.now() >= this.deadline) this.stop('deadline');
+    // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
+    const slept = performance.now() - this.watchedAt > FROZEN_MS;
+    if (this.reason === undefined && (slept || Date.now() >= this.deadline)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
 
@@ -110,7 +117,11 @@ export class RangeJob implements StopSignal {
   async addFirstFindings(findings: readonly Finding[]): Promise<number> {
     if (findings.length === 0) return 0;
     const room = this.roomForFindings();
-    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room));
+    const { phase, epoch } = this.current;
+    const epochs = { ...this.migration.course.epochs, [phase]: epoch };
+    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room), (finding) =>
+      isCurrent(epochs, finding),
+    );
     return stand + Math.max(0, findings.length - room);
   }
 
@@ -184,7 +195,10 @@ export class RangeJob implements StopSignal {
   }
 
   private redacted(findings: readonly Finding[], room: number): Finding[] {
-    return findings.slice(0, room).map((finding) => redactFinding(finding, this.app.settings.findingKeys));
+    const { phase, epoch } = this.current;
+    return findings
+      .slice(0, room)
+      .map((finding) => redactFinding({ ...finding, phase, epoch }, this.app.settings.findingKeys));
   }
 
   private roomForFindings(): number {
@@ -207,10 +221,12 @@ export class RangeJob implements StopSignal {
 
   /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
   private async watch(): Promise<void> {
+    if (performance.now() - this.watchedAt > FROZEN_MS) this.stop('deadline');
+    this.watchedAt = performance.now();
     try {
       const migration = await this.app.watch.get(this.migration.id);
       if (this.settled) return;
-      if (migration === undefined || isFinal(migration) || migration.epoch !== this.migration.epoch) this.stop('lost');
+      if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
       else if (Date.now() - this.lastWrite > 2 * this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
     } catch {
@@ -221,4 +237,9 @@ export class RangeJob implements StopSignal {
   private stop(reason: StopReason): void {
     this.reason ??= reason;
   }
+}
+
+/** Whether a migration is no longer in the walk that a job belongs to. */
+function isPast(now: MigrationRow, { epoch, phase }: MigrationRow): boolean {
+  return now.epoch !== epoch || now.phase !== phase;
 }

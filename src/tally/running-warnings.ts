@@ -13,7 +13,7 @@ export function runningWarnings(
   const { restarts } = course;
   if (restarts.source > 0) {
     warnings.push(
-      `The source restarted, failed over or changed its replication ${restarts.source} times during the migration: ranges that were at work began anew.`,
+      `The source restarted, failed over or changed its replication ${restarts.source} times during the migration. Where it came back with older data, older values were copied.`,
     );
   }
   if (restarts.target > 0) {
@@ -58,7 +58,7 @@ function written(
 ): string[] {
   if ((mode !== 'copy' && mode !== 'sync') || inPlace || course === undefined) return [];
   if (course.written === 'yes') {
-    const times = course.changes === undefined ? '' : ` (${course.changes} changes)`;
+    const times = (course.changes ?? 0) > 0 ? ` (${course.changes} changes)` : '';
     return [
       `The source was written to during the migration${times}: what changed behind the walk is not on the target. Run a sync when the writers have stopped.`,
     ];

@@ -18,6 +18,7 @@ export function makeSnapshot(input: {
   readonly target: SideFacts | undefined;
   readonly decision: Verdict;
   readonly sweep: Sweep;
+  readonly marks: NonNullable<Snapshot['marks']>;
   readonly quietSeconds: number;
   /** ms since 1970 */
   readonly now: number;
@@ -52,6 +53,10 @@ export function makeSnapshot(input: {
       ...input.sweep.warnings,
       ...doubt,
     ],
+    marks: {
+      source: input.marks.source ?? before.marks?.source,
+      target: input.marks.target ?? before.marks?.target,
+    },
     history: addToHistory(history, point),
   };
 }

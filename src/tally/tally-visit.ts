@@ -3,12 +3,13 @@ import { mayHaveExtra } from './room-for-extra';
 import { isFinal, type MigrationRow, type MigrationState, type Phase } from '../migration/rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from '../migration/counts';
-import { see, sinceOfTarget, type Course } from '../migration/course';
+import { see, seeReset, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
+import { restartRanges } from './restart-ranges';
 import { lastSnapshot } from './last-snapshot';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { factsOf, keysIn, type SideFacts } from '../app/side-facts';
-import { markOf, onlyRestored, since, UNTOLD } from '../migration/since';
+import { markOf, onlyRestored, since, UNTOLD, type Mark } from '../migration/since';
 import { isEnd, makeSnapshot, quietTime } from './snapshot';
 import { whyStop } from './source-loss';
 import { rowsOfPlan } from '../migration/rows-of-plan';
@@ -18,6 +19,11 @@ import { sumRanges, type Sum } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { claimAlso } from '../start/target-claims';
 import { verdict, type DuePhase, type Verdict } from '../migration/verdict';
+
+interface Marks {
+  readonly source: Mark | undefined;
+  readonly target: Mark | undefined;
+}
 
 /** What one visit of the tally found, small enough for a custom status. */
 export interface Visit {
@@ -63,14 +69,16 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds: quietBefore }, app);
   // After the rows: what the sides tell must not be older than what was done.
   const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
-  const migration = await watchSides(known, source, target, app);
+  const marks = { source: source && markOf(source), target: target && markOf(target) };
+  const watched = await watchSides(known, before, marks, app);
+  const migration = source === undefined ? watched : await watchSource(watched, before, source, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const sum = sumRanges(migration, rows);
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const judged = judge(migration, sum, source, target, quietSeconds, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep });
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep, marks });
   await app.ledger.putSnapshot(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({
@@ -88,30 +96,65 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
 }
 
-/** Notes in the migration's row what has become of both sides: another process of the target, or a source that is not to be believed any more. */
+/** Notes in the migration's row what has become of both sides, and stops it where a side is not to be believed any more. */
 async function watchSides(
   known: MigrationRow,
-  source: SideFacts | undefined,
-  target: SideFacts | undefined,
+  before: Snapshot,
+  { source, target }: Marks,
   app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
-  let migration = known;
+  const { id, plan } = known;
   const seen = (course: Course): Course => {
-    const withTarget = target === undefined || known.plan.inPlace ? course : see(course, 'target', markOf(target));
-    return source === undefined ? withTarget : see(withTarget, 'source', markOf(source));
+    let now = course;
+    if (source !== undefined) {
+      now = see(now, 'source', source);
+      if (before.marks?.source && since(before.marks.source, source).reset) now = seeReset(now, 'source');
+    }
+    if (target !== undefined && !plan.inPlace) {
+      now = see(now, 'target', target);
+      if (before.marks?.target && since(before.marks.target, target).reset) now = seeReset(now, 'target');
+    }
+    return now;
   };
-  if (seen(known.course) !== known.course) {
-    app.telemetry.log('warn', 'A side restarted or failed over', { 'keyferry.migration': known.id });
-    const updated = await app.ledger.updateMigration(known.id, (row) => {
-      const course = seen(row.course);
+  const note = async (change: (course: Course) => Course): Promise<MigrationRow> => {
+    const updated = await app.ledger.updateMigration(id, (row) => {
+      const course = change(row.course);
       return isFinal(row) || course === row.course ? undefined : { ...row, course };
     });
-    migration = updated ?? known;
-    const other = target && (await claimAlso(known, target.runId, app));
-    if (other !== undefined) return (await stopMigration(known.id, alsoWritten(other), app)) ?? migration;
+    return updated ?? known;
+  };
+  let migration = known;
+  if (seen(known.course) !== known.course) {
+    app.telemetry.log('warn', 'A side restarted, failed over or was reset', { 'keyferry.migration': id });
+    migration = await note(seen);
   }
-  const stop = source === undefined ? undefined : whyStop(migration.plan, source);
-  return stop === undefined ? migration : ((await stopMigration(migration.id, stop, app)) ?? migration);
+  if (target !== undefined && !plan.inPlace && target.runId !== migration.course.claimed) {
+    const other = await claimAlso(known, target.runId, app);
+    if (other !== undefined) return (await stopMigration(id, alsoWritten(other), app)) ?? migration;
+    // Written after the claim: a crash in between only repeats it.
+    migration = await note((course) => ({ ...course, claimed: target.runId }));
+  }
+  return migration;
+}
+
+/** Stops a migration whose source is not to be believed any more; begins its walk anew where the source has another data set. */
+async function watchSource(
+  migration: MigrationRow,
+  before: Snapshot,
+  source: SideFacts,
+  app: App,
+): Promise<MigrationRow> {
+  const { id, plan, phase, course } = migration;
+  const stop = whyStop(migration, source, before.sourceKeysNow);
+  if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
+  // Another process its workers see by themselves; in the same one, only its replication id tells.
+  const isExchanged =
+    phase !== 'extra' &&
+    source.runId === plan.source.runId &&
+    sinceOfSource(course, markOf(source)).process === 'changed';
+  if (!isExchanged || migration.cancelRequested) return migration;
+  await restartRanges(migration, source, before.sourceKeysNow, app);
+  return (await app.ledger.getMigration(id)) ?? migration;
 }
 
 function alsoWritten(other: string): string {
@@ -132,6 +175,7 @@ function judge(
     phase: migration.phase,
     mode: request.mode,
     verify: request.verify,
+    ownDepth: request.onConflict === 'skip' ? 'existence' : 'values',
     inPlace: plan.inPlace,
     looksForExtra: looksForExtra(migration, sum, source, target),
     cancelRequested: migration.cancelRequested,
@@ -139,7 +183,7 @@ function judge(
     ranges: sum.ranges,
     counts: sum.counts,
     walked: sum.walked,
-    source: source && { keys: keysIn(source, plan, 'source'), since: since(course.source, markOf(source)) },
+    source: source && { keys: keysIn(source, plan, 'source'), since: sinceOfSource(course, markOf(source)) },
     target: target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, markOf(target)) },
     unreaped: source !== undefined && isReplica(source) ? expiring(source) : 0,
     targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),

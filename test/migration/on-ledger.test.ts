@@ -134,7 +134,7 @@ describe('a migration', () => {
     await target.client.del('key:1');
     await startPhase(migration.id, lookDue, app);
     const looking = (await app.ledger.getMigration(migration.id))!;
-    await restartRanges(looking, await sourceNow('another process'), app);
+    await restartRanges(looking, await sourceNow('another process'), null, app);
     expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
     // A message of the copy that comes now does not begin it again.
     await workOnRange(message(migration, 0), app);
@@ -175,7 +175,7 @@ describe('a new process of the source', () => {
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
     const now = await sourceNow('another');
-    await Promise.all([restartRanges(migration, now, app), restartRanges(migration, now, app)]);
+    await Promise.all([restartRanges(migration, now, null, app), restartRanges(migration, now, null, app)]);
     expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),

@@ -3,6 +3,7 @@ import { markOf, onlyRestored, since, type Mark } from '../../src/migration/sinc
 const before: Mark = {
   runId: 'run',
   replicationId: 'tree',
+  role: 'master',
   changes: 5,
   lastSave: 1_000,
   restores: 95,
@@ -28,7 +29,20 @@ describe('since a mark', () => {
   it.each<[string, Partial<Mark>, object]>([
     ['nothing has happened', {}, { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0 }],
     ['another process answers', { runId: 'other' }, { process: 'changed', written: 'unknown', evicted: 'unknown' }],
-    ['it was promoted, or became a replica', { replicationId: 'other' }, { process: 'changed' }],
+    ['its first replica came, or the last one has been gone for long', { replicationId: 'other' }, { process: 'same' }],
+    ['it became a replica of another one', { replicationId: 'other', role: 'slave' }, { process: 'changed' }],
+    ['and was promoted again', { replicationId: 'third', formerReplicationId: 'other' }, { process: 'changed' }],
+    ['it was a replica and was promoted', { replicationId: 'other', formerReplicationId: 'tree' }, { process: 'same' }],
+    [
+      'one counter was set back, and so all were',
+      { evictedKeys: 2, flushes: 9 },
+      { reset: true, flushed: 'unknown', evicted: 'unknown' },
+    ],
+    [
+      'it was saved to disk, and changed after that',
+      { changes: 1, lastSave: 2_000, otherChanges: undefined, restores: undefined },
+      { written: 'yes' },
+    ],
     ['it no longer tells its replication id', { replicationId: undefined }, { process: 'same' }],
     ['keys were changed', { changes: 7 }, { written: 'yes', changes: 2 }],
     ['a command was called that changed nothing as far as is known', { otherChanges: 8 }, { written: 'yes' }],
@@ -60,6 +74,7 @@ describe('since a mark', () => {
       written: 'unknown',
       changes: undefined,
       evicted: 'unknown',
+      reset: false,
     });
   });
 

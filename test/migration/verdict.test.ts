@@ -3,13 +3,14 @@ import type { Since } from '../../src/migration/since';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
 
 const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
-const still: Since = { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0 };
+const still: Since = { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0, reset: false };
 const another: Since = {
   process: 'changed',
   flushed: 'unknown',
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
+  reset: false,
 };
 const side = (changes: Partial<Since> = {}, keys: number | undefined = 100): SideNow => ({
   keys,
@@ -21,6 +22,7 @@ const well: TallyFacts = {
   phase: 'copy',
   mode: 'copy',
   verify: 'count',
+  ownDepth: 'values',
   inPlace: false,
   looksForExtra: false,
   cancelRequested: false,
@@ -126,9 +128,29 @@ describe('the verdict', () => {
       look('values'),
     ],
     [
-      'to look at values when the target does not tell what it is',
-      { target: side({ process: 'unknown' }), verify: 'none' },
+      'to look at values when the counters of the target were set back',
+      { target: side({ reset: true }), mode: 'sync' },
       look('values'),
+    ],
+    [
+      'to look for keys only where some of the target were skipped',
+      { target: { keys: 100, since: another }, verify: 'none', ownDepth: 'existence' },
+      look('existence'),
+    ],
+    [
+      'to look for keys when a target that does not tell of flushes has fewer than were written',
+      { target: side({ flushed: 'unknown' }, 99), verify: 'none' },
+      look('existence'),
+    ],
+    [
+      'with differences when keys differ that have another finding',
+      { mode: 'compare', counts: counts({ different: 1 }) },
+      { kind: 'completedWithDifferences', missing: 0 },
+    ],
+    [
+      'to look for keys when the target does not tell what it is',
+      { target: side({ process: 'unknown' }), verify: 'none' },
+      look('existence'),
     ],
     [
       'of a conversion in place not about another target: the source is looked after',

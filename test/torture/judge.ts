@@ -203,7 +203,8 @@ class Judge {
       const detail = `${counts.skippedByConflict} keys are counted as conflicts; the target had ${known}.`;
       this.report('false-conflicts', detail);
     }
-    if (request.deleteExtra) {
+    // What a target deletes and has again after a crash is deleted twice.
+    if (request.deleteExtra && !this.e.losses.some(({ side }) => side === 'target')) {
       const possible = [...before.target.keys(), ...touched.target].filter((place) => {
         const origin = this.scope.originOf(place);
         return origin !== undefined && !before.source.has(origin);
@@ -241,8 +242,13 @@ class Judge {
   }
 
   private asExpected(report: MigrationReport): void {
-    const { mode } = this.e.request;
-    const differs = mode === 'compare' && (this.wrongKeys().length > 0 || this.extraKeys().length > 0);
+    const { mode, verify, onConflict } = this.e.request;
+    const compares = verify === 'quick' || verify === 'full';
+    const differs =
+      mode === 'compare'
+        ? this.wrongKeys().length > 0 || this.extraKeys().length > 0
+        : // Keys of the target that were skipped are compared like all others.
+          onConflict === 'skip' && compares && report.counts.skippedByConflict > 0 && report.counts.different > 0;
     const expected = differs ? 'completedWithDifferences' : 'completed';
     const codes = [...new Set(this.e.findings.map(({ code }) => code))];
     const asGood = this.e.olderTarget && codes.every((code) => lostWithAge.has(code));

@@ -20,10 +20,17 @@ export class Storage {
   ) {}
 
   static async start(folder: string): Promise<Storage> {
-    const [blob = 0, queue = 0, table = 0] = await freePorts(3);
-    const storage = new Storage(folder, { blob, queue, table });
-    await storage.begin();
-    return storage;
+    for (let tries = 1; ; tries++) {
+      const [blob = 0, queue = 0, table = 0] = await freePorts(3);
+      const storage = new Storage(folder, { blob, queue, table });
+      try {
+        await storage.begin();
+        return storage;
+      } catch (error) {
+        // Somebody else took a port between its choice and its use.
+        if (tries === 3 || !String(error).includes('EADDRINUSE')) throw error;
+      }
+    }
   }
 
   get connectionString(): string {

@@ -9,6 +9,8 @@ import type { ServerSide } from './server-side';
 import type { Snapshot } from './snapshot';
 
 const tickMs = 20;
+/** How many new keys a writer makes. */
+const mostNew = 400;
 
 /** Writes until it is stopped. */
 export interface Writer {
@@ -102,7 +104,8 @@ function write(
   const touch = (key: Buffer | string) => {
     journal.touch(side, database, key);
   };
-  const fresh = `user:${side}:${number}`;
+  // The server does not grow for ever: a limited migration would never come to its end.
+  const fresh = `user:${side}:${number % mostNew}`;
   if (victim === undefined) {
     touch(fresh);
     pipeline.set(fresh, `new ${number}`);
@@ -116,7 +119,7 @@ function write(
   else if (kind === 'expire') pipeline.pexpire(key, dice.between(100, 5_000));
   else if (kind === 'persist') pipeline.persist(key);
   else if (kind === 'rename') {
-    const moved = Buffer.concat([key, Buffer.from(`:moved${number}`)]);
+    const moved = Buffer.concat([key, Buffer.from(':moved')]);
     touch(moved);
     pipeline.rename(key, moved);
   } else if (kind === 'replace') {
