@@ -203,6 +203,35 @@ describe('a new process of the source', () => {
   });
 });
 
+describe('findings of a walk that has begun anew', () => {
+  const finding = (id: string, name: string, code: string) => ({
+    migration: id,
+    database: 0,
+    key: Buffer.from(name),
+    code,
+    message: 'm',
+  });
+
+  it('count no more, and hide none of the new one', async () => {
+    const migration = await start();
+    const counts = () => true;
+    await app.ledger.addFindings([
+      { ...finding(migration.id, 'a', 'missing'), phase: 'copy', epoch: 0 },
+      { ...finding(migration.id, 'b', 'missing'), phase: 'copy', epoch: 0 },
+    ]);
+    await restartRanges(migration, await sourceNow('another'), null, app);
+    expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
+    const { epochs } = (await app.ledger.getMigration(migration.id))!.course;
+    expect(epochs).toEqual({ copy: 1, extra: 1, look: 1 });
+    const again = [{ ...finding(migration.id, 'a', 'different-value'), phase: 'copy' as const, epoch: 1 }];
+    expect(await app.ledger.addFirstFindings(again, counts)).toBe(0);
+    expect(await app.ledger.addFirstFindings(again, ({ epoch = 0 }) => epoch >= 1)).toBe(1);
+    expect((await getFindings(migration.id, 10, undefined, app))?.findings).toMatchObject([
+      { key: 'a', code: 'different-value' },
+    ]);
+  });
+});
+
 describe('a poisoned range', () => {
   it('fails with the cause that its worker wrote, and the next of its chain goes on', async () => {
     const migration = await start({ limits: { parallelRanges: 2 } });

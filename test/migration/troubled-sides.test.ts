@@ -250,6 +250,90 @@ describe('a target that is another one in the end', () => {
   });
 });
 
+describe('what a server no longer tells', () => {
+  it('is not taken for nothing: a target whose counters were set back is looked at', async () => {
+    const { report } = await run(
+      app,
+      { mode: 'sync' },
+      after('copy', async () => {
+        await neu.client.flushall();
+        await neu.client.config('RESETSTAT');
+        await neu.client.flushall();
+      }),
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: KEYS } });
+  });
+
+  it('ends a sync that deletes, where it is the source', async () => {
+    await neu.client.mset({ 'extra:1': 'x' });
+    const { report } = await run(
+      app,
+      { mode: 'sync', deleteExtra: true },
+      after('copy', () => old.client.config('RESETSTAT')),
+    );
+    expect(report).toMatchObject({ state: 'failed', cause: expect.stringMatching(/counters .* set back/) as string });
+    expect(await neu.client.exists('extra:1')).toBe(1);
+  });
+});
+
+it('a source that gets the data of another one in its own process is walked anew', async () => {
+  const other = await startTestServer('redis-7.0', { args: ['--repl-diskless-sync-delay', '0'] });
+  try {
+    await other.client.eval("for i = 1, 5500 do redis.call('SET', 'other:' .. i, i) end", 0);
+    const { report } = await run(
+      app,
+      { verify: 'none', limits: { keysPerSecond: 3_000 } },
+      { beside: () => wait(700).then(() => old.client.replicaof('127.0.0.1', other.server.port)) },
+    );
+    const names = Array.from({ length: 5_500 }, (_, i) => `other:${i + 1}`);
+    expect(report.state).toBe('completed');
+    expect(await neu.client.exists(...names)).toBe(5_500);
+  } finally {
+    await old.client.call('REPLICAOF', 'NO', 'ONE');
+    await other.close();
+  }
+});
+
+it('the first replica of a server changes nothing', async () => {
+  await neu.client.mset({ 'extra:1': 'x' });
+  const replica = await startTestServer('redis-7.0');
+  try {
+    const { report } = await run(
+      app,
+      { mode: 'sync', deleteExtra: true },
+      after('copy', async () => {
+        await replica.client.replicaof('127.0.0.1', old.server.port);
+        while (!(await replica.client.info('replication')).includes('master_link_status:up')) await wait(50);
+      }),
+    );
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS, deleted: 1 } });
+    expect(report.warnings.join()).not.toMatch(/restarted/);
+  } finally {
+    await replica.close();
+  }
+});
+
+it('a key that a client writes to both sides is not deleted as extra', async () => {
+  const news = Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`extra:${i + 1}`, 'new']));
+  await neu.client.mset(news);
+  const stats = async () => Number(/cmdstat_exists:calls=(\d+)/.exec(await old.client.info('commandstats'))?.[1] ?? 0);
+  const { report } = await run(
+    app,
+    { mode: 'sync', deleteExtra: true },
+    {
+      beside: async () => {
+        const before = await stats();
+        while ((await stats()) === before) await wait(5);
+        // It has been seen missing by now.
+        await old.client.mset(news);
+        await neu.client.mset(news);
+      },
+    },
+  );
+  expect(report).toMatchObject({ state: 'completed', counts: { extra: 0, deleted: 0 } });
+  expect(await neu.client.exists(...Object.keys(news))).toBe(50);
+});
+
 describe('writers who keep the number of keys', () => {
   it('on the source, are found out, and the report says that a sync is due', async () => {
     const { report } = await run(

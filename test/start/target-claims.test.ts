@@ -2,8 +2,12 @@ import type { TableClient } from '@azure/data-tables';
 import { isFinal, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { startMigration } from '../../src/start/start-migration';
+import { workOnRange } from '../../src/work/range-worker';
+import { startPhase } from '../../src/tally/start-phase';
+import { visitMigration } from '../../src/tally/tally-visit';
 import { claimAlso, claimTarget } from '../../src/start/target-claims';
 import { watchMigrations } from '../../src/tally/watch-migrations';
+import { startCuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -65,6 +69,27 @@ const restarted = (row: MigrationRow): MigrationRow => ({
 });
 
 describe('a target', () => {
+  it('that is another process since a phase began is held under that one too, also by another address', async () => {
+    const first = await start();
+    for (const message of await app.takeMessages()) await workOnRange(message, app);
+    await target.server.restart();
+    // Sees the restart before the tally does.
+    await startPhase(first.id, { phase: 'look', depth: 'values', from: { phase: 'copy', epoch: 0 } }, app);
+    await visitMigration(first.id, app);
+    const alias = await startCuttingProxy(Number(new URL(target.server.url).port), Infinity);
+    const other = await makeTestApp({
+      AzureWebJobsStorage: storage.connectionString,
+      REDIS_OLD: source.server.url,
+      REDIS_NEW: alias.url,
+    });
+    try {
+      await expect(startMigration(aRequest(), other)).rejects.toMatchObject(busy);
+    } finally {
+      other.connections.close();
+      alias.close();
+    }
+  });
+
   it('that restarts between two starts is still held, and free when the first has ended', async () => {
     const first = await start();
     await target.server.restart();
