@@ -52,7 +52,11 @@ export function makeProgram(actions: Actions, version: string): Command {
       .description('tell what a deployed app starts by the clock, and when (with --endpoint)'),
   ).action(actions.schedules);
   common(
-    program.command('cancel <id>').description('cancel a migration and wait until it has stopped; keys copied stay'),
+    program
+      .command('cancel <id>')
+      .description('cancel a migration and wait until it has stopped; keys copied stay')
+      .option('--source <redis>', 'the source again, where its address has a password (as for migrate)')
+      .option('--target <redis>', 'the target again, likewise'),
   ).action(actions.cancel);
   addResume(program, actions);
   common(program.command('findings <id>').description('show the keys that were not copied as asked, and why'))

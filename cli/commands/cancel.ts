@@ -7,10 +7,15 @@ import type { Service } from '../service/service';
 import { deployedService, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
 import { showResult } from './show-result';
-import { startUnconnected } from './start-app';
+import { startReachable } from './start-app';
+
+export interface CancelOptions extends CommonOptions {
+  readonly source?: string;
+  readonly target?: string;
+}
 
 /** `keyferry cancel ID`: asks for it and waits until it is so. @returns the exit code: 0 when it is cancelled */
-export async function cancel(id: string, options: CommonOptions, context: Context): Promise<number> {
+export async function cancel(id: string, options: CancelOptions, context: Context): Promise<number> {
   const deployed = deployedService(options);
   if (deployed !== undefined) return await cancelAt(deployed, id, options, context);
   const run = await findRun(id, options);
@@ -19,7 +24,7 @@ export async function cancel(id: string, options: CommonOptions, context: Contex
   if (elsewhere === undefined && report !== null && isEnded(report.state)) {
     return await tell(report, options, context, { record: run.record });
   }
-  const service = elsewhere ?? (await startUnconnected(run, options, context));
+  const service = elsewhere ?? (await startReachable(run, options, context));
   try {
     return await cancelAt(service, id, options, context, run);
   } finally {

@@ -12,6 +12,7 @@ import { remember, type RunFolder } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { serviceElsewhere } from '../service/local-service';
 import type { Service } from '../service/service';
+import { refuseBusyTarget } from './refuse-busy-target';
 import { startConnected } from './start-app';
 import { conclude } from './conclude';
 import { deployedService, runStore, sameApp, type CommonOptions, type Context } from './context';
@@ -100,6 +101,7 @@ async function migrateAt(
   context: Context,
 ): Promise<number> {
   const { display, interruption } = context;
+  if (options.mode !== 'compare' && options.mode !== 'dry-run') await refuseBusyTarget(run, runStore(options));
   let id: string;
   try {
     ({ id } = await interruption.race(service.client.start(body)));

@@ -5,8 +5,9 @@ import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
 import { serviceElsewhere } from '../service/local-service';
 import { conclude } from './conclude';
-import { deployedService, type CommonOptions, type Context } from './context';
+import { deployedService, runStore, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
+import { refuseBusyTarget } from './refuse-busy-target';
 import { startConnected } from './start-app';
 import { showStatus } from './status';
 
@@ -33,6 +34,8 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   const target = rememberedConnection('target', options.target, record.target, settings);
   const service = await startConnected(run, settings, [source, target], options, context);
   try {
+    const mode = record.report?.mode;
+    if (mode !== 'compare' && mode !== 'dry-run') await refuseBusyTarget(run, runStore(options));
     context.display.note(
       `Migration ${id} goes on: ${source.name} (${source.address}) → ${target.name} (${target.address})`,
     );

@@ -1,5 +1,7 @@
 import type { GivenConnection, Settings } from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
+import { rememberedConnection } from '../connections/remembered-connection';
+import { UsageError } from '../outcome';
 import type { RunFolder } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { startHere } from '../service/local-service';
@@ -8,6 +10,9 @@ import type { CommonOptions, Context } from './context';
 
 /** Nobody listens there. */
 const NOWHERE = 'redis://127.0.0.1:1';
+
+/** For how long a server that is nowhere is waited for, seconds. Longer than workers that were killed count as alive. */
+const PATIENCE_S = '90';
 
 /** Starts the local app with both connections. */
 export async function startConnected(
@@ -21,12 +26,40 @@ export async function startConnected(
   return await start(run, { ...settings, ...own }, options, context);
 }
 
-/** Starts the local app so that it can be asked about a migration, or told to cancel it, but reaches neither server. */
+/** Starts the local app so that it can be asked about a migration, but reaches neither server. */
 export async function startUnconnected(run: RunFolder, options: CommonOptions, context: Context): Promise<Service> {
   const { source, target } = run.record;
   const settings = await gatherSettings(appRoot());
   const nowhere = { [`REDIS_${source.name}`]: NOWHERE, [`REDIS_${target.name}`]: NOWHERE };
   return await start(run, { ...settings, ...nowhere }, options, context);
+}
+
+/**
+ * Starts the local app so that a migration can be cancelled: with the servers that can be reached without asking again, since what
+ * is left of a migration on the target is removed then.
+ */
+export async function startReachable(
+  run: RunFolder,
+  options: CommonOptions & { readonly source?: string; readonly target?: string },
+  context: Context,
+): Promise<Service> {
+  const settings = await gatherSettings(appRoot());
+  let reachable: Settings = settings;
+  for (const side of ['source', 'target'] as const) {
+    const known = run.record[side];
+    try {
+      reachable = { ...reachable, ...rememberedConnection(side, options[side], known, settings).settings };
+    } catch (error) {
+      if (!(error instanceof UsageError) || options[side] !== undefined) throw error;
+      if (side === 'target') {
+        context.display.note(
+          `The target cannot be reached without its password: temporary keys that may be left there expire within 15 minutes. To have them removed, give it again: --target`,
+        );
+      }
+      reachable = { ...reachable, [`REDIS_${known.name}`]: NOWHERE, KEYFERRY_STALL_SECONDS: PATIENCE_S };
+    }
+  }
+  return await start(run, reachable, options, context);
 }
 
 async function start(run: RunFolder, settings: Settings, options: CommonOptions, context: Context): Promise<Service> {

@@ -43,8 +43,12 @@ export function headline(report: MigrationReport): string {
   }
 }
 
-function comparisonWith({ id, counts, tally, findings }: MigrationReport): string {
-  if (findings === 0) return `Comparison ${id}: both sides are the same, ${counted(counts.same, 'key')} compared.`;
+function comparisonWith({ id, state, counts, tally, findings }: MigrationReport): string {
+  if (state === 'completed')
+    return `Comparison ${id}: both sides are the same, ${counted(counts.same, 'key')} compared.`;
+  if (findings === 0 && counts.different === 0) {
+    return `Comparison ${id}: no difference was found in ${counted(counts.same, 'key')}, but it is in doubt whether all were seen: see the warnings.`;
+  }
   const parts = [
     `${count(tally.missing)} missing`,
     `${count(counts.different)} different`,
@@ -86,13 +90,18 @@ export function keyLines({ mode, counts, tally }: MigrationReport): readonly [la
     ['skipped, already on the target', counts.skippedByConflict],
     ['expired or deleted on the way', counts.expired],
     ['failed', counts.failed],
-    ...(mode === 'copy' ? [] : compared(counts)),
+    ...(mode === 'copy' ? [] : compared(mode, counts)),
     ['accounted for', tally.accountedKeys],
     ['missing on the target', tally.missing],
   ];
 }
 
-function compared({ same, different, extra, deleted }: MigrationReport['counts']): [string, number][] {
+/** A sync looks for extra keys only where it deletes them. */
+function compared(
+  mode: MigrationReport['mode'],
+  { same, different, extra, deleted }: MigrationReport['counts'],
+): [string, number][] {
+  if (mode === 'sync' && extra + deleted + different === 0) return [['the same on both sides', same]];
   return [
     ['the same on both sides', same],
     ['different', different],
@@ -123,7 +132,7 @@ export function findingsTable(findings: readonly FindingReport[]): string {
       String(database),
       plain(encoding === 'base64' ? `base64:${key}` : key, 40),
       plain(code),
-      plain(message, 80),
+      plain(message, 160),
     ]),
     ['database', 'key', 'code', 'message'],
   );

@@ -57,7 +57,9 @@ function warningsOfModules(sides: PayloadSides): string[] {
   return [
     ...(missing.length === 0
       ? []
-      : [`The target lacks modules of the source (${missing.join(', ')}): keys of their types become findings.`]),
+      : [
+          `The target lacks modules of the source (${missing.join(', ')}): keys of their types, if there are any, become findings.`,
+        ]),
     ...[...reasons].map((reason) => `Keys of modules' types become findings: ${reason}.`),
   ];
 }

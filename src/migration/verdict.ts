@@ -180,7 +180,8 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
  * by SCAN than it says it has was not copied whole.
  */
 function shortWalk({ walked, unreaped }: TallyFacts, { keys, since }: SideNow): string | undefined {
-  if (keys === undefined) return 'The source does not tell how many keys it has: whether all were seen is unknown.';
+  if (keys === undefined)
+    return 'The source does not tell how many keys it has: whether all were seen is unknown. Allow INFO keyspace or DBSIZE on it.';
   const short = keys - walked - unreaped;
   if (short <= 0) return undefined;
   const written = since.written === 'yes' ? (since.changes ?? Number.POSITIVE_INFINITY) : 0;
@@ -190,5 +191,5 @@ function shortWalk({ walked, unreaped }: TallyFacts, { keys, since }: SideNow): 
 
 function lostWhileLooking({ since: { evicted } }: SideNow): string | undefined {
   if (evicted === 0 || evicted === 'unknown') return undefined;
-  return `The target evicted ${evicted} keys while its keys were looked at: whether all are still there is unknown.`;
+  return `The target evicted ${evicted} keys while its keys were looked at: more may be missing than were found. Give it more memory or the policy noeviction, and run a sync.`;
 }

@@ -5,7 +5,7 @@ import { markOf, since, type Since } from '../migration/since';
 
 /** What people should know of both sides while a migration runs, and afterwards. */
 export function runningWarnings(
-  { plan, course }: Pick<MigrationRow, 'plan' | 'course'>,
+  { plan, course, stopCause }: Pick<MigrationRow, 'plan' | 'course' | 'stopCause'>,
   source: SideFacts | undefined,
   target: SideFacts | undefined,
 ): string[] {
@@ -13,12 +13,12 @@ export function runningWarnings(
   const { restarts } = course;
   if (restarts.source > 0) {
     warnings.push(
-      `The source restarted, failed over or changed its replication ${restarts.source} times during the migration. Where it came back with older data, older values were copied.`,
+      `The source restarted, failed over or changed its replication ${times(restarts.source)} during the migration. Where it came back with older data, older values were copied.`,
     );
   }
   if (restarts.target > 0) {
     warnings.push(
-      `The target restarted, failed over or changed its replication ${restarts.target} times during the migration: what was written before may be lost, so every key is looked at in the end.`,
+      `The target restarted, failed over or changed its replication ${times(restarts.target)} during the migration: what was written before may be lost, so every key is looked at in the end. A sync brings back what is missing.`,
     );
   }
   const ofSource = source && since(markOf(plan.source), markOf(source));
@@ -29,7 +29,8 @@ export function runningWarnings(
     );
   }
   warnings.push(...evicted('target', ofTarget), ...evicted('source', ofSource));
-  warnings.push(...written(plan, restarts.source, ofSource));
+  // Of a source that was lost, the changes are the loss.
+  if (stopCause === null) warnings.push(...written(plan, restarts.source, ofSource));
   const atStart = sourceKeysAtStart(plan);
   const now = source && keysIn(source, plan, 'source');
   if (atStart !== undefined && now !== undefined && atStart > 1_000 && now < atStart / 2) {
@@ -43,6 +44,10 @@ export function runningWarnings(
     );
   }
   return warnings;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 function evicted(side: string, course: Since | undefined): string[] {
@@ -60,7 +65,7 @@ function written(
   if (course.written === 'yes') {
     const times = (course.changes ?? 0) > 0 ? ` (${course.changes} changes)` : '';
     return [
-      `The source was written to during the migration${times}: what changed behind the walk is not on the target. Run a sync when the writers have stopped.`,
+      `The source was written to during the migration${times}: what changed behind the walk is not on the target, and keys that were deleted or renamed meanwhile stay there. Run a sync when the writers have stopped, with deleteExtra if those are to go.`,
     ];
   }
   if (course.written === 'no' || restarts > 0) return [];

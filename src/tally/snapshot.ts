@@ -9,6 +9,10 @@ import type { Sum } from './sum';
 import type { Sweep } from './sweep-temporary-keys';
 import type { End, Verdict } from '../migration/verdict';
 
+/** Workers that are stopped, or die, write down no more. */
+const AT_LEAST =
+  'The numbers are those of the last checkpoints, a few seconds before the end: more may have been written to the target.';
+
 /** Puts a visit's sum together, to be kept. */
 export function makeSnapshot(input: {
   readonly migration: MigrationRow;
@@ -33,6 +37,8 @@ export function makeSnapshot(input: {
   const { done, active, failed, planned, cancelled } = sum.ranges;
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
+  const writes = ['copy', 'sync'].includes(migration.plan.request.mode);
+  const atLeast = ended && !well && writes && failed + cancelled > 0 ? [AT_LEAST] : [];
   return {
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,
@@ -48,10 +54,11 @@ export function makeSnapshot(input: {
     targetKeysNow: target ? (keysIn(target, migration.plan, 'target') ?? null) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
     warnings: [
+      ...doubt,
       ...(ended && well ? [] : sum.troubles),
       ...runningWarnings(migration, source, target),
       ...input.sweep.warnings,
-      ...doubt,
+      ...atLeast,
     ],
     marks: {
       source: input.marks.source ?? before.marks?.source,

@@ -123,6 +123,8 @@ export class ServerSide {
     }
     await sleep(downMs);
     await this.server.restart();
+    // A replica that was promoted would follow its dead master again.
+    if (this.retired.length > 0) await this.call('REPLICAOF', 'NO', 'ONE');
     this.pid = this.server.pid;
   }
 
