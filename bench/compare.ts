@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
-import { fillServer } from '../local/demo/generate';
+import { fillServer } from '../demo/generate';
 import type { ServerName } from '../local/servers/server-names';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import { keyferryWith, type Contender } from './contenders';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { Redis } from 'ioredis';
-import { fillServer } from '../local/demo/generate';
+import { fillServer } from '../demo/generate';
 import { startServer } from '../local/servers/start-server';
 import { keyferryWith } from './contenders';
 import type { Latencies } from './foreign-client';

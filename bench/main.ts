@@ -2,7 +2,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
-import { fillServer } from '../local/demo/generate';
+import { fillServer } from '../demo/generate';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import type { ServerName } from '../local/servers/server-names';
 import { competitors, keyferry, pipeline, replication, type Contender, type Cost } from './contenders';

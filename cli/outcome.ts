@@ -1,4 +1,4 @@
-import type { MigrationState } from '../src/ledger/rows';
+import type { MigrationState } from '../src/migration/rows';
 
 /** What the command tells the shell. */
 export const exitCodes = { completed: 0, differences: 1, usage: 2, failed: 3 } as const;

@@ -1,6 +1,6 @@
-import type { FindingReport } from '../src/migration/read-migrations.ts';
+import type { FindingReport } from '../src/api/read-migrations.ts';
 import type { HistoryPoint } from '../src/migration/history.ts';
-import type { RangesReport } from '../src/migration/range-states.ts';
+import type { RangesReport } from '../src/tally/range-states.ts';
 import type { MigrationListItem, MigrationReport } from '../src/migration/report.ts';
 
 export type { FindingReport, HistoryPoint, MigrationListItem, MigrationReport, RangesReport };

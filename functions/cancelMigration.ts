@@ -1,7 +1,7 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
-import { cancelMigration } from '../src/migration/cancel-migration';
-import { getReport } from '../src/migration/read-migrations';
+import { cancelMigration } from '../src/api/cancel-migration';
+import { getReport } from '../src/api/read-migrations';
 import { answering, json, notFound } from './shared/http-answer';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {

@@ -1,7 +1,7 @@
 import { app } from '@azure/functions';
 import { getApp } from '../src/app/app';
 import { decodeMessage, RANGES_QUEUE } from '../src/ledger/range-queue';
-import { workOnRange } from '../src/migration/range-worker';
+import { workOnRange } from '../src/work/range-worker';
 
 app.storageQueue('copyRange', {
   queueName: RANGES_QUEUE,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { app, type HttpRequest, type HttpResponseInit } from '@azure/functions';
-import { readConsoleFiles, type ConsoleFile } from '../src/console/console-files';
+import { readConsoleFiles, type ConsoleFile } from '../src/api/console-files';
 import { errorAnswer } from './shared/http-answer';
 
 let files: ReadonlyMap<string, ConsoleFile> | undefined;

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
-import { getFindings } from '../src/migration/read-migrations';
+import { getFindings } from '../src/api/read-migrations';
 import { BadRequestError } from '../src/migration/request';
 import { answering, json, notFound } from './shared/http-answer';
 

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
-import { getReport } from '../src/migration/read-migrations';
+import { getReport } from '../src/api/read-migrations';
 import { answering, json, notFound } from './shared/http-answer';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {

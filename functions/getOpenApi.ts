@@ -1,5 +1,5 @@
 import { app, type HttpResponseInit } from '@azure/functions';
-import { openApiDocument } from '../src/migration/openapi';
+import { openApiDocument } from '../src/api/openapi';
 import { json } from './shared/http-answer';
 
 app.http('getOpenApi', {

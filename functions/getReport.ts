@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
-import { readSurveyReport } from '../src/survey/read-report';
+import { readSurveyReport } from '../src/api/read-survey-report';
 import { answering, json, notFound } from './shared/http-answer';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {

@@ -1,6 +1,6 @@
 import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
-import { listReports } from '../src/migration/read-migrations';
+import { listReports } from '../src/api/read-migrations';
 import { answering, json } from './shared/http-answer';
 
 async function handler(_request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {

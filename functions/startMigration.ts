@@ -2,8 +2,8 @@ import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } 
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
 import { parseMigrationRequest } from '../src/migration/request';
-import { startMigration } from '../src/migration/start-migration';
-import { StartLimit } from '../src/shared/start-limit';
+import { startMigration } from '../src/start/start-migration';
+import { StartLimit } from '../src/api/start-limit';
 import { answering, json, readJson } from './shared/http-answer';
 import { ensureTally } from './shared/tally-starter';
 

@@ -1,7 +1,7 @@
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
-import { startPhase } from '../src/migration/start-phase';
-import { visitMigration, type DueStart, type Visit } from '../src/migration/tally-visit';
+import { startPhase } from '../src/tally/start-phase';
+import { visitMigration, type DueStart, type Visit } from '../src/tally/tally-visit';
 import { TALLY } from './shared/tally-starter';
 
 /** Visits before the history is cut off by beginning anew. */

@@ -1,7 +1,7 @@
 import { app, type InvocationContext, type Timer } from '@azure/functions';
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
-import { watchMigrations } from '../src/migration/watch-migrations';
+import { watchMigrations } from '../src/tally/watch-migrations';
 import { ensureTally } from './shared/tally-starter';
 
 app.timer('watchdog', {

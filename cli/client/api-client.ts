@@ -1,4 +1,4 @@
-import type { FindingReport } from '../../src/migration/read-migrations';
+import type { FindingReport } from '../../src/api/read-migrations';
 import type { MigrationListItem, MigrationReport } from '../../src/migration/report';
 import type { SchedulesReport } from '../../src/schedule/report-schedules';
 import type { SurveyReport } from '../../src/survey/survey-report';

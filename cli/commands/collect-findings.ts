@@ -1,4 +1,4 @@
-import type { FindingReport } from '../../src/migration/read-migrations';
+import type { FindingReport } from '../../src/api/read-migrations';
 import type { FindingsPage } from '../client/api-client';
 import type { Service } from '../service/service';
 import type { Context } from './context';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
-import type { FindingReport } from '../../src/migration/read-migrations';
+import type { FindingReport } from '../../src/api/read-migrations';
 import { accounting } from '../display/accounting';
 import { counted, plain } from '../display/words';
 import { commandLine } from '../hints';

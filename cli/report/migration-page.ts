@@ -1,4 +1,4 @@
-import type { FindingReport } from '../../src/migration/read-migrations';
+import type { FindingReport } from '../../src/api/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
 import { headline, keyLines } from '../display/accounting';
 import { bytes, count, duration, known, plain } from '../display/words';

@@ -1,9 +1,9 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { PlanRefusedError } from '../../src/migration/plan';
-import { UnreachableError } from '../../src/migration/prepare-plan';
+import { UnreachableError } from '../../src/start/prepare-plan';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
-import { TooManyStartsError } from '../../src/shared/start-limit';
+import { TooManyStartsError } from '../../src/api/start-limit';
 import { ConnectionSettingsError } from '../../src/redis/connection-settings';
 
 /** A body above this is refused before it is read as JSON. Bytes. */

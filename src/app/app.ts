@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Ledger } from '../ledger/ledger';
 import { RangeQueue } from '../ledger/range-queue';
 import { storageClients } from '../ledger/storage-clients';
-import { ScheduleLedger } from '../schedule/schedule-ledger';
+import { ScheduleLedger } from '../ledger/schedule-ledger';
 import { Connections } from '../redis/connections';
 import { getTelemetry } from '../telemetry/start-telemetry';
 import type { Telemetry } from '../telemetry/telemetry';

@@ -1,6 +1,6 @@
 import type { Ledger } from '../ledger/ledger';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
-import type { MigrationRow } from '../ledger/rows';
+import type { MigrationRow } from '../migration/rows';
 
 /** How old an answer may be, ms. Cancelling takes effect within this time and one page. */
 const FRESH_MS = 1_000;

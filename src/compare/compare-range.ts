@@ -1,11 +1,11 @@
 import type { App } from '../app/app';
 import { makeConverters } from '../convert/make-converters';
 import type { Converter } from '../convert/converter';
-import type { Finding } from '../ledger/rows';
+import type { Finding } from '../migration/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { RangeJob } from '../migration/range-job';
+import type { RangeJob } from '../range/range-job';
 import { readRangeAhead } from '../transfer/range-pages';
-import { missingKeys } from '../verify/missing-keys';
+import { missingKeys } from '../redis/missing-keys';
 import { comparisonOf } from './comparison-of';
 import type { Difference } from './difference';
 import { examine, type Comparison, type Pair } from './examine';

@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { makeNaming } from '../convert/rename/naming';
-import type { MigrationRow } from '../ledger/rows';
-import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
-import { rangeSides, type RangeSides } from '../migration/range-sides';
+import type { MigrationRow } from '../migration/rows';
+import type { RangeJob } from '../range/range-job';
+import { expectedKeysOf, pageLimitsOf } from '../range/range-shape';
+import { rangeSides, type RangeSides } from '../range/range-sides';
 import type { ClockOffset } from '../transfer/clock-offset';
 import type { WalkOptions } from '../transfer/range-pages';
 import type { Comparison } from './examine';

@@ -1,20 +1,20 @@
 import type { App } from '../app/app';
 import { makeConverters } from '../convert/make-converters';
-import type { Finding } from '../ledger/rows';
+import type { Finding } from '../migration/rows';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { RangeJob } from '../migration/range-job';
-import { expectedKeysOf, pageLimitsOf } from '../migration/range-shape';
-import { factsOrThrow, type Side } from '../migration/side-facts';
-import { deleteExtra, SourceDoubtError } from '../sync/delete-extra';
-import { ANOTHER_SOURCE } from '../sync/source-doubt';
+import type { RangeJob } from '../range/range-job';
+import { expectedKeysOf, pageLimitsOf } from '../range/range-shape';
+import { factsOrThrow, type Side } from '../app/side-facts';
+import { deleteExtra, SourceDoubtError } from './delete-extra';
+import { ANOTHER_SOURCE } from '../migration/source-doubt';
 import { attempt, type AttemptSide } from '../transfer/attempt';
-import { SourceChangedError } from '../transfer/stop';
+import { SourceChangedError } from '../migration/stop';
 import { isTemporaryKey } from '../transfer/by-commands';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import { readRange } from '../transfer/range-pages';
 import { governedPort } from '../transfer/governed';
-import { makeSelection } from '../transfer/selection';
-import { missingKeys } from '../verify/missing-keys';
+import { makeSelection } from '../migration/selection';
+import { missingKeys } from '../redis/missing-keys';
 import { extra, type Difference } from './difference';
 import { keyFacts } from './key-facts';
 import { originsOf } from './origins';
@@ -27,7 +27,7 @@ type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
  * Walks the target's keys of a range and looks for each on the source, under all names that it may have come from. Those that
  * have none there are extra: findings, or, where the request says so, deleted.
  */
-export async function extraRange(job: RangeJob, app: App): Promise<void> {
+export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'connections' | 'settings'>): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;

@@ -1,4 +1,4 @@
-import { pause, type StopSignal } from '../transfer/stop';
+import { pause, type StopSignal } from '../migration/stop';
 
 /** Differences are looked at so often in all, so far apart, before they count: keys in flight settle meanwhile. */
 const ROUNDS = 3;

@@ -1,5 +1,5 @@
 import type { RedisPort } from '../redis/redis-port';
-import type { StopSignal } from '../transfer/stop';
+import type { StopSignal } from '../migration/stop';
 
 /** Keys that belong together, read from the source and not yet written. What is inside is the converter's own matter. */
 export type Group = object;

@@ -1,5 +1,5 @@
 import type { Plan } from '../migration/plan';
-import { makeSelection, type Selection } from '../transfer/selection';
+import { makeSelection, type Selection } from '../migration/selection';
 import { SessionConverter } from './aspnet-session/session-converter';
 import type { Converter } from './converter';
 

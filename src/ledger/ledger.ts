@@ -23,17 +23,9 @@ import {
   type MigrationState,
   type Phase,
   type RangeRow,
-} from './rows';
+  type UnreadableMigration,
+} from '../migration/rows';
 import type { StorageClients } from './storage-clients';
-
-/** A plan row that cannot be read, as far as it can. */
-export interface UnreadableMigration {
-  readonly id: string;
-  readonly reason: string;
-  /** ISO 8601; null where that cannot be read either. */
-  readonly startedAt: string | null;
-  readonly finishedAt: string | null;
-}
 
 /** Who holds a target, and since when, ms since 1970. */
 export interface Claim {

@@ -1,6 +1,6 @@
 import type { QueueClient } from '@azure/storage-queue';
 import { z } from 'zod';
-import { readRangeName } from './rows';
+import { readRangeName } from '../migration/rows';
 import type { StorageClients } from './storage-clients';
 
 /** The queue's name, as the functions' triggers have it too. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { noCounts, type Counts } from '../migration/counts';
 import { lookDepths } from '../migration/course';
 import { migrationRequestSchema } from '../migration/request';
-import { migrationStates, phases, rangeStates } from './rows';
+import { migrationStates, phases, rangeStates } from '../migration/rows';
 
 /** A stored row is not as it was written. The message names the row, and what is wrong with it; nothing of what it holds. */
 export class UnreadableRowError extends Error {

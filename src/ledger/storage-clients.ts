@@ -1,6 +1,6 @@
 import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueServiceClient } from '@azure/storage-queue';
-import { lazyAzureCredential } from '../shared/azure-credential';
+import { lazyAzureCredential } from '../identity/azure-credential';
 
 /** The setting that the Functions host itself uses for its storage. */
 export const STORAGE_SETTING = 'AzureWebJobsStorage';

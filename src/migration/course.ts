@@ -1,4 +1,4 @@
-import { phases, type Finding, type Phase } from '../ledger/rows';
+import { phases, type Finding, type Phase } from './rows';
 import type { ServerFacts } from '../redis/probe';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
 

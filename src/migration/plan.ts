@@ -1,8 +1,8 @@
-import type { SessionCount } from '../convert/aspnet-session/count-sessions';
+import type { SessionCount } from './session-count';
 import { bitsFor } from '../keyspace/split';
 import { isReplica, type ServerFacts, type SourceAbilities, type TargetAbilities } from '../redis/probe';
 import { keysIn, keysInAll, sumOfKnown, type DatabaseKeys } from '../redis/database-keys';
-import { doubtOfSource } from '../sync/source-doubt';
+import { doubtOfSource } from './source-doubt';
 import type { MigrationRequest } from './request';
 import { chooseTransport, warningsOfTransport, type Transport } from './transport';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Finding } from '../ledger/rows';
+import type { Finding } from './rows';
 
 /** How keys stand in findings: by name, or by the SHA-256 of the name, which whoever has the name can work out too. */
 export type FindingKeys = 'name' | 'hash';

@@ -1,6 +1,5 @@
-import type { SessionCount } from '../convert/aspnet-session/count-sessions';
-import type { UnreadableMigration } from '../ledger/ledger';
-import type { MigrationRow, MigrationState } from '../ledger/rows';
+import type { SessionCount } from './session-count';
+import type { MigrationRow, MigrationState, UnreadableMigration } from './rows';
 import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, noCounts, type Counts } from './counts';
 import type { HistoryPoint } from './history';

@@ -1,11 +1,18 @@
 import { placeOf, startPlace } from '../keyspace/cursor';
-import { brokenRange, inEpoch, phases, rangeName, type MigrationRow, type Phase, type RangeRow } from '../ledger/rows';
+import { brokenRange, inEpoch, phases, rangeName, type MigrationRow, type Phase, type RangeRow } from './rows';
 import { contradictionIn } from './counts';
-import type { Plan } from './plan';
-import { walkedDatabases } from './range-shape';
+import type { Plan, WalkedDatabase } from './plan';
 
 /** Which part of the keyspace a range is. */
 export type Shape = Pick<RangeRow, 'number' | 'database' | 'index' | 'bits'>;
+
+/** The databases that a phase walks: the source's, in the phase `extra` the target's. */
+export function walkedDatabases(
+  plan: Pick<Plan, 'databases' | 'targetDatabases'>,
+  phase: Phase,
+): readonly WalkedDatabase[] {
+  return phase === 'extra' ? (plan.targetDatabases ?? []) : plan.databases;
+}
 
 /** The ranges that a plan means for a phase, by their numbers. */
 export function shapesOf(plan: Pick<Plan, 'databases' | 'targetDatabases'>, phase: Phase): Shape[] {

@@ -1,4 +1,4 @@
-import type { Phase, RangeState } from '../ledger/rows';
+import type { Phase, RangeState } from './rows';
 import type { LookDepth } from './course';
 import type { MigrationRequest } from './request';
 import { accountedKeys, type Counts } from './counts';

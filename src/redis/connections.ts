@@ -1,4 +1,4 @@
-import { lazyAzureCredential } from '../shared/azure-credential';
+import { lazyAzureCredential } from '../identity/azure-credential';
 import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';

@@ -1,6 +1,6 @@
-import { isFinal, type MigrationRow } from '../ledger/rows';
+import { isFinal, type MigrationRow } from '../migration/rows';
 import { latestDue } from './due';
-import type { ScheduledRun, ScheduleRow } from './schedule-ledger';
+import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
 import type { Schedule } from './schedule-settings';
 import { millisecondsOf } from './when';
 

@@ -1,10 +1,10 @@
 import type { App } from '../app/app';
-import type { MigrationState } from '../ledger/rows';
-import { readableMigration } from '../migration/readable-migration';
+import type { MigrationState } from '../migration/rows';
+import { readableMigration } from '../app/readable-migration';
 import type { RequestMistake } from '../migration/request';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';
-import type { RunState } from './schedule-ledger';
+import type { RunState } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
 import type { Clock } from './run-schedules';
 import { zoneOf, type When } from './when';
@@ -52,14 +52,18 @@ export interface SchedulesReport {
 /** Tells what will run when, and how the last runs went. */
 export async function reportSchedules(
   { schedules, mistakes }: ScheduleSettings,
-  app: App,
+  app: Pick<App, 'ledger' | 'schedules' | 'telemetry'>,
   clock: Clock,
 ): Promise<SchedulesReport> {
   await app.ledger.ensure();
   return { schedules: await Promise.all(schedules.map((schedule) => reportOf(schedule, app, clock))), mistakes };
 }
 
-async function reportOf(schedule: Schedule, app: App, { now, since }: Clock): Promise<ScheduleReport> {
+async function reportOf(
+  schedule: Schedule,
+  app: Pick<App, 'ledger' | 'schedules' | 'telemetry'>,
+  { now, since }: Clock,
+): Promise<ScheduleReport> {
   const { name, when, request } = schedule;
   const row = await app.schedules.get(name);
   const current = row && adopt(row, schedule, since);

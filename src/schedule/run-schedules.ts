@@ -1,14 +1,14 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan';
-import { UnreachableError } from '../migration/prepare-plan';
-import { readableMigration } from '../migration/readable-migration';
+import { UnreachableError } from '../start/prepare-plan';
+import { readableMigration } from '../app/readable-migration';
 import { BadRequestError } from '../migration/request';
-import { idFromRequestId, startMigration } from '../migration/start-migration';
-import type { TallyStarter } from '../migration/watch-migrations';
+import { idFromRequestId, startMigration } from '../start/start-migration';
+import type { TallyStarter } from '../tally/watch-migrations';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { adopt, decide, firstRow, requestIdOf, settled } from './decide';
-import type { ScheduledRun, ScheduleRow } from './schedule-ledger';
+import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
 
 /** Milliseconds since 1970: now, and when this process read the settings. */

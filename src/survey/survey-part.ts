@@ -4,7 +4,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
 import type { RedisPort } from '../redis/redis-port';
 import type { Part } from '../transfer/range-pages';
-import { missingKeys } from '../verify/missing-keys';
+import { missingKeys } from '../redis/missing-keys';
 import { fatesOf, lostFates, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
 import { readKeyFacts, type FactsOptions, type KeyFacts } from './key-facts';
 

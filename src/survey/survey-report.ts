@@ -1,4 +1,4 @@
-import type { MigrationRow, MigrationState } from '../ledger/rows';
+import type { MigrationRow, MigrationState } from '../migration/rows';
 import type { Counts } from '../migration/counts';
 import type { Obstacle } from '../migration/plan';
 import { keyText } from '../migration/key-text';

@@ -4,9 +4,9 @@ import type { Pair } from '../compare/examine';
 import { equalOf, lookAtPage } from '../compare/first-look';
 import { OverviewReader } from '../compare/overview-reader';
 import { makeConverters } from '../convert/make-converters';
-import { rangeWriting, writeParts } from '../migration/copy-range';
+import { rangeWriting, writeParts } from '../copy/copy-range';
 import { addCounts, noCounts } from '../migration/counts';
-import type { RangeJob } from '../migration/range-job';
+import type { RangeJob } from '../range/range-job';
 import { named, readRangeAhead, splitLater, type Part } from '../transfer/range-pages';
 import { takeOverExpiries } from './take-over-expiries';
 

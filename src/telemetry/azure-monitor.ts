@@ -1,6 +1,6 @@
 import { shutdownAzureMonitor, useAzureMonitor } from '@azure/monitor-opentelemetry';
 import type { Resource } from '@opentelemetry/resources';
-import { lazyAzureCredential } from '../shared/azure-credential';
+import { lazyAzureCredential } from '../identity/azure-credential';
 import type { OtlpSenders } from './otlp';
 import type { TelemetrySettings } from './telemetry-settings';
 

@@ -1,5 +1,5 @@
 import type { Counts } from '../migration/counts';
-import type { MigrationState, Phase } from '../ledger/rows';
+import type { MigrationState, Phase } from '../migration/rows';
 
 /** How work on a range's message ended. `idle`: there was nothing to do, as for messages that come late or twice. */
 export type RangeEnd = 'done' | 'handedOn' | 'cancelled' | 'lost' | 'restarted' | 'failed' | 'idle';

@@ -1,5 +1,5 @@
 import { describeConnectionError, errorKind } from '../redis/errors';
-import { pause, SourceChangedError, type StopSignal } from './stop';
+import { pause, SourceChangedError, type StopSignal } from '../migration/stop';
 
 /** The little of a connection that trying again needs. */
 export interface Reopenable {

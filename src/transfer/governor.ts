@@ -1,5 +1,5 @@
 import { LARGEST_COUNT } from '../keyspace/page-size';
-import { pause, type StopSignal } from './stop';
+import { pause, type StopSignal } from '../migration/stop';
 
 /** What one range may take; 0: no limit. */
 export interface Share {

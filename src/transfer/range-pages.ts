@@ -8,7 +8,7 @@ import type { BytesInFlight } from './bytes-in-flight';
 import type { Pace } from './governor';
 import type { PageReader, ReadKeys } from './page-reader';
 import { readAhead } from './read-ahead';
-import type { Selection } from './selection';
+import type { Selection } from '../migration/selection';
 
 /** A piece of the range's keys, to be written together. */
 export interface Part {

@@ -1,4 +1,4 @@
-import type { Finding } from '../ledger/rows';
+import type { Finding } from '../migration/rows';
 import type { Converter, Group, GroupOutcome } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
@@ -8,7 +8,7 @@ import { copyKeyByCommands, type Abilities, type CommandCopyOutcome, type Tempor
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Part } from './range-pages';
 import type { Naming } from '../convert/rename/naming';
-import { pause, SourceChangedError, StoppedError, type StopSignal } from './stop';
+import { pause, SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
 
 /** Where and how parts are written. */
 export interface WriteContext {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
-import { fillServer } from '../../local/demo/generate';
+import { fillServer } from '../../demo/generate';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder, type Running } from './support/command';
 

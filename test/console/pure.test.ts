@@ -7,7 +7,7 @@ import { curlCommand, databaseList, databaseMap, shellWord, withoutEmpty } from 
 import { parseRoute } from '../../console/route';
 import { choicesOf, requestSchema } from '../../console/schema';
 import { clock, shown, size, span, spoken } from '../../console/words';
-import { openApiDocument } from '../../src/migration/openapi';
+import { openApiDocument } from '../../src/api/openapi';
 import { parseMigrationRequest } from '../../src/migration/request';
 
 describe('the grid of ranges', () => {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Ledger, LostRowError } from '../../src/ledger/ledger';
 import { RANGES_QUEUE, RangeQueue } from '../../src/ledger/range-queue';
-import type { Finding } from '../../src/ledger/rows';
+import type { Finding } from '../../src/migration/rows';
 import { storageClients, type StorageClients } from '../../src/ledger/storage-clients';
 import { noCounts } from '../../src/migration/counts';
 import { firstSnapshot } from '../../src/migration/report';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromChunks, toChunks } from '../../src/ledger/chunked-text';
 import { decodeMessage, encodeMessage, ForeignMessageError } from '../../src/ledger/range-queue';
-import { inEpoch, isFinal, isSettled, rangeName } from '../../src/ledger/rows';
+import { inEpoch, isFinal, isSettled, rangeName } from '../../src/migration/rows';
 import { aMigration, aRange } from '../tools/rows';
 
 describe('a value in pieces', () => {

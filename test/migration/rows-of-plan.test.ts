@@ -1,8 +1,8 @@
-import { inEpoch, rangeName, type RangeRow } from '../../src/ledger/rows';
+import { inEpoch, rangeName, type RangeRow } from '../../src/migration/rows';
 import { contradictionIn, noCounts } from '../../src/migration/counts';
-import { rangesOf } from '../../src/migration/start-migration';
+import { rangesOf } from '../../src/start/start-migration';
 import { rowsOfPlan } from '../../src/migration/rows-of-plan';
-import { sumRanges } from '../../src/migration/sum';
+import { sumRanges } from '../../src/tally/sum';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 
 const migration = aMigration({ phasesWithRows: ['copy'] });

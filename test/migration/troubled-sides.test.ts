@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { run, type Events } from '../compare/modes';
+import { run, type Events } from '../tools/modes';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';

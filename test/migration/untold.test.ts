@@ -1,10 +1,10 @@
-import type { MigrationRow } from '../../src/ledger/rows';
+import type { MigrationRow } from '../../src/migration/rows';
 import { PlanRefusedError } from '../../src/migration/plan';
-import { workOnRange } from '../../src/migration/range-worker';
-import { getReport } from '../../src/migration/read-migrations';
-import { startMigration } from '../../src/migration/start-migration';
-import { startPhase } from '../../src/migration/start-phase';
-import { visitMigration } from '../../src/migration/tally-visit';
+import { workOnRange } from '../../src/work/range-worker';
+import { getReport } from '../../src/api/read-migrations';
+import { startMigration } from '../../src/start/start-migration';
+import { startPhase } from '../../src/tally/start-phase';
+import { visitMigration } from '../../src/tally/tally-visit';
 import { startInfoProxy, type Hidden, type InfoProxy } from '../tools/info-proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';

@@ -1,6 +1,6 @@
-import type { MigrationState } from '../../src/ledger/rows';
+import type { MigrationState } from '../../src/migration/rows';
 import { adopt, decide, firstRow, requestIdOf, settled } from '../../src/schedule/decide';
-import type { ScheduledRun, ScheduleRow } from '../../src/schedule/schedule-ledger';
+import type { ScheduledRun, ScheduleRow } from '../../src/ledger/schedule-ledger';
 import type { Schedule } from '../../src/schedule/schedule-settings';
 import { aRequest } from '../tools/rows';
 

@@ -3,7 +3,7 @@ import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 import { fillOdd } from '../e2e/support/fill-odd';
-import { run } from '../compare/modes';
+import { run } from '../tools/modes';
 
 jest.setTimeout(120_000);
 

@@ -1,4 +1,4 @@
-import { fillServer } from '../../local/demo/generate';
+import { fillServer } from '../../demo/generate';
 import { compareServers } from './compare-servers';
 import { fillOdd } from './fill-odd';
 import type { RunningServer } from './redis-servers';

@@ -1,5 +1,5 @@
-import type { MigrationRow, RangeRow } from '../../src/ledger/rows';
-import { rangeName } from '../../src/ledger/rows';
+import type { MigrationRow, RangeRow } from '../../src/migration/rows';
+import { rangeName } from '../../src/migration/rows';
 import { noCounts } from '../../src/migration/counts';
 import { firstCourse } from '../../src/migration/course';
 import type { Plan } from '../../src/migration/plan';

@@ -4,7 +4,7 @@ import { MigrationWatch } from '../../src/app/migration-watch';
 import { Ledger } from '../../src/ledger/ledger';
 import { RANGES_QUEUE, RangeQueue, type RangeMessage } from '../../src/ledger/range-queue';
 import { storageClients } from '../../src/ledger/storage-clients';
-import { ScheduleLedger } from '../../src/schedule/schedule-ledger';
+import { ScheduleLedger } from '../../src/ledger/schedule-ledger';
 import { Connections } from '../../src/redis/connections';
 import { noTelemetry } from '../../src/telemetry/telemetry';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';

@@ -1,4 +1,4 @@
-import { Random } from '../../local/demo/random';
+import { Random } from '../../demo/random';
 
 /** Repeatable choices: the same seed makes the same ones. */
 export class Dice extends Random {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { fillServer } from '../../local/demo/generate';
+import { fillServer } from '../../demo/generate';
 import { fillOdd } from '../tools/fill-odd';
 import { Dice } from './dice';
 import { keyId, partsOf, type KeyId } from './journal';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 import type { PageReader } from '../../src/transfer/page-reader';
-import { makeSelection } from '../../src/transfer/selection';
+import { makeSelection } from '../../src/migration/selection';
 import { SimulatedTable } from '../keyspace/simulated-table';
 import { rangesOfBits, walk, walkAll, walkOptions } from './walking';
 

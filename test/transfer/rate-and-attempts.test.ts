@@ -1,6 +1,6 @@
 import { attempt, backOff, type Reopenable } from '../../src/transfer/attempt';
 import { Governor, nextPause, type Share, type Taken } from '../../src/transfer/governor';
-import { pause, SourceChangedError, StoppedError, type StopSignal } from '../../src/transfer/stop';
+import { pause, SourceChangedError, StoppedError, type StopSignal } from '../../src/migration/stop';
 
 const onwards: StopSignal = { check: () => undefined };
 const stopped: StopSignal = {

@@ -5,7 +5,7 @@ import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 import { Governor } from '../../src/transfer/governor';
 import type { PageReader } from '../../src/transfer/page-reader';
 import { readRange, type WalkOptions } from '../../src/transfer/range-pages';
-import { makeSelection } from '../../src/transfer/selection';
+import { makeSelection } from '../../src/migration/selection';
 
 /** What a walk over a range gave: the keys of all its parts, and what it counted. */
 export interface Walk {

@@ -5,7 +5,7 @@ import { modulePayload } from '../tools/payloads';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
-import { run } from '../compare/modes';
+import { run } from '../tools/modes';
 
 jest.setTimeout(120_000);
 

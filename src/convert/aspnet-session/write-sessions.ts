@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pause } from '../../transfer/stop';
+import { pause } from '../../migration/stop';
 import type { ConvertContext, GroupOutcome } from '../converter';
 import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
 import {

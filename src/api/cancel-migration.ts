@@ -1,0 +1,30 @@
+import type { App } from '../app/app';
+import { UnreadableRowError } from '../ledger/row-schemas';
+import { isFinal, type MigrationRow } from '../migration/rows';
+import { settleUntouched } from '../tally/settle-untouched';
+
+/**
+ * Asks a migration to stop. Workers see it within a second or two, finish their page and settle their ranges; ranges that
+ * nobody works on are settled here. Undefined when there is no such migration; an ended one stays as it is.
+ * @throws UnreadableRowError where the row cannot be read, after that migration was ended
+ */
+export async function cancelMigration(
+  id: string,
+  app: Pick<App, 'ledger' | 'watch'>,
+): Promise<MigrationRow | undefined> {
+  const migration = await app.ledger
+    .updateMigration(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))
+    .catch(endUnreadable(id, app));
+  app.watch.forget(id);
+  if (migration?.cancelRequested === true && !isFinal(migration)) await settleUntouched(migration, app);
+  return migration;
+}
+
+/** Of a migration whose row cannot be read nobody works any more; it ends, so that it holds its target no longer. */
+function endUnreadable(id: string, app: Pick<App, 'ledger'>): (error: unknown) => Promise<never> {
+  return async (error) => {
+    if (!(error instanceof UnreadableRowError)) throw error;
+    await app.ledger.failUnreadable(id, `Cancelled. ${error.message}`);
+    throw new UnreadableRowError(error.row, `${error.reason}; it has ended as failed`);
+  };
+}

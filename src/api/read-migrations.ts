@@ -1,0 +1,121 @@
+import type { App } from '../app/app';
+import { isCurrent } from '../migration/course';
+import type { HistoryPoint } from '../migration/history';
+import { keyText } from '../migration/key-text';
+import { makeRangesReport, type RangesReport } from '../tally/range-states';
+import {
+  makeListItem,
+  makeReport,
+  makeUnreadableItem,
+  type MigrationListItem,
+  type MigrationReport,
+} from '../migration/report';
+import { lastSnapshot } from '../tally/last-snapshot';
+import { BadRequestError } from '../migration/request';
+import { rowsOfPlan } from '../migration/rows-of-plan';
+
+const NEWEST = 200;
+
+/** The document of one migration; undefined when there is none. @throws UnreadableRowError, as all that read one do */
+export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<MigrationReport | undefined> {
+  await app.ledger.ensure();
+  const row = await app.ledger.getMigration(id);
+  return row && makeReport(row, await lastSnapshot(row, app));
+}
+
+/** The newest migrations, newest first. */
+export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationListItem[]> {
+  await app.ledger.ensure();
+  const { rows, unreadable } = await app.ledger.readMigrations('all');
+  const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
+  items.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+  return items.slice(0, NEWEST);
+}
+
+/** How every range of the current phase stands; undefined when there is no such migration. */
+export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<RangesReport | undefined> {
+  await app.ledger.ensure();
+  const row = await app.ledger.getMigration(id);
+  if (row === undefined) return undefined;
+  const rows = rowsOfPlan(row, await app.ledger.listRanges(id, row.phase), [row.phase]);
+  return makeRangesReport(
+    row,
+    rows.filter(({ number }) => number >= 0),
+    Date.now(),
+  );
+}
+
+/** The course so far, a point each time the tally looked; undefined when there is no such migration. */
+export async function getHistory(
+  id: string,
+  app: Pick<App, 'ledger'>,
+): Promise<{ points: readonly HistoryPoint[] } | undefined> {
+  await app.ledger.ensure();
+  const row = await app.ledger.getMigration(id);
+  return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
+}
+
+/** One finding as it is told: the key as text where it is UTF-8 text, otherwise as base64. */
+export interface FindingReport {
+  readonly database: number;
+  readonly key: string;
+  readonly encoding: 'utf8' | 'base64';
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A page of findings. It may hold few or none although others follow. */
+export interface FindingsPage {
+  readonly findings: readonly FindingReport[];
+  readonly continuation: string | null;
+}
+
+/** A search looks at this many pages before it answers, even with nothing. */
+const PAGES_SEARCHED = 20;
+
+/**
+ * A page of findings; undefined when there is no such migration.
+ * @param search only findings whose key, code or message has this text in it, in letters of either case
+ * @throws BadRequestError for a continuation that is none
+ */
+export async function getFindings(
+  id: string,
+  limit: number,
+  continuation: string | undefined,
+  app: Pick<App, 'ledger'>,
+  search = '',
+): Promise<FindingsPage | undefined> {
+  await app.ledger.ensure();
+  const migration = await app.ledger.getMigration(id);
+  if (migration === undefined) return undefined;
+  const { epochs } = migration.course;
+  if (continuation !== undefined && !isContinuation(continuation)) {
+    throw new BadRequestError([{ path: 'continuation', message: 'is not one that was given' }]);
+  }
+  let next = continuation;
+  for (let looked = 1; ; looked++) {
+    const page = await app.ledger.listFindings(id, limit, next, (finding) => isCurrent(epochs, finding));
+    const findings = page.findings
+      .map(({ database, key, code, message }): FindingReport => ({ database, ...keyText(key), code, message }))
+      .filter((finding) => hasText(finding, search));
+    next = page.continuation;
+    if (findings.length > 0 || next === undefined || looked >= PAGES_SEARCHED) {
+      return { findings, continuation: next ?? null };
+    }
+  }
+}
+
+function hasText({ key, code, message }: FindingReport, search: string): boolean {
+  const wanted = search.toLowerCase();
+  return [key, code, message].some((text) => text.toLowerCase().includes(wanted));
+}
+
+/** Whether a token may be one of storage: base64 of JSON that names the place of the next row. */
+function isContinuation(token: string): boolean {
+  try {
+    const place = JSON.parse(Buffer.from(token, 'base64').toString('utf8')) as Record<string, unknown> | null;
+    return typeof place?.nextPartitionKey === 'string' && typeof place.nextRowKey === 'string';
+  } catch {
+    return false;
+  }
+}

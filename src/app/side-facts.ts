@@ -1,0 +1,45 @@
+import type { App } from './app';
+import type { MigrationRow } from '../migration/rows';
+import { keysInAll } from '../redis/database-keys';
+import { readServerFacts, type ServerFacts } from '../redis/probe';
+import type { Plan } from '../migration/plan';
+
+/** What one side tells at the moment. */
+export type SideFacts = ServerFacts;
+
+export type Side = 'source' | 'target';
+
+/**
+ * What a side tells now; undefined while it does not answer, or reads its data from disk. The workers say what is wrong with a
+ * server; who asks here only has no numbers for now.
+ */
+export async function factsOf(
+  { plan }: MigrationRow,
+  side: Side,
+  app: Pick<App, 'connections'>,
+): Promise<SideFacts | undefined> {
+  try {
+    return await factsOrThrow(plan, side, app);
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `factsOf`. @throws what the connection throws, and LOADING while the server reads its data from disk */
+export async function factsOrThrow({ request }: Plan, side: Side, app: Pick<App, 'connections'>): Promise<SideFacts> {
+  return await loadedFacts(request[side], app);
+}
+
+/** What the server of a connection tells. @throws what the connection throws, and LOADING while it reads its data from disk */
+export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
+  const connection = app.connections.get(name, 0);
+  await connection.ready();
+  const facts = await readServerFacts(connection, (call) => app.connections.withOwn(name, call));
+  if (facts.loading) throw new Error('LOADING The server reads its data from disk.');
+  return facts;
+}
+
+/** Keys in the databases of the plan on one side; undefined where it does not tell. */
+export function keysIn(facts: SideFacts, plan: Plan, side: Side): number | undefined {
+  return keysInAll(facts, new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase))));
+}

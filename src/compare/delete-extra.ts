@@ -1,0 +1,82 @@
+import type { Plan } from '../migration/plan';
+import { sourceKeysAtStart } from '../migration/report';
+import { keysIn, type Side, type SideFacts } from '../app/side-facts';
+import { markOf, since } from '../migration/since';
+import { throwErrors } from '../transfer/by-commands/replies';
+import { errorKind } from '../redis/errors';
+import type { Command, RedisPort } from '../redis/redis-port';
+import { pause, type StopSignal } from '../migration/stop';
+import { doubtOfCourse, doubtOfSource } from '../migration/source-doubt';
+
+export interface DeleteContext {
+  readonly plan: Plan;
+  readonly target: RedisPort;
+  /** Those of the keys that the source has under none of their names. */
+  readonly stillExtra: (keys: readonly Buffer[]) => Promise<readonly Buffer[]>;
+  /** What both sides are now, asked once. */
+  readonly factsOf: (side: Side) => Promise<SideFacts>;
+  readonly stop: StopSignal;
+}
+
+/** Keys that are looked at and deleted together: few, so that little time passes between. */
+const KEYS_AT_ONCE = 1_000;
+const RETRY_MS = 500;
+
+/** The source does not look as it should when keys are to be deleted because it does not have them. */
+export class SourceDoubtError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'SourceDoubtError';
+  }
+}
+
+/**
+ * Deletes keys from the target that the source was seen not to have, some at a time: another look for them, then a look at the
+ * source, which must still be the process that was planned with, not flushed and not shrunk, then the deletion, with nothing
+ * tried again in between. So whatever happened to the source before the look for the keys shows in the look at the source, and
+ * a key that comes to the source meanwhile stays. Returns how many are gone.
+ * @throws SourceDoubtError, StoppedError
+ */
+export async function deleteExtra(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
+  let deleted = 0;
+  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+    deleted += await deleteSome(keys.slice(at, at + KEYS_AT_ONCE), context);
+  }
+  return deleted;
+}
+
+async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
+  const { plan, target, stop } = context;
+  for (;;) {
+    const extra = await context.stillExtra(keys);
+    if (extra.length === 0) return 0;
+    try {
+      const [source, present] = await Promise.all([context.factsOf('source'), context.factsOf('target')]);
+      const doubt = doubtAtDeletion(plan, source, present);
+      if (doubt !== undefined) throw new SourceDoubtError(doubt);
+      stop.check();
+      throwErrors(await target.pipeline(extra.map((key): Command => ['UNLINK', key])));
+      return extra.length;
+    } catch (error) {
+      if (errorKind(error) !== 'retry') throw error;
+      // A side is away for a moment: what was seen before counts no more.
+      await pause(RETRY_MS, stop);
+    }
+  }
+}
+
+function doubtAtDeletion(plan: Plan, source: SideFacts, target: SideFacts): string | undefined {
+  const { shrinkPercent } = plan.request.limits;
+  const sourceKeys = keysIn(source, plan, 'source');
+  const course = since(markOf(plan.source), markOf(source));
+  const doubt = doubtOfCourse({ since: course, sourceKeysAtStart: sourceKeysAtStart(plan), sourceKeys, shrinkPercent });
+  // A source that tells that it was not flushed has what it had; that it is smaller than the target, the user may have excused.
+  if (doubt !== undefined || course.flushed === 'no' || plan.request.force) return doubt;
+  const targetKeys = larger(plan.targetKeysAtStart, keysIn(target, plan, 'target'));
+  return doubtOfSource({ sourceKeys, targetKeys, shrinkPercent });
+}
+
+/** Unknown where one of both is. */
+function larger(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.max(one, other);
+}

@@ -1,0 +1,174 @@
+import { startCursor } from '../keyspace/cursor';
+import { noCounts, type Counts } from './counts';
+import type { Course } from './course';
+import type { Plan } from './plan';
+
+export const migrationStates = [
+  'planned',
+  'running',
+  'verifying',
+  'completed',
+  'completedWithDifferences',
+  'failed',
+  'cancelled',
+] as const;
+
+/** Where a migration stands. */
+export type MigrationState = (typeof migrationStates)[number];
+
+/** The states that a migration does not leave. */
+export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
+
+/**
+ * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. extra: the walk over the
+ * target for keys that the source does not have. look: the second look, over the source's keys, at what the target has.
+ */
+export type Phase = (typeof phases)[number];
+
+/** In the order in which they come; a migration may leave some out. */
+export const phases = ['copy', 'extra', 'look'] as const;
+
+/** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
+export interface MigrationRow {
+  readonly id: string;
+  readonly state: MigrationState;
+  readonly phase: Phase;
+  /** Hash of the request, to tell a repeated POST from another one with the same requestId. */
+  readonly requestHash: string;
+  readonly plan: Plan;
+  /** Counts how often a phase was begun anew; ranges of an earlier epoch have done nothing yet. */
+  readonly epoch: number;
+  /** The server process that the phase's cursors belong to: the source's, in the phase `extra` the target's. */
+  readonly sourceRunId: string;
+  readonly cancelRequested: boolean;
+  /** Why it must stop, where something is wrong with a side: its ranges are cancelled, and then it has failed. */
+  readonly stopCause: string | null;
+  /** What both sides have gone through. */
+  readonly course: Course;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Why it failed, where it did. */
+  readonly cause: string | null;
+  /** W3C trace context of its start, carried in the messages of its ranges; null where it was not traced. */
+  readonly traceparent: string | null;
+  /** The phases whose range rows have all been written: a row of theirs that is not there is lost. */
+  readonly phasesWithRows: readonly Phase[];
+  readonly etag: string;
+}
+
+/** A plan row that cannot be read, as far as it can. */
+export interface UnreadableMigration {
+  readonly id: string;
+  readonly reason: string;
+  /** ISO 8601; null where that cannot be read either. */
+  readonly startedAt: string | null;
+  readonly finishedAt: string | null;
+}
+
+export const rangeStates = ['planned', 'active', 'done', 'failed', 'cancelled'] as const;
+export type RangeState = (typeof rangeStates)[number];
+
+/** The states in which nothing more happens to a range. */
+export const settledStates: readonly RangeState[] = ['done', 'failed', 'cancelled'];
+
+/** One range's row, always written whole. */
+export interface RangeRow {
+  readonly migration: string;
+  /** "copy-00012": phase and number in the migration. */
+  readonly name: string;
+  readonly phase: Phase;
+  readonly number: number;
+  readonly database: number;
+  /** Which of 2^bits ranges of the database. */
+  readonly index: number;
+  readonly bits: number;
+  readonly state: RangeState;
+  /** The migration's epoch that cursor and counts belong to. */
+  readonly epoch: number;
+  /** Grows with each worker that takes the range; the older one's writes fail from then on. */
+  readonly generation: number;
+  /** Generations of workers that may have left temporary keys on the target. */
+  readonly builders: readonly number[];
+  /** Where the next page begins: all keys before it are in the counts. Decimal text. */
+  readonly cursor: string;
+  /** The share of the range that is behind the cursor, 0 to 1. */
+  readonly share: number;
+  readonly counts: Counts;
+  /** When a worker last wrote, ISO 8601; null before the first. */
+  readonly heartbeat: string | null;
+  /** What holds it up at the moment, for people. */
+  readonly trouble: string | null;
+  /** Why it failed. */
+  readonly cause: string | null;
+  /** Stands in for a row that is lost or cannot be read; its cause says which. */
+  readonly broken?: true;
+  readonly etag: string;
+}
+
+/** One key that was not copied as asked. */
+export interface Finding {
+  readonly migration: string;
+  readonly database: number;
+  readonly key: Buffer;
+  /** A word for programs: "restore-refused", "missing", "fields-lost-expiry" … */
+  readonly code: string;
+  readonly message: string;
+  /** The walk that found it; a finding of an epoch before its phase's says nothing any more. Not there in rows of earlier versions. */
+  readonly phase?: Phase | undefined;
+  readonly epoch?: number | undefined;
+}
+
+export function rangeName(phase: Phase, number: number): string {
+  return `${phase}-${String(number).padStart(5, '0')}`;
+}
+
+/** What a row's name says of it; undefined for a name that no range has. */
+export function readRangeName(name: string): Pick<RangeRow, 'phase' | 'number'> | undefined {
+  const [, phase, digits] = /^(copy|look|extra)-(\d{5,7})$/.exec(name) ?? [];
+  const number = Number(digits);
+  if (phase === undefined || rangeName(phase as Phase, number) !== name) return undefined;
+  return { phase: phase as Phase, number };
+}
+
+/** What stands in for a row that is lost or cannot be read: a range that has failed, whatever the epoch. */
+export function brokenRange(
+  row: Pick<RangeRow, 'migration' | 'name' | 'phase' | 'number' | 'etag'>,
+  shape: Pick<RangeRow, 'database' | 'index' | 'bits'>,
+  cause: string,
+): RangeRow {
+  return {
+    ...shape,
+    migration: row.migration,
+    name: row.name,
+    phase: row.phase,
+    number: row.number,
+    state: 'failed',
+    epoch: Number.MAX_SAFE_INTEGER,
+    generation: 0,
+    // Whether it had any is not known.
+    builders: [0],
+    cursor: '0',
+    share: 0,
+    counts: noCounts,
+    heartbeat: null,
+    trouble: null,
+    cause,
+    broken: true,
+    etag: row.etag,
+  };
+}
+
+export function isSettled(row: Pick<RangeRow, 'state'>): boolean {
+  return settledStates.includes(row.state);
+}
+
+export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
+  return finalStates.includes(row.state);
+}
+
+/** A row as it counts for its migration: one of an earlier epoch has done nothing yet. */
+export function inEpoch(row: RangeRow, epoch: number): RangeRow {
+  if (row.epoch >= epoch) return row;
+  const cursor = String(startCursor(row));
+  return { ...row, epoch, cursor, counts: noCounts, state: 'planned', share: 0, trouble: null, cause: null };
+}

@@ -1,0 +1,245 @@
+import type { App } from '../app/app';
+import { LostRowError } from '../ledger/ledger';
+import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
+import { shareAhead } from '../keyspace/cursor';
+import { TemporaryNames } from '../transfer/by-commands';
+import { Governor } from '../transfer/governor';
+import { StoppedError, type StopReason, type StopSignal } from '../migration/stop';
+import { shareOfRange } from './range-shape';
+import { redactFinding } from '../migration/redact-finding';
+import { addCounts, type Counts } from '../migration/counts';
+import { isCurrent } from '../migration/course';
+
+/** Of one range, this many findings are kept in full; the rest are only counted. */
+const FINDINGS_PER_RANGE = 10_000;
+
+/** So many generations are told to have left temporary keys; what those before them left has expired long since. */
+const MOST_BUILDERS = 16;
+
+/** How a job begins. */
+export interface JobStart {
+  /** When what was taken before is paid off, ms since 1970. */
+  readonly owedUntil?: number | undefined;
+  /** The worker before ended without writing down all that it had done. */
+  readonly tookOver?: boolean;
+}
+
+/** A worker that was not even looked after for so long is taken for gone by the others soon. */
+const FROZEN_MS = 30_000;
+
+/** Of a message's time, the part that limits may take inside one page. */
+const PATIENCE = 1 / 4;
+
+/**
+ * One worker's hold on one range row: what it has done so far, when it must stop, and the writing of both.
+ * Rows are written one after the other; the first write that fails for another worker's sake ends the job.
+ */
+export class RangeJob implements StopSignal {
+  /** Keeps the work within the migration's limits. */
+  readonly governor: Governor;
+  /** Keys behind the cursor may have been written by the migration already. */
+  readonly tookOver: boolean;
+  /** What this worker's temporary keys are called. */
+  readonly temporaryNames: TemporaryNames;
+  private reason: StopReason | undefined;
+  private writing: Promise<void> = Promise.resolve();
+  private lastWrite = Date.now();
+  private watchedAt = performance.now();
+  private readonly deadline: number;
+  private readonly watching: NodeJS.Timeout;
+  private settled = false;
+  private building: Promise<void> | undefined;
+  /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
+  private pageCounts: Counts | undefined;
+  private packSurvey: (() => Buffer) | undefined;
+
+  constructor(
+    private current: RangeRow,
+    readonly migration: MigrationRow,
+    private readonly app: App,
+    { owedUntil = 0, tookOver = false }: JobStart = {},
+  ) {
+    this.tookOver = tookOver || migration.epoch > 0;
+    const seconds = app.settings.rangeSeconds;
+    this.deadline = Date.now() + seconds * 1_000;
+    this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);
+    const { name: range, generation, builders } = current;
+    this.temporaryNames = new TemporaryNames({ migration: migration.id, range, generation }, builders);
+    this.watching = setInterval(() => void this.watch(), 1_000);
+    this.watching.unref();
+  }
+
+  /** The row as it will be written next. */
+  get row(): RangeRow {
+    return this.current;
+  }
+
+  /**
+   * Has a survey written with the row from now on. `pack` must always give what belongs to the row's cursor: it is called
+   * whenever the row is written.
+   */
+  attachSurvey(pack: () => Buffer): void {
+    this.packSurvey = pack;
+  }
+
+  check(): void {
+    // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
+    const slept = performance.now() - this.watchedAt > FROZEN_MS;
+    if (this.reason === undefined && (slept || Date.now() >= this.deadline)) this.stop('deadline');
+    if (this.reason !== undefined) throw new StoppedError(this.reason);
+  }
+
+  /**
+   * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before their counts, and
+   * a finding written twice is one, so that a crash in between neither loses nor doubles one.
+   * @param moved called when the cursor moves, in the same moment
+   */
+  async add(
+    counts: Partial<Counts>,
+    findings: readonly Finding[],
+    next: bigint | undefined,
+    moved?: () => void,
+  ): Promise<void> {
+    if (findings.length > 0) await this.app.ledger.addFindings(this.redacted(findings, this.roomForFindings()));
+    const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
+    this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
+    this.pageCounts = { ...sum, findings: sum.findings + findings.length };
+    if (next === undefined) return;
+    const { index, bits } = this.current;
+    const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
+    this.current = { ...this.current, counts: this.pageCounts, cursor: String(next), share };
+    this.pageCounts = undefined;
+    moved?.();
+    if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+  }
+
+  /** Writes findings of keys that have none of another kind yet, and returns how many those are. */
+  async addFirstFindings(findings: readonly Finding[]): Promise<number> {
+    if (findings.length === 0) return 0;
+    const room = this.roomForFindings();
+    const { phase, epoch } = this.current;
+    const epochs = { ...this.migration.course.epochs, [phase]: epoch };
+    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room), (finding) =>
+      isCurrent(epochs, finding),
+    );
+    return stand + Math.max(0, findings.length - room);
+  }
+
+  /** Says what holds the range up; null when it goes on. Written with the next heartbeat. */
+  trouble(text: string | null): void {
+    if (text !== null && text !== this.current.trouble) this.logTrouble(text);
+    this.current = { ...this.current, trouble: text };
+  }
+
+  /**
+   * Writes down that this worker builds temporary keys; to be awaited before the first one. Whatever becomes of the worker,
+   * whoever goes on with the range and the end of the migration know of them then. Throws as `checkpoint` does.
+   */
+  async beginTemporaryKeys(): Promise<void> {
+    this.building ??= this.writeBuilder().catch((error: unknown) => {
+      this.building = undefined;
+      throw error;
+    });
+    await this.building;
+  }
+
+  private async writeBuilder(): Promise<void> {
+    const { builders, generation } = this.current;
+    if (!builders.includes(generation)) {
+      this.current = { ...this.current, builders: [...builders, generation].slice(-MOST_BUILDERS) };
+    }
+    await this.checkpoint();
+  }
+
+  /** Writes the row. Throws StoppedError when another worker has it. */
+  async checkpoint(): Promise<void> {
+    // What went wrong with an earlier write was told to whoever asked for that one.
+    this.writing = this.writing.catch(() => undefined).then(() => this.write());
+    await this.writing;
+  }
+
+  /** Writes the row's last state. */
+  async settle(state: RangeState): Promise<void> {
+    this.settled = true;
+    clearInterval(this.watching);
+    const share = state === 'done' ? 1 : this.current.share;
+    this.current = { ...this.current, state, share, trouble: null, builders: this.buildersLeft() };
+    await this.checkpoint();
+  }
+
+  /** Writes the row for the next worker: waiting for its message, with its place kept. */
+  async handOn(): Promise<void> {
+    this.end();
+    this.current = { ...this.current, state: 'planned', builders: this.buildersLeft() };
+    await this.checkpoint();
+  }
+
+  /** The generations that may have left temporary keys, without this one where it knows that all of its own are gone. */
+  private buildersLeft(): readonly number[] {
+    const { builders, generation } = this.current;
+    return this.temporaryNames.areGone ? builders.filter((each) => each !== generation) : builders;
+  }
+
+  /** Ends the watching; the row stays as it is. */
+  end(): void {
+    this.settled = true;
+    clearInterval(this.watching);
+  }
+
+  private logTrouble(text: string): void {
+    this.app.telemetry.log('warn', 'Range held up', {
+      'keyferry.migration': this.migration.id,
+      'keyferry.range': this.current.name,
+      'keyferry.trouble': text,
+    });
+  }
+
+  private redacted(findings: readonly Finding[], room: number): Finding[] {
+    const { phase, epoch } = this.current;
+    return findings
+      .slice(0, room)
+      .map((finding) => redactFinding({ ...finding, phase, epoch }, this.app.settings.findingKeys));
+  }
+
+  private roomForFindings(): number {
+    return Math.max(0, FINDINGS_PER_RANGE - (this.pageCounts ?? this.current.counts).findings);
+  }
+
+  private async write(): Promise<void> {
+    if (this.reason === 'lost') throw new StoppedError('lost');
+    this.lastWrite = Date.now();
+    try {
+      const row = { ...this.current, heartbeat: new Date().toISOString() };
+      const { etag } = await this.app.ledger.replaceRange(row, this.packSurvey?.());
+      this.current = { ...this.current, etag };
+    } catch (error) {
+      if (!(error instanceof LostRowError)) throw error;
+      this.stop('lost');
+      throw new StoppedError('lost');
+    }
+  }
+
+  /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
+  private async watch(): Promise<void> {
+    if (performance.now() - this.watchedAt > FROZEN_MS) this.stop('deadline');
+    this.watchedAt = performance.now();
+    try {
+      const migration = await this.app.watch.get(this.migration.id);
+      if (this.settled) return;
+      if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
+      else if (migration.cancelRequested) this.stop('cancelled');
+      else if (Date.now() - this.lastWrite > 2 * this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+    } catch {
+      // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
+    }
+  }
+
+  private stop(reason: StopReason): void {
+    this.reason ??= reason;
+  }
+}
+
+/** Whether a migration is no longer in the walk that a job belongs to. */
+function isPast(now: MigrationRow, { epoch, phase }: MigrationRow): boolean {
+  return now.epoch !== epoch || now.phase !== phase;
+}

@@ -1,0 +1,197 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { App } from '../app/app';
+import {
+  isFinal,
+  isSettled,
+  inEpoch,
+  rangeName,
+  type MigrationRow,
+  type Phase,
+  type RangeRow,
+} from '../migration/rows';
+import { rangeMessage } from '../ledger/range-queue';
+import { startCursor } from '../keyspace/cursor';
+import { ConnectionSettingsError } from '../redis/connection-settings';
+import { headsOfChains } from '../range/chain';
+import { noCounts } from '../migration/counts';
+import { firstCourse } from '../migration/course';
+import { PlanRefusedError, type Plan } from '../migration/plan';
+import { parallelRangesOf } from '../range/range-shape';
+import { preparePlan } from './prepare-plan';
+import { BadRequestError, type MigrationRequest } from '../migration/request';
+import { shapesOf } from '../migration/rows-of-plan';
+import { claimTarget, giveBackTarget, writerOfSource } from './target-claims';
+
+/**
+ * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
+ * the migration that is there.
+ * @throws BadRequestError, PlanRefusedError, UnreachableError
+ */
+export async function startMigration(request: MigrationRequest, app: App): Promise<MigrationRow> {
+  checkConnectionNames(request, app);
+  await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
+  const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
+  const id = migrationId(request);
+  const known = request.requestId === undefined ? undefined : await app.ledger.getMigration(id);
+  if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
+
+  const plan = await withSourceWarning(await preparePlan(request, app), app);
+  await claimTarget(plan, id, app);
+  const row = {
+    id,
+    state: 'planned',
+    phase: 'copy',
+    requestHash,
+    plan,
+    epoch: 0,
+    sourceRunId: plan.source.runId,
+    cancelRequested: false,
+    stopCause: null,
+    course: firstCourse(plan),
+    startedAt: new Date().toISOString(),
+    finishedAt: null,
+    cause: null,
+    traceparent: app.telemetry.traceparent() ?? null,
+    phasesWithRows: [],
+  } as const;
+  const isNew = await app.ledger.createMigration(row);
+  if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });
+  const written = await app.ledger.getMigration(id);
+  if (written === undefined) throw new Error('The plan row vanished.');
+  const mine = sameRequest(written, requestHash);
+  // Another start may have taken the target before this row showed that its holder is there.
+  if (isNew) await claimTarget(plan, id, app).catch(withdraw(plan, id, app));
+  return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
+}
+
+async function withSourceWarning(plan: Plan, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
+  const writer = plan.inPlace ? undefined : await writerOfSource(plan, app);
+  if (writer === undefined) return plan;
+  const warning = `The migration ${writer} is writing to the source: what it has not written yet may not be seen.`;
+  return { ...plan, warnings: [...plan.warnings, warning] };
+}
+
+function checkConnectionNames({ source, target }: MigrationRequest, app: Pick<App, 'connections'>): void {
+  const mistakes = [
+    ['source', source],
+    ['target', target],
+  ].flatMap(([path = '', name = '']) => {
+    try {
+      app.connections.get(name, 0);
+      return [];
+    } catch (error) {
+      if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];
+      throw error;
+    }
+  });
+  if (mistakes.length > 0) throw new BadRequestError(mistakes);
+}
+
+/** The id of the migration that a request with this requestId starts. */
+export function idFromRequestId(requestId: string): string {
+  return `r${createHash('sha256').update(requestId).digest('hex').slice(0, 20)}`;
+}
+
+/** The id comes from the requestId where there is one; otherwise it begins with the time. */
+function migrationId({ requestId }: MigrationRequest): string {
+  if (requestId !== undefined) return idFromRequestId(requestId);
+  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  return `${time}-${randomBytes(4).toString('hex')}`;
+}
+
+function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
+  if (row.requestHash === requestHash) return row;
+  throw new PlanRefusedError(
+    409,
+    'requestIdReused',
+    'This requestId was used for a migration with another request; use a new one.',
+  );
+}
+
+/** Takes back the row of a migration that never began, and gives its target back. */
+function withdraw(
+  plan: Plan,
+  id: string,
+  app: Pick<App, 'connections' | 'ledger'>,
+): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await app.ledger.deleteMigration(id);
+    await giveBackTarget(plan, id, app);
+    throw error;
+  };
+}
+
+/**
+ * Finishes what a start, or the start of a phase, that was cut short has left; does nothing where it is complete. Where
+ * another migration has taken the target before this one began, this one ends.
+ */
+export async function resumeStart(
+  row: MigrationRow,
+  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+): Promise<MigrationRow> {
+  if (row.state !== 'planned') return await ensureRows(row, app);
+  try {
+    await claimTarget(row.plan, row.id, app);
+  } catch (error) {
+    if (!(error instanceof PlanRefusedError)) throw error;
+    const ended = await app.ledger.updateMigration(row.id, (now) =>
+      now.state === 'planned'
+        ? { ...now, state: 'failed', finishedAt: new Date().toISOString(), cause: error.message }
+        : undefined,
+    );
+    return ended ?? row;
+  }
+  return await ensureRows(row, app);
+}
+
+/**
+ * Writes the range rows of the phase that has begun and puts its ranges on the queue, unless that was done to its end.
+ * Before that no row of the phase can be missed, so whoever finds it unfinished calls this. Safe to be done twice, and by
+ * several at once.
+ */
+export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
+  if (isFinal(row) || hasRows(row, row.phase)) return row;
+  await app.ledger.createRanges(rangesOf(row.plan, row.id, row.phase, row.epoch));
+  await sendOpenRanges(row, app);
+  const complete = await app.ledger.updateMigration(row.id, (now) =>
+    isFinal(now) || hasRows(now, row.phase)
+      ? undefined
+      : {
+          ...now,
+          state: now.state === 'planned' ? 'running' : now.state,
+          phasesWithRows: [...now.phasesWithRows, row.phase],
+        },
+  );
+  return complete ?? row;
+}
+
+function hasRows({ phasesWithRows }: MigrationRow, phase: Phase): boolean {
+  return phasesWithRows.includes(phase);
+}
+
+/** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
+export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
+  const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => inEpoch(range, row.epoch));
+  const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
+  await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
+}
+
+/** The range rows of a phase, as they are before anything is done. */
+export function rangesOf(plan: Plan, migration: string, phase: Phase, epoch: number): Omit<RangeRow, 'etag'>[] {
+  return shapesOf(plan, phase).map((shape) => ({
+    ...shape,
+    migration,
+    phase,
+    name: rangeName(phase, shape.number),
+    state: 'planned',
+    epoch,
+    generation: 0,
+    builders: [],
+    cursor: String(startCursor(shape)),
+    share: 0,
+    counts: noCounts,
+    heartbeat: null,
+    trouble: null,
+    cause: null,
+  }));
+}

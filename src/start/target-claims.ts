@@ -1,0 +1,109 @@
+import type { App } from '../app/app';
+import type { IsOpen } from '../ledger/ledger';
+import { finalStates, type MigrationRow } from '../migration/rows';
+import { ConnectionSettingsError } from '../redis/connection-settings';
+import { PlanRefusedError, type Plan } from '../migration/plan';
+
+/** A claim may be this much older than its migration's row: the start is still under way. */
+const STARTING_MS = 60_000;
+
+type Side = Pick<Plan['source'], 'runId'>;
+
+/**
+ * The names that a server is known by: its process, and where it listens, which stays the same over restarts. The ledger
+ * keeps their hashes only.
+ */
+function namesOf(connection: string, { runId }: Side, app: Pick<App, 'connections'>): string[] {
+  const address = addressOf(connection, app);
+  return [runId || connection.toUpperCase(), ...(address === undefined ? [] : [`address ${address}`])];
+}
+
+function addressOf(connection: string, app: Pick<App, 'connections'>): string | undefined {
+  try {
+    return app.connections.addressOf(connection);
+  } catch (error) {
+    // Of another migration whose connection is no longer in the settings.
+    if (error instanceof ConnectionSettingsError) return undefined;
+    throw error;
+  }
+}
+
+function targetNames({ request, target }: Plan, app: Pick<App, 'connections'>): string[] {
+  return namesOf(request.target, target, app);
+}
+
+/** What writes nothing may look on while others write. */
+function writes({ request: { mode } }: Plan): boolean {
+  return mode === 'copy' || mode === 'sync';
+}
+
+/**
+ * Takes the target of a plan for one migration, until that has ended.
+ * @throws PlanRefusedError where another migration writes to it
+ */
+export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
+  if (!writes(plan)) return;
+  const names = targetNames(plan, app);
+  const holder = await app.ledger.claimTarget(names, id, isOpenIn(app));
+  if (holder !== id) throw targetBusy(holder, plan);
+  const other = await otherWriter(names, id, app);
+  if (other === undefined) return;
+  await giveBackTarget(plan, id, app);
+  throw targetBusy(other, plan);
+}
+
+/** Gives back the target of a migration that never began. */
+export async function giveBackTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
+  if (writes(plan)) await app.ledger.giveBackTarget(targetNames(plan, app), id);
+}
+
+/**
+ * Takes the target for a running migration under a process that it has become since. Returns the id of another migration
+ * that writes to that process; undefined where all is well.
+ */
+export async function claimAlso(
+  { id, plan }: Pick<MigrationRow, 'id' | 'plan'>,
+  runId: string,
+  app: Pick<App, 'ledger'>,
+): Promise<string | undefined> {
+  if (!writes(plan) || runId === '') return undefined;
+  const holder = await app.ledger.claimTarget([runId], id, isOpenIn(app));
+  return holder === id ? undefined : holder;
+}
+
+/** The migration that writes to the source of a plan; undefined where none does. */
+export async function writerOfSource(
+  { request, source }: Plan,
+  app: Pick<App, 'connections' | 'ledger'>,
+): Promise<string | undefined> {
+  return await app.ledger.holderOf(namesOf(request.source, source, app), isOpenIn(app));
+}
+
+/** A claim holds until its migration has ended, also where the rest of the row cannot be read. */
+function isOpenIn(app: Pick<App, 'ledger'>): IsOpen {
+  return async ({ holder, since }) => {
+    const state = await app.ledger.stateOf(holder);
+    if (state === undefined) return holder !== '' && Math.abs(Date.now() - since) < STARTING_MS;
+    return !finalStates.some((final) => final === state);
+  };
+}
+
+/** A running migration that writes to the same target although its claim is lost; undefined where there is none. */
+async function otherWriter(
+  names: readonly string[],
+  id: string,
+  app: Pick<App, 'connections' | 'ledger'>,
+): Promise<string | undefined> {
+  const others = (await app.ledger.listMigrations('open')).filter(
+    (row) => row.id !== id && row.state !== 'planned' && writes(row.plan) && !finalStates.includes(row.state),
+  );
+  return others.find(({ plan }) => targetNames(plan, app).some((name) => names.includes(name)))?.id;
+}
+
+function targetBusy(holder: string, { request }: Plan): PlanRefusedError {
+  return new PlanRefusedError(
+    409,
+    'targetBusy',
+    `The migration ${holder} is writing to the target "${request.target}"; wait for it or cancel it.`,
+  );
+}

@@ -1,0 +1,67 @@
+import { inEpoch, isFinal, type MigrationRow, type Phase, type RangeRow } from '../migration/rows';
+import { SILENT_MS } from './settle-untouched';
+
+/** How a range stands, for people: an active one may be held up, or its worker be silent. */
+export const standings = ['planned', 'active', 'held', 'silent', 'done', 'failed', 'cancelled'] as const;
+export type Standing = (typeof standings)[number];
+
+/** The document of GET /api/migrations/{id}/ranges: short even for 16,384 ranges. */
+export interface RangesReport {
+  readonly phase: Phase;
+  readonly databases: readonly {
+    readonly database: number;
+    /** One letter a range, the first of its standing, in the order of the keyspace. */
+    readonly states: string;
+  }[];
+  /** Ranges that need a look: failed, silent and held up, in this order; at most 100. */
+  readonly troubled: readonly TroubledRange[];
+}
+
+export interface TroubledRange {
+  readonly database: number;
+  readonly index: number;
+  readonly state: Standing;
+  /** Percent of the range that is behind its cursor. */
+  readonly percent: number;
+  readonly heartbeat: string | null;
+  readonly message: string | null;
+}
+
+const WORST_FIRST: readonly Standing[] = ['failed', 'silent', 'held'];
+const MOST_TROUBLED = 100;
+
+/** How one range stands at a time, ms since 1970; the row must be in its migration's epoch. */
+export function standingOf(row: Pick<RangeRow, 'state' | 'heartbeat' | 'trouble'>, now: number): Standing {
+  if (row.state !== 'active') return row.state;
+  if (row.heartbeat !== null && now - Date.parse(row.heartbeat) > SILENT_MS) return 'silent';
+  return row.trouble === null ? 'active' : 'held';
+}
+
+/** Puts the rows of the migration's phase together. Of one that has ended no range is silent: nobody works any more. */
+export function makeRangesReport(migration: MigrationRow, rows: readonly RangeRow[], now: number): RangesReport {
+  const at = isFinal(migration) ? 0 : now;
+  const ranges = rows
+    .filter((row) => row.phase === migration.phase)
+    .map((row) => inEpoch(row, migration.epoch))
+    .map((row) => ({ row, state: standingOf(row, at) }))
+    .sort((a, b) => a.row.number - b.row.number);
+  const letters = new Map<number, string[]>();
+  for (const { row, state } of ranges) {
+    const known = letters.get(row.database);
+    if (known === undefined) letters.set(row.database, [state.charAt(0)]);
+    else known.push(state.charAt(0));
+  }
+  const troubled = WORST_FIRST.flatMap((worst) => ranges.filter(({ state }) => state === worst));
+  return {
+    phase: migration.phase,
+    databases: [...letters].map(([database, states]) => ({ database, states: states.join('') })),
+    troubled: troubled.slice(0, MOST_TROUBLED).map(({ row, state }) => ({
+      database: row.database,
+      index: row.index,
+      state,
+      percent: Math.floor(row.share * 1_000) / 10,
+      heartbeat: row.heartbeat,
+      message: row.cause ?? row.trouble,
+    })),
+  };
+}

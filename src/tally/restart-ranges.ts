@@ -1,0 +1,60 @@
+import type { App } from '../app/app';
+import { rangeMessage } from '../ledger/range-queue';
+import { inEpoch, isFinal, isSettled, type MigrationRow } from '../migration/rows';
+import { firstOfChains } from '../range/chain';
+import { phaseBegins, see } from '../migration/course';
+import { parallelRangesOf } from '../range/range-shape';
+import type { SideFacts } from '../app/side-facts';
+import { markOf, since } from '../migration/since';
+import { whyStop } from './source-loss';
+import { stopMigration } from './stop-migration';
+
+/**
+ * The server that is walked is another process now, or has another data set, so all cursors have lost their meaning: begins a
+ * new epoch, in which every range of the phase starts anew. Of several that see it, one wins the plan row; rows reset themselves
+ * when they are taken. What was copied stays and is copied again, unless the source has lost data: then nothing more is written.
+ * @param now what the walked side tells, not while it reads its data from disk
+ * @param keysBefore as in `whyStop`
+ * @returns `same` where it is the process that the cursors belong to, so that nothing is begun anew; `stopped` where the migration is
+ */
+export async function restartRanges(
+  seen: MigrationRow,
+  now: SideFacts,
+  keysBefore: number | null,
+  app: App,
+): Promise<'begun' | 'same' | 'stopped'> {
+  const mark = markOf(now);
+  const side = seen.phase === 'extra' ? 'target' : 'source';
+  const isAnother = ({ sourceRunId, course }: MigrationRow) =>
+    sourceRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
+  if (!isAnother(seen)) return 'same';
+  const stop = side === 'source' ? whyStop(seen, now, keysBefore) : undefined;
+  if (stop !== undefined) {
+    await stopMigration(seen.id, stop, app);
+    return 'stopped';
+  }
+  let won = false as boolean;
+  const migration = await app.ledger.updateMigration(seen.id, (row) => {
+    won = row.epoch === seen.epoch && row.phase === seen.phase && isAnother(row) && !isFinal(row);
+    if (!won) return undefined;
+    const epoch = row.epoch + 1;
+    const course = phaseBegins(see(row.course, side, mark), row.phase, epoch);
+    return {
+      ...row,
+      epoch,
+      sourceRunId: now.runId,
+      course: side === 'source' ? { ...course, source: mark } : course,
+    };
+  });
+  app.watch.forget(seen.id);
+  if (!won || migration === undefined) return 'begun';
+  app.telemetry.log('warn', `The ${side} is another process or has another data set: ranges begin anew`, {
+    'keyferry.migration': seen.id,
+    'keyferry.epoch': migration.epoch,
+  });
+  const rows = await app.ledger.listRanges(migration.id, migration.phase);
+  const open = rows.filter((row) => !isSettled(inEpoch(row, migration.epoch)));
+  const first = firstOfChains(open, parallelRangesOf(migration.plan));
+  await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
+  return 'begun';
+}

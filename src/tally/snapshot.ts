@@ -1,0 +1,86 @@
+import type { MigrationRow } from '../migration/rows';
+import { accountedKeys } from '../migration/counts';
+import { addToHistory, type HistoryPoint } from '../migration/history';
+import { etaOf, percentOf, recentRate } from '../migration/progress';
+import type { Snapshot } from '../migration/report';
+import { runningWarnings } from './running-warnings';
+import { keysIn, type SideFacts } from '../app/side-facts';
+import type { Sum } from './sum';
+import type { Sweep } from './sweep-temporary-keys';
+import type { End, Verdict } from '../migration/verdict';
+
+/** Workers that are stopped, or die, write down no more. */
+const AT_LEAST =
+  'The numbers are those of the last checkpoints, a few seconds before the end: more may have been written to the target.';
+
+/** Puts a visit's sum together, to be kept. */
+export function makeSnapshot(input: {
+  readonly migration: MigrationRow;
+  readonly sum: Sum;
+  readonly before: Snapshot;
+  readonly source: SideFacts | undefined;
+  readonly target: SideFacts | undefined;
+  readonly decision: Verdict;
+  readonly sweep: Sweep;
+  readonly marks: NonNullable<Snapshot['marks']>;
+  readonly quietSeconds: number;
+  /** ms since 1970 */
+  readonly now: number;
+}): Snapshot {
+  const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
+  const ended = isEnd(decision);
+  const keys = accountedKeys(sum.counts);
+  const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
+  const history = before.history ?? [[0, 0]];
+  const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
+  const rate = ended ? keys / Math.max(0.001, sinceStart) : recentRate(history, point, before.progress.keysPerSecond);
+  const { done, active, failed, planned, cancelled } = sum.ranges;
+  const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
+  const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
+  const writes = ['copy', 'sync'].includes(migration.plan.request.mode);
+  const atLeast = ended && !well && writes && failed + cancelled > 0 ? [AT_LEAST] : [];
+  return {
+    at: new Date(now).toISOString(),
+    lastHeartbeat: sum.lastHeartbeat,
+    quietSeconds,
+    counts: sum.counts,
+    progress: {
+      percent: percentOf(sum.share, well),
+      keysPerSecond: Math.round(rate),
+      etaSeconds: ended ? null : etaOf(sum.share, keys, rate),
+      ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
+    },
+    sourceKeysNow: source ? (keysIn(source, migration.plan, 'source') ?? null) : before.sourceKeysNow,
+    targetKeysNow: target ? (keysIn(target, migration.plan, 'target') ?? null) : before.targetKeysNow,
+    missing: 'missing' in decision ? decision.missing : null,
+    warnings: [
+      ...doubt,
+      ...(ended && well ? [] : sum.troubles),
+      ...runningWarnings(migration, source, target),
+      ...input.sweep.warnings,
+      ...atLeast,
+    ],
+    marks: {
+      source: input.marks.source ?? before.marks?.source,
+      target: input.marks.target ?? before.marks?.target,
+    },
+    history: addToHistory(history, point),
+  };
+}
+
+export function isEnd(decision: Verdict): decision is End {
+  return decision.kind !== 'wait' && decision.kind !== 'phase';
+}
+
+/** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
+const LONGEST_GAP_S = 30;
+
+/** For how long the tally has watched and seen no new heartbeat of any range. Seconds. */
+export function quietTime(
+  before: Pick<Snapshot, 'at' | 'lastHeartbeat' | 'quietSeconds'>,
+  lastHeartbeat: string | null,
+  now: number,
+): number {
+  if (lastHeartbeat !== before.lastHeartbeat) return 0;
+  return before.quietSeconds + Math.min(LONGEST_GAP_S, Math.max(0, now - Date.parse(before.at)) / 1_000);
+}

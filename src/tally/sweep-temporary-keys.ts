@@ -1,0 +1,81 @@
+import type { App } from '../app/app';
+import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import type { Command, RedisPort } from '../redis/redis-port';
+import { isTemporaryKeyOf, temporaryKeysPattern } from '../transfer/by-commands';
+import { hasUnlink } from '../transfer/by-commands/abilities';
+import { abilitiesOf } from '../transfer/by-commands/abilities-of';
+import { asBytes, asList, throwErrors } from '../transfer/by-commands/replies';
+
+/** Whether the end of a migration may be judged, as far as temporary keys go, and what is to be said of them. */
+export interface Sweep {
+  readonly done: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** What the tally knows when it asks for a sweep. */
+export interface SweepFacts {
+  readonly migration: MigrationRow;
+  /** Of all phases, each as it counts in the current epoch. */
+  readonly rows: readonly RangeRow[];
+  /** For how long no range has given a sign, while the tally watched. Seconds. */
+  readonly quietSeconds: number;
+}
+
+/** Keys that one call looks at: about a third of a millisecond of the target's time. */
+const KEYS_A_PAGE = 1_000;
+/** One visit's sweep takes no longer; the next one begins anew. Some hundred million keys fit in. */
+const LONGEST_SWEEP_MS = 240_000;
+/** A target that cannot be swept holds the end up for so long, in seconds. */
+const GIVE_UP_S = 300;
+
+/**
+ * Removes the temporary keys of a migration from its target, once nobody works on its ranges any more: before keys are counted,
+ * and before it ends, however it ends. Looks through the target only where a worker has died or been cut off in the middle of a
+ * key; all others have told that theirs are gone. A worker that still builds after that (cut off from storage, or asleep) finds
+ * its key lost at the next write, and removes what that write made, or it expires.
+ */
+export async function sweepTemporaryKeys(
+  { migration, rows, quietSeconds }: SweepFacts,
+  app: Pick<App, 'connections' | 'settings'>,
+): Promise<Sweep> {
+  const nobodyWorks =
+    quietSeconds > app.settings.stallSeconds || rows.every((row) => row.phase !== migration.phase || isSettled(row));
+  if (!nobodyWorks || rows.every(({ builders }) => builders.length === 0)) return { done: true, warnings: [] };
+  const { request, databases, target } = migration.plan;
+  const unlink = hasUnlink(abilitiesOf(target)) ? 'UNLINK' : 'DEL';
+  const until = Date.now() + LONGEST_SWEEP_MS;
+  try {
+    for (const database of new Set(databases.map(({ targetDatabase }) => targetDatabase))) {
+      const connection = app.connections.get(request.target, database);
+      await connection.ready();
+      await sweepDatabase(connection, migration.id, unlink, until);
+    }
+    return { done: true, warnings: [] };
+  } catch {
+    // The target is away, full or refuses: why, the workers have said. The next visit tries again.
+    return quietSeconds > Math.min(GIVE_UP_S, app.settings.stallSeconds)
+      ? { done: true, warnings: [`${LEFT} They expire by themselves within 15 minutes.`] }
+      : { done: false, warnings: [`${LEFT} It is tried again.`] };
+  }
+}
+
+const LEFT = 'Temporary keys may be left on the target: it could not be looked through for them.';
+
+async function sweepDatabase(
+  target: RedisPort,
+  migration: string,
+  unlink: 'UNLINK' | 'DEL',
+  until: number,
+): Promise<void> {
+  let cursor: Buffer = Buffer.from('0');
+  do {
+    if (Date.now() > until) throw new Error('The sweep took too long.');
+    const args = ['MATCH', temporaryKeysPattern(migration), 'COUNT', String(KEYS_A_PAGE)];
+    const [next, found] = asList(await target.call('SCAN', cursor, ...args));
+    cursor = asBytes(next);
+    const keys = asList(found)
+      .map(asBytes)
+      .filter((key) => isTemporaryKeyOf(migration, key));
+    throwErrors(await target.pipeline(keys.map((key): Command => [unlink, key])));
+  } while (cursor.toString('latin1') !== '0');
+}

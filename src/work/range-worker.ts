@@ -1,0 +1,152 @@
+import type { App } from '../app/app';
+import { LostRowError } from '../ledger/ledger';
+import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
+import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { describeConnectionError, errorKind } from '../redis/errors';
+import { SourceDoubtError } from '../compare/delete-extra';
+import { attempt } from '../transfer/attempt';
+import { SourceChangedError, StoppedError } from '../migration/stop';
+import type { RangeEnd } from '../telemetry/telemetry';
+import { continueChain } from '../tally/continue-chain';
+import { RangeJob } from '../range/range-job';
+import { rangeWorkOf } from './range-work';
+import { readableMigration } from '../app/readable-migration';
+import { settleBroken } from '../tally/settle-broken';
+import { restartRanges } from '../tally/restart-ranges';
+import { factsOrThrow, type SideFacts } from '../app/side-facts';
+import { stopMigration } from '../tally/stop-migration';
+
+/** How long a range that hands itself on because of trouble waits, seconds. */
+const TROUBLE_DELAY_S = 5;
+
+/**
+ * Works on the range that a message names, until it is settled or has handed itself on. Safe to be called twice, late, or
+ * by two workers at once: who took the row last goes on, the other one's writes to the row fail and it stops.
+ * @throws the error that will not pass by itself, after writing it into the row: the queue delivers again, and at last
+ * to the poison queue
+ */
+export async function workOnRange(message: RangeMessage, app: App): Promise<void> {
+  await app.telemetry.inRange(message, () => work(message, app));
+}
+
+async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
+  // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
+  const migration = await readableMigration(message.migration, app);
+  if (migration === undefined || isFinal(migration)) return 'idle';
+  const known = await app.ledger.getRange(message.migration, message.range);
+  // A late message of the copy, when the second look has begun already.
+  if (known?.phase !== migration.phase) return 'idle';
+  if (known.broken) {
+    await settleBroken(known, migration, app);
+    return 'idle';
+  }
+  const row = inEpoch(known, migration.epoch);
+  if (isSettled(row)) {
+    await continueChain(row, migration, app);
+    return 'idle';
+  }
+  const job = await claim(row, migration, message.owedUntil, app);
+  if (job === undefined) return 'idle';
+  try {
+    await rangeWorkOf(migration)(job, app);
+    await job.settle('done');
+    await continueChain(job.row, migration, app, job.governor.paidAt);
+    return 'done';
+  } catch (error) {
+    try {
+      return await endEarly(error, job, migration, app);
+    } catch (last) {
+      // Another worker took the row while this one wrote its last.
+      if (!(last instanceof StoppedError)) throw last;
+      return 'lost';
+    }
+  } finally {
+    job.end();
+  }
+}
+
+async function claim(
+  row: RangeRow,
+  migration: MigrationRow,
+  owedUntil: number | undefined,
+  app: App,
+): Promise<RangeJob | undefined> {
+  try {
+    const claimed = await app.ledger.replaceRange({
+      ...row,
+      state: migration.cancelRequested ? 'cancelled' : 'active',
+      generation: row.generation + 1,
+      trouble: null,
+      heartbeat: new Date().toISOString(),
+    });
+    // One that was active had a worker that ended without writing down all that it had done.
+    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.state === 'active' };
+    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
+  } catch (error) {
+    // Another worker took it in the same moment: it is in good hands.
+    if (error instanceof LostRowError) return undefined;
+    throw error;
+  }
+}
+
+/** Where no rate is kept there is nothing to pay off, whatever a message says. */
+function debtOf({ plan }: MigrationRow, owedUntil: number | undefined): number | undefined {
+  const { keysPerSecond, bytesPerSecond } = plan.request.limits;
+  return keysPerSecond === 0 && bytesPerSecond === 0 ? undefined : owedUntil;
+}
+
+async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<RangeEnd> {
+  if (error instanceof StoppedError) {
+    if (error.reason === 'lost') return 'lost';
+    if (error.reason === 'cancelled') {
+      await job.settle('cancelled');
+      return 'cancelled';
+    }
+    await job.handOn();
+    const message = rangeMessage(migration, job.row.name, job.governor.paidAt);
+    await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
+    return 'handedOn';
+  }
+  if (error instanceof LostRowError) return 'lost';
+  if (error instanceof SourceChangedError) {
+    const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
+    if (facts instanceof Error) return await endEarly(facts, job, migration, app);
+    const counted = (await app.ledger.getSnapshot(migration.id))?.sourceKeysNow ?? null;
+    const result = await restartRanges(migration, facts as SideFacts, counted, app);
+    if (result === 'begun') return 'restarted';
+    // Otherwise the endpoint leads to the process that was planned with again, and the range goes on.
+    return await endEarly(new StoppedError(result === 'stopped' ? 'cancelled' : 'deadline'), job, migration, app);
+  }
+  if (error instanceof SourceDoubtError) {
+    await stopMigration(migration.id, error.message, app);
+    await job.settle('cancelled');
+    return 'cancelled';
+  }
+  job.trouble(causeOf(error, migration));
+  await job.checkpoint().catch(() => undefined);
+  throw error;
+}
+
+/** What the walked side tells as soon as it answers. @throws StoppedError, or what will not pass */
+async function walkedFacts(
+  job: RangeJob,
+  { plan, phase }: MigrationRow,
+  app: Pick<App, 'connections'>,
+): Promise<SideFacts> {
+  const side = phase === 'extra' ? 'target' : 'source';
+  const connection = app.connections.get(plan.request[side], 0);
+  const onTrouble = (trouble: string | null) => {
+    job.trouble(trouble);
+  };
+  return await attempt(
+    { sides: [{ connection, name: plan.request[side], runId: undefined }], stop: job, onTrouble },
+    () => factsOrThrow(plan, side, app),
+  );
+}
+
+/** An error in words for people, without addresses and secrets. */
+function causeOf(error: unknown, { plan }: MigrationRow): string {
+  if (errorKind(error) === 'stop')
+    return describeConnectionError(`${plan.request.source}" or "${plan.request.target}`, error);
+  return error instanceof Error ? error.message : 'An unknown error.';
+}

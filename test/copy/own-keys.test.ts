@@ -1,0 +1,70 @@
+import { startCursor } from '../../src/keyspace/cursor';
+import { noCounts } from '../../src/migration/counts';
+import { workOnRange } from '../../src/work/range-worker';
+import { startMigration } from '../../src/start/start-migration';
+import { run } from '../tools/modes';
+import { startCuttingProxy, type CuttingProxy } from '../tools/cutting-proxy';
+import { aRequest } from '../tools/rows';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+jest.setTimeout(60_000);
+
+const KEYS = 3_000;
+let storage: TestStorage;
+let source: TestServer;
+let target: TestServer;
+let proxy: CuttingProxy;
+let app: TestApp;
+
+beforeAll(async () => {
+  [storage, source, target] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-6.0'),
+    startTestServer('redis-8.0'),
+  ]);
+  proxy = await startCuttingProxy(target.server.port, 100_000);
+  await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i, 'PX', 600000) end", 0, KEYS);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: source.server.url,
+    REDIS_NEW: target.server.url,
+    REDIS_CUT: proxy.url,
+  });
+}, 120_000);
+beforeEach(async () => {
+  await target.client.flushall();
+  await target.client.mset({ 'key:1': 'of the target', 'key:2': 'of the target' });
+});
+afterAll(async () => {
+  app.connections.close();
+  proxy.close();
+  await Promise.all([source.close(), target.close(), storage.close()]);
+});
+
+describe('with onConflict "skip", keys that the migration wrote itself are no conflicts', () => {
+  it('when its worker died before it could write down what it had done', async () => {
+    const { id } = await startMigration(aRequest({ onConflict: 'skip' }), app);
+    const messages = await app.takeMessages();
+    for (const message of messages) await workOnRange(message, app);
+    for (const row of await app.ledger.listRanges(id)) {
+      const cursor = String(startCursor(row));
+      await app.ledger.replaceRange({ ...row, state: 'active', cursor, share: 0, counts: noCounts });
+    }
+    for (const message of messages) await workOnRange(message, app);
+    const counts = (await app.ledger.listRanges(id)).map((row) => row.counts);
+    expect(counts.reduce((sum, { skippedByConflict }) => sum + skippedByConflict, 0)).toBe(2);
+    expect(counts.reduce((sum, { copied }) => sum + copied, 0)).toBe(KEYS - 2);
+    expect(await target.client.get('key:1')).toBe('of the target');
+    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+  });
+
+  it('when the connection was lost before the replies came', async () => {
+    const { report } = await run(app, { target: 'CUT', onConflict: 'skip' });
+    expect(proxy.hasCut()).toBe(true);
+    expect(report.counts).toMatchObject({ copied: KEYS - 2, skippedByConflict: 2 });
+    expect(report.state).toBe('completed');
+    expect(await target.client.get('key:1')).toBe('of the target');
+  });
+});

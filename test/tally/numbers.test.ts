@@ -1,0 +1,103 @@
+import { noCounts } from '../../src/migration/counts';
+import { isUntouched, SILENT_MS } from '../../src/tally/settle-untouched';
+import { quietTime } from '../../src/tally/snapshot';
+import { sumRanges } from '../../src/tally/sum';
+import { silentRanges } from '../../src/tally/watch-migrations';
+import { aMigration, aPlan, aRange } from '../tools/rows';
+
+describe('sums', () => {
+  const counts = { ...noCounts, scanned: 10, copied: 9, failed: 1, findings: 1 };
+
+  it('weigh ranges by the keys of their databases', () => {
+    const plan = aPlan({
+      databases: [
+        { database: 0, targetDatabase: 0, prefix: '', keys: 900, bits: 0 },
+        { database: 1, targetDatabase: 1, prefix: '', keys: 100, bits: 0 },
+      ],
+    });
+    const whole = { bits: 0, index: 0 };
+    const rows = [
+      aRange(0, { ...whole, share: 0.5, state: 'active' }),
+      aRange(1, { ...whole, database: 1, share: 1, state: 'done' }),
+    ];
+    expect(sumRanges(aMigration({ plan }), rows).share).toBeCloseTo(0.55);
+    expect(sumRanges(aMigration({ plan }), []).share).toBe(1);
+  });
+
+  it('keep the counts of the copy in the second look, and take only what is missing from it', () => {
+    const rows = [
+      aRange(0, { state: 'done', share: 1, counts }),
+      aRange(0, { phase: 'look', state: 'active', counts: { ...noCounts, scanned: 10, missing: 2, findings: 2 } }),
+    ];
+    const sum = sumRanges(aMigration({ phase: 'look' }), rows);
+    expect(sum.counts).toEqual({ ...counts, missing: 2, findings: 3 });
+    expect(sum.ranges).toEqual({ planned: 0, active: 1, done: 0, failed: 0, cancelled: 0 });
+  });
+
+  it('tell troubles once, and only of ranges at work; and the first cause of a failed one', () => {
+    const rows = [
+      aRange(0, { state: 'active', trouble: 'full', heartbeat: '2026-01-01T00:00:01.000Z' }),
+      aRange(1, { state: 'active', trouble: 'full', heartbeat: '2026-01-01T00:00:03.000Z' }),
+      aRange(2, { state: 'planned', trouble: 'over' }),
+      aRange(3, { state: 'failed', cause: 'why' }),
+    ];
+    expect(sumRanges(aMigration(), rows)).toMatchObject({
+      troubles: ['full'],
+      cause: 'why',
+      lastHeartbeat: '2026-01-01T00:00:03.000Z',
+    });
+  });
+});
+
+describe('silence', () => {
+  const at = (iso: string) => Date.parse(iso);
+  const before = { at: '2026-01-01T00:00:00.000Z', lastHeartbeat: 'beat', quietSeconds: 100 };
+
+  it('grows while the tally watches and nothing beats', () => {
+    expect(quietTime(before, 'beat', at('2026-01-01T00:00:05.000Z'))).toBe(105);
+  });
+
+  it('ends with the next beat, of whatever phase or epoch', () => {
+    expect(quietTime(before, 'new beat', at('2026-01-01T00:00:05.000Z'))).toBe(0);
+    expect(quietTime(before, null, at('2026-01-01T00:00:05.000Z'))).toBe(0);
+  });
+
+  it('does not count the time in which nobody watched: a whole app that was away', () => {
+    expect(quietTime(before, 'beat', at('2026-01-02T00:00:00.000Z'))).toBe(130);
+  });
+});
+
+describe('ranges that are sent again', () => {
+  const now = 10_000_000;
+  const beat = (ago: number) => new Date(now - ago).toISOString();
+  const silent = (rows: Parameters<typeof silentRanges>[0], parallel = 0, startedAt = 0) =>
+    silentRanges(rows, parallel, startedAt, now).map(({ number }) => number);
+
+  it('are active ones whose worker is silent for a minute', () => {
+    const rows = [
+      aRange(0, { state: 'active', heartbeat: beat(SILENT_MS + 1) }),
+      aRange(1, { state: 'active', heartbeat: beat(SILENT_MS - 1) }),
+      aRange(2, { state: 'done', heartbeat: beat(SILENT_MS * 9) }),
+    ];
+    expect(silent(rows)).toEqual([0]);
+    expect(isUntouched(rows[2]!, now)).toBe(false);
+  });
+
+  it('are not those that wait in the queue while others move', () => {
+    const rows = [
+      aRange(0, { state: 'active', heartbeat: beat(1_000) }),
+      aRange(1),
+      aRange(2, { heartbeat: beat(SILENT_MS * 5) }),
+    ];
+    expect(silent(rows)).toEqual([]);
+  });
+
+  it('are all that are open when nothing has moved at all for a minute', () => {
+    expect(silent([aRange(0), aRange(1, { heartbeat: beat(SILENT_MS * 2) })])).toEqual([0, 1]);
+    expect(silent([aRange(0)], 0, now - 1_000)).toEqual([]);
+  });
+
+  it('are only the heads of chains where there are chains', () => {
+    expect(silent([aRange(0), aRange(1), aRange(2), aRange(3)], 2)).toEqual([0, 1]);
+  });
+});

@@ -1,0 +1,55 @@
+import { lossOfSource, type SourceCourse } from '../../src/tally/source-loss';
+import { doubtOfCourse } from '../../src/migration/source-doubt';
+
+const restarted: SourceCourse = {
+  since: { process: 'changed', flushed: 'unknown' },
+  keysBefore: 1_000,
+  keysNow: 0,
+  expired: 0,
+  shrinkPercent: 20,
+};
+
+describe('a source has lost its data', () => {
+  it.each<[string, Partial<SourceCourse>, RegExp | undefined]>([
+    ['when it restarted empty', {}, /had 1000 keys and has 0 now, since when it restarted/],
+    ['however few it had', { keysBefore: 1 }, /1 keys/],
+    ['when it restarted with an old snapshot', { keysNow: 799 }, /has 799 now/],
+    ['not when it came back with about what it had', { keysNow: 800 }, undefined],
+    ['not when it came back with more', { keysNow: 2_000 }, undefined],
+    ['whatever it expired since it restarted', { expired: 1_000 }, /has 0 now/],
+    ['when it was flushed', { since: { process: 'same', flushed: 'yes' } }, /since when it was flushed/],
+    ['not by a flush of another database', { since: { process: 'same', flushed: 'yes' }, keysNow: 1_000 }, undefined],
+    ['not by keys that are deleted one by one', { since: { process: 'same', flushed: 'no' } }, undefined],
+    [
+      'when nobody knows whether it was flushed, and next to nothing is left',
+      { since: { process: 'same', flushed: 'unknown' } },
+      /does not tell/,
+    ],
+    ['not when then some is left', { since: { process: 'same', flushed: 'unknown' }, keysNow: 20 }, undefined],
+    ['not when its keys have expired', { since: { process: 'same', flushed: 'unknown' }, expired: 900 }, undefined],
+    ['not when it had none', { keysBefore: 0 }, undefined],
+  ])('%s', (_, changes, expected) => {
+    const loss = lossOfSource({ ...restarted, ...changes });
+    if (expected === undefined) expect(loss).toBeUndefined();
+    else expect(loss).toMatch(expected);
+  });
+});
+
+describe('a sync that deletes does not go on', () => {
+  const same = { process: 'same', flushed: 'no', reset: false } as const;
+  const course = { since: same, sourceKeysAtStart: 1_000, sourceKeys: 1_000, shrinkPercent: 20 };
+
+  it.each<[string, Partial<typeof course> | object, RegExp | undefined]>([
+    ['when the source restarted, whatever it has', { since: { ...same, process: 'changed' } }, /restarted/],
+    ['when it does not tell whether it did', { since: { ...same, process: 'unknown' } }, /does not tell/],
+    ['when it was flushed, whatever it has', { since: { ...same, flushed: 'yes' } }, /flushed/],
+    ['when its counters were set back', { since: { ...same, reset: true } }, /set back/],
+    ['when it has shrunk', { sourceKeys: 799 }, /had 1000 keys .* has 799 now/],
+    ['but with a little less', { sourceKeys: 800 }, undefined],
+    ['but where it had none', { sourceKeysAtStart: 0, sourceKeys: 0 }, undefined],
+  ])('%s', (_, changes, expected) => {
+    const doubt = doubtOfCourse({ ...course, ...changes });
+    if (expected === undefined) expect(doubt).toBeUndefined();
+    else expect(doubt).toMatch(expected);
+  });
+});
