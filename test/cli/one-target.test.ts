@@ -1,5 +1,5 @@
 import { startTestServer, type TestServer } from '../tools/test-server';
-import { fillServer } from '../../local/demo/generate';
+import { fillServer } from '../../demo/generate';
 import { buildCommand, CommandFolder } from './support/command';
 
 jest.setTimeout(180_000);
