@@ -55,8 +55,7 @@ export function makeProgram(actions: Actions, version: string): Command {
     program
       .command('cancel <id>')
       .description('cancel a migration and wait until it has stopped; keys copied stay')
-      .option('--source <redis>', 'the source again, where its address has a password (as for migrate)')
-      .option('--target <redis>', 'the target again, likewise'),
+      .option('--target <redis>', 'the target again, where its address has a password: to remove what is left there'),
   ).action(actions.cancel);
   addResume(program, actions);
   common(program.command('findings <id>').description('show the keys that were not copied as asked, and why'))

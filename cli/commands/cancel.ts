@@ -7,10 +7,9 @@ import type { Service } from '../service/service';
 import { deployedService, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
 import { showResult } from './show-result';
-import { startReachable } from './start-app';
+import { startToCancel } from './start-app';
 
 export interface CancelOptions extends CommonOptions {
-  readonly source?: string;
   readonly target?: string;
 }
 
@@ -24,7 +23,7 @@ export async function cancel(id: string, options: CancelOptions, context: Contex
   if (elsewhere === undefined && report !== null && isEnded(report.state)) {
     return await tell(report, options, context, { record: run.record });
   }
-  const service = elsewhere ?? (await startReachable(run, options, context));
+  const service = elsewhere ?? (await startToCancel(run, options, context));
   try {
     return await cancelAt(service, id, options, context, run);
   } finally {

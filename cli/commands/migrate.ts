@@ -8,7 +8,7 @@ import { InterruptedError } from '../interruption';
 import { UsageError } from '../outcome';
 import { mistakeLine, requestBody, type RequestOptions } from '../request-body';
 import { checkReportFile } from '../report/write-report';
-import { remember, type RunFolder } from '../runs/run-folder';
+import { remember, thisProcess, type RunFolder } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { serviceElsewhere } from '../service/local-service';
 import type { Service } from '../service/service';
@@ -81,6 +81,7 @@ async function migrateHere(options: MigrateOptions, context: Context): Promise<n
   const run = await folderFor(options, source, target);
   const elsewhere = await serviceElsewhere(run);
   try {
+    if (elsewhere === undefined) await refuseBusyTarget(run, runStore(options));
     const service = elsewhere ?? (await startConnected(run, settings, [source, target], options, context));
     try {
       return await migrateAt(service, run, body, options, context);
@@ -101,7 +102,6 @@ async function migrateAt(
   context: Context,
 ): Promise<number> {
   const { display, interruption } = context;
-  if (options.mode !== 'compare' && options.mode !== 'dry-run') await refuseBusyTarget(run, runStore(options));
   let id: string;
   try {
     ({ id } = await interruption.race(service.client.start(body)));
@@ -139,6 +139,8 @@ async function folderFor(
   if (known === undefined) {
     return await store.create({
       requestId: requestId ?? null,
+      mode: options.mode ?? 'copy',
+      owner: thisProcess(),
       source: remember(source),
       target: remember(target),
     });

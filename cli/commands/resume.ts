@@ -3,6 +3,7 @@ import { rememberedConnection } from '../connections/remembered-connection';
 import { isEnded } from '../outcome';
 import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
+import { thisProcess } from '../runs/run-folder';
 import { serviceElsewhere } from '../service/local-service';
 import { conclude } from './conclude';
 import { deployedService, runStore, type CommonOptions, type Context } from './context';
@@ -32,10 +33,10 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   const settings = await gatherSettings(appRoot());
   const source = rememberedConnection('source', options.source, record.source, settings);
   const target = rememberedConnection('target', options.target, record.target, settings);
+  await refuseBusyTarget(run, runStore(options));
+  await run.update({ owner: thisProcess() });
   const service = await startConnected(run, settings, [source, target], options, context);
   try {
-    const mode = record.report?.mode;
-    if (mode !== 'compare' && mode !== 'dry-run') await refuseBusyTarget(run, runStore(options));
     context.display.note(
       `Migration ${id} goes on: ${source.name} (${source.address}) → ${target.name} (${target.address})`,
     );

@@ -2,7 +2,7 @@ import type { GivenConnection, Settings } from '../connections/given-connection'
 import { gatherSettings } from '../connections/local-settings';
 import { rememberedConnection } from '../connections/remembered-connection';
 import { UsageError } from '../outcome';
-import type { RunFolder } from '../runs/run-folder';
+import type { RememberedSide, RunFolder } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { startHere } from '../service/local-service';
 import type { Service } from '../service/service';
@@ -35,31 +35,37 @@ export async function startUnconnected(run: RunFolder, options: CommonOptions, c
 }
 
 /**
- * Starts the local app so that a migration can be cancelled: with the servers that can be reached without asking again, since what
- * is left of a migration on the target is removed then.
+ * Starts the local app so that a migration can be cancelled: with the target, where that can be reached without asking again, since
+ * what is left of the migration there is removed then. The source is nowhere, so that nothing goes on meanwhile.
  */
-export async function startReachable(
+export async function startToCancel(
   run: RunFolder,
-  options: CommonOptions & { readonly source?: string; readonly target?: string },
+  options: CommonOptions & { readonly target?: string },
   context: Context,
 ): Promise<Service> {
   const settings = await gatherSettings(appRoot());
-  let reachable: Settings = settings;
-  for (const side of ['source', 'target'] as const) {
-    const known = run.record[side];
-    try {
-      reachable = { ...reachable, ...rememberedConnection(side, options[side], known, settings).settings };
-    } catch (error) {
-      if (!(error instanceof UsageError) || options[side] !== undefined) throw error;
-      if (side === 'target') {
-        context.display.note(
-          `The target cannot be reached without its password: temporary keys that may be left there expire within 15 minutes. To have them removed, give it again: --target`,
-        );
-      }
-      reachable = { ...reachable, [`REDIS_${known.name}`]: NOWHERE, KEYFERRY_STALL_SECONDS: PATIENCE_S };
-    }
+  const { source, target } = run.record;
+  const nowhere = { [`REDIS_${source.name}`]: NOWHERE, [`REDIS_${target.name}`]: NOWHERE };
+  const reachable = targetOf(target, options, settings, context);
+  const patience = reachable === undefined ? { KEYFERRY_STALL_SECONDS: PATIENCE_S } : {};
+  return await start(run, { ...settings, ...nowhere, ...reachable, ...patience }, options, context);
+}
+
+function targetOf(
+  known: RememberedSide,
+  options: { readonly target?: string },
+  settings: Settings,
+  context: Context,
+): Settings | undefined {
+  try {
+    return rememberedConnection('target', options.target, known, settings).settings;
+  } catch (error) {
+    if (!(error instanceof UsageError) || options.target !== undefined) throw error;
+    context.display.note(
+      'The target cannot be reached without its password: temporary keys that may be left there expire within 15 minutes. To have them removed, give it again: --target',
+    );
+    return undefined;
   }
-  return await start(run, reachable, options, context);
 }
 
 async function start(run: RunFolder, settings: Settings, options: CommonOptions, context: Context): Promise<Service> {

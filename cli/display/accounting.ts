@@ -33,7 +33,7 @@ export function headline(report: MigrationReport): string {
       return `Migration ${report.id} is complete: ${done}, none failed${tally.missing === 0 ? ', none missing' : ''}.`;
     case 'completedWithDifferences':
       if (report.mode === 'compare') return comparisonWith(report);
-      return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
+      return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${tally.missing === null ? 'nobody knows how many' : count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
     case 'failed':
       return `Migration ${report.id} FAILED.${cause} ${done}.`;
     case 'cancelled':
@@ -73,10 +73,15 @@ function sides({ source, target }: MigrationReport, addresses?: AccountingOption
 
 function keys(report: MigrationReport): string {
   return render(
-    keyLines(report).map(([label, value]) => [label, value === null ? 'not looked' : count(value)]),
+    keyLines(report).map(([label, value]) => [label, value === null ? unlooked(report) : count(value)]),
     ['what became of the keys', 'keys'],
     'right',
   );
+}
+
+/** Why a number is not told: nobody looked, or what was found is not all. */
+function unlooked({ findings }: MigrationReport): string {
+  return findings > 0 ? 'unknown' : 'not looked';
 }
 
 /** What became of the keys, a line for each; null where nobody looked. */

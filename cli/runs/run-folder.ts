@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { processIdentity } from '../../local/process-identity';
 import type { MigrationReport } from '../../src/migration/report';
 import type { GivenConnection } from '../connections/given-connection';
 
@@ -15,8 +16,22 @@ export interface RunRecord {
   readonly source: RememberedSide;
   readonly target: RememberedSide;
   readonly createdAt: string;
+  /** What it was asked for; a resumed one of an earlier version tells it by its report. */
+  readonly mode?: string;
+  /** The process that works on it, or did. */
+  readonly owner?: ProcessMark;
   /** The migration's document as it was last seen. */
   readonly report: MigrationReport | null;
+}
+
+/** One process, told apart from a later one with its number. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly identity: string | undefined;
+}
+
+export function thisProcess(): ProcessMark {
+  return { pid: process.pid, identity: processIdentity(process.pid) };
 }
 
 const RECORD = 'run.json';

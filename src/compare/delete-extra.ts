@@ -16,6 +16,8 @@ export interface DeleteContext {
   /** What both sides are now, asked once. */
   readonly factsOf: (side: Side) => Promise<SideFacts>;
   readonly stop: StopSignal;
+  /** Told what holds the deletion up, and null when it goes on. */
+  readonly onTrouble: (trouble: string | null) => void;
 }
 
 /** Keys that are looked at and deleted together: few, so that little time passes between. */
@@ -34,7 +36,7 @@ export class SourceDoubtError extends Error {
  * Deletes keys from the target that the source was seen not to have, some at a time: another look for them, then a look at the
  * source, which must still be the process that was planned with, not flushed and not shrunk, then the deletion, with nothing
  * tried again in between. So whatever happened to the source before the look for the keys shows in the look at the source, and
- * a key that comes to the source meanwhile stays. Returns how many are gone.
+ * between the look for a key and its deletion pass milliseconds. Returns how many are gone.
  * @throws SourceDoubtError, StoppedError
  */
 export async function deleteExtra(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
@@ -56,10 +58,12 @@ async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Prom
       if (doubt !== undefined) throw new SourceDoubtError(doubt);
       stop.check();
       throwErrors(await target.pipeline(extra.map((key): Command => ['UNLINK', key])));
+      context.onTrouble(null);
       return extra.length;
     } catch (error) {
       if (errorKind(error) !== 'retry') throw error;
-      // A side is away for a moment: what was seen before counts no more.
+      // What was seen before counts no more.
+      context.onTrouble('A side does not answer at the moment: nothing is deleted until both do.');
       await pause(RETRY_MS, stop);
     }
   }

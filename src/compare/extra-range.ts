@@ -108,7 +108,10 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
   const deleteAll = async (found: Found) => {
     const keys = found.map(({ key }) => key);
     const factsOf = (side: Side) => factsOrThrow(plan, side, app);
-    const deleted = await deleteExtra(keys, { plan, target, stillExtra: withoutOrigin, factsOf, stop: job });
+    const onTrouble = (trouble: string | null) => {
+      job.trouble(trouble);
+    };
+    const deleted = await deleteExtra(keys, { plan, target, stillExtra: withoutOrigin, factsOf, stop: job, onTrouble });
     return { outcome: { extra: deleted, deleted }, findings: 0 };
   };
 

@@ -160,6 +160,7 @@ const mark = z.looseObject({
   flushes: amount.optional(),
   evictedKeys: amount.optional(),
   expiredKeys: amount.optional(),
+  commandsProcessed: amount.optional(),
 });
 
 const course = z.object({

@@ -23,6 +23,8 @@ export interface Snapshot {
   readonly targetKeysNow: number | null;
   readonly missing: number | null;
   readonly warnings: readonly string[];
+  /** Keys of the source that were gone after restarts and flushes, all together. */
+  readonly lostKeys?: number;
   /** What each side told last, to see when its counters are set back. */
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */

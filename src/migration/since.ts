@@ -17,6 +17,7 @@ export interface Mark {
   readonly flushes?: number | undefined;
   readonly evictedKeys?: number | undefined;
   readonly expiredKeys?: number | undefined;
+  readonly commandsProcessed?: number | undefined;
 }
 
 const FLUSHES = ['flushall', 'flushdb', 'swapdb'] as const;
@@ -26,9 +27,19 @@ const RESTORES = ['restore', 'restore-asking'] as const;
 export function markOf(
   facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes'> & Pick<ServerFacts, 'commandCalls'>,
 ): Mark {
-  const { runId, replicationId, formerReplicationId, role, changes, lastSave, evictedKeys, expiredKeys } = facts;
-  const told: Mark = { runId, replicationId, formerReplicationId, role, changes, lastSave, evictedKeys, expiredKeys };
-  const { commandCalls } = facts;
+  const { commandCalls, runId, replicationId, formerReplicationId, role } = facts;
+  const { changes, lastSave, evictedKeys, expiredKeys, commandsProcessed } = facts;
+  const told: Mark = {
+    runId,
+    replicationId,
+    formerReplicationId,
+    role,
+    changes,
+    lastSave,
+    evictedKeys,
+    expiredKeys,
+    commandsProcessed,
+  };
   if (commandCalls === undefined) return told;
   const calls = (names: readonly string[]) => names.reduce((sum, name) => sum + (commandCalls[name] ?? 0), 0);
   const all = Object.values(commandCalls).reduce((sum, count) => sum + count, 0);
@@ -48,6 +59,8 @@ export interface Since {
   readonly changes: number | undefined;
   /** How many keys it evicted. */
   readonly evicted: number | 'unknown';
+  /** How many keys have expired on it; 0 where that is not told. */
+  readonly expired: number;
   /** Its counters were set back (CONFIG RESETSTAT): what was counted before cannot be told. */
   readonly reset: boolean;
 }
@@ -58,6 +71,7 @@ export const UNTOLD: Since = {
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
+  expired: 0,
   reset: false,
 };
 
@@ -76,11 +90,12 @@ export function since(before: Mark, now: Mark): Since {
     written: writtenSince(before, now, changes, reset),
     changes,
     evicted: counted('evictedKeys') ?? 'unknown',
+    expired: counted('expiredKeys') ?? 0,
     reset,
   };
 }
 
-const COUNTERS = ['restores', 'otherChanges', 'flushes', 'evictedKeys', 'expiredKeys'] as const;
+const COUNTERS = ['restores', 'otherChanges', 'flushes', 'evictedKeys', 'expiredKeys', 'commandsProcessed'] as const;
 type Counter = (typeof COUNTERS)[number];
 
 /** Whether a process's counters were set back between two marks: all go at once, and one of them shows it. */

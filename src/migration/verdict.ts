@@ -119,18 +119,19 @@ export function verdict(facts: TallyFacts): Verdict {
 function duePhase(facts: TallyFacts, source: SideNow, target: SideNow): DuePhase | undefined {
   const { phase, mode, verify } = facts;
   const changed = !facts.inPlace && isAnother(target.since);
+  // Counters that were set back tell nothing more in another look.
+  const isOther = !facts.inPlace && (target.since.process === 'changed' || target.since.flushed === 'yes');
   if (mode === 'compare') {
-    if (changed) return { phase: 'copy' };
+    if (isOther) return { phase: 'copy' };
     return phase === 'copy' && facts.looksForExtra ? { phase: 'extra' } : undefined;
   }
   if (phase === 'copy' && facts.looksForExtra) return { phase: 'extra' };
-  if (phase === 'look') return changed ? { phase: 'look', depth: facts.ownDepth } : undefined;
+  if (phase === 'look') return isOther ? { phase: 'look', depth: facts.ownDepth } : undefined;
   if (changed) return { phase: 'look', depth: facts.ownDepth };
   if (verify === 'quick' || verify === 'full') return { phase: 'look', depth: verify === 'full' ? 'values' : 'quick' };
   // What a target does not tell of itself is looked after, as far as that can be done.
   const untold = !facts.inPlace && (target.since.process === 'unknown' || target.since.evicted === 'unknown');
-  const fewer = target.since.flushed === 'unknown' && hasFewer(facts, target);
-  if (target.since.evicted !== 0 || untold || fewer) return { phase: 'look', depth: 'existence' };
+  if (target.since.evicted !== 0 || untold || hasFewer(facts, target)) return { phase: 'look', depth: 'existence' };
   if (verify === 'none' || mode === 'sync') return undefined;
   return leavesDoubt(facts, source, target) ? { phase: 'look', depth: 'existence' } : undefined;
 }
@@ -140,9 +141,9 @@ function isAnother({ process, flushed, reset }: Since): boolean {
   return process === 'changed' || flushed === 'yes' || reset;
 }
 
-/** Whether a target has fewer keys than are on it for certain, as far as they have not expired: it may have been flushed. */
-function hasFewer({ counts }: TallyFacts, { keys }: SideNow): boolean {
-  return keys !== undefined && keys < counts.copied + counts.converted + counts.same;
+/** Whether a target has fewer keys than were written to it or seen on it, and have not expired: some were lost, however. */
+function hasFewer({ counts }: TallyFacts, { keys, since }: SideNow): boolean {
+  return keys !== undefined && keys < counts.copied + counts.same - since.expired;
 }
 
 /**
@@ -163,8 +164,10 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const { counts, phase, mode, verify } = facts;
   const looked = phase === 'look' || mode === 'compare';
   const counted = mode === 'copy' && verify === 'count';
-  const missing = looked ? counts.missing : counted ? 0 : null;
-  const doubt = shortWalk(facts, source) ?? (looked ? lostWhileLooking(target) : undefined);
+  const lost = looked ? lostWhileLooking(target) : undefined;
+  // Where keys went while they were looked at, nobody knows how many are missing.
+  const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
+  const doubt = shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
   const differences = counts.failed + counts.findings + counts.missing + counts.different;
   const differs = differences > 0 || (mode === 'compare' && counts.extra > 0) || doubt !== undefined;
@@ -189,7 +192,10 @@ function shortWalk({ walked, unreaped }: TallyFacts, { keys, since }: SideNow): 
   return `The source counts ${keys} keys and the walk over it brought ${walked}: keys may not have been seen.`;
 }
 
-function lostWhileLooking({ since: { evicted } }: SideNow): string | undefined {
+function lostWhileLooking({ since: { evicted, reset } }: SideNow): string | undefined {
+  if (reset) {
+    return 'The counters of the target were set back (CONFIG RESETSTAT) while its keys were looked at: whether it was flushed meanwhile is unknown.';
+  }
   if (evicted === 0 || evicted === 'unknown') return undefined;
   return `The target evicted ${evicted} keys while its keys were looked at: more may be missing than were found. Give it more memory or the policy noeviction, and run a sync.`;
 }

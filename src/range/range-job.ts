@@ -44,7 +44,7 @@ export class RangeJob implements StopSignal {
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
-  private watchedAt = performance.now();
+  private watchedAt = Date.now();
   private readonly deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
@@ -84,7 +84,7 @@ export class RangeJob implements StopSignal {
 
   check(): void {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
-    const slept = performance.now() - this.watchedAt > FROZEN_MS;
+    const slept = Date.now() - this.watchedAt > FROZEN_MS;
     if (this.reason === undefined && (slept || Date.now() >= this.deadline)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
@@ -221,8 +221,8 @@ export class RangeJob implements StopSignal {
 
   /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
   private async watch(): Promise<void> {
-    if (performance.now() - this.watchedAt > FROZEN_MS) this.stop('deadline');
-    this.watchedAt = performance.now();
+    if (Date.now() - this.watchedAt > FROZEN_MS) this.stop('deadline');
+    this.watchedAt = Date.now();
     try {
       const migration = await this.app.watch.get(this.migration.id);
       if (this.settled) return;

@@ -48,6 +48,8 @@ export interface ServerFacts extends Databases {
   readonly lastSave?: number | undefined;
   /** Keys that have expired since the process began, or since CONFIG RESETSTAT. */
   readonly expiredKeys?: number | undefined;
+  /** Commands of any kind since the process began, or since CONFIG RESETSTAT. */
+  readonly commandsProcessed?: number | undefined;
   /**
    * Calls of commands that may change keys since the process began, or since CONFIG RESETSTAT, also inside scripts and
    * transactions, by name in small letters ("set", "flushall", "xgroup|create"): only those called at least once.
@@ -118,6 +120,7 @@ export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnCo
     changes: infoNumber(info, 'rdb_changes_since_last_save'),
     lastSave: infoNumber(info, 'rdb_last_save_time'),
     expiredKeys: infoNumber(info, 'expired_keys'),
+    commandsProcessed: infoNumber(info, 'total_commands_processed'),
     commandCalls: allowed(stats) ? changingCalls(text(stats as Reply)) : undefined,
   };
 }

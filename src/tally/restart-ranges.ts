@@ -6,7 +6,7 @@ import { phaseBegins, see } from '../migration/course';
 import { parallelRangesOf } from '../range/range-shape';
 import type { SideFacts } from '../app/side-facts';
 import { markOf, since } from '../migration/since';
-import { whyStop } from './source-loss';
+import { whyStop, type SeenBefore } from './source-loss';
 import { stopMigration } from './stop-migration';
 
 /**
@@ -14,13 +14,13 @@ import { stopMigration } from './stop-migration';
  * new epoch, in which every range of the phase starts anew. Of several that see it, one wins the plan row; rows reset themselves
  * when they are taken. What was copied stays and is copied again, unless the source has lost data: then nothing more is written.
  * @param now what the walked side tells, not while it reads its data from disk
- * @param keysBefore as in `whyStop`
+ * @param before what the tally saw of the source when it looked last
  * @returns `same` where it is the process that the cursors belong to, so that nothing is begun anew; `stopped` where the migration is
  */
 export async function restartRanges(
   seen: MigrationRow,
   now: SideFacts,
-  keysBefore: number | null,
+  before: SeenBefore,
   app: App,
 ): Promise<'begun' | 'same' | 'stopped'> {
   const mark = markOf(now);
@@ -28,7 +28,7 @@ export async function restartRanges(
   const isAnother = ({ sourceRunId, course }: MigrationRow) =>
     sourceRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
   if (!isAnother(seen)) return 'same';
-  const stop = side === 'source' ? whyStop(seen, now, keysBefore) : undefined;
+  const stop = side === 'source' ? whyStop(seen, now, before) : undefined;
   if (stop !== undefined) {
     await stopMigration(seen.id, stop, app);
     return 'stopped';

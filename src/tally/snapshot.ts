@@ -4,6 +4,7 @@ import { addToHistory, type HistoryPoint } from '../migration/history';
 import { etaOf, percentOf, recentRate } from '../migration/progress';
 import type { Snapshot } from '../migration/report';
 import { runningWarnings } from './running-warnings';
+import { lostKeys } from './source-loss';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import type { Sum } from './sum';
 import type { Sweep } from './sweep-temporary-keys';
@@ -60,6 +61,7 @@ export function makeSnapshot(input: {
       ...input.sweep.warnings,
       ...atLeast,
     ],
+    lostKeys: source === undefined ? (before.lostKeys ?? 0) : lostKeys(migration.plan, source, before),
     marks: {
       source: input.marks.source ?? before.marks?.source,
       target: input.marks.target ?? before.marks?.target,

@@ -1,65 +1,90 @@
 import { doubtOfCourse } from '../migration/source-doubt';
 import type { MigrationRow } from '../migration/rows';
+import type { Plan } from '../migration/plan';
 import { withReset } from '../migration/course';
-import { sourceKeysAtStart } from '../migration/report';
+import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import { markOf, since as sinceMark, type Since } from '../migration/since';
 
-/** Keys of the databases concerned, and what became of the source since the plan was made. */
+/** Keys of the databases concerned, and what became of the source since they were counted last. */
 export interface SourceCourse {
   readonly since: Pick<Since, 'process' | 'flushed'>;
-  /** When planned, or when they were counted last. */
   readonly keysBefore: number;
   readonly keysNow: number;
   /** Keys that have expired meanwhile; 0 where that is not told. */
   readonly expired: number;
+  /** Keys that were gone after earlier restarts and flushes. */
+  readonly lostBefore: number;
   /** How much of its keys, in percent, a source may have lost without being doubted. */
   readonly shrinkPercent: number;
 }
 
-/** Where nobody tells whether a source was flushed, one that has fewer of its keys left, percent, is taken for flushed. */
-const NOTHING_LEFT = 1;
+/** Where nobody tells whether a source was flushed, one that has so little left of its keys within seconds, percent, is taken for flushed. */
+const NOTHING_LEFT = 10;
 
 /**
- * Why a source must be taken for one that has lost its data: it has far fewer keys than when they were counted last, and was
- * restarted, failed over or flushed meanwhile, or does not tell and has next to none. Undefined where nothing speaks for a loss:
- * keys that clients delete one by one, and keys that expire, are no loss, however many.
+ * Why a source must be taken for one that has lost its data: far fewer keys than when they were counted last, a few seconds
+ * before, and it was restarted, failed over or flushed meanwhile, or does not tell and has next to none. Losses in steps add up.
+ * Undefined where nothing speaks for a loss: keys that clients delete one by one, and keys that expire, are no loss, however many.
  */
-export function lossOfSource({ since, keysBefore, keysNow, expired, shrinkPercent }: SourceCourse): string | undefined {
-  if (since.process === 'same' && since.flushed === 'no') return undefined;
+export function lossOfSource(course: SourceCourse): string | undefined {
+  const { since, keysBefore, keysNow, expired, lostBefore, shrinkPercent } = course;
   const gone = keysBefore - keysNow;
+  if (gone <= 0 || (since.process === 'same' && since.flushed === 'no')) return undefined;
   const isKnown = since.process === 'changed' || since.flushed === 'yes';
+  const had = keysBefore + lostBefore;
   // Expiries explain what no flush is known to have done, and only in the process that counted them.
-  const percent = isKnown ? shrinkPercent : 100 - NOTHING_LEFT;
-  if (gone <= 0 || gone - (isKnown ? 0 : expired) <= keysBefore * (percent / 100)) return undefined;
+  const lost = isKnown ? lostBefore + gone : gone - expired;
+  if (lost <= had * ((isKnown ? shrinkPercent : 100 - NOTHING_LEFT) / 100)) return undefined;
   const event =
     since.process === 'changed'
       ? 'since when it restarted or failed over'
       : since.flushed === 'yes'
         ? 'since when it was flushed'
         : 'and does not tell whether it was restarted or flushed';
-  return `The source has lost data: it had ${keysBefore} keys and has ${keysNow} now, ${event}. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration.`;
+  return `The source has lost data: it had ${had} keys and has ${keysNow} now, ${event}. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration.`;
 }
 
+/** What the tally saw of the source when it looked last. */
+export type SeenBefore = Pick<Snapshot, 'marks' | 'sourceKeysNow' | 'lostKeys'>;
+
 /**
- * Why a migration must stop for what has become of its source since the plan was made; undefined where it may go on. A sync that
- * deletes keys because the source does not have them believes only the very process that was planned with.
- * @param keysBefore how many keys the source was seen to have last; null where they were not counted since the plan
+ * Why a migration must stop for what has become of its source; undefined where it may go on. A sync that deletes keys because
+ * the source does not have them believes only the very process that was planned with.
  */
 export function whyStop(
   { plan, course }: Pick<MigrationRow, 'plan' | 'course'>,
   source: SideFacts,
-  keysBefore: number | null,
+  before: SeenBefore,
 ): string | undefined {
-  const [keysAtStart, keysNow] = [sourceKeysAtStart(plan), keysIn(source, plan, 'source')];
-  const { shrinkPercent } = plan.request.limits;
-  const sincePlan = withReset(sinceMark(markOf(plan.source), markOf(source)), course.reset.source);
-  const expired = Math.max(0, (source.expiredKeys ?? 0) - (plan.source.expiredKeys ?? 0));
-  const counted = keysBefore ?? keysAtStart;
-  const loss =
-    counted === undefined || keysNow === undefined
-      ? undefined
-      : lossOfSource({ since: sincePlan, keysBefore: counted, keysNow, expired, shrinkPercent });
+  const now = courseSince(plan, source, before);
+  const loss = now === undefined ? undefined : lossOfSource(now);
   if (loss !== undefined || !plan.request.deleteExtra) return loss;
-  return doubtOfCourse({ since: sincePlan, sourceKeysAtStart: keysAtStart, sourceKeys: keysNow, shrinkPercent });
+  const sincePlan = withReset(sinceMark(markOf(plan.source), markOf(source)), course.reset.source);
+  const sourceKeys = keysIn(source, plan, 'source');
+  const { shrinkPercent } = plan.request.limits;
+  return doubtOfCourse({ since: sincePlan, sourceKeysAtStart: sourceKeysAtStart(plan), sourceKeys, shrinkPercent });
+}
+
+/** How many keys were gone after restarts and flushes, up to now. */
+export function lostKeys(plan: Plan, source: SideFacts, before: SeenBefore): number {
+  const now = courseSince(plan, source, before);
+  const known = before.lostKeys ?? 0;
+  if (now === undefined || (now.since.process !== 'changed' && now.since.flushed !== 'yes')) return known;
+  return known + Math.max(0, now.keysBefore - now.keysNow);
+}
+
+function courseSince(plan: Plan, source: SideFacts, before: SeenBefore): SourceCourse | undefined {
+  const [mark, now] = [before.marks?.source ?? markOf(plan.source), markOf(source)];
+  const keysBefore = before.sourceKeysNow ?? sourceKeysAtStart(plan);
+  const keysNow = keysIn(source, plan, 'source');
+  if (keysBefore === undefined || keysNow === undefined) return undefined;
+  return {
+    since: sinceMark(mark, now),
+    keysBefore,
+    keysNow,
+    expired: Math.max(0, (now.expiredKeys ?? 0) - (mark.expiredKeys ?? 0)),
+    lostBefore: before.lostKeys ?? 0,
+    shrinkPercent: plan.request.limits.shrinkPercent,
+  };
 }

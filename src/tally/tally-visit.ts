@@ -3,7 +3,7 @@ import { mayHaveExtra } from './room-for-extra';
 import { isFinal, type MigrationRow, type MigrationState, type Phase } from '../migration/rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from '../migration/counts';
-import { see, seeReset, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
+import { see, seeReset, sinceOfSource, sinceOfTarget, type Course, type LookDepth } from '../migration/course';
 import { restartRanges } from './restart-ranges';
 import { lastSnapshot } from './last-snapshot';
 import { nextVisit } from '../migration/progress';
@@ -108,11 +108,11 @@ async function watchSides(
     let now = course;
     if (source !== undefined) {
       now = see(now, 'source', source);
-      if (before.marks?.source && since(before.marks.source, source).reset) now = seeReset(now, 'source');
+      if (since(before.marks?.source ?? markOf(plan.source), source).reset) now = seeReset(now, 'source');
     }
     if (target !== undefined && !plan.inPlace) {
       now = see(now, 'target', target);
-      if (before.marks?.target && since(before.marks.target, target).reset) now = seeReset(now, 'target');
+      if (since(before.marks?.target ?? markOf(plan.target), target).reset) now = seeReset(now, 'target');
     }
     return now;
   };
@@ -144,16 +144,16 @@ async function watchSource(
   source: SideFacts,
   app: App,
 ): Promise<MigrationRow> {
-  const { id, plan, phase, course } = migration;
-  const stop = whyStop(migration, source, before.sourceKeysNow);
+  const { id, phase, course } = migration;
+  const stop = whyStop(migration, source, before);
   if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
   // Another process its workers see by themselves; in the same one, only its replication id tells.
   const isExchanged =
     phase !== 'extra' &&
-    source.runId === plan.source.runId &&
+    source.runId === migration.sourceRunId &&
     sinceOfSource(course, markOf(source)).process === 'changed';
   if (!isExchanged || migration.cancelRequested) return migration;
-  await restartRanges(migration, source, before.sourceKeysNow, app);
+  await restartRanges(migration, source, before, app);
   return (await app.ledger.getMigration(id)) ?? migration;
 }
 
@@ -175,7 +175,7 @@ function judge(
     phase: migration.phase,
     mode: request.mode,
     verify: request.verify,
-    ownDepth: request.onConflict === 'skip' ? 'existence' : 'values',
+    ownDepth: ownDepthOf(request),
     inPlace: plan.inPlace,
     looksForExtra: looksForExtra(migration, sum, source, target),
     cancelRequested: migration.cancelRequested,
@@ -193,6 +193,12 @@ function judge(
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });
+}
+
+/** As `TallyFacts` says; never less than what was asked for. */
+function ownDepthOf({ onConflict, verify }: MigrationRow['plan']['request']): LookDepth {
+  if (onConflict !== 'skip' || verify === 'full') return 'values';
+  return verify === 'quick' ? 'quick' : 'existence';
 }
 
 function expiring({ databases }: SideFacts): number {

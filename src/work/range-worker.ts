@@ -111,10 +111,11 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   if (error instanceof SourceChangedError) {
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
-    const counted = (await app.ledger.getSnapshot(migration.id))?.sourceKeysNow ?? null;
-    const result = await restartRanges(migration, facts as SideFacts, counted, app);
+    const before = (await app.ledger.getSnapshot(migration.id)) ?? { sourceKeysNow: null };
+    const result = await restartRanges(migration, facts as SideFacts, before, app);
     if (result === 'begun') return 'restarted';
-    // Otherwise the endpoint leads to the process that was planned with again, and the range goes on.
+    // Otherwise the endpoint leads to the process that was planned with again, and the range goes on after a while.
+    if (result === 'same') job.trouble('The endpoint leads to one server process and to another in turns.');
     return await endEarly(new StoppedError(result === 'stopped' ? 'cancelled' : 'deadline'), job, migration, app);
   }
   if (error instanceof SourceDoubtError) {

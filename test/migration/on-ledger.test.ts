@@ -71,6 +71,8 @@ async function workAll(): Promise<void> {
 
 /** What the source tells, as another process would. */
 const sourceNow = async (runId: string) => ({ ...(await readServerFacts(await source.connect())), runId });
+/** The tally has not looked yet. */
+const nothing = { sourceKeysNow: null };
 const lookDue: DueStart = { phase: 'look', depth: 'existence', from: { phase: 'copy', epoch: 0 } };
 const ranges = (id: string) => app.ledger.listRanges(id);
 const message = (migration: MigrationRow, number: number) => ({
@@ -134,7 +136,7 @@ describe('a migration', () => {
     await target.client.del('key:1');
     await startPhase(migration.id, lookDue, app);
     const looking = (await app.ledger.getMigration(migration.id))!;
-    await restartRanges(looking, await sourceNow('another process'), null, app);
+    await restartRanges(looking, await sourceNow('another process'), nothing, app);
     expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
     // A message of the copy that comes now does not begin it again.
     await workOnRange(message(migration, 0), app);
@@ -175,7 +177,7 @@ describe('a new process of the source', () => {
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
     const now = await sourceNow('another');
-    await Promise.all([restartRanges(migration, now, null, app), restartRanges(migration, now, null, app)]);
+    await Promise.all([restartRanges(migration, now, nothing, app), restartRanges(migration, now, nothing, app)]);
     expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),
@@ -219,7 +221,7 @@ describe('findings of a walk that has begun anew', () => {
       { ...finding(migration.id, 'a', 'missing'), phase: 'copy', epoch: 0 },
       { ...finding(migration.id, 'b', 'missing'), phase: 'copy', epoch: 0 },
     ]);
-    await restartRanges(migration, await sourceNow('another'), null, app);
+    await restartRanges(migration, await sourceNow('another'), nothing, app);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
     const { epochs } = (await app.ledger.getMigration(migration.id))!.course;
     expect(epochs).toEqual({ copy: 1, extra: 1, look: 1 });

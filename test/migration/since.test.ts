@@ -10,6 +10,7 @@ const before: Mark = {
   otherChanges: 7,
   flushes: 1,
   evictedKeys: 3,
+  commandsProcessed: 10_000,
 };
 const now = (changes: Partial<Mark>): Mark => ({ ...before, ...changes });
 
@@ -74,6 +75,7 @@ describe('since a mark', () => {
       written: 'unknown',
       changes: undefined,
       evicted: 'unknown',
+      expired: 0,
       reset: false,
     });
   });

@@ -3,13 +3,22 @@ import type { Since } from '../../src/migration/since';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
 
 const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
-const still: Since = { process: 'same', flushed: 'no', written: 'no', changes: 0, evicted: 0, reset: false };
+const still: Since = {
+  process: 'same',
+  flushed: 'no',
+  written: 'no',
+  changes: 0,
+  evicted: 0,
+  expired: 0,
+  reset: false,
+};
 const another: Since = {
   process: 'changed',
   flushed: 'unknown',
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
+  expired: 0,
   reset: false,
 };
 const side = (changes: Partial<Since> = {}, keys: number | undefined = 100): SideNow => ({
@@ -138,8 +147,8 @@ describe('the verdict', () => {
       look('existence'),
     ],
     [
-      'to look for keys when a target that does not tell of flushes has fewer than were written',
-      { target: side({ flushed: 'unknown' }, 99), verify: 'none' },
+      'to look for keys when a target has fewer than were written and have not expired',
+      { target: side({ expired: 3 }, 96), verify: 'none' },
       look('existence'),
     ],
     [
@@ -179,6 +188,16 @@ describe('the verdict', () => {
     ],
     ['without a look when not to be verified', { verify: 'none' }, { kind: 'completed', missing: null }],
     [
+      'completed when as many have expired there',
+      { target: side({ expired: 3 }, 97), verify: 'none' },
+      { kind: 'completed', missing: null },
+    ],
+    [
+      'in doubt when the counters of the target were set back while it was looked at',
+      { phase: 'look', target: side({ reset: true }) },
+      { kind: 'completedWithDifferences', missing: null, doubt: expect.stringMatching(/RESETSTAT/) as string },
+    ],
+    [
       'completed when the look missed none, whatever the numbers',
       { phase: 'look', target: side({}, 1), targetIsOurs: false },
       { kind: 'completed', missing: 0 },
@@ -206,7 +225,7 @@ describe('the verdict', () => {
     [
       'in doubt when keys were evicted while they were looked at',
       { phase: 'look', target: side({ evicted: 7 }) },
-      { kind: 'completedWithDifferences', missing: 0, doubt: expect.stringMatching(/evicted 7 keys/) as string },
+      { kind: 'completedWithDifferences', missing: null, doubt: expect.stringMatching(/evicted 7 keys/) as string },
     ],
     ['to look when every key is to be compared', { verify: 'full' }, look('values')],
     ['to look quickly when that is asked for', { verify: 'quick' }, look('quick')],
@@ -228,7 +247,7 @@ describe('the verdict', () => {
     ],
     [
       'completed after a sync, whatever the numbers',
-      { mode: 'sync', target: side({}, 7), targetIsOurs: false },
+      { mode: 'sync', target: side({}, 700), targetIsOurs: false },
       { kind: 'completed', missing: null },
     ],
     ['to walk the target for what is to be deleted', { mode: 'sync', looksForExtra: true }, extra],

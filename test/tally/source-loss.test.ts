@@ -6,6 +6,7 @@ const restarted: SourceCourse = {
   keysBefore: 1_000,
   keysNow: 0,
   expired: 0,
+  lostBefore: 0,
   shrinkPercent: 20,
 };
 
@@ -15,6 +16,7 @@ describe('a source has lost its data', () => {
     ['however few it had', { keysBefore: 1 }, /1 keys/],
     ['when it restarted with an old snapshot', { keysNow: 799 }, /has 799 now/],
     ['not when it came back with about what it had', { keysNow: 800 }, undefined],
+    ['when it loses a little each time', { keysNow: 900, lostBefore: 200 }, /had 1200 keys and has 900 now/],
     ['not when it came back with more', { keysNow: 2_000 }, undefined],
     ['whatever it expired since it restarted', { expired: 1_000 }, /has 0 now/],
     ['when it was flushed', { since: { process: 'same', flushed: 'yes' } }, /since when it was flushed/],
@@ -25,7 +27,7 @@ describe('a source has lost its data', () => {
       { since: { process: 'same', flushed: 'unknown' } },
       /does not tell/,
     ],
-    ['not when then some is left', { since: { process: 'same', flushed: 'unknown' }, keysNow: 20 }, undefined],
+    ['not when then some is left', { since: { process: 'same', flushed: 'unknown' }, keysNow: 120 }, undefined],
     ['not when its keys have expired', { since: { process: 'same', flushed: 'unknown' }, expired: 900 }, undefined],
     ['not when it had none', { keysBefore: 0 }, undefined],
   ])('%s', (_, changes, expected) => {
