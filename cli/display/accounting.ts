@@ -33,7 +33,7 @@ export function headline(report: MigrationReport): string {
       return `Migration ${report.id} is complete: ${done}, none failed${tally.missing === 0 ? ', none missing' : ''}.`;
     case 'completedWithDifferences':
       if (report.mode === 'compare') return comparisonWith(report);
-      return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${tally.missing === null ? 'nobody knows how many' : count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
+      return `Migration ${report.id} is complete WITH DIFFERENCES: ${done}, ${count(counts.failed)} failed, ${tally.missing === null ? 'an unknown number' : count(tally.missing)} missing, ${counted(report.findings, 'finding')}.`;
     case 'failed':
       return `Migration ${report.id} FAILED.${cause} ${done}.`;
     case 'cancelled':

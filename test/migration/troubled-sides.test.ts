@@ -239,7 +239,8 @@ describe('a target that is another one in the end', () => {
   it('that has evicted keys, is found out where nothing was to be verified', async () => {
     await neu.client.config('SET', 'maxmemory-policy', 'allkeys-random');
     const used = Number(/used_memory:(\d+)/.exec(await neu.client.info('memory'))?.[1]);
-    await neu.client.config('SET', 'maxmemory', used + 200_000);
+    await old.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, string.rep('x', 300)) end", 0, KEYS);
+    await neu.client.config('SET', 'maxmemory', used + 1_000_000);
     const { report } = await run(app, { verify: 'none' });
     await neu.client.config('SET', 'maxmemory', 0);
     // More may have been evicted since they were looked for.
