@@ -315,7 +315,7 @@ class Judge {
       else if (this.e.request.onConflict === 'skip' && !excused) harmed.push(place);
     }
     for (const [place, now] of after.target) {
-      if (before.target.has(place) || touched.target.has(place) || isOurs(place)) continue;
+      if (before.target.has(place) || touched.target.has(place) || isOurs(place) || this.fleeting(now)) continue;
       const origin = this.businessWith(place);
       if (origin !== undefined && touched.source.has(origin)) continue;
       if (origin === undefined || !before.source.has(origin)) harmed.push(place);
