@@ -79,8 +79,8 @@ async function claim(
       trouble: null,
       heartbeat: new Date().toISOString(),
     });
-    // One that was active had a worker that ended without writing down all that it had done.
-    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.state === 'active' };
+    // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
+    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.generation > 0 };
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.
