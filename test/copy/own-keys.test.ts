@@ -44,13 +44,16 @@ afterAll(async () => {
 });
 
 describe('with onConflict "skip", keys that the migration wrote itself are no conflicts', () => {
-  it('when its worker died before it could write down what it had done', async () => {
+  it.each<[string, 'active' | 'planned']>([
+    ['died before it could write down what it had done', 'active'],
+    ['was stopped in the middle of a page and handed the range on', 'planned'],
+  ])('when its worker %s', async (_, state) => {
     const { id } = await startMigration(aRequest({ onConflict: 'skip' }), app);
     const messages = await app.takeMessages();
     for (const message of messages) await workOnRange(message, app);
     for (const row of await app.ledger.listRanges(id)) {
       const cursor = String(startCursor(row));
-      await app.ledger.replaceRange({ ...row, state: 'active', cursor, share: 0, counts: noCounts });
+      await app.ledger.replaceRange({ ...row, state, cursor, share: 0, counts: noCounts });
     }
     for (const message of messages) await workOnRange(message, app);
     const counts = (await app.ledger.listRanges(id)).map((row) => row.counts);

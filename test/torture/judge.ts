@@ -319,6 +319,8 @@ class Judge {
       const origin = this.businessWith(place);
       if (origin !== undefined && touched.source.has(origin)) continue;
       if (origin === undefined || !before.source.has(origin)) harmed.push(place);
+      // As above: a restart from the log of commands is like a replica.
+      else if (excused && now.type === 'stream') continue;
       else if (!this.isOfSource(origin, now)) spoilt.push(place);
     }
     if (harmed.length > 0) this.report('target-harmed', 'Keys that are none of its business.', harmed);
