@@ -310,7 +310,7 @@ class Judge {
       } else if (this.fleeting(before.source.get(origin))) continue;
       else if (now === undefined) gone.push(place);
       // Replicas before 6.2 are not told of consumers that have nothing pending: a failover loses them.
-      else if (excused && now.type === 'stream') continue;
+      else if (now.type === 'stream' && (excused || this.e.olderTarget)) continue;
       else if (!this.isOfSource(origin, now)) spoilt.push(place);
       else if (this.e.request.onConflict === 'skip' && !excused) harmed.push(place);
     }
@@ -320,7 +320,7 @@ class Judge {
       if (origin !== undefined && touched.source.has(origin)) continue;
       if (origin === undefined || !before.source.has(origin)) harmed.push(place);
       // As above: a restart from the log of commands is like a replica.
-      else if (excused && now.type === 'stream') continue;
+      else if (now.type === 'stream' && (excused || this.e.olderTarget)) continue;
       else if (!this.isOfSource(origin, now)) spoilt.push(place);
     }
     if (harmed.length > 0) this.report('target-harmed', 'Keys that are none of its business.', harmed);
