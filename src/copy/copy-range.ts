@@ -109,9 +109,11 @@ export async function writeParts(
   const mostInWriting = job.migration.plan.request.limits.bytesPerSecond > 0 ? 0 : PAGES_IN_WRITING;
   const inWriting: { readonly part: Part; readonly outcome: Promise<PartOutcome> }[] = [];
   const finishOldest = async () => {
-    const oldest = inWriting.shift();
+    const [oldest] = inWriting;
     if (oldest === undefined) return;
+    // One that was not written stays the first: what was written behind it must not move the cursor beyond it.
     const { counts, findings, refusedPayloads } = await oldest.outcome;
+    inWriting.shift();
     // A target that takes none of a page's payloads will not take the next page's either.
     if (refusedPayloads > 0 && refusedPayloads === payloadsOf(oldest.part)) writing.byCommands = true;
     await job.add(counts, findings, oldest.part.next);
