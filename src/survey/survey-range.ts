@@ -60,10 +60,13 @@ export async function surveyRange(job: RangeJob, app: App): Promise<void> {
   let page: PartSurvey[] = [];
   const open: { readonly part: Part; readonly looking: Promise<PartSurvey> }[] = [];
   const finishOldest = async () => {
-    const oldest = open.shift();
+    const [oldest] = open;
     if (oldest === undefined) return;
     const { part } = oldest;
-    page.push(await oldest.looking);
+    // One that was not looked at stays the first: what was seen behind it must not move the cursor beyond it.
+    const seen = await oldest.looking;
+    open.shift();
+    page.push(seen);
     // Inside a page there is no place to go on from, and nothing is kept.
     if (part.next === undefined) return;
     const parts = page;
