@@ -39,21 +39,13 @@ export async function comparisonOf(
   const { migration, row } = job;
   const { plan } = migration;
   const sides = given?.sides ?? rangeSides(job, app);
-  const { database, source, target } = sides;
+  const { database, source } = sides;
   const clock = given?.clock ?? (await sides.compareClocks());
   const naming = makeNaming(plan.request.rename, database.prefix);
   return {
     sides,
     clock,
-    comparison: {
-      source: { port: source, scripts: plan.source.abilities.scripts, attempt: sides.attemptSource },
-      target: { port: target, scripts: plan.target.abilities.scripts, attempt: sides.attemptTarget },
-      depth: depthOf(migration),
-      expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, clock.targetMinusSource),
-      goOn: () => {
-        job.check();
-      },
-    },
+    comparison: comparisonBetween(job, sides, clock, depthOf(migration)),
     nameOf: (key) => naming?.(key) ?? key,
     walk: {
       range: row,
@@ -67,6 +59,20 @@ export async function comparisonOf(
       budget: app.budget,
       pace: job.governor,
       attempt: sides.attemptSource,
+    },
+  };
+}
+
+/** How keys are compared between a range's two sides. */
+export function comparisonBetween(job: RangeJob, sides: RangeSides, clock: ClockOffset, depth: Depth): Comparison {
+  const { source, target } = job.migration.plan;
+  return {
+    source: { port: sides.source, scripts: source.abilities.scripts, attempt: sides.attemptSource },
+    target: { port: sides.target, scripts: target.abilities.scripts, attempt: sides.attemptTarget },
+    depth,
+    expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, clock.targetMinusSource),
+    goOn: () => {
+      job.check();
     },
   };
 }

@@ -36,19 +36,13 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
   const target = app.connections.get(request.target, row.database);
   const converters = makeConverters(plan);
   const selection = makeSelection(request.select);
-  const on = (side: AttemptSide) => {
-    return <T>(call: () => Promise<T>): Promise<T> =>
-      attempt(
-        {
-          sides: [side],
-          stop: job,
-          onTrouble: (trouble) => {
-            job.trouble(trouble);
-          },
-        },
-        call,
-      );
+  const onTrouble = (trouble: string | null) => {
+    job.trouble(trouble);
   };
+  const on =
+    (side: AttemptSide): Attempt =>
+    (call) =>
+      attempt({ sides: [side], stop: job, onTrouble }, call);
   const attemptTarget = on({ connection: target, name: request.target, runId: migration.sourceRunId });
   // What is to be deleted must be missing on the very process that was planned with.
   const runId = request.deleteExtra ? plan.source.runId : undefined;
@@ -108,9 +102,6 @@ export async function extraRange(job: RangeJob, app: Pick<App, 'budget' | 'conne
   const deleteAll = async (found: Found) => {
     const keys = found.map(({ key }) => key);
     const factsOf = (side: Side) => factsOrThrow(plan, side, app);
-    const onTrouble = (trouble: string | null) => {
-      job.trouble(trouble);
-    };
     const deleted = await deleteExtra(keys, { plan, target, stillExtra: withoutOrigin, factsOf, stop: job, onTrouble });
     return { outcome: { extra: deleted, deleted }, findings: 0 };
   };

@@ -3,8 +3,8 @@ import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
 import { PageWriter } from '../transfer/page-writer';
 import { readRange, type Part } from '../transfer/range-pages';
-import { agreeWithin, EXPIRY_TOLERANCE_MS } from '../compare/comparison-of';
-import { examine, type Comparison, type Pair } from '../compare/examine';
+import { comparisonBetween } from '../compare/comparison-of';
+import { examine, type Pair } from '../compare/examine';
 import { makeConverters, selectionOf } from '../convert/make-converters';
 import { timedWrites } from '../range/timed';
 import { makeNaming } from '../convert/rename/naming';
@@ -39,15 +39,7 @@ export async function rangeWriting(
   const { database } = sides;
   const clock = await sides.compareClocks();
   const naming = makeNaming(request.rename, database.prefix);
-  const comparison: Comparison = {
-    source: { port: sides.source, scripts: plan.source.abilities.scripts, attempt: sides.attemptSource },
-    target: { port: sides.target, scripts: plan.target.abilities.scripts, attempt: sides.attemptTarget },
-    depth: 'full',
-    expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, clock.targetMinusSource),
-    goOn: () => {
-      job.check();
-    },
-  };
+  const comparison = comparisonBetween(job, sides, clock, 'full');
   const writing = { replace: request.onConflict !== 'skip', absoluteExpiry: plan.target.abilities.absoluteExpiry };
   const context: WriteContext = {
     ...sides,

@@ -70,13 +70,8 @@ const share = z
   .transform(Number)
   .pipe(z.number().min(0).max(1));
 
-/** Counts that came after the first version, which rows of that one do not have. */
-const LATER_COUNTS: readonly string[] = [];
-const countNames = Object.keys(noCounts) as (keyof Counts)[];
 const counts = z.object(
-  Object.fromEntries(
-    countNames.map((name) => [name, LATER_COUNTS.includes(name) ? count.default(0) : count]),
-  ) as unknown as Record<keyof Counts, typeof count>,
+  Object.fromEntries(Object.keys(noCounts).map((name) => [name, count])) as Record<keyof Counts, typeof count>,
 );
 
 /** Reads JSON, then the schema. */

@@ -75,6 +75,11 @@ export const UNTOLD: Since = {
   reset: false,
 };
 
+/** Whether a server was seen to be another process, or one whose databases were emptied or exchanged: it may hold other data. */
+export function hasOtherData({ process, flushed }: Pick<Since, 'process' | 'flushed'>): boolean {
+  return process === 'changed' || flushed === 'yes';
+}
+
 /** What became of a server between two marks. */
 export function since(before: Mark, now: Mark): Since {
   const process = processSince(before, now);

@@ -30,7 +30,7 @@ export function doubtOfSource({ sourceKeys, targetKeys, shrinkPercent }: SourceN
 }
 
 /** The source of a sync that deletes: what has become of it since it was planned. */
-export interface SourceCourse {
+export interface SourceSincePlan {
   readonly since: Pick<Since, 'process' | 'flushed' | 'reset'>;
   /** Keys when planned, and now; undefined where it does not tell. */
   readonly sourceKeysAtStart: number | undefined;
@@ -48,7 +48,7 @@ export const ANOTHER_SOURCE = `The source restarted, failed over or changed its 
  * Why nothing may be deleted any more because the source does not have it: it must still be the process that was planned
  * with, not flushed, and not shrunk. Undefined where nothing speaks against it.
  */
-export function doubtOfCourse(course: SourceCourse): string | undefined {
+export function doubtOfCourse(course: SourceSincePlan): string | undefined {
   const { since, sourceKeysAtStart = 0, sourceKeys, shrinkPercent } = course;
   if (since.process === 'changed') return ANOTHER_SOURCE;
   if (since.process === 'unknown') {

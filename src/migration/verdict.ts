@@ -2,7 +2,7 @@ import type { Phase, RangeState } from './rows';
 import type { LookDepth } from './course';
 import type { MigrationRequest } from './request';
 import { accountedKeys, type Counts } from './counts';
-import type { Since } from './since';
+import { hasOtherData, type Since } from './since';
 
 /** One side as it is when the tally looks. */
 export interface SideNow {
@@ -118,27 +118,22 @@ export function verdict(facts: TallyFacts): Verdict {
 /** The phase that must come before anything can be said; undefined where all is known that will be. */
 function duePhase(facts: TallyFacts, source: SideNow, target: SideNow): DuePhase | undefined {
   const { phase, mode, verify } = facts;
-  const changed = !facts.inPlace && isAnother(target.since);
-  // Counters that were set back tell nothing more in another look.
-  const isOther = !facts.inPlace && (target.since.process === 'changed' || target.since.flushed === 'yes');
+  const isOther = !facts.inPlace && hasOtherData(target.since);
   if (mode === 'compare') {
     if (isOther) return { phase: 'copy' };
     return phase === 'copy' && facts.looksForExtra ? { phase: 'extra' } : undefined;
   }
   if (phase === 'copy' && facts.looksForExtra) return { phase: 'extra' };
   if (phase === 'look') return isOther ? { phase: 'look', depth: facts.ownDepth } : undefined;
-  if (changed) return { phase: 'look', depth: facts.ownDepth };
+  // Counters that were set back ask for a look; another one would tell no more.
+  const mayBeOther = isOther || (!facts.inPlace && target.since.reset);
+  if (mayBeOther) return { phase: 'look', depth: facts.ownDepth };
   if (verify === 'quick' || verify === 'full') return { phase: 'look', depth: verify === 'full' ? 'values' : 'quick' };
   // What a target does not tell of itself is looked after, as far as that can be done.
-  const untold = !facts.inPlace && (target.since.process === 'unknown' || target.since.evicted === 'unknown');
+  const untold = !facts.inPlace && target.since.process === 'unknown';
   if (target.since.evicted !== 0 || untold || hasFewer(facts, target)) return { phase: 'look', depth: 'existence' };
   if (verify === 'none' || mode === 'sync') return undefined;
   return leavesDoubt(facts, source, target) ? { phase: 'look', depth: 'existence' } : undefined;
-}
-
-/** Whether a target may hold other data than what was written to it. */
-function isAnother({ process, flushed, reset }: Since): boolean {
-  return process === 'changed' || flushed === 'yes' || reset;
 }
 
 /** Whether a target has fewer keys than were written to it or seen on it, and have not expired: some were lost, however. */

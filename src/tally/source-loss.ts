@@ -4,7 +4,7 @@ import type { Plan } from '../migration/plan';
 import { withReset } from '../migration/course';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
-import { markOf, since as sinceMark, type Since } from '../migration/since';
+import { hasOtherData, markOf, since as sinceMark, type Since } from '../migration/since';
 
 /** Keys of the databases concerned, and what became of the source since they were counted last. */
 export interface SourceCourse {
@@ -31,7 +31,7 @@ export function lossOfSource(course: SourceCourse): string | undefined {
   const { since, keysBefore, keysNow, expired, lostBefore, shrinkPercent } = course;
   const gone = keysBefore - keysNow;
   if (gone <= 0 || (since.process === 'same' && since.flushed === 'no')) return undefined;
-  const isKnown = since.process === 'changed' || since.flushed === 'yes';
+  const isKnown = hasOtherData(since);
   const had = keysBefore + lostBefore;
   // Expiries explain what no flush is known to have done, and only in the process that counted them.
   const lost = isKnown ? lostBefore + gone : gone - expired;
@@ -70,7 +70,7 @@ export function whyStop(
 export function lostKeys(plan: Plan, source: SideFacts, before: SeenBefore): number {
   const now = courseSince(plan, source, before);
   const known = before.lostKeys ?? 0;
-  if (now === undefined || (now.since.process !== 'changed' && now.since.flushed !== 'yes')) return known;
+  if (now === undefined || !hasOtherData(now.since)) return known;
   return known + Math.max(0, now.keysBefore - now.keysNow);
 }
 

@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import { isFinal, phases, type MigrationRow, type Phase } from '../migration/rows';
 import { phaseBegins, see, sinceOfTarget, walkBegins, type Course, type LookDepth } from '../migration/course';
 import { factsOf } from '../app/side-facts';
-import { markOf, type Mark } from '../migration/since';
+import { hasOtherData, markOf, type Mark } from '../migration/since';
 import { ensureRows } from '../start/start-migration';
 import type { DueStart } from './tally-visit';
 
@@ -54,9 +54,7 @@ function courseOf(
 
 /** What has happened to the target since the look was found to be due may ask for more than that. */
 function depthOf({ depth = 'values' }: DueStart, { course, plan }: MigrationRow, target: Mark): LookDepth {
-  const { process, flushed } = sinceOfTarget(course, target);
-  const isAnother = process === 'changed' || flushed === 'yes';
-  return isAnother && plan.request.onConflict !== 'skip' ? 'values' : depth;
+  return hasOtherData(sinceOfTarget(course, target)) && plan.request.onConflict !== 'skip' ? 'values' : depth;
 }
 
 function isAfter(phase: Phase, other: Phase): boolean {

@@ -21,6 +21,11 @@ export interface Sum {
 
 /** Adds up the rows of a migration, held against its plan, each as it counts in the current epoch. */
 export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): Sum {
+  return sumHeld(migration, rowsOfPlan(migration, rows));
+}
+
+/** The same for rows that were held against the plan already. */
+export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum {
   const ranges: Record<RangeState, number> = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
   const weights = new Map(
     walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys ?? 1) / 2 ** d.bits]),
@@ -32,7 +37,7 @@ export function sumRanges(migration: MigrationRow, rows: readonly RangeRow[]): S
   let lastHeartbeat: string | null = null;
   let cause: string | null = null;
   const troubles = new Set<string>();
-  for (const row of rowsOfPlan(migration, rows)) {
+  for (const row of held) {
     walkedIn[row.phase] += accountedKeys(row.counts);
     if (row.phase !== 'copy') {
       const { missing, different, extra, deleted, findings } = row.counts;

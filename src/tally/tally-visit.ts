@@ -15,7 +15,7 @@ import { whyStop } from './source-loss';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { resumeStart } from '../start/start-migration';
 import { stopMigration } from './stop-migration';
-import { sumRanges, type Sum } from './sum';
+import { sumHeld, sumRanges, type Sum } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { claimAlso } from '../start/target-claims';
 import { verdict, type DuePhase, type Verdict } from '../migration/verdict';
@@ -64,7 +64,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
 
   const rows = await app.ledger.listRanges(id);
   const held = rowsOfPlan(known, rows);
-  const quietBefore = quietTime(before, sumRanges(known, rows).lastHeartbeat, Date.now());
+  const first = sumHeld(known, held);
+  const quietBefore = quietTime(before, first.lastHeartbeat, Date.now());
   // Before the target's keys are counted: temporary ones would hide as many that are missing.
   const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds: quietBefore }, app);
   // After the rows: what the sides tell must not be older than what was done.
@@ -73,7 +74,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const watched = await watchSides(known, before, marks, app);
   const migration = source === undefined ? watched : await watchSource(watched, before, source, app);
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
-  const sum = sumRanges(migration, rows);
+  const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
+  const sum = hasMoved ? sumRanges(migration, rows) : first;
   const now = Date.now();
   const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
   const judged = judge(migration, sum, source, target, quietSeconds, app);
