@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
-import { PlanRefusedError } from '../../src/migration/plan';
+import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { UnreachableError } from '../../src/start/prepare-plan';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
 import { TooManyStartsError } from '../../src/api/start-limit';
@@ -65,7 +65,9 @@ export async function answering(
         { 'retry-after': '5' },
       );
     }
-    if (error instanceof PlanRefusedError) return errorAnswer(error.status, error.code, error.message);
+    if (error instanceof PlanRefusedError) {
+      return errorAnswer(error.status, error.code, error.message, error.details);
+    }
     if (error instanceof UnreadableRowError) {
       context.error('Unreadable row', error.message);
       return errorAnswer(500, 'unreadable', `${error.message}. Cancelling the migration ends it.`);

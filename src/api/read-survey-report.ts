@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
-import { PlanRefusedError } from '../migration/plan';
+import { PlanRefusedError } from '../migration/plan-refusals';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { sumRanges } from '../tally/sum';
 import { unpackSurvey } from '../survey/packing';

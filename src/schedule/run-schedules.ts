@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import { PlanRefusedError } from '../migration/plan';
+import { PlanRefusedError } from '../migration/plan-refusals';
 import { UnreachableError } from '../start/prepare-plan';
 import { readableMigration } from '../app/readable-migration';
 import { BadRequestError } from '../migration/request';

@@ -5,21 +5,18 @@ import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import type { DatabaseKeys } from '../redis/database-keys';
-import { hasCursorOrder, hasDatabase, probeSource, probeTarget } from '../redis/probe';
+import { hasCursorOrder, hasDatabase, probeSource, probeTarget, type ServerFacts } from '../redis/probe';
 import { makeSelection } from '../migration/selection';
-import {
-  chooseDatabases,
-  makePlan,
-  PlanRefusedError,
-  refusalsOf,
-  refuseWhatCannotBe,
-  type DatabaseChoice,
-  type Plan,
-  type Refuse,
-} from '../migration/plan';
+import { chooseDatabases, type DatabaseChoice } from '../migration/choose-databases';
+import { decidePlan } from '../migration/decide-plan';
+import type { Plan } from '../migration/plan';
+import type { ToldFacts, TriedFacts } from '../migration/plan-facts';
+import { refusalsOf, refusalsOfTold, throwRefusals } from '../migration/plan-refusals';
+import { isSameServer } from '../migration/same-server';
 import type { MigrationRequest } from '../migration/request';
 import type { SessionCount } from '../migration/session-count';
 import { loadedFacts } from '../app/side-facts';
+import { writerOfSource } from './target-claims';
 
 /** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */
 export class UnreachableError extends Error {
@@ -32,29 +29,46 @@ export class UnreachableError extends Error {
   }
 }
 
-/** Looks at both sides and makes the plan. @throws PlanRefusedError, UnreachableError */
-export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections'>): Promise<Plan> {
+/** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, UnreachableError */
+export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
+  const told = await askBothSides(request, app);
+  throwRefusals(request, refusalsOfTold(told));
+  const tried = await tryBothSides(told, app);
+  throwRefusals(request, refusalsOf(tried));
+  const { plan, refusals } = decidePlan({
+    ...tried,
+    sessions: await countAllSessions(tried, app),
+    writerOfSource: isSameServer(tried) ? undefined : await writerOfSource(tried, app),
+    // What is told from here on is held against it: probes have called commands that change keys.
+    target: { ...(await toldBy(request.target, app)), abilities: tried.target.abilities },
+  });
+  throwRefusals(request, refusals);
+  return plan;
+}
+
+async function toldBy(name: string, app: Pick<App, 'connections'>): Promise<ServerFacts> {
+  return await reach(name, app.connections.get(name, 0), () => loadedFacts(name, app));
+}
+
+async function askBothSides(request: MigrationRequest, app: Pick<App, 'connections'>): Promise<ToldFacts> {
+  const [source, target] = await Promise.all([toldBy(request.source, app), toldBy(request.target, app)]);
+  return {
+    request,
+    source,
+    target,
+    choices: chooseDatabases(request, source.databases, target.databases),
+    addresses: {
+      source: app.connections.addressOf(request.source),
+      target: app.connections.addressOf(request.target),
+    },
+  };
+}
+
+async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Promise<TriedFacts> {
+  const { request, choices } = told;
   const source = app.connections.get(request.source, 0);
   const target = app.connections.get(request.target, 0);
-  const [sourceFacts, targetFacts] = await Promise.all([
-    reach(request.source, source, () => loadedFacts(request.source, app)),
-    reach(request.target, target, () => loadedFacts(request.target, app)),
-  ]);
-  const chosen = chooseDatabases(request, present(request, sourceFacts.databases, targetFacts.databases));
-  const addresses = {
-    source: app.connections.addressOf(request.source),
-    target: app.connections.addressOf(request.target),
-  };
-  // What does not hinder a dry run is told by the plan, once.
-  refuseWhatCannotBe({
-    request,
-    source: sourceFacts,
-    target: targetFacts,
-    choices: chosen,
-    addresses,
-    refuse: refusalsOf(request).refuse,
-  });
-  const largest = largestOf(chosen, sourceFacts.databases);
+  const largest = largestOf(choices, told.source.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
     reach(request.source, source, async () => {
       const port = app.connections.get(request.source, largest);
@@ -62,65 +76,46 @@ export async function preparePlan(request: MigrationRequest, app: Pick<App, 'con
       return await probeSource(source, port);
     }),
     reach(request.target, target, async () => {
-      const abilities = await probeTarget(target, targetFacts);
+      const abilities = await probeTarget(target, told.target);
       if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
-      const port = app.connections.get(request.target, largestIn(targetFacts.databases));
+      const port = app.connections.get(request.target, largestIn(told.target.databases));
       await port.ready();
       return { ...abilities, cursorOrder: await hasCursorOrder(port) };
     }),
   ]);
-  const { refuse, obstacles } = refusalsOf(request);
-  const choices = await lookForDatabases({ request, choices: chosen, source, target, refuse });
-  if (request.convert.length > 0) {
-    await refuseWithoutScripts(request.source, source, 'source');
-    await refuseWithoutScripts(request.target, target, 'target');
+  const converts = request.convert.length > 0;
+  return {
+    ...told,
+    source: { ...told.source, abilities: sourceAbilities },
+    target: { ...told.target, abilities: targetAbilities },
+    missing: {
+      source: await missingOf(request.source, source, new Set(choices.map(({ database }) => database))),
+      target: await missingOf(request.target, target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
+    },
+    scriptsRefused: converts
+      ? {
+          source: await reach(request.source, source, () => scriptRefusal(source, 'source')),
+          target: await reach(request.target, target, () => scriptRefusal(target, 'target')),
+        }
+      : {},
+  };
+}
+
+/** The databases that a side does not have. Database 0 is always there. */
+async function missingOf(name: string, connection: RedisConnection, databases: ReadonlySet<number>): Promise<number[]> {
+  const missing: number[] = [];
+  for (const database of databases) {
+    if (database === 0) continue;
+    if (!(await reach(name, connection, () => hasDatabase(connection, database, 0)))) missing.push(database);
   }
-  const sessions = await countAllSessions(request, choices, app);
-  // What is told from here on is held against it: probes have called commands that change keys.
-  const probedFacts = await reach(request.target, target, () => loadedFacts(request.target, app));
-  return makePlan({
-    request,
-    choices,
-    addresses,
-    obstacles,
-    ...(sessions === undefined ? {} : { sessions }),
-    source: { ...sourceFacts, abilities: sourceAbilities },
-    target: { ...probedFacts, abilities: targetAbilities },
-  });
-}
-
-/** The databases that "all" means: those of the source, and where extra keys are looked for those of the target too. */
-function present(
-  { mode, deleteExtra }: MigrationRequest,
-  source: readonly DatabaseKeys[],
-  target: readonly DatabaseKeys[],
-): readonly DatabaseKeys[] {
-  if (mode !== 'compare' && !deleteExtra) return source;
-  const others = target.filter(({ database }) => !source.some((line) => line.database === database));
-  return [...source, ...others.map(({ database }) => ({ database, keys: 0 }))];
-}
-
-/** A session is read, and written, by one script, so that no state of it is a mixture. */
-async function refuseWithoutScripts(
-  name: string,
-  connection: RedisConnection,
-  side: 'source' | 'target',
-): Promise<void> {
-  const refusal = await reach(name, connection, () => scriptRefusal(connection, side));
-  if (refusal === undefined) return;
-  throw new PlanRefusedError(
-    400,
-    'scriptsNeeded',
-    `A conversion reads and writes each session by a Lua script, and the ${side} "${name}" refuses that: ${refusal}. Allow the user @scripting and the commands in the message, or leave "convert" out.`,
-  );
+  return missing;
 }
 
 /** Counting is for information: a large keyspace is not walked to its end for it before the answer. A dry run does. */
 const COUNTING_MS = 300;
 
 async function countAllSessions(
-  request: MigrationRequest,
-  choices: readonly DatabaseChoice[],
+  { request, choices }: ToldFacts,
   app: Pick<App, 'connections'>,
 ): Promise<SessionCount | undefined> {
   const [options] = request.convert;
@@ -160,36 +155,6 @@ function largestIn(lines: readonly DatabaseKeys[]): number {
 
 function sizeForProbe({ keys }: DatabaseKeys): number {
   return keys ?? 0.5;
-}
-
-/** Refuses databases that are not there; where `refuse` lets them pass, they are marked. */
-async function lookForDatabases(input: {
-  readonly request: MigrationRequest;
-  readonly choices: readonly DatabaseChoice[];
-  readonly source: RedisConnection;
-  readonly target: RedisConnection;
-  readonly refuse: Refuse;
-}): Promise<readonly DatabaseChoice[]> {
-  const { request, choices, source, target, refuse } = input;
-  for (const { database } of choices) {
-    if (database === 0) continue;
-    if (await reach(request.source, source, () => hasDatabase(source, database, 0))) continue;
-    throw new PlanRefusedError(400, 'noSuchDatabase', `The source "${request.source}" has no database ${database}.`);
-  }
-  const missing = new Set<number>();
-  for (const targetDatabase of new Set(choices.map((choice) => choice.targetDatabase))) {
-    if (targetDatabase === 0) continue;
-    if (await reach(request.target, target, () => hasDatabase(target, targetDatabase, 0))) continue;
-    refuse(
-      new PlanRefusedError(
-        400,
-        'noSuchDatabase',
-        `The target "${request.target}" has no database ${targetDatabase}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${targetDatabase}": "db${targetDatabase}:"}.`,
-      ),
-    );
-    missing.add(targetDatabase);
-  }
-  return choices.map((choice) => (missing.has(choice.targetDatabase) ? { ...choice, missingOnTarget: true } : choice));
 }
 
 const TRIES = 3;

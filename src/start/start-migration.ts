@@ -15,12 +15,13 @@ import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from '../range/chain';
 import { noCounts } from '../migration/counts';
 import { firstCourse } from '../migration/course';
-import { PlanRefusedError, type Plan } from '../migration/plan';
+import type { Plan } from '../migration/plan';
+import { PlanRefusedError } from '../migration/plan-refusals';
 import { parallelRangesOf } from '../range/range-shape';
 import { preparePlan } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from '../migration/request';
 import { shapesOf } from '../migration/rows-of-plan';
-import { claimTarget, giveBackTarget, writerOfSource } from './target-claims';
+import { claimTarget, giveBackTarget } from './target-claims';
 
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
@@ -35,7 +36,7 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   const known = request.requestId === undefined ? undefined : await app.ledger.getMigration(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
 
-  const plan = await withSourceWarning(await preparePlan(request, app), app);
+  const plan = await preparePlan(request, app);
   await claimTarget(plan, id, app);
   const row = {
     id,
@@ -62,13 +63,6 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   // Another start may have taken the target before this row showed that its holder is there.
   if (isNew) await claimTarget(plan, id, app).catch(withdraw(plan, id, app));
   return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
-}
-
-async function withSourceWarning(plan: Plan, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
-  const writer = plan.inPlace ? undefined : await writerOfSource(plan, app);
-  if (writer === undefined) return plan;
-  const warning = `The migration ${writer} is writing to the source: what it has not written yet may not be seen.`;
-  return { ...plan, warnings: [...plan.warnings, warning] };
 }
 
 function checkConnectionNames({ source, target }: MigrationRequest, app: Pick<App, 'connections'>): void {

@@ -2,7 +2,8 @@ import type { App } from '../app/app';
 import type { IsOpen } from '../ledger/ledger';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
-import { PlanRefusedError, type Plan } from '../migration/plan';
+import type { Plan } from '../migration/plan';
+import { PlanRefusedError } from '../migration/plan-refusals';
 
 /** A claim may be this much older than its migration's row: the start is still under way. */
 const STARTING_MS = 60_000;
@@ -71,9 +72,9 @@ export async function claimAlso(
   return holder === id ? undefined : holder;
 }
 
-/** The migration that writes to the source of a plan; undefined where none does. */
+/** The migration that writes to a source; undefined where none does. */
 export async function writerOfSource(
-  { request, source }: Plan,
+  { request, source }: Pick<Plan, 'request' | 'source'>,
   app: Pick<App, 'connections' | 'ledger'>,
 ): Promise<string | undefined> {
   return await app.ledger.holderOf(namesOf(request.source, source, app), isOpenIn(app));

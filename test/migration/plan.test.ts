@@ -1,4 +1,8 @@
-import { chooseDatabases, makePlan, PlanRefusedError, type Plan } from '../../src/migration/plan';
+import { chooseDatabases } from '../../src/migration/choose-databases';
+import { decidePlan } from '../../src/migration/decide-plan';
+import type { Plan } from '../../src/migration/plan';
+import type { TriedFacts } from '../../src/migration/plan-facts';
+import { PlanRefusedError, throwRefusals } from '../../src/migration/plan-refusals';
 import { aRequest, plainSource, plainTarget } from '../tools/rows';
 
 interface Changes {
@@ -7,6 +11,8 @@ interface Changes {
   readonly target?: Partial<Omit<Plan['target'], 'abilities'>>;
   readonly sourceAbilities?: Partial<Plan['source']['abilities']>;
   readonly targetAbilities?: Partial<Plan['target']['abilities']>;
+  readonly missing?: Partial<TriedFacts['missing']>;
+  readonly scriptsRefused?: TriedFacts['scriptsRefused'];
 }
 
 const aModule = (name: string, version: number) => ({ name, version });
@@ -34,7 +40,16 @@ function plan(changes: Changes = {}): Plan {
     ...changes.target,
     abilities: { ...plainTarget.abilities, ...changes.targetAbilities },
   };
-  return makePlan({ request, source, target, choices: chooseDatabases(request, source.databases) });
+  const { plan: made, refusals } = decidePlan({
+    request,
+    source,
+    target,
+    choices: chooseDatabases(request, source.databases, target.databases),
+    missing: { source: [], target: [], ...changes.missing },
+    scriptsRefused: changes.scriptsRefused ?? {},
+  });
+  throwRefusals(request, refusals);
+  return made;
 }
 
 describe('a plan of ordinary servers', () => {
@@ -88,7 +103,7 @@ describe('a plan to bring up to date', () => {
 
 describe('the databases of a plan', () => {
   const present = [0, 5, 7].map((database) => ({ database, keys: 10, expires: 0 }));
-  const choose = (databases: unknown) => chooseDatabases(aRequest({ databases }), present);
+  const choose = (databases: unknown) => chooseDatabases(aRequest({ databases }), present, []);
 
   it('are those with keys, those listed, or as mapped', () => {
     expect(choose('all').map(({ database }) => database)).toEqual([0, 5, 7]);
@@ -183,6 +198,68 @@ describe('what is refused', () => {
     ],
   ])('%s', (_, changes, code) => {
     expect(() => plan(changes)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it.each<[string, Changes, string]>([
+    ['a database that the source does not have', { missing: { source: [3] } }, 'noSuchDatabase'],
+    ['a database that the target does not have', { missing: { target: [3] } }, 'noSuchDatabase'],
+    ['a conversion from where scripts are refused', { scriptsRefused: { source: 'NOPERM' } }, 'scriptsNeeded'],
+    ['a conversion to where they are', { scriptsRefused: { target: 'NOPERM' } }, 'scriptsNeeded'],
+    [
+      'what a conversion in place does not take',
+      { request: { target: 'OLD', convert: ['aspnet-session-v5'], onConflict: 'fail' } },
+      'inPlaceOnly',
+    ],
+    [
+      'to delete where the source does not tell which process it is',
+      { request: { ...sync, force: true }, source: { runId: '' } },
+      'sourceLooksWrong',
+    ],
+  ])('%s', (_, changes, code) => {
+    expect(() => plan(changes)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it('is told at once, the most useful first, and the others by the field that they are about', () => {
+    const several: Changes = {
+      request: { databases: [0, 3, 4], onConflict: 'fail' },
+      target: { role: 'slave', databases: [{ database: 0, keys: 1, expires: 0 }] },
+      missing: { target: [3, 4] },
+    };
+    expect(() => plan(several)).toThrow(
+      expect.objectContaining({
+        code: 'targetIsReplica',
+        details: [
+          { path: 'databases', message: expect.stringMatching(/no database 3\./) as string },
+          { path: 'databases', message: expect.stringMatching(/no database 4\./) as string },
+          { path: 'onConflict', message: expect.stringMatching(/has 1 keys/) as string },
+        ],
+      }) as Error,
+    );
+    expect(() => plan({ missing: { target: [3] } })).toThrow(expect.objectContaining({ details: [] }) as Error);
+  });
+
+  it('is told by a dry run where that can go on', () => {
+    const made = plan({
+      request: { mode: 'dry-run', databases: [0, 3], onConflict: 'fail' },
+      source: { role: 'slave', replicationId: 'r' },
+      target: { role: 'slave', replicationId: 'r', databases: [{ database: 0, keys: 1, expires: 0 }] },
+      missing: { target: [3] },
+    });
+    expect(made.obstacles?.map(({ code }) => code)).toEqual([
+      'sameReplication',
+      'targetIsReplica',
+      'noSuchDatabase',
+      'targetNotEmpty',
+    ]);
+    expect(made.databases.map(({ missingOnTarget }) => missingOnTarget)).toEqual([undefined, true]);
+    const refused: readonly Changes[] = [
+      { source: { cluster: true } },
+      { missing: { source: [3] } },
+      { request: { target: 'OLD' } },
+    ];
+    for (const { request, ...changes } of refused) {
+      expect(() => plan({ request: { mode: 'dry-run', ...request }, ...changes })).toThrow(PlanRefusedError);
+    }
   });
 
   it('is not: two masters with one replication id, a former replica, or a replica to compare with', () => {

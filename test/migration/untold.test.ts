@@ -1,5 +1,5 @@
 import type { MigrationRow } from '../../src/migration/rows';
-import { PlanRefusedError } from '../../src/migration/plan';
+import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { workOnRange } from '../../src/work/range-worker';
 import { getReport } from '../../src/api/read-migrations';
 import { startMigration } from '../../src/start/start-migration';

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { classifySessionKey, readCollection } from '../../../src/convert/aspnet-session';
 import type { MigrationReport } from '../../../src/migration/report';
-import { PlanRefusedError } from '../../../src/migration/plan';
+import { PlanRefusedError } from '../../../src/migration/plan-refusals';
 import { workOnRange } from '../../../src/work/range-worker';
 import { getFindings, getReport } from '../../../src/api/read-migrations';
 import { startMigration } from '../../../src/start/start-migration';

@@ -1,0 +1,46 @@
+import type { DatabaseKeys } from '../redis/database-keys';
+import type { MigrationRequest } from './request';
+
+/** A database of the source, and where its keys go. */
+export interface DatabaseChoice {
+  readonly database: number;
+  readonly targetDatabase: number;
+  readonly prefix: string;
+}
+
+/** The databases that a request asks for, out of those that may hold keys on either side. */
+export function chooseDatabases(
+  request: MigrationRequest,
+  source: readonly DatabaseKeys[],
+  target: readonly DatabaseKeys[],
+): DatabaseChoice[] {
+  const { databases } = request;
+  if (databases === 'all') return allOf(request, source, target).map(same);
+  if (Array.isArray(databases)) return [...new Set(databases)].sort((a, b) => a - b).map(same);
+  return Object.entries(databases)
+    .map(([from, to]) =>
+      typeof to === 'number'
+        ? { database: Number(from), targetDatabase: to, prefix: '' }
+        : { database: Number(from), targetDatabase: 0, prefix: to },
+    )
+    .sort((a, b) => a.database - b.database);
+}
+
+/** Those of the source, and where extra keys are looked for those of the target too. */
+function allOf(
+  { mode, deleteExtra }: MigrationRequest,
+  source: readonly DatabaseKeys[],
+  target: readonly DatabaseKeys[],
+): number[] {
+  const others = mode === 'compare' || deleteExtra ? target : [];
+  return [...new Set([...source, ...others].map(({ database }) => database))];
+}
+
+function same(database: number): DatabaseChoice {
+  return { database, targetDatabase: database, prefix: '' };
+}
+
+/** Whether the target is walked for extra keys. They cannot be told where names were changed by rules, which do not run backwards. */
+export function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean {
+  return (mode === 'compare' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
+}

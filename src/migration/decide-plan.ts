@@ -1,0 +1,64 @@
+import { bitsFor } from '../keyspace/split';
+import { keysIn, keysInAll } from '../redis/database-keys';
+import type { ServerFacts } from '../redis/probe';
+import { looksForExtra } from './choose-databases';
+import type { DatabasePlan, Plan, WalkedDatabase } from './plan';
+import type { PlanFacts } from './plan-facts';
+import { refusalsOf } from './plan-refusals';
+import { warningsOf } from './plan-warnings';
+import type { Refusal } from './refusal-rules';
+import { isSameServer } from './same-server';
+import { chooseTransport } from './transport';
+
+/** How a migration runs, and what speaks against it. */
+export interface Decision {
+  readonly plan: Plan;
+  /** The most useful first. Those that a dry run tells stand in its plan, as obstacles. */
+  readonly refusals: readonly Refusal[];
+}
+
+/** Decides how a migration will run from what both sides told. */
+export function decidePlan(facts: PlanFacts): Decision {
+  const { request, source, target, choices, missing, sessions } = facts;
+  const refusals = refusalsOf(facts);
+  const databases = choices.map((choice): DatabasePlan => {
+    const keys = keysIn(source, choice.database);
+    return {
+      ...choice,
+      keys,
+      bits: source.abilities.cursorOrder ? bitsFor(keys) : 0,
+      ...(missing.target.includes(choice.targetDatabase) ? { missingOnTarget: true } : {}),
+    };
+  });
+  const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
+  const decided = {
+    databases,
+    inPlace: isSameServer(facts),
+    transport: chooseTransport({ source, target }),
+    targetKeysAtStart: keysInAll(target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
+  };
+  const plan = {
+    request,
+    source: withoutAddress(source),
+    target: withoutAddress(target),
+    ...decided,
+    ...(targetDatabases === undefined ? {} : { targetDatabases }),
+    ...(sessions === undefined ? {} : { sessions }),
+    warnings: warningsOf({ ...facts, ...decided }),
+    ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),
+  };
+  return { plan, refusals };
+}
+
+/** The target's databases with as many ranges as their keys now, or those that they should have, make sensible. */
+function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): WalkedDatabase[] {
+  return [...new Set(databases.map(({ targetDatabase }) => targetDatabase))].map((database) => {
+    const keys = keysIn(target, database);
+    return { database, keys, bits: target.abilities.cursorOrder === true ? bitsFor(keys) : 0 };
+  });
+}
+
+/** Hosts stay in the settings: the plan is kept in the ledger. */
+function withoutAddress<T extends ServerFacts>(facts: T): T {
+  return { ...facts, masterAddress: undefined };
+}

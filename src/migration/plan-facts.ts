@@ -1,0 +1,37 @@
+import type { ServerFacts } from '../redis/probe';
+import type { DatabaseChoice } from './choose-databases';
+import type { Plan } from './plan';
+import type { MigrationRequest } from './request';
+import type { SessionCount } from './session-count';
+
+/** Where the connections of both sides lead, as "host:port". */
+export interface Addresses {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** What is known once both sides have told of themselves, before either was tried. */
+export interface ToldFacts {
+  readonly request: MigrationRequest;
+  readonly source: ServerFacts;
+  readonly target: ServerFacts;
+  readonly choices: readonly DatabaseChoice[];
+  readonly addresses?: Addresses;
+}
+
+/** What is known once both sides were tried: all that decides whether a migration may start. */
+export interface TriedFacts extends ToldFacts {
+  readonly source: Plan['source'];
+  readonly target: Plan['target'];
+  /** Chosen databases that a side does not have. */
+  readonly missing: { readonly source: readonly number[]; readonly target: readonly number[] };
+  /** A side's words where it refuses the scripts of a conversion. */
+  readonly scriptsRefused: { readonly source?: string | undefined; readonly target?: string | undefined };
+}
+
+/** All that a plan is made of. */
+export interface PlanFacts extends TriedFacts {
+  readonly sessions?: SessionCount | undefined;
+  /** The migration that writes to the source. */
+  readonly writerOfSource?: string | undefined;
+}

@@ -1,0 +1,123 @@
+import { isReplica } from '../redis/probe';
+import type { PlanFacts } from './plan-facts';
+import type { Plan } from './plan';
+import { warningsOfTransport } from './transport';
+
+/** What is warned about: the facts, and what was decided from them. */
+export interface WarningFacts
+  extends PlanFacts, Pick<Plan, 'inPlace' | 'transport' | 'databases' | 'targetKeysAtStart'> {}
+
+type Rule = (facts: WarningFacts) => readonly string[];
+
+/** Each tells what it warns of, in the order in which it is read. */
+const RULES: readonly Rule[] = [
+  ({ request, source: { abilities } }) =>
+    when(
+      writes(request) && abilities.functions > 0,
+      () => `${abilities.functions} function libraries on the source are no keys and are not copied.`,
+    ),
+  ({ request, source: { usedMemory = 0 }, target: { maxMemory = 0 } }) =>
+    when(
+      writes(request) && maxMemory > 0 && usedMemory > maxMemory,
+      () =>
+        `The target may be too small: the source uses ${mib(usedMemory)} MiB, the target is limited to ${mib(maxMemory)} MiB.`,
+    ),
+  ({ request, target: { maxMemory = 0, evictionPolicy } }) =>
+    when(
+      writes(request) && maxMemory > 0 && evictionPolicy !== 'noeviction' && evictionPolicy !== 'unknown',
+      () =>
+        `The target evicts keys when it is full (maxmemory-policy ${evictionPolicy}); noeviction is safer while copying.`,
+    ),
+  ({ request, source, target }) =>
+    when(
+      writes(request) && (source.maxMemory ?? 0) > 0 && source.evictionPolicy !== target.evictionPolicy,
+      () =>
+        `The eviction policy is a server setting and is not carried over: source ${source.evictionPolicy}, target ${target.evictionPolicy}.`,
+    ),
+  ({ request, source }) =>
+    when(writes(request) && isReplica(source), () => 'The source is a replica: it may lag behind its master.'),
+  ({ request, source, target, transport }) =>
+    writes(request) ? warningsOfTransport({ source, target }, transport) : [],
+  // What cannot be noticed since a side does not tell it.
+  ({ databases }) => {
+    const untold = databases.filter(({ keys }) => keys === undefined);
+    return when(
+      untold.length > 0,
+      () =>
+        `The source does not tell how many keys it has in ${untold.length === 1 ? 'database' : 'databases'} ${untold.map(({ database }) => database).join(', ')}: that all were met cannot be checked against a number, and each is walked in one piece.`,
+    );
+  },
+  ({ source, target }) =>
+    Object.entries({ source, target }).flatMap(([side, { runId }]) =>
+      when(runId === '', () => `The ${side} tells no run id: that it restarts or fails over is not noticed.`),
+    ),
+  ({ request, target }) =>
+    when(
+      writes(request) && target.evictedKeys === undefined,
+      () => 'The target does not tell how many keys it has evicted: that it evicts some is not noticed.',
+    ),
+  // A sync and a comparison are there for keys on both sides.
+  ({ request: { mode }, inPlace, targetKeysAtStart }) => {
+    if (inPlace || targetKeysAtStart === 0 || mode === 'sync' || mode === 'compare') return [];
+    return targetKeysAtStart === undefined
+      ? ['Whether the target has keys already is not known: it does not tell.']
+      : [`The target has ${targetKeysAtStart} keys already.`];
+  },
+  // Keys that get the same name on the target cannot both be there: the one that is written last stays.
+  ({ request }) =>
+    when(
+      request.rename.length > 0,
+      () => 'Keys that "rename" gives the same name overwrite each other on the target; this is not looked for.',
+    ),
+  ({ choices }) =>
+    choices.flatMap(({ database, targetDatabase, prefix }) => {
+      const other = choices.find(
+        (choice) =>
+          choice.database !== database && choice.targetDatabase === targetDatabase && choice.prefix.startsWith(prefix),
+      );
+      return other === undefined
+        ? []
+        : [
+            `Keys of database ${database} whose names begin with "${other.prefix.slice(prefix.length)}" may overwrite keys of database ${other.database} on the target.`,
+          ];
+    }),
+  ({ request: { mode, rename } }) =>
+    when(
+      mode === 'compare' && rename.length > 0,
+      () => 'Extra keys on the target are not looked for: names that "rename" made cannot be led back.',
+    ),
+  ({ request: { mode, verify, convert } }) =>
+    when(
+      (mode === 'compare' || verify === 'quick' || verify === 'full') && convert.length > 0,
+      () => 'Converted sessions are only looked for on the target; what they hold is not compared.',
+    ),
+  ({ request: { convert }, inPlace }) =>
+    when(
+      !inPlace && convert.some(({ keepOld }) => !keepOld),
+      () => '"keepOld": false is for a conversion in place; keys of the source are never deleted.',
+    ),
+  ({ writerOfSource }) =>
+    when(
+      writerOfSource !== undefined,
+      () =>
+        `The migration ${writerOfSource ?? ''} is writing to the source: what it has not written yet may not be seen.`,
+    ),
+];
+
+/** What is to be known of a migration before it starts. */
+export function warningsOf(facts: WarningFacts): string[] {
+  return RULES.flatMap((rule) => rule(facts));
+}
+
+function when(holds: boolean, warning: () => string): string[] {
+  return holds ? [warning()] : [];
+}
+
+/** Whether keys are written, or would be. */
+function writes({ mode }: Plan['request']): boolean {
+  return mode !== 'compare';
+}
+
+function mib(bytes: number): string {
+  return (bytes / 1_048_576).toFixed(0);
+}

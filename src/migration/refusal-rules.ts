@@ -1,0 +1,223 @@
+import { keysIn, keysInAll, sumOfKnown } from '../redis/database-keys';
+import { isReplica } from '../redis/probe';
+import { looksForExtra } from './choose-databases';
+import type { ToldFacts, TriedFacts } from './plan-facts';
+import type { MigrationRequest } from './request';
+import { isSameServer, replicateEachOther } from './same-server';
+import { doubtOfSource } from './source-doubt';
+
+/** What speaks against a migration. */
+export interface Refusal {
+  readonly status: 400 | 409;
+  /** For programs. */
+  readonly code: string;
+  /** The field of the request that it is about. */
+  readonly path: keyof MigrationRequest;
+  /** Says what to do. */
+  readonly message: string;
+  /** A dry run goes on and tells it. */
+  readonly inDryRun: 'told' | 'refused';
+}
+
+/** A rule tells, by the facts that it needs, for what reasons it refuses; mostly none or one. */
+export interface Rule<Facts> extends Omit<Refusal, 'message'> {
+  readonly reasons: (facts: Facts) => readonly string[];
+}
+
+const SIDES = ['source', 'target'] as const;
+
+function when(holds: boolean, reason: () => string): string[] {
+  return holds ? [reason()] : [];
+}
+
+const hasWorkInPlace = ({ mode, convert }: MigrationRequest) => mode === 'copy' && convert.length > 0;
+
+/** What is wrong with these would look like trouble if either side was tried. */
+export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
+  {
+    status: 409,
+    code: 'sameServer',
+    path: 'target',
+    inDryRun: 'refused',
+    reasons: (facts) =>
+      when(isSameServer(facts) && !hasWorkInPlace(facts.request), () => {
+        const { source, target, mode } = facts.request;
+        return `The connections "${source}" and "${target}" lead to the same Redis server, and there is no ${mode === 'copy' ? 'conversion to be done in place' : 'other side'}.`;
+      }),
+  },
+  {
+    status: 400,
+    code: 'inPlaceOnly',
+    path: 'target',
+    inDryRun: 'refused',
+    reasons: (facts) => {
+      const { request, choices } = facts;
+      const moves = choices.some(
+        ({ database, targetDatabase, prefix }) => database !== targetDatabase || prefix !== '',
+      );
+      const takesMore = moves || request.rename.length > 0 || request.onConflict === 'fail';
+      return when(
+        isSameServer(facts) && hasWorkInPlace(request) && takesMore,
+        () =>
+          'Source and target are the same server: a conversion in place takes no rename, no other databases and no onConflict "fail".',
+      );
+    },
+  },
+  ...SIDES.map((side): Rule<ToldFacts> => ({
+    status: 400,
+    code: 'clusterNotSupported',
+    path: side,
+    inDryRun: 'refused',
+    reasons: ({ request, [side]: { cluster } }) =>
+      when(
+        cluster,
+        () =>
+          `"${request[side]}" runs in open-source cluster mode, which is not supported; use a non-clustered or single-endpoint (Enterprise policy) instance.`,
+      ),
+  })),
+  // "All" cannot be said to a server that lists no databases and lets nobody try which there are.
+  ...SIDES.map((side): Rule<ToldFacts> => ({
+    status: 400,
+    code: 'databasesUnknown',
+    path: 'databases',
+    inDryRun: 'refused',
+    reasons: ({ request, [side]: { moreDatabases } }) =>
+      when(
+        request.databases === 'all' && moreDatabases === true && (side === 'source' || looksForExtra(request)),
+        () =>
+          `"${request[side]}" does not tell which databases it has: its INFO has no Keyspace section, and SELECT does not show where they end. Name them, for example "databases": [0].`,
+      ),
+  })),
+  {
+    status: 409,
+    code: 'sameReplication',
+    path: 'target',
+    inDryRun: 'told',
+    reasons: (facts) =>
+      when(replicateEachOther(facts) && facts.request.mode !== 'compare', () => {
+        const { source, target } = facts.request;
+        return `"${source}" and "${target}" replicate each other, directly or by others: what is written to the one comes into the other, and a copy would read what it has written. Cut the replication first (REPLICAOF NO ONE on the replica), or choose another server.`;
+      }),
+  },
+  {
+    status: 400,
+    code: 'targetIsReplica',
+    path: 'target',
+    inDryRun: 'told',
+    reasons: ({ request, target }) =>
+      when(
+        isReplica(target) && request.mode !== 'compare',
+        () => `The target "${request.target}" is a replica and takes no writes.`,
+      ),
+  },
+  {
+    status: 400,
+    code: 'databasesCollide',
+    path: 'databases',
+    inDryRun: 'refused',
+    reasons: ({ choices }) =>
+      choices.flatMap(({ database, targetDatabase, prefix }, place) => {
+        const other = choices
+          .slice(0, place)
+          .find((one) => one.targetDatabase === targetDatabase && one.prefix === prefix);
+        return other === undefined
+          ? []
+          : [
+              `Databases ${other.database} and ${database} would both go into database ${targetDatabase} of the target under the same names; give them different prefixes.`,
+            ];
+      }),
+  },
+];
+
+const targetKeys = ({ target, choices }: ToldFacts) =>
+  keysInAll(target, new Set(choices.map(({ targetDatabase }) => targetDatabase)));
+
+export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
+  {
+    status: 400,
+    code: 'noSuchDatabase',
+    path: 'databases',
+    inDryRun: 'refused',
+    reasons: ({ request, missing }) =>
+      missing.source.map((database) => `The source "${request.source}" has no database ${database}.`),
+  },
+  {
+    status: 400,
+    code: 'noSuchDatabase',
+    path: 'databases',
+    inDryRun: 'told',
+    reasons: ({ request, missing }) =>
+      missing.target.map(
+        (database) =>
+          `The target "${request.target}" has no database ${database}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${database}": "db${database}:"}.`,
+      ),
+  },
+  // A session is read, and written, by one script, so that no state of it is a mixture.
+  ...SIDES.map((side): Rule<TriedFacts> => ({
+    status: 400,
+    code: 'scriptsNeeded',
+    path: 'convert',
+    inDryRun: 'refused',
+    reasons: ({ request, scriptsRefused: { [side]: refused } }) =>
+      when(
+        refused !== undefined,
+        () =>
+          `A conversion reads and writes each session by a Lua script, and the ${side} "${request[side]}" refuses that: ${refused ?? ''}. Allow the user @scripting and the commands in the message, or leave "convert" out.`,
+      ),
+  })),
+  {
+    status: 409,
+    code: 'targetKeysUnknown',
+    path: 'onConflict',
+    inDryRun: 'told',
+    reasons: (facts) =>
+      when(
+        facts.request.onConflict === 'fail' && targetKeys(facts) === undefined,
+        () =>
+          `onConflict is "fail" and the target "${facts.request.target}" does not tell whether it has keys. Allow its user INFO keyspace or DBSIZE, or choose another onConflict.`,
+      ),
+  },
+  {
+    status: 409,
+    code: 'targetNotEmpty',
+    path: 'onConflict',
+    inDryRun: 'told',
+    reasons: (facts) => {
+      const keys = targetKeys(facts) ?? 0;
+      return when(
+        facts.request.onConflict === 'fail' && keys > 0,
+        () =>
+          `onConflict is "fail" and the target "${facts.request.target}" has ${keys} keys in the databases to be written.`,
+      );
+    },
+  },
+  {
+    status: 409,
+    code: 'sourceLooksWrong',
+    path: 'deleteExtra',
+    inDryRun: 'refused',
+    reasons: ({ request, source }) =>
+      when(
+        request.deleteExtra && source.runId === '' && source.replicationId === undefined,
+        () =>
+          `The source "${request.source}" tells neither a run id nor a replication id in INFO, so that a restart without its data would not be noticed: nothing can be deleted because it does not have it. Allow INFO, or leave "deleteExtra" out.`,
+      ),
+  },
+  {
+    status: 409,
+    code: 'sourceLooksWrong',
+    path: 'deleteExtra',
+    inDryRun: 'refused',
+    reasons: (facts) => {
+      const { request, source, choices, missing } = facts;
+      // A database that is not there would look empty.
+      if (!request.deleteExtra || request.force || missing.source.length > 0) return [];
+      const doubt = doubtOfSource({
+        sourceKeys: sumOfKnown(choices.map(({ database }) => keysIn(source, database))),
+        targetKeys: targetKeys(facts),
+        shrinkPercent: request.limits.shrinkPercent,
+      });
+      return doubt === undefined ? [] : [doubt];
+    },
+  },
+];
