@@ -6,12 +6,13 @@ import { InstanceStore } from './durable/instance-store';
 import { addManagementApi } from './durable/management-api';
 import { OrchestrationEngine } from './durable/orchestration-engine';
 import { type HostJson, readHostJson } from './host-json';
+import { addAdminApi } from './http/admin-api';
 import { HttpServer } from './http/http-server';
 import { addHttpTrigger } from './http/http-trigger';
 import type { Logger } from './logger';
 import { LeaseJournal } from './queue/lease-journal';
 import { QueueListener } from './queue/queue-listener';
-import { toQueueInvocation } from './queue/queue-message';
+import { handMadeMessage, toQueueInvocation } from './queue/queue-message';
 import { sendOutputs } from './queue/queue-output';
 import { SendWatch } from './queue/send-watch';
 import { startTimer, type RunningTimer, toTimerInvocation } from './timer/timer-listener';
@@ -27,6 +28,8 @@ export interface FunctionHostOptions {
   connectionString: string;
   leaseMs: number;
   leaseFile: string | undefined;
+  /** What calls of /admin/functions must carry. */
+  masterKey: string;
   log: Logger;
 }
 
@@ -52,6 +55,8 @@ export class FunctionHost {
   private readonly listeners: QueueListener[] = [];
   private readonly timers: RunningTimer[] = [];
   private readonly startups: (() => Promise<void>)[] = [];
+  /** Function name in lower case → runs it at once with an input of the caller. */
+  private readonly manualRuns = new Map<string, (input: string) => Promise<unknown>>();
   private engine: OrchestrationEngine | undefined;
   private uninstall: () => void = () => undefined;
 
@@ -67,7 +72,7 @@ export class FunctionHost {
 
   /** Loads the app and begins to listen. */
   static async start(options: FunctionHostOptions): Promise<FunctionHost> {
-    const host = new FunctionHost(options, await readHostJson(options.appRoot));
+    const host = new FunctionHost(options, await readHostJson(options.appRoot, process.env));
     try {
       await host.begin();
       return host;
@@ -101,7 +106,7 @@ export class FunctionHost {
     this.url = `http://127.0.0.1:${await this.server.listen(options.port)}`;
     for (const registered of worker.functions.values()) this.addFunction(registered);
     this.addDurable();
-    this.addStatus();
+    addAdminApi(this.server, options.masterKey, (name, input) => this.runManually(name, input));
     await worker.start(options.appRoot);
     await this.giveBackLeases();
     for (const startup of this.startups) await startup();
@@ -125,6 +130,9 @@ export class FunctionHost {
         return `[${endpoint.methods.join(',')}] ${this.url}${endpoint.path}`;
       }
       case 'queueTrigger':
+        this.manualRuns.set(name.toLowerCase(), (input) =>
+          run(toQueueInvocation(bindingName, handMadeMessage(), input)),
+        );
         return this.addQueue(setting(binding, 'queueName'), async (message, text) => {
           await run(toQueueInvocation(bindingName, message, text));
         });
@@ -164,10 +172,9 @@ export class FunctionHost {
   ): string {
     const schedule = setting(binding, 'schedule');
     const fire = async (): Promise<void> => {
-      await run(toTimerInvocation(bindingName, new Date())).catch((error: unknown) => {
-        this.options.log.error(`${name}: ${messageOf(error)}`);
-      });
+      await run(toTimerInvocation(bindingName, new Date())).catch(() => undefined); // Logged by `run`.
     };
+    this.manualRuns.set(name.toLowerCase(), fire);
     // eslint-disable-next-line @typescript-eslint/require-await
     this.startups.push(async () => {
       this.timers.push(startTimer(schedule, fire));
@@ -195,12 +202,19 @@ export class FunctionHost {
     });
   }
 
-  private addStatus(): void {
-    // What `func start` answers, for those who wait until the host is up.
-    this.server.route(['GET'], '/admin/host/status', (_request, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"state":"Running"}');
+  /** @returns undefined where there is no such function; else what ends when it has run, its failure being logged */
+  private runManually(name: string, input: string): Promise<void> | undefined {
+    const known = [...this.worker.functions.keys()].find((item) => item.toLowerCase() === name.toLowerCase());
+    if (known === undefined) return undefined;
+    const manualRun = this.manualRuns.get(known.toLowerCase());
+    if (manualRun === undefined) {
+      this.options.log.error(`${known}: only functions with a queue or timer trigger can be run by hand.`);
       return Promise.resolve();
-    });
+    }
+    return manualRun(input).then(
+      () => undefined,
+      () => undefined, // Logged by `run`.
+    );
   }
 
   /** Function name → name of its trigger binding, for the functions of one kind. */

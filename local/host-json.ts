@@ -20,47 +20,74 @@ export interface QueueOptions {
   messageEncoding: 'base64' | 'none';
 }
 
-/** Reads `host.json` of an app; a missing file gives the defaults. */
-export async function readHostJson(appRoot: string): Promise<HostJson> {
+/** Reads `host.json` of an app; a missing file gives the defaults. Settings named `AzureFunctionsJobHost__…` win. */
+export async function readHostJson(appRoot: string, settings: NodeJS.ProcessEnv = {}): Promise<HostJson> {
   try {
-    return parseHostJson(JSON.parse(await readFile(path.join(appRoot, 'host.json'), 'utf8')));
+    return parseHostJson(JSON.parse(await readFile(path.join(appRoot, 'host.json'), 'utf8')), settings);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return parseHostJson({});
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return parseHostJson({}, settings);
     throw error;
   }
 }
 
-interface RawHostJson {
-  functionTimeout?: string;
-  extensions?: {
-    http?: { routePrefix?: string };
-    queues?: Partial<
-      Record<'batchSize' | 'newBatchThreshold' | 'maxDequeueCount', number> &
-        Record<'maxPollingInterval' | 'visibilityTimeout' | 'messageEncoding', string>
-    >;
-    durableTask?: { hubName?: string };
+/**
+ * Fills in the defaults of the Functions host.
+ * @param settings those named `AzureFunctionsJobHost__extensions__queues__batchSize` stand for the value at that path
+ * @throws Error that names the value that is no number or no time span
+ */
+export function parseHostJson(json: unknown, settings: NodeJS.ProcessEnv = {}): HostJson {
+  const values = flatten(json, settings);
+  const text = (at: string): string | undefined => values.get(at.toLowerCase());
+  const number = (at: string): number | undefined => read(at, text(at), parseWholeNumber);
+  const span = (at: string): number | undefined => read(at, text(at), parseTimeSpan);
+  const queues = 'extensions:queues';
+  const batchSize = Math.min(number(`${queues}:batchSize`) ?? 16, 32);
+  return {
+    routePrefix: text('extensions:http:routePrefix') ?? 'api',
+    functionTimeoutMs: text('functionTimeout') === '-1' ? undefined : span('functionTimeout'),
+    queues: {
+      batchSize,
+      newBatchThreshold: number(`${queues}:newBatchThreshold`) ?? Math.floor(batchSize / 2),
+      maxDequeueCount: number(`${queues}:maxDequeueCount`) ?? 5,
+      maxPollingIntervalMs: Math.max(span(`${queues}:maxPollingInterval`) ?? 60_000, 100),
+      visibilityTimeoutMs: span(`${queues}:visibilityTimeout`) ?? 0,
+      messageEncoding: text(`${queues}:messageEncoding`)?.toLowerCase() === 'none' ? 'none' : 'base64',
+    },
+    durable: { hubName: text('extensions:durableTask:hubName') ?? 'TestHubName' },
   };
 }
 
-/** Fills in the defaults of the Functions host. */
-export function parseHostJson(json: unknown): HostJson {
-  const raw = json as RawHostJson;
-  const queues = raw.extensions?.queues ?? {};
-  const batchSize = Math.min(queues.batchSize ?? 16, 32);
-  const timeout = raw.functionTimeout;
-  return {
-    routePrefix: raw.extensions?.http?.routePrefix ?? 'api',
-    functionTimeoutMs: timeout === undefined || timeout === '-1' ? undefined : parseTimeSpan(timeout),
-    queues: {
-      batchSize,
-      newBatchThreshold: queues.newBatchThreshold ?? Math.floor(batchSize / 2),
-      maxDequeueCount: queues.maxDequeueCount ?? 5,
-      maxPollingIntervalMs: Math.max(parseTimeSpan(queues.maxPollingInterval ?? '00:01:00'), 100),
-      visibilityTimeoutMs: parseTimeSpan(queues.visibilityTimeout ?? '00:00:00'),
-      messageEncoding: queues.messageEncoding === 'none' ? 'none' : 'base64',
-    },
-    durable: { hubName: raw.extensions?.durableTask?.hubName ?? 'TestHubName' },
+const overriding = /^AzureFunctionsJobHost(?:__|:)(.+)$/i;
+
+/** Path in lower case → text, as .NET's configuration keeps it: names are told apart by no case, `__` is `:`. */
+function flatten(json: unknown, settings: NodeJS.ProcessEnv): Map<string, string> {
+  const values = new Map<string, string>();
+  const add = (value: unknown, at: string): void => {
+    if (typeof value === 'object' && value !== null) {
+      for (const [name, item] of Object.entries(value)) add(item, at === '' ? name : `${at}:${name}`);
+    } else if (typeof value === 'string') values.set(at.toLowerCase(), value);
+    else if (typeof value === 'number' || typeof value === 'boolean') values.set(at.toLowerCase(), `${value}`);
   };
+  add(json, '');
+  for (const [name, value] of Object.entries(settings)) {
+    const at = overriding.exec(name)?.[1];
+    if (at !== undefined) add(value, at.replaceAll('__', ':'));
+  }
+  return values;
+}
+
+function read(at: string, text: string | undefined, parse: (text: string) => number): number | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new Error(`host.json, ${at}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function parseWholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text.trim())) throw new Error(`Not a whole number: ${text}`);
+  return Number(text);
 }
 
 /**

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { startAzurite, type Azurite } from './azurite';
 import { FunctionHost, type FunctionListing } from './function-host';
 import { lockFolder } from './folder-lock';
+import { readMasterKey } from './http/master-key';
 import type { Logger } from './logger';
 import { checkPort } from './ports';
 
@@ -54,6 +55,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       connectionString,
       leaseMs: options.leaseMs ?? 30_000,
       leaseFile: path.join(dataFolder, 'leases.json'),
+      masterKey: await readMasterKey(dataFolder),
       log: options.log,
     });
     return {

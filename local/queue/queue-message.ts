@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { DequeuedMessageItem } from '@azure/storage-queue';
 import type { Invocation } from '../worker/function-worker';
 import { parameter, rpcJson, rpcString, scalarFields } from '../worker/rpc-data';
@@ -14,20 +15,31 @@ export function encodeMessage(text: string, encoding: 'base64' | 'none'): string
   return encoding === 'base64' ? Buffer.from(text).toString('base64') : text;
 }
 
+type MessageFacts = Pick<
+  DequeuedMessageItem,
+  'messageId' | 'insertedOn' | 'expiresOn' | 'nextVisibleOn' | 'popReceipt' | 'dequeueCount'
+>;
+
+/** What stands for a message that lies in no queue: a caller has run the function by hand. */
+export function handMadeMessage(): MessageFacts {
+  const now = new Date();
+  return {
+    messageId: randomUUID(),
+    insertedOn: now,
+    expiresOn: now,
+    nextVisibleOn: now,
+    popReceipt: '',
+    dequeueCount: 0,
+  };
+}
+
 /**
  * A queue message as the host hands it to the worker.
  * @param bindingName the name of the function's queue trigger binding
  * @param message as received: its counts and times
  * @param text its decoded body
  */
-export function toQueueInvocation(
-  bindingName: string,
-  message: Pick<
-    DequeuedMessageItem,
-    'messageId' | 'insertedOn' | 'expiresOn' | 'nextVisibleOn' | 'popReceipt' | 'dequeueCount'
-  >,
-  text: string,
-): Invocation {
+export function toQueueInvocation(bindingName: string, message: MessageFacts, text: string): Invocation {
   return {
     inputData: [parameter(bindingName, rpcString(text))],
     triggerMetadata: {

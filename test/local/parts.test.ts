@@ -1,6 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readLocalSettings, resolveSettings } from '../../local/app-settings';
 import { joinText, splitText } from '../../local/durable/chunked-text';
 import { lockFolder } from '../../local/folder-lock';
@@ -9,7 +10,7 @@ import { formatCookie } from '../../local/http/http-response';
 import { toRouterPath } from '../../local/http/http-server';
 import { decodeMessage, encodeMessage } from '../../local/queue/queue-message';
 import { Waker } from '../../local/queue/waker';
-import { startTimer } from '../../local/timer/timer-listener';
+import { type RunningTimer, startTimer } from '../../local/timer/timer-listener';
 
 const newFolder = async () => mkdtemp(path.join(tmpdir(), 'keyferry-parts-'));
 
@@ -28,6 +29,40 @@ describe('host.json', () => {
       },
       durable: { hubName: 'TestHubName' },
     });
+  });
+
+  test('gives way to settings, whose names are told apart by no case', () => {
+    const json = { Extensions: { queues: { batchSize: 4, maxDequeueCount: 3, visibilityTimeout: '00:00:05' } } };
+    const settings = {
+      AzureFunctionsJobHost__extensions__queues__maxDequeueCount: '2',
+      azurefunctionsjobhost__Extensions__QUEUES__MaxPollingInterval: '00:00:00.2',
+      'AzureFunctionsJobHost:extensions:queues:visibilityTimeout': '00:00:01',
+      AzureFunctionsJobHost__functionTimeout: '-1',
+      AzureFunctionsJobHost__extensions__durableTask__hubName: 'Other',
+      AzureFunctionsJobHost: 'nothing',
+      other__extensions__queues__batchSize: '1',
+    };
+    expect(parseHostJson(json, settings)).toEqual({
+      routePrefix: 'api',
+      functionTimeoutMs: undefined,
+      queues: {
+        batchSize: 4,
+        newBatchThreshold: 2,
+        maxDequeueCount: 2,
+        maxPollingIntervalMs: 200,
+        visibilityTimeoutMs: 1_000,
+        messageEncoding: 'base64',
+      },
+      durable: { hubName: 'Other' },
+    });
+    expect(parseHostJson(json).queues.visibilityTimeoutMs).toBe(5_000);
+  });
+
+  test.each([
+    ['batchSize', '4.5', 'extensions:queues:batchSize: Not a whole number: 4.5'],
+    ['visibilityTimeout', '5', 'extensions:queues:visibilityTimeout: Not a time span (hh:mm:ss): 5'],
+  ])('refuses a setting of %s that is none', (name, value, message) => {
+    expect(() => parseHostJson({}, { [`AzureFunctionsJobHost__extensions__queues__${name}`]: value })).toThrow(message);
   });
 
   test.each([
@@ -118,6 +153,44 @@ test('a schedule has six fields, in UTC', () => {
   expect(timer.next()?.toISOString()).toMatch(/T04:30:00.000Z$/);
   timer.stop();
   expect(() => startTimer('30 4 * * *', () => Promise.resolve())).toThrow('six fields');
+});
+
+describe('a timer fires by its own clock', () => {
+  test.each(['* * * * * *', '00:00:01'])('of the schedule %s', async (schedule) => {
+    const fired: number[] = [];
+    let timer: RunningTimer | undefined;
+    await new Promise<void>((resolve) => {
+      timer = startTimer(schedule, () => {
+        if (fired.push(Date.now()) === 2) resolve();
+        return Promise.resolve();
+      });
+    });
+    const next = timer?.next()?.getTime();
+    timer?.stop();
+    expect(Number(fired[1]) - Number(fired[0])).toBeGreaterThan(500);
+    expect(next).toBeGreaterThan(Number(fired[1]));
+  });
+
+  test('and not while its last run goes on', async () => {
+    let runs = 0;
+    let end: () => void = () => undefined;
+    const timers = ['* * * * * *', '00:00:01'].map((schedule) =>
+      startTimer(schedule, async () => {
+        runs++;
+        await new Promise<void>((resolve) => {
+          const before = end;
+          end = () => {
+            before();
+            resolve();
+          };
+        });
+      }),
+    );
+    await sleep(3_500);
+    for (const timer of timers) timer.stop();
+    end();
+    expect(runs).toBe(2);
+  });
 });
 
 test('a folder is used by one process at a time', async () => {

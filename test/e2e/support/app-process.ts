@@ -131,6 +131,19 @@ export class AppProcess {
     };
   }
 
+  /** Runs a timer's function at once, as an administrator may, and waits until it has run. */
+  async fire(timer: string): Promise<void> {
+    const before = this.log.length;
+    const masterKey = readFileSync(path.join(this.dataFolder, 'master-key'), 'utf8').trim();
+    const { status } = await fetch(`${this.url}/admin/functions/${timer}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-functions-key': masterKey },
+      body: '{}',
+    });
+    if (status !== 202) throw new Error(`${timer} was not run: ${status}`);
+    await until(() => this.log.includes(`${timer}: done in`, before), 60_000);
+  }
+
   /** POSTs a migration that must be refused. */
   async refused(body: unknown): Promise<Answer<ErrorBody>> {
     const answer = await this.request<ErrorBody>('POST', '/api/migrations', body);
@@ -198,7 +211,7 @@ export async function until(condition: () => boolean | Promise<boolean>, ms = 30
 
 /** This process's environment without what would be settings of the app. */
 function inherited(): NodeJS.ProcessEnv {
-  const settings = /^(REDIS_|KEYFERRY_|SCHEDULED_MIGRATION|AzureWebJobs|NODE_OPTIONS$)/;
+  const settings = /^(REDIS_|KEYFERRY_|SCHEDULED_MIGRATION|AzureWebJobs|AzureFunctionsJobHost|NODE_OPTIONS$)/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !settings.test(name)));
 }
 

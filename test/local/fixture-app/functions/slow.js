@@ -51,3 +51,11 @@ app.hook.appStart(() => {
 app.hook.appTerminate(() => {
   note('appTerminate');
 });
+
+// Its day never comes.
+app.timer('never', {
+  schedule: '0 0 0 31 2 *',
+  handler: () => {
+    note('never');
+  },
+});
