@@ -1,4 +1,4 @@
-import type { RedisPort } from '../redis/redis-port';
+import type { Side } from '../transfer/side';
 import { commandWindows } from './command-windows';
 import { differenceOf, type Difference } from './difference';
 import { differingFields, fieldExpiries } from './field-expiries';
@@ -13,18 +13,9 @@ export interface Pair {
   readonly target: Buffer;
 }
 
-/** One side of a comparison. */
-export interface ComparedSide {
-  readonly port: RedisPort;
-  /** Scripts over several keys are allowed. */
-  readonly scripts: boolean;
-  /** Calls the server, and again while what fails passes by itself. */
-  readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
-}
-
 export interface Comparison {
-  readonly source: ComparedSide;
-  readonly target: ComparedSide;
+  readonly source: Side;
+  readonly target: Side;
   readonly depth: Depth;
   /** Whether two absolute expiries, each in ms of its own server's clock and 0 for none, are the same moment. */
   readonly expiriesAgree: (source: number, target: number) => boolean;
@@ -75,7 +66,7 @@ export async function compareValues(
 ): Promise<{ agree: boolean; fieldsThatDiffer: number }[]> {
   if (pairs.length === 0) return [];
   const { source, target, expiriesAgree, goOn } = comparison;
-  const prints = (side: ComparedSide, keys: readonly Buffer[]): Promise<ValuePrint[]> => {
+  const prints = (side: Side, keys: readonly Buffer[]): Promise<ValuePrint[]> => {
     const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port);
     const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
     return valuePrints(read, keys, goOn);

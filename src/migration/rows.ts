@@ -105,14 +105,18 @@ export interface RangeRow {
   readonly etag: string;
 }
 
-/** One key that was not copied as asked. */
-export interface Finding {
-  readonly migration: string;
-  readonly database: number;
+/** What is wrong with one key. */
+export interface KeyFinding {
   readonly key: Buffer;
   /** A word for programs: "restore-refused", "missing", "fields-lost-expiry" … */
   readonly code: string;
   readonly message: string;
+}
+
+/** One key that was not copied as asked. */
+export interface Finding extends KeyFinding {
+  readonly migration: string;
+  readonly database: number;
   /** The walk that found it; a finding of an epoch before its phase's says nothing any more. Not there in rows of earlier versions. */
   readonly phase?: Phase | undefined;
   readonly epoch?: number | undefined;

@@ -1,6 +1,13 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import { isFinal, type Finding, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
+import {
+  isFinal,
+  type Finding,
+  type KeyFinding,
+  type MigrationRow,
+  type RangeRow,
+  type RangeState,
+} from '../migration/rows';
 import { shareAhead } from '../keyspace/cursor';
 import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
@@ -96,7 +103,7 @@ export class RangeJob implements StopSignal {
    */
   async add(
     counts: Partial<Counts>,
-    findings: readonly Finding[],
+    findings: readonly KeyFinding[],
     next: bigint | undefined,
     moved?: () => void,
   ): Promise<void> {
@@ -114,7 +121,7 @@ export class RangeJob implements StopSignal {
   }
 
   /** Writes findings of keys that have none of another kind yet, and returns how many those are. */
-  async addFirstFindings(findings: readonly Finding[]): Promise<number> {
+  async addFirstFindings(findings: readonly KeyFinding[]): Promise<number> {
     if (findings.length === 0) return 0;
     const room = this.roomForFindings();
     const { phase, epoch } = this.current;
@@ -194,11 +201,13 @@ export class RangeJob implements StopSignal {
     });
   }
 
-  private redacted(findings: readonly Finding[], room: number): Finding[] {
-    const { phase, epoch } = this.current;
+  private redacted(findings: readonly KeyFinding[], room: number): Finding[] {
+    const { migration, database, phase, epoch } = this.current;
     return findings
       .slice(0, room)
-      .map((finding) => redactFinding({ ...finding, phase, epoch }, this.app.settings.findingKeys));
+      .map((finding) =>
+        redactFinding({ migration, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
+      );
   }
 
   private roomForFindings(): number {

@@ -1,76 +1,103 @@
 import type { App } from '../app/app';
-import type { BulkConnection } from '../redis/bulk-connection';
+import type { Side as SideName } from '../app/side-facts';
+import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
-import { PipelinePageReader, ScriptPageReader, type PageReader } from '../transfer/page-reader';
-import { timedReader } from './timed';
-import type { DatabasePlan } from '../migration/plan';
+import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
+import type { Attempt, Origin, Side } from '../transfer/side';
 import type { RangeJob } from './range-job';
+import { expectedKeysOf } from './range-shape';
+import { timedReader } from './timed';
 
 /** One page's payloads, bytes; what is more waits for the next call. */
 const PAGE_BYTES = 2 * 1_048_576;
 
-/** Calls a server, and again while what fails passes by itself. */
-type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
+/** What the connections of a range need of the app. */
+export type SidesApp = Pick<App, 'connections' | 'settings' | 'telemetry'>;
 
-/** What work on a range needs of both servers. */
-export interface RangeSides {
-  readonly database: DatabasePlan;
-  /** Every call waits until the migration's limits allow it. */
-  readonly source: RedisPort;
-  readonly target: RedisPort;
-  readonly bulk: BulkConnection;
-  readonly reader: PageReader;
-  readonly attemptSource: Attempt;
-  readonly attemptTarget: Attempt;
-  /** On the connection for writing in bulk. */
-  readonly attemptWrite: Attempt;
-  readonly attemptBoth: Attempt;
-  readonly compareClocks: () => Promise<ClockOffset>;
-  readonly onTrouble: (trouble: string | null) => void;
+/** A side with its connection as it is, which keeps no limits: for clocks, where a wait would look like one that is off. */
+export interface RangeSide extends Side {
+  readonly connection: RedisPort;
+  /** What an attempt must hold to. */
+  readonly guard: AttemptSide;
 }
 
-/** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
-export function rangeSides(job: RangeJob, app: Pick<App, 'connections' | 'settings' | 'telemetry'>): RangeSides {
-  const { migration, row } = job;
-  const { request, databases, inPlace, source: facts } = migration.plan;
-  const database = databases.find((d) => d.database === row.database);
-  if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
-  const source = app.connections.get(request.source, row.database);
-  const target = app.connections.get(request.target, database.targetDatabase);
-  const bulk = app.connections.bulk(request.target, database.targetDatabase);
+/**
+ * One database of a side.
+ * @param runId the server process that must answer; undefined where any may
+ */
+export function sideOf(
+  job: RangeJob,
+  app: Pick<App, 'connections'>,
+  side: SideName,
+  database: number,
+  runId: string | undefined,
+): RangeSide {
+  const { plan } = job.migration;
+  const connection = app.connections.get(plan.request[side], database);
+  const guard = { connection, name: plan.request[side], runId };
+  return {
+    connection,
+    guard,
+    port: side === 'source' || plan.inPlace ? governedPort(connection, job.governor) : connection,
+    scripts: plan[side].abilities.scripts,
+    attempt: attemptOn(job, guard),
+  };
+}
+
+/** Makes calls on several connections, and again while what fails passes by itself; trouble is told in the range's row. */
+export function attemptOn(job: RangeJob, ...sides: readonly AttemptSide[]): Attempt {
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };
-  const onSource: AttemptSide = { connection: source, name: request.source, runId: migration.sourceRunId };
-  const onTarget: AttemptSide = { connection: target, name: request.target, runId: undefined };
-  const attemptOn =
-    (...sides: AttemptSide[]): Attempt =>
-    (call) =>
-      attempt({ sides, stop: job, onTrouble }, call);
+  return (call) => attempt({ sides, stop: job, onTrouble }, call);
+}
+
+/** The side that the range's cursors belong to, as keys are read from it. */
+export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: WalkedDatabase): RangeSide & Origin {
+  const { id, plan, sourceRunId } = job.migration;
+  const side = sideOf(job, app, name, walked.database, sourceRunId);
+  const isSource = name === 'source';
   const limits = {
     bigKeyBytes: app.settings.bigKeyBytes,
     pageBytes: PAGE_BYTES,
-    lookAtSizes: facts.abilities.memoryUsage,
+    lookAtSizes: isSource && plan.source.abilities.memoryUsage,
   };
-  const reader = facts.abilities.scripts
-    ? new ScriptPageReader(source, limits)
-    : new PipelinePageReader(source, limits);
-  const attemptBoth = attemptOn(onSource, onTarget);
+  const reader = side.scripts
+    ? new ScriptPageReader(side.connection, limits)
+    : new PipelinePageReader(side.connection, limits);
+  return {
+    ...side,
+    // Of the target only names are read, and its limits are nobody's.
+    reader: isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader,
+    expectedKeys: expectedKeysOf(walked),
+    cursorOrder: plan[name].abilities.cursorOrder === true,
+  };
+}
+
+/** Both sides of a range of the source's keys. */
+export interface RangeSides {
+  readonly database: DatabasePlan;
+  readonly source: RangeSide & Origin;
+  readonly target: RangeSide;
+}
+
+/** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
+export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
+  const { plan } = job.migration;
+  const database = plan.databases.find((d) => d.database === job.row.database);
+  if (database === undefined) throw new Error(`Database ${job.row.database} is not in the plan.`);
   return {
     database,
-    source: governedPort(source, job.governor),
-    target: inPlace ? governedPort(target, job.governor) : target,
-    bulk,
-    reader: governedReader(timedReader(reader, migration.id, app.telemetry), job.governor),
-    attemptSource: attemptOn(onSource),
-    attemptTarget: attemptOn(onTarget),
-    attemptWrite: attemptOn({ ...onTarget, connection: bulk }),
-    attemptBoth,
-    // Not through the governor: a wait would look like a clock that is off.
-    compareClocks: () => attemptBoth(() => measureClockOffset(source, target)),
-    onTrouble,
+    source: originOf(job, app, 'source', database),
+    target: sideOf(job, app, 'target', database.targetDatabase, undefined),
   };
+}
+
+/** How far the target's clock is from the source's. */
+export async function compareClocks(job: RangeJob, { source, target }: RangeSides): Promise<ClockOffset> {
+  const onBoth = attemptOn(job, source.guard, target.guard);
+  return await onBoth(() => measureClockOffset(source.connection, target.connection));
 }

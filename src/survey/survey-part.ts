@@ -1,28 +1,20 @@
-import type { Converter } from '../convert/converter';
-import type { Naming } from '../convert/rename/naming';
+import type { Names } from '../convert/names';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
-import type { RedisPort } from '../redis/redis-port';
+import type { KeyFinding } from '../migration/rows';
 import type { Part } from '../transfer/range-pages';
-import { missingKeys } from '../redis/missing-keys';
+import { absentFrom, type Side } from '../transfer/side';
 import { fatesOf, lostFates, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
 import { readKeyFacts, type FactsOptions, type KeyFacts } from './key-facts';
 
-type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
-
 export interface PartContext {
-  readonly source: RedisPort;
-  readonly target: RedisPort;
-  readonly attemptSource: Attempt;
-  readonly attemptTarget: Attempt;
-  readonly converters: readonly Converter[];
-  /** Undefined when names stay as they are. */
-  readonly naming: Naming | undefined;
+  readonly source: Side;
+  readonly target: Side;
+  readonly names: Names;
   readonly facts: FactsOptions;
   readonly rules: FateRules;
   /** Tells how a key of this payload would go. */
   readonly payloads: Pick<PayloadGate, 'passageOf'>;
-  readonly targetScripts: boolean;
 }
 
 /** What was learnt of one part. */
@@ -30,7 +22,7 @@ export interface PartSurvey {
   readonly keys: readonly SurveyedKey[];
   readonly counts: Counts;
   /** Keys that would not be carried over as they are. */
-  readonly lost: readonly { readonly key: Buffer; readonly code: string; readonly message: string }[];
+  readonly lost: readonly KeyFinding[];
 }
 
 /** Looks at a part's keys on both sides. Throws the servers' errors, or the connections'. */
@@ -38,9 +30,11 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
   const { rules } = context;
   const { page, claimed = [] } = part;
   const keys = [...page.keys, ...claimed];
-  const names = keys.map((key, i) => nameOnTarget(key, i >= page.keys.length, context));
+  const names = keys.map((key, i) =>
+    i < page.keys.length ? context.names.onTarget(key) : context.names.converted(key),
+  );
   const [told, there] = await Promise.all([
-    context.attemptSource(() => readKeyFacts(context.source, keys, context.facts)),
+    context.source.attempt(() => readKeyFacts(context.source.port, keys, context.facts)),
     rules.databaseThere ? existing(names, context) : new Set<number>(),
   ]);
   const surveyed = keys.map((key, i): SurveyedKey => {
@@ -62,19 +56,14 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
   return { keys: surveyed, counts: countsOf(part, surveyed), lost: surveyed.flatMap(lostOf) };
 }
 
-/** Undefined for keys that leave nothing of their own on the target. */
-function nameOnTarget(key: Buffer, claimed: boolean, { converters, naming }: PartContext): Buffer | undefined {
-  const after = claimed ? converters.find((converter) => converter.claims(key))?.nameAfter(key) : key;
-  return after === undefined ? undefined : (naming?.(after) ?? after);
-}
-
 /** The places of those names that the target has. */
-async function existing(names: readonly (Buffer | undefined)[], context: PartContext): Promise<ReadonlySet<number>> {
+async function existing(names: readonly (Buffer | undefined)[], { target }: PartContext): Promise<ReadonlySet<number>> {
   const places = names.flatMap((name, i) => (name === undefined ? [] : [i]));
-  const asked = names.filter((name) => name !== undefined);
-  const missing = await context.attemptTarget(() => missingKeys(context.target, asked, context.targetScripts));
-  const lacking = new Set(missing);
-  return new Set(places.filter((_, i) => !lacking.has(i)));
+  const absent = await absentFrom(
+    target,
+    names.filter((name) => name !== undefined),
+  );
+  return new Set(places.filter((_, i) => !absent.has(i)));
 }
 
 function withBytes(facts: KeyFacts | undefined, payloadBytes: number): KeyFacts | undefined {

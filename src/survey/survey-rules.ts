@@ -15,7 +15,6 @@ export function surveyRules(
   readonly facts: FactsOptions;
   readonly rules: FateRules;
   readonly payloads: PayloadGate;
-  readonly targetScripts: boolean;
 } {
   const { source, target, request } = plan;
   const fieldExpiries = hasFieldExpiry(abilitiesOf(target));
@@ -32,6 +31,5 @@ export function surveyRules(
       fieldExpiries,
     },
     payloads: payloadGateOf(plan),
-    targetScripts: target.abilities.scripts,
   };
 }

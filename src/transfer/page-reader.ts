@@ -19,12 +19,14 @@ export interface ReadKeys {
 }
 
 /** One SCAN reply. */
-export interface ScannedKeys {
+export interface ScannedKeys<Seen = never> {
   readonly next: bigint;
   readonly keys: readonly Buffer[];
   /** Type names, where asked for; otherwise empty. */
   readonly types: readonly string[];
   readonly micros: number;
+  /** What the reader saw of exactly these keys in the same round trip, where it looks. */
+  readonly seen?: Seen | undefined;
 }
 
 export interface ReadLimits {
@@ -37,8 +39,8 @@ export interface ReadLimits {
 }
 
 /** Reads pages from one database of the source. Throws the server's error, or the connection's. */
-export interface PageReader {
-  scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys>;
+export interface PageReader<Seen = never> {
+  scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys<Seen>>;
   read(keys: readonly Buffer[]): Promise<ReadKeys>;
   scanAndRead(cursor: bigint, count: number): Promise<{ readonly next: bigint; readonly page: ReadKeys }>;
 }

@@ -6,13 +6,14 @@ import type { RedisPort } from '../redis/redis-port';
 import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
 import type { Pace } from './governor';
-import type { PageReader, ReadKeys } from './page-reader';
-import { readAhead } from './read-ahead';
+import type { PageReader, ReadKeys, ScannedKeys } from './page-reader';
 import type { Selection } from '../migration/selection';
 
-/** A piece of the range's keys, to be written together. */
-export interface Part {
+/** A piece of the range's keys, to be worked on together. */
+export interface Part<Seen = never> {
   readonly page: ReadKeys;
+  /** What the reader saw of exactly the page's keys. */
+  readonly seen?: Seen | undefined;
   /** What is settled of the keys that SCAN gave with this part, before anything is written. */
   readonly counts: Partial<Counts>;
   /** Keys that a converter has read, to be written by it. */
@@ -21,7 +22,7 @@ export interface Part {
   readonly claimed?: readonly Buffer[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
-  /** Bytes taken from the budget, to be given back after writing. */
+  /** Bytes taken from the budget, to be given back when the work on the part is over. */
   readonly taken: number;
 }
 
@@ -48,8 +49,8 @@ export interface WalkOptions {
   /** Each claims keys by name; the first one that does gets them. */
   readonly converters: readonly Converter[];
   readonly source: RedisPort;
-  /** Keys are only named, not read: for the copy by commands and for looking. */
-  readonly namesOnly: () => boolean;
+  /** Whether the next page's values are read; otherwise its keys are only named. */
+  readonly wantsValues: () => boolean;
   readonly budget: BytesInFlight;
   readonly pace: Pace;
   /** Runs one call to the server, again after trouble that passes. */
@@ -67,7 +68,10 @@ const BORDER_KEYS = 16;
  * Walks a range page by page. A page that went beyond the range's end is read again with a smaller COUNT, down to one
  * bucket, so that neighbouring ranges share no key; keys that a shrinking table gives again are found and dropped.
  */
-export async function* readRange(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
+export async function* readRange<Seen = never>(
+  reader: PageReader<Seen>,
+  options: WalkOptions,
+): AsyncGenerator<Part<Seen>, void, undefined> {
   const { range, cursorOrder, selection, converters, budget, pace } = options;
   const border = new Border();
   let cursor = options.start;
@@ -84,8 +88,8 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     }
   };
   for (;;) {
-    const namesOnly = options.namesOnly();
-    const fused = selection.all && converters.length === 0 && !namesOnly;
+    const wantsValues = options.wantsValues();
+    const fused = selection.all && converters.length === 0 && wantsValues;
     // The only range of a database ends with its table and cannot go beyond.
     const cut =
       cursorOrder && range.bits > 0
@@ -93,17 +97,12 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
         : count;
     await pace.turn();
     await budget.take(guess);
-    let scanned: { next: bigint; keys: readonly Buffer[]; types: readonly string[]; page: ReadKeys | undefined };
-    let micros: number;
+    let scanned: ScannedKeys<Seen> & { readonly page?: ReadKeys };
     if (fused) {
       const { next, page } = await attempt(() => reader.scanAndRead(cursor, cut));
-      scanned = { next, keys: page.keys, types: [], page };
-      ({ micros } = page);
-    } else {
-      const names = await attempt(() => reader.scan(cursor, cut, selection.needsTypes));
-      scanned = { ...names, page: undefined };
-      ({ micros } = names);
-    }
+      scanned = { next, keys: page.keys, types: [], micros: page.micros, page };
+    } else scanned = await attempt(() => reader.scan(cursor, cut, selection.needsTypes));
+    let { micros } = scanned;
     const { ended, beyond } = cursorOrder
       ? endOfRange(range, scanned.next)
       : { ended: scanned.next === 0n, beyond: false };
@@ -121,7 +120,8 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     pace.tookKeys(keys.length);
 
     const repeated = border.repeatedIn(keys);
-    let page = scanned.page;
+    let { page } = scanned;
+    let seen: Seen | undefined;
     let counts: Partial<Counts> = { scanned: keys.length, repeats: repeated.size };
     let claims: readonly Claim[] = [];
     let claimed: readonly Buffer[] = [];
@@ -134,7 +134,8 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
       counts = addCounts(addCounts(noCounts, filtered), sorted.counts);
       claimedBytes = sorted.bytes;
       const { plain } = sorted;
-      page = namesOnly || plain.length === 0 ? named(plain) : await attempt(() => reader.read(plain));
+      page = wantsValues && plain.length > 0 ? await attempt(() => reader.read(plain)) : named(plain);
+      if (!wantsValues && isSame(plain, scanned.keys)) ({ seen } = scanned);
       micros = Math.max(micros, page.micros);
     } else if (foreign || repeated.size > 0) {
       page = pick(page, (i) => !foreign && !repeated.has(i));
@@ -150,7 +151,7 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     count = Math.min(count, pace.mostKeys(), converters.length > 0 ? CONVERTED_COUNT : count);
 
     let [first, rest] = splitLater(page);
-    let head: Pick<Part, 'counts' | 'claims' | 'claimed'> = { counts, claims, claimed };
+    let head: Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen'> = { counts, claims, claimed, seen };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
       yield { page: first, ...head, next: undefined, taken };
@@ -167,13 +168,6 @@ export async function* readRange(reader: PageReader, options: WalkOptions): Asyn
     if (ended) return;
     cursor = scanned.next;
   }
-}
-
-/** The same, with the next page being read while the consumer works on one. A page that nobody takes any more gives its bytes back. */
-export function readRangeAhead(reader: PageReader, options: WalkOptions): AsyncGenerator<Part, void, undefined> {
-  return readAhead(readRange(reader, options), ({ taken }) => {
-    options.budget.give(taken);
-  });
 }
 
 /**
@@ -205,6 +199,11 @@ export function splitLater(page: ReadKeys): [now: ReadKeys, later: ReadKeys] {
   if (!page.payloads.includes('later')) return [page, nothing];
   const isLater = (i: number) => page.payloads[i] === 'later';
   return [pick(page, (i) => !isLater(i)), pick(page, isLater)];
+}
+
+/** Whether nothing was left out of a page's names, and their order is as it was. */
+function isSame(keys: readonly Buffer[], all: readonly Buffer[]): boolean {
+  return keys.length === all.length && keys.every((key, i) => key === all[i]);
 }
 
 function pick(page: ReadKeys, wanted: (index: number) => boolean): ReadKeys {

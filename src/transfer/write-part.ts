@@ -1,4 +1,4 @@
-import type { Finding } from '../migration/rows';
+import type { KeyFinding } from '../migration/rows';
 import type { Converter, Group, GroupOutcome } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
@@ -12,8 +12,6 @@ import { pause, SourceChangedError, StoppedError, type StopSignal } from '../mig
 
 /** Where and how parts are written. */
 export interface WriteContext {
-  readonly migration: string;
-  readonly database: number;
   readonly source: RedisPort;
   readonly target: RedisPort;
   readonly sourceVersion: Abilities;
@@ -45,7 +43,7 @@ export interface WriteContext {
 /** What became of a part's keys. */
 export interface PartOutcome {
   readonly counts: Partial<Counts>;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly KeyFinding[];
   /** How many payloads the target does not take or could not read, so that their keys went by commands. */
   readonly refusedPayloads: number;
 }
@@ -69,10 +67,10 @@ const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
 /** Writes one part: what RESTORE does not take goes by commands or is a finding, what the target cannot take now waits. */
 export async function writePart(part: Part, context: WriteContext): Promise<PartOutcome> {
   const sums = { copied: 0, converted: 0, expired: 0, skippedByConflict: 0, failed: 0, bytes: 0 };
-  const findings: Finding[] = [];
+  const findings: KeyFinding[] = [];
   const fail = (key: Buffer, code: string, message: string) => {
     sums.failed++;
-    findings.push(finding(context, key, code, message));
+    findings.push({ key, code, message });
   };
   const byCommands: Buffer[] = [];
   let entries: PartEntry[] = [];
@@ -160,7 +158,7 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
       const losses = outcome.losses.filter(({ kind }) => kind !== 'consumer-times');
       const [first] = losses;
       if (first !== undefined) {
-        findings.push(finding(context, key, `lost-${first.kind}`, losses.map(({ message }) => message).join(' ')));
+        findings.push({ key, code: `lost-${first.kind}`, message: losses.map(({ message }) => message).join(' ') });
       }
     } else if (outcome.kind === 'expired') sums.expired++;
     else if (outcome.kind === 'conflict') there.push(key);
@@ -284,8 +282,4 @@ async function inParallel<T, R>(items: readonly T[], atOnce: number, work: (item
   const ends = await Promise.allSettled(Array.from({ length: Math.min(atOnce, items.length) }, worker));
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   return results;
-}
-
-function finding(context: WriteContext, key: Buffer, code: string, message: string): Finding {
-  return { migration: context.migration, database: context.database, key, code, message };
 }

@@ -130,10 +130,10 @@ describe('a walk that fails', () => {
   const failing = new Error('it fails');
 
   it.each([
-    ['naming keys', { scan: () => Promise.reject(failing) }, true],
-    ['reading a page', { scanAndRead: () => Promise.reject(failing) }, false],
-    ['reading what was later', { read: () => Promise.reject(failing) }, false],
-  ])('at %s gives all bytes of its budget back', async (_, changes, namesOnly) => {
+    ['naming keys', { scan: () => Promise.reject(failing) }, false],
+    ['reading a page', { scanAndRead: () => Promise.reject(failing) }, true],
+    ['reading what was later', { read: () => Promise.reject(failing) }, true],
+  ])('at %s gives all bytes of its budget back', async (_, changes, wantsValues) => {
     const page = {
       keys: [Buffer.from('a'), Buffer.from('b')],
       expiries: [0, 0],
@@ -148,7 +148,7 @@ describe('a walk that fails', () => {
       ...changes,
     };
     const budget = new BytesInFlight(1);
-    const options = walkOptions({ index: 0, bits: 0 }, { budget, namesOnly: () => namesOnly });
+    const options = walkOptions({ index: 0, bits: 0 }, { budget, wantsValues: () => wantsValues });
     await expect(walk(reader, options)).rejects.toBe(failing);
     // Would wait for ever if anything were still taken.
     await budget.take(1);
@@ -162,7 +162,7 @@ describe('a walk that fails', () => {
     };
     const budget = new BytesInFlight(1);
     const selection = makeSelection({ match: ['a'], exclude: [], types: [] });
-    const options = walkOptions({ index: 0, bits: 0 }, { budget, selection, namesOnly: () => false });
+    const options = walkOptions({ index: 0, bits: 0 }, { budget, selection, wantsValues: () => true });
     await expect(walk(reader, options)).rejects.toBe(failing);
     await budget.take(1);
   });

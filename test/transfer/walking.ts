@@ -36,7 +36,7 @@ export function walkOptions(range: CursorRange, changes: Partial<WalkOptions> = 
     selection: everything,
     converters: [],
     source: noPort,
-    namesOnly: () => true,
+    wantsValues: () => false,
     budget: new BytesInFlight(1_000_000),
     pace: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check: () => undefined }),
     attempt: (call) => call(),

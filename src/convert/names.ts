@@ -1,0 +1,70 @@
+import type { DatabasePlan, Plan } from '../migration/plan';
+import type { Converter } from './converter';
+import { makeNaming, type Naming } from './rename/naming';
+
+/** Where a key of the target may come from. */
+export interface KeyOrigin {
+  readonly database: number;
+  readonly key: Buffer;
+}
+
+/** What the keys of one database of the source are called on the target: by converters, rename rules and the prefix. */
+export interface Names {
+  /** Whether keys that no converter claims may get another name. */
+  readonly change: boolean;
+  /** The name of a key that is copied as it is; of a key in its new form, too. */
+  onTarget(key: Buffer): Buffer;
+  /** The names under which a key may be on the target: converted first, then as it is. None where it need not be there. */
+  possible(key: Buffer): readonly Buffer[];
+  /** Whether a converter claims the key. */
+  claims(key: Buffer): boolean;
+  /** The name that a claimed key must have once it is converted; undefined where none must be there. */
+  converted(key: Buffer): Buffer | undefined;
+}
+
+/** The names of one database, made once for all work on a range. */
+export function makeNames(
+  { request }: Pick<Plan, 'request'>,
+  { prefix }: Pick<DatabasePlan, 'prefix'>,
+  converters: readonly Converter[],
+): Names {
+  const naming: Naming | undefined = makeNaming(request.rename, prefix);
+  const onTarget = (key: Buffer) => naming?.(key) ?? key;
+  const claimant = (key: Buffer) => converters.find((converter) => converter.claims(key));
+  const converted = (key: Buffer) => {
+    const after = claimant(key)?.nameAfter(key);
+    return after === undefined ? undefined : onTarget(after);
+  };
+  return {
+    change: naming !== undefined,
+    onTarget,
+    claims: (key) => claimant(key) !== undefined,
+    converted,
+    possible: (key) => {
+      if (claimant(key) === undefined) return [onTarget(key)];
+      const after = converted(key);
+      return after === undefined ? [] : [after, onTarget(key)];
+    },
+  };
+}
+
+/**
+ * All keys of the source that a key of the target may have come from, by the map of databases and by the converters. None: the
+ * key is outside of what the migration writes. Rename rules do not run backwards: where there are any, nobody asks.
+ */
+export function originsOf(
+  key: Buffer,
+  targetDatabase: number,
+  databases: readonly DatabasePlan[],
+  converters: readonly Converter[],
+): KeyOrigin[] {
+  return databases
+    .filter((plan) => plan.targetDatabase === targetDatabase)
+    .flatMap(({ database, prefix }) => {
+      const start = Buffer.from(prefix, 'utf8');
+      if (!key.subarray(0, start.length).equals(start)) return [];
+      const name = key.subarray(start.length);
+      const before = converters.flatMap((converter) => converter.namesBefore(name));
+      return [name, ...before].map((origin) => ({ database, key: origin }));
+    });
+}

@@ -1,0 +1,87 @@
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import { pause, type StopSignal } from '../migration/stop';
+import type { KeyFinding } from '../migration/rows';
+
+/** How keys that seem wrong are looked at again before they count, so that keys in flight settle. */
+export interface Rounds {
+  /** Looks in all, with the first one that made a key a suspect. */
+  readonly looks: number;
+  /** Between two looks. */
+  readonly everyMs: number;
+  /** The walk goes on while fewer suspects than `most` wait, or for `holdMs`: many wait as long as one. */
+  readonly most: number;
+  readonly holdMs: number;
+}
+
+/** For what is seen by asking for names alone. */
+export const roundsOfNames: Rounds = { looks: 3, everyMs: 300, most: 2_000, holdMs: 2_000 };
+/** For values and their expiries, which applications write in several steps, and for what is to be deleted. */
+export const roundsOfValues: Rounds = { looks: 3, everyMs: 2_000, most: 20_000, holdMs: 5_000 };
+
+/** A suspect that is still wrong, and what is wrong with it. */
+export interface Wrong<Suspect> {
+  readonly suspect: Suspect;
+  readonly finding: KeyFinding;
+}
+
+/** What is known of suspects once they were looked at. */
+export interface Look<Suspect> {
+  readonly wrong: readonly Wrong<Suspect>[];
+  /** Of those that are right, or gone. */
+  readonly counts: Partial<Counts>;
+}
+
+/** What becomes of suspects. */
+export interface SecondLook<Suspect> {
+  readonly rounds: Rounds;
+  /** Looks once more. Throws what ends the work. */
+  look(suspects: readonly Suspect[]): Promise<Look<Suspect>>;
+  /** What is counted, and told, of keys that are wrong after the last look. Throws what ends the work. */
+  end(
+    wrong: readonly KeyFinding[],
+  ): Promise<Pick<Look<Suspect>, 'counts'> & { readonly findings: readonly KeyFinding[] }>;
+}
+
+/** Collects what may be wrong while a range is walked, and settles it in a few rounds. */
+export class Suspects<Suspect> {
+  private waiting: Suspect[] = [];
+  private since = 0;
+
+  constructor(
+    private readonly second: SecondLook<Suspect>,
+    private readonly stop: StopSignal,
+  ) {}
+
+  add(suspects: readonly Suspect[]): void {
+    if (this.waiting.length === 0) this.since = Date.now();
+    this.waiting.push(...suspects);
+  }
+
+  get none(): boolean {
+    return this.waiting.length === 0;
+  }
+
+  /** Whether enough wait, or for long enough. */
+  get due(): boolean {
+    const { most, holdMs } = this.second.rounds;
+    return this.waiting.length >= most || (!this.none && Date.now() - this.since >= holdMs);
+  }
+
+  /** Looks again, round after round, and tells what is to be said of all that waited. Throws what ends the work. */
+  async settle(): Promise<{ readonly counts: Counts; readonly findings: readonly KeyFinding[] }> {
+    let open: readonly Suspect[] = this.waiting;
+    let wrong: readonly Wrong<Suspect>[] = [];
+    let counts = noCounts;
+    this.waiting = [];
+    const { looks, everyMs } = this.second.rounds;
+    for (let round = 2; round <= looks && open.length > 0; round++) {
+      await pause(everyMs, this.stop);
+      const look = await this.second.look(open);
+      counts = addCounts(counts, look.counts);
+      ({ wrong } = look);
+      open = wrong.map(({ suspect }) => suspect);
+    }
+    const end = await this.second.end(wrong.map(({ finding }) => finding));
+    return { counts: addCounts(counts, end.counts), findings: end.findings };
+  }
+}

@@ -1,0 +1,155 @@
+import type { Converter } from '../convert/converter';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { KeyFinding } from '../migration/rows';
+import type { Selection } from '../migration/selection';
+import { StoppedError } from '../migration/stop';
+import type { BytesInFlight } from '../transfer/bytes-in-flight';
+import { readRange, type Part } from '../transfer/range-pages';
+import type { Origin } from '../transfer/side';
+import type { RangeJob } from './range-job';
+import { pageLimitsOf } from './range-shape';
+import { Suspects, type SecondLook } from './suspects';
+
+/** Parts of one range that are in work while the next one is read. */
+const PARTS_IN_WORK = 2;
+
+/** What a mode did with a part of the keys. */
+export interface Outcome<Suspect = never> {
+  readonly counts: Partial<Counts>;
+  readonly findings?: readonly KeyFinding[];
+  /** Keys that are to be looked at again before anything is said of them. */
+  readonly suspects?: readonly Suspect[];
+  /** Called in the moment when the cursor moves behind the part: what is kept beside the row must belong to its cursor. */
+  readonly moved?: () => void;
+}
+
+/** What a mode does with the keys that a walk brings. */
+export interface Mode<Suspect = never, Seen = never> {
+  readonly selection: Selection;
+  /** Each claims keys by name, and reads what belongs to them; the first one that does gets them. */
+  readonly converters: readonly Converter[];
+  /** Whether values are to be read with the next page. */
+  readonly wantsValues: () => boolean;
+  /** Works on one part. Several are in work at once; what they did counts in the order of the walk. Throws what ends the range. */
+  readonly work: (part: Part<Seen>) => Promise<Outcome<Suspect>>;
+  /** Needed where there are suspects. */
+  readonly secondLook?: SecondLook<Suspect>;
+}
+
+/** What all walks of a process share. */
+export interface WalkApp {
+  readonly budget: BytesInFlight;
+  readonly settings: { readonly pageMicros: number };
+}
+
+/**
+ * Walks a range from its row's cursor to its end, page by page, and has a mode work on what it brings, while the next page is
+ * read. Whatever is done behind it, the cursor never moves beyond a part that is not done, nor beyond one with suspects that
+ * were not looked at again.
+ * @throws StoppedError, SourceChangedError, or the error that ends the range; what is on its way then is waited for and
+ *   counted, unless the range is lost
+ */
+export async function walkRange<Suspect = never, Seen = never>(
+  job: RangeJob,
+  app: WalkApp,
+  origin: Origin<Seen>,
+  mode: Mode<Suspect, Seen>,
+): Promise<void> {
+  const { plan } = job.migration;
+  const parts = readRange(origin.reader, {
+    range: job.row,
+    start: BigInt(job.row.cursor),
+    expectedKeys: origin.expectedKeys,
+    cursorOrder: origin.cursorOrder,
+    ...pageLimitsOf(plan, app.settings.pageMicros),
+    selection: mode.selection,
+    converters: mode.converters,
+    source: origin.port,
+    wantsValues: mode.wantsValues,
+    budget: app.budget,
+    pace: job.governor,
+    attempt: origin.attempt,
+  });
+  // Under a limit on bytes none: what the work on a part reads is not known before it is done.
+  const mostInWork = plan.request.limits.bytesPerSecond > 0 ? 0 : PARTS_IN_WORK;
+  const progress = new Progress(job, mode.secondLook);
+  const inWork: { readonly next: bigint | undefined; readonly outcome: Promise<Outcome<Suspect>> }[] = [];
+  const finishOldest = async () => {
+    const [oldest] = inWork;
+    if (oldest === undefined) return;
+    // One that was not done stays the first: what was done behind it must not move the cursor beyond it.
+    const outcome = await oldest.outcome;
+    inWork.shift();
+    await progress.add(outcome, oldest.next);
+  };
+  const finishAll = async () => {
+    while (inWork.length > 0) await finishOldest();
+  };
+  try {
+    for await (const part of parts) {
+      const outcome = mode.work(part).finally(() => {
+        app.budget.give(part.taken);
+      });
+      // Whoever waits for it hears of a failure; until then it is no unhandled one.
+      outcome.catch(() => undefined);
+      inWork.push({ next: part.next, outcome });
+      while (inWork.length > mostInWork) await finishOldest();
+    }
+    await finishAll();
+    await progress.end();
+  } catch (error) {
+    // What is on its way is still counted: where pages are slow, a range would else never get beyond its first ones.
+    const mayCount = error instanceof StoppedError && error.reason !== 'lost' && !progress.isBroken;
+    if (mayCount) await finishAll().catch(() => undefined);
+    throw error;
+  } finally {
+    await Promise.allSettled(inWork.map(({ outcome }) => outcome));
+  }
+}
+
+/** Brings what was done, in the order of the walk, into the range's row. */
+class Progress<Suspect> {
+  private readonly suspects: Suspects<Suspect> | undefined;
+  /** The end of the last whole page: undefined inside a page, where there is no place to go on from. */
+  private next: bigint | undefined;
+  private moves: (() => void)[] = [];
+  /** Something was taken in and not written down: nothing that comes behind it may move the cursor. */
+  isBroken = false;
+
+  constructor(
+    private readonly job: RangeJob,
+    secondLook: SecondLook<Suspect> | undefined,
+  ) {
+    this.suspects = secondLook && new Suspects(secondLook, job);
+  }
+
+  async add(
+    { counts, findings = [], suspects = [], moved }: Outcome<Suspect>,
+    next: bigint | undefined,
+  ): Promise<void> {
+    this.isBroken = true;
+    this.suspects?.add(suspects);
+    this.next = next;
+    if (moved !== undefined) this.moves.push(moved);
+    const waits = this.suspects?.none === false;
+    await this.job.add(counts, findings, waits ? undefined : next, this.move);
+    if (this.suspects?.due === true && next !== undefined) await this.settle();
+    this.isBroken = false;
+  }
+
+  /** To be called behind the last part. */
+  async end(): Promise<void> {
+    if (this.suspects?.none === false) await this.settle();
+  }
+
+  private async settle(): Promise<void> {
+    const { counts = noCounts, findings = [] } = (await this.suspects?.settle()) ?? {};
+    const stand = await this.job.addFirstFindings(findings);
+    await this.job.add(addCounts(counts, { findings: stand }), [], this.next, this.move);
+  }
+
+  private readonly move = () => {
+    for (const moved of this.moves) moved();
+    this.moves = [];
+  };
+}
