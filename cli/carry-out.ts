@@ -1,7 +1,7 @@
 import { ApiError } from './client/api-error';
 import type { Context } from './commands/context';
 import { Display } from './display/display';
-import { plain } from './display/words';
+import { safeText } from '../src/basics/safe-text';
 import { InterruptedError, Interruption } from './interruption';
 import { exitCodes, messageOf, TroubleError, UsageError } from './outcome';
 import { mistakeLine } from './request-body';
@@ -30,12 +30,12 @@ function tell(error: unknown, display: Display, interruption: Interruption, verb
     return interruption.exitCode;
   }
   if (error instanceof UsageError) {
-    display.note([error.message, ...error.details.map((line) => `  ${line}`)].map((line) => plain(line)).join('\n'));
+    display.note([error.message, ...error.details.map((line) => `  ${line}`)].map((line) => safeText(line)).join('\n'));
     return exitCodes.usage;
   }
   if (error instanceof ApiError) {
     const details = error.details.map((mistake) => `  ${mistakeLine(mistake)}`);
-    display.note([error.message, ...details].map((line) => plain(line)).join('\n'));
+    display.note([error.message, ...details].map((line) => safeText(line)).join('\n'));
     return error.status === 400 || error.status === 404 ? exitCodes.usage : exitCodes.failed;
   }
   const known = error instanceof TroubleError || (error instanceof Error && error.name === 'NoAnswerError');

@@ -1,3 +1,5 @@
+import { safeText } from '../src/basics/safe-text.ts';
+
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 
 /** 800,000; a dash where nothing is known. */
@@ -43,18 +45,9 @@ export function spoken(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/**
- * A text from a server as it can be shown without deceiving: control characters and those that turn the direction of
- * writing are spelled out; cut at `length`, never inside a character.
- */
+/** A text from a server as it can be shown without deceiving. */
 export function shown(text: string, length = 400): string {
-  const spelled = text
-    .toWellFormed()
-    .replace(/[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, (character) => {
-      return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-    });
-  if (spelled.length <= length) return spelled;
-  return `${spelled.slice(0, length).replace(/[\ud800-\udbff]$/, '')}…`;
+  return safeText(text, length);
 }
 
 /** 2026-01-01T10:00:00.000Z as the reader's own clock has it. */

@@ -1,3 +1,5 @@
+import { safeLines } from '../src/basics/safe-text';
+
 /** Where the host's own lines and the functions' log lines go. One line a call, without a newline at its end. */
 export interface Logger {
   /** True when `debug` lines are shown; lets callers skip building lines nobody reads. */
@@ -19,7 +21,7 @@ export function createConsoleLogger(
   const verbose = options.verbose ?? false;
   const stream = options.stream ?? process.stderr;
   const line = (mark: string, message: string) =>
-    stream.write(`[${new Date().toISOString().slice(11, 23)}] ${mark}${message}\n`);
+    stream.write(`[${new Date().toISOString().slice(11, 23)}] ${mark}${safeLines(message)}\n`);
   return {
     verbose,
     debug: (message) => {

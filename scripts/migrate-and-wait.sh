@@ -28,10 +28,16 @@ Authentication stands in front of the app.
 USAGE
 }
 
-# What comes from the app may have a key's name in it, and a key's name may be anything: no control characters and no
+# In UTF-8, what steers a terminal, turns the direction of writing, ends a line or cannot be seen: U+0080 to 9F, AD, 61C,
+# 200B to 200F, 2028 to 202E, 2060 to 206F, FEFF, FFF9 to FFFB, E0000 to E007F.
+unseen=$(printf '\302[\200-\237\255]|\330\234|\342\200[\213-\217\250-\256]|\342\201[\240-\257]')
+unseen=$unseen$(printf '|\357\273\277|\357\277[\271-\273]|\363\240[\200-\201][\200-\277]')
+
+# What comes from the app may have a key's name in it, and a key's name may be anything: no such characters and no
 # commands of GitHub or Azure Pipelines (##vso[ and ##[ anywhere, :: at the beginning of a line) get through to the log.
 harmless() {
-  LC_ALL=C tr -d '\000-\010\013-\037\177' | sed -e 's/##/# #/g' -e 's/^\([[:space:]]*\)::/\1: :/'
+  LC_ALL=C tr -d '\000-\010\013-\037\177' |
+    LC_ALL=C sed -E -e "s/$unseen//g" -e 's/##/# #/g' -e 's/^([[:space:]]*)::/\1: :/'
 }
 
 say() {

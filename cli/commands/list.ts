@@ -1,6 +1,6 @@
 import type { MigrationListItem } from '../../src/migration/report';
 import { render } from '../display/accounting';
-import { plain } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import { isEnded } from '../outcome';
 import type { RunFolder } from '../runs/run-folder';
 import { serviceElsewhere } from '../service/local-service';
@@ -27,8 +27,8 @@ export async function list(options: CommonOptions, { display }: Context): Promis
       lines.map((line) => [
         line.id,
         line.note === undefined ? line.state : `${line.state} (${line.note})`,
-        plain(line.source),
-        plain(line.target),
+        safeText(line.source),
+        safeText(line.target),
         shortTime(line.startedAt),
         line.finishedAt === null ? '–' : shortTime(line.finishedAt),
       ]),

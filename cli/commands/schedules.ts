@@ -1,6 +1,6 @@
 import type { ScheduleReport } from '../../src/schedule/report-schedules';
 import { render } from '../display/accounting';
-import { plain } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import { UsageError } from '../outcome';
 import { deployedService, type CommonOptions, type Context } from './context';
 
@@ -30,7 +30,7 @@ export async function schedules(options: CommonOptions, { display }: Context): P
       ]),
     );
   }
-  for (const { path, message } of report.mistakes) display.note(`${plain(path)}: ${plain(message)}`);
+  for (const { path, message } of report.mistakes) display.note(`${safeText(path)}: ${safeText(message)}`);
   return code;
 }
 
@@ -43,7 +43,7 @@ function lineOf({ name, source, target, next: [next], last, waiting }: ScheduleR
     next === undefined ? '–' : next.local,
     next === undefined ? '–' : shortTime(next.at),
     last === null ? '–' : shortTime(last.due),
-    waiting === null ? plain(state) : `${plain(state)} (${shortTime(waiting.due)} waits)`,
+    waiting === null ? safeText(state) : `${safeText(state)} (${shortTime(waiting.due)} waits)`,
   ];
 }
 

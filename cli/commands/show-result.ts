@@ -2,7 +2,8 @@ import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
 import type { FindingReport } from '../../src/api/read-migrations';
 import { accounting } from '../display/accounting';
-import { counted, plain } from '../display/words';
+import { counted } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import { commandLine } from '../hints';
 import { surveyTables } from '../report/tables';
 import { isJsonFile, writeReport } from '../report/write-report';
@@ -85,7 +86,7 @@ async function showSurvey(
   if (options.json === true) display.printJson({ ...migration, report });
   else {
     display.print(surveyTables(report));
-    if (migration.cause !== null) display.print(`The dry run FAILED. ${plain(migration.cause)}`);
+    if (migration.cause !== null) display.print(`The dry run FAILED. ${safeText(migration.cause)}`);
     if (migration.findings > 0) {
       display.print(
         `${counted(migration.findings, 'finding')}:  ${commandLine('findings', migration.id, ...sameApp(options))}`,

@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import type { FindingReport } from '../../src/api/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
-import { bytes, count, counted, duration, known, plain } from './words';
+import { bytes, count, counted, duration, known } from './words';
+import { safeText } from '../../src/basics/safe-text';
 
 export interface AccountingOptions {
   /** The first findings, if there are any. */
@@ -16,7 +17,7 @@ export interface AccountingOptions {
 export function accounting(report: MigrationReport, options: AccountingOptions): string {
   const parts = [headline(report), sides(report, options.addresses), keys(report), pace(report)];
   if (report.warnings.length > 0) {
-    parts.push(['Warnings:', ...report.warnings.map((warning) => `  - ${plain(warning)}`)].join('\n'));
+    parts.push(['Warnings:', ...report.warnings.map((warning) => `  - ${safeText(warning)}`)].join('\n'));
   }
   if (report.findings > 0) parts.push(findingsPart(report, options));
   return parts.join('\n');
@@ -26,7 +27,7 @@ export function accounting(report: MigrationReport, options: AccountingOptions):
 export function headline(report: MigrationReport): string {
   const { tally, counts } = report;
   const done = `${counted(tally.accountedKeys, 'key')} accounted for`;
-  const cause = report.cause === null ? '' : ` ${plain(report.cause)}`;
+  const cause = report.cause === null ? '' : ` ${safeText(report.cause)}`;
   switch (report.state) {
     case 'completed':
       if (report.mode === 'compare') return comparisonWith(report);
@@ -59,11 +60,11 @@ function comparisonWith({ id, state, counts, tally, findings }: MigrationReport)
 
 function sides({ source, target }: MigrationReport, addresses?: AccountingOptions['addresses']): string {
   const name = (connection: string, address?: string) =>
-    plain(address === undefined ? connection : `${connection} (${address})`, 60);
+    safeText(address === undefined ? connection : `${connection} (${address})`, 60);
   return render(
     [
       ['connection', name(source.name, addresses?.source), name(target.name, addresses?.target)],
-      ['version', plain(source.version), plain(target.version)],
+      ['version', safeText(source.version), safeText(target.version)],
       ['keys at the start', known(source.keysAtStart), known(target.keysAtStart)],
       ['keys now', known(source.keysNow), known(target.keysNow)],
     ],
@@ -135,9 +136,9 @@ export function findingsTable(findings: readonly FindingReport[]): string {
   return render(
     findings.map(({ database, key, encoding, code, message }) => [
       String(database),
-      plain(encoding === 'base64' ? `base64:${key}` : key, 40),
-      plain(code),
-      plain(message, 160),
+      safeText(encoding === 'base64' ? `base64:${key}` : key, 40),
+      safeText(code),
+      safeText(message, 160),
     ]),
     ['database', 'key', 'code', 'message'],
   );

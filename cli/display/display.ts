@@ -2,11 +2,11 @@ import type { MigrationReport } from '../../src/migration/report';
 import { ProgressBar } from './progress-bar';
 import { ProgressLines } from './progress-lines';
 import { progressOf, type Progress, type ProgressView } from './progress-view';
-import { plain } from './words';
+import { safeLines, safeText } from '../../src/basics/safe-text';
 
 /**
  * What the user sees: results on standard output; notes, trouble and progress on standard error, where a progress bar
- * makes room for each line.
+ * makes room for each line. Whatever comes, nothing in it steers the terminal.
  */
 export class Display {
   private readonly view: ProgressView;
@@ -23,7 +23,7 @@ export class Display {
   /** A line on standard error. */
   note(line: string): void {
     this.view.clear();
-    process.stderr.write(`${line}\n`);
+    process.stderr.write(`${safeLines(line)}\n`);
   }
 
   /** A warning, once; one that differs from an earlier one in its numbers only is the same. */
@@ -31,7 +31,7 @@ export class Display {
     const kind = message.replace(/\d+/g, '#');
     if (this.warned.has(kind)) return;
     this.warned.add(kind);
-    this.note(`warning: ${plain(message)}`);
+    this.note(`warning: ${safeText(message)}`);
   }
 
   /** How far a migration is, and its warnings, each once. */
@@ -52,7 +52,7 @@ export class Display {
   /** A result on standard output. */
   print(text: string): void {
     this.view.clear();
-    process.stdout.write(`${text}\n`);
+    process.stdout.write(`${safeLines(text)}\n`);
   }
 
   printJson(document: unknown): void {

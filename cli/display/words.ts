@@ -36,13 +36,3 @@ export function bytes(value: number): string {
   }
   return `${unit === 0 ? count(scaled) : scaled.toFixed(1)} ${units[unit] ?? ''}`;
 }
-
-/** Text from a server, fit for a terminal: control characters are shown, not obeyed; cut at `length`. */
-export function plain(text: string, length = Number.POSITIVE_INFINITY): string {
-  const safe = text.replace(
-    // eslint-disable-next-line no-control-regex
-    /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return safe.length > length ? `${safe.slice(0, length - 1)}…` : safe;
-}

@@ -1,3 +1,4 @@
+import { safeText } from '../../src/basics/safe-text';
 import { Markup } from './markup';
 
 /** One bar: its name, its value, and how the value is told. */
@@ -35,7 +36,7 @@ export async function loadCharts(): Promise<Charts> {
           yAxis: {
             type: 'category',
             inverse: true,
-            data: bars.map(({ name }) => shorten(name)),
+            data: bars.map(({ name }) => safeText(name, LONGEST_LABEL)),
             axisTick: { show: false },
             axisLine: { lineStyle: { color: '#b8c0cc' } },
             axisLabel: { color: '#28303c', fontSize: 12, interval: 0 },
@@ -68,8 +69,4 @@ export async function loadCharts(): Promise<Charts> {
       }
     },
   };
-}
-
-function shorten(name: string): string {
-  return name.length > LONGEST_LABEL ? `${name.slice(0, LONGEST_LABEL - 1)}…` : name;
 }

@@ -1,4 +1,4 @@
-import { plain } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import { html, Markup } from './markup';
 import { style } from './style';
 
@@ -41,7 +41,7 @@ export function messages(title: string, kind: 'bad' | 'warn', lines: readonly st
   return html`<section class="${kind}">
     <h2>${title}</h2>
     <ul>
-      ${lines.map((line) => html`<li>${plain(line)}</li>`)}
+      ${lines.map((line) => html`<li>${safeText(line)}</li>`)}
     </ul>
   </section>`;
 }

@@ -1,4 +1,4 @@
-import { plain } from '../display/words';
+import { joined, safeText } from '../../src/basics/safe-text';
 
 /** A name as the API tells it. */
 export interface ToldName {
@@ -10,13 +10,12 @@ export interface ToldName {
 
 /** Key names are bytes: what is no visible text is shown as an escape, a backslash as two, and a name cut short ends in "…". */
 export function keyName({ key, encoding, cut = false }: ToldName, length = Number.POSITIVE_INFINITY): string {
-  const text =
+  const parts =
     encoding === 'utf8'
-      ? plain(key.replaceAll('\\', '\\\\'))
-      : [...Buffer.from(key, 'base64')].map(visibleByte).join('');
-  const shown = text === '' ? '(empty)' : text;
-  if (shown.length > length) return `${shown.slice(0, length - 1)}…`;
-  return cut ? `${shown}…` : shown;
+      ? Array.from(key, (character) => (character === '\\' ? '\\\\' : safeText(character)))
+      : Array.from(Buffer.from(key, 'base64'), visibleByte);
+  if (parts.length === 0) parts.push('(empty)');
+  return joined(cut ? [...parts, '…'] : parts, length);
 }
 
 function visibleByte(byte: number): string {

@@ -1,7 +1,8 @@
 import type { FindingReport } from '../../src/api/read-migrations';
 import type { MigrationReport } from '../../src/migration/report';
 import { headline, keyLines } from '../display/accounting';
-import { bytes, count, duration, known, plain } from '../display/words';
+import { bytes, count, duration, known } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import type { Charts } from './charts';
 import { messages, reportDocument, table, tile } from './document';
 import { keyName } from './key-name';
@@ -20,10 +21,10 @@ const titles: Readonly<Record<MigrationReport['mode'], string>> = {
  */
 export function migrationPage(report: MigrationReport, findings: readonly FindingReport[], charts: Charts): string {
   const { source, target, counts, tally, startedAt, finishedAt } = report;
-  const title = `${titles[report.mode]}: ${plain(source.name)} → ${plain(target.name)}`;
+  const title = `${titles[report.mode]}: ${safeText(source.name)} → ${safeText(target.name)}`;
   const intro = html`<p>
-      ${plain(source.version)} → ${plain(target.version)}; ${startedAt.slice(0, 19).replace('T', ' ')} UTC; migration
-      ${report.id}.
+      ${safeText(source.version)} → ${safeText(target.version)}; ${startedAt.slice(0, 19).replace('T', ' ')} UTC;
+      migration ${report.id}.
     </p>
     <p ${report.state === 'completed' ? '' : 'class=bad'}>${headline(report)}</p>`;
   const seconds = finishedAt === null ? null : (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
@@ -61,8 +62,8 @@ function findingsPart(report: MigrationReport, findings: readonly FindingReport[
   const rows = findings.map((finding) => [
     html`<code>${keyName(finding, 200)}</code>`,
     String(finding.database),
-    plain(finding.code),
-    plain(finding.message),
+    safeText(finding.code),
+    safeText(finding.message),
   ]);
   const more = report.findings - findings.length;
   return html`<section>

@@ -1,5 +1,6 @@
 import type { SurveyReport } from '../../src/survey/survey-report';
-import { bytes, count, counted, duration, plain } from '../display/words';
+import { bytes, count, counted, duration } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import type { Bar, Charts } from './charts';
 import { keyName } from './key-name';
 import { html, type Markup } from './markup';
@@ -12,10 +13,11 @@ const BARS = 12;
 export function surveyPage(report: SurveyReport, charts: Charts): string {
   const { total, source, target, obstacles, warnings, memory, time } = report;
   const size = report.bytesAre === 'memory' ? 'memory on the source' : 'payload';
-  const title = `Dry run: ${plain(source.name)} → ${plain(target.name)}`;
+  const title = `Dry run: ${safeText(source.name)} → ${safeText(target.name)}`;
   const intro = html`<p>
-      ${plain(source.software)} ${plain(source.version)} → ${plain(target.software)} ${plain(target.version)};
-      ${report.startedAt.slice(0, 19).replace('T', ' ')} UTC; migration ${report.id}. Nothing was written.
+      ${safeText(source.software)} ${safeText(source.version)} → ${safeText(target.software)}
+      ${safeText(target.version)}; ${report.startedAt.slice(0, 19).replace('T', ' ')} UTC; migration ${report.id}.
+      Nothing was written.
     </p>
     ${report.complete ? '' : html`<p class="bad">The dry run is ${report.state}: these numbers are of the keys read until then.</p>`}`;
   const body = html`
@@ -44,7 +46,7 @@ export function surveyPage(report: SurveyReport, charts: Charts): string {
       ${sentences(report).map((sentence) => html`<p>${sentence}</p>`)}
     </section>
     ${databasesPart(report, charts, size)}
-    ${amountsPart('Types and encodings', report.encodings, ({ type, objectEncoding }) => plain(`${type}, ${objectEncoding}`), charts, size)}
+    ${amountsPart('Types and encodings', report.encodings, ({ type, objectEncoding }) => safeText(`${type}, ${objectEncoding}`), charts, size)}
     ${amountsPart('Expiry', filled(report.expiries), expiryWords, charts, size, 'keys')}
     ${amountsPart('Sizes of keys', filled(report.sizes), sizeWords, charts, size, 'keys')}
     ${prefixesPart(report, charts, size)} ${largestPart(report, charts, size)}
@@ -88,7 +90,7 @@ function amountsPart<T extends Amount>(
 function databasesPart({ databases }: SurveyReport, charts: Charts, size: string): Markup {
   type Database = SurveyReport['databases'][number];
   const name = ({ database, targetDatabase, prefix, missingOnTarget }: Database) =>
-    `${database} → ${targetDatabase}${prefix === '' ? '' : `, ${plain(prefix)}…`}${missingOnTarget ? ' (not there)' : ''}`;
+    `${database} → ${targetDatabase}${prefix === '' ? '' : `, ${safeText(prefix)}…`}${missingOnTarget ? ' (not there)' : ''}`;
   return amountsPart('Databases', databases, name, charts, size);
 }
 
@@ -123,8 +125,8 @@ function largestPart({ largestKeys }: SurveyReport, charts: Charts, size: string
   const rows = largestKeys.map((key) => [
     html`<code>${keyName(key, 200)}</code>`,
     String(key.database),
-    plain(key.type),
-    plain(key.objectEncoding),
+    safeText(key.type),
+    safeText(key.objectEncoding),
     bytes(key.bytes),
   ]);
   return html`<section>

@@ -1,6 +1,7 @@
 import type { SurveyReport } from '../../src/survey/survey-report';
 import { render } from '../display/accounting';
-import { bytes, count, counted, plain } from '../display/words';
+import { bytes, count, counted } from '../display/words';
+import { safeText } from '../../src/basics/safe-text';
 import { keyName } from './key-name';
 import { expiryWords, outcomeLines, sentences, sizeWords } from './words';
 
@@ -19,7 +20,7 @@ export function surveyTables(report: SurveyReport): string {
       'database',
       size,
       databases.map(({ database, targetDatabase, prefix, missingOnTarget, ...amount }) => ({
-        label: `${database} → ${targetDatabase}${prefix === '' ? '' : ` as ${plain(prefix, 30)}…`}${missingOnTarget ? ' (not there!)' : ''}`,
+        label: `${database} → ${targetDatabase}${prefix === '' ? '' : ` as ${safeText(prefix, 30)}…`}${missingOnTarget ? ' (not there!)' : ''}`,
         ...amount,
       })),
     ),
@@ -27,7 +28,7 @@ export function surveyTables(report: SurveyReport): string {
       'type and encoding',
       size,
       encodings.map(({ type, objectEncoding, ...amount }) => ({
-        label: plain(`${type}, ${objectEncoding}`),
+        label: safeText(`${type}, ${objectEncoding}`),
         ...amount,
       })),
     ),
@@ -37,7 +38,7 @@ export function surveyTables(report: SurveyReport): string {
   if (largestKeys.length > 0) {
     const rows = largestKeys
       .slice(0, SHOWN_KEYS)
-      .map((key) => [keyName(key, 50), String(key.database), plain(key.type), bytes(key.bytes)]);
+      .map((key) => [keyName(key, 50), String(key.database), safeText(key.type), bytes(key.bytes)]);
     parts.push(render(rows, [`largest keys${more(largestKeys.length, SHOWN_KEYS)}`, 'db', 'type', size]));
   }
   if (prefixes.length > 0) {
@@ -54,16 +55,16 @@ export function surveyTables(report: SurveyReport): string {
     parts.push(render(rows, head, 'right'));
   }
   if (obstacles.length > 0) {
-    parts.push(['A copy would be REFUSED:', ...obstacles.map(({ message }) => `  - ${plain(message)}`)].join('\n'));
+    parts.push(['A copy would be REFUSED:', ...obstacles.map(({ message }) => `  - ${safeText(message)}`)].join('\n'));
   }
-  if (warnings.length > 0) parts.push(['Warnings:', ...warnings.map((text) => `  - ${plain(text)}`)].join('\n'));
+  if (warnings.length > 0) parts.push(['Warnings:', ...warnings.map((text) => `  - ${safeText(text)}`)].join('\n'));
   return parts.join('\n');
 }
 
 function headline({ id, state, complete, total, bytesAre, source, target }: SurveyReport): string {
   const what = complete ? 'has read' : `is ${state} and has read`;
   const size = bytesAre === 'memory' ? 'of memory' : 'of payload';
-  return `Dry run ${id} ${what} ${counted(total.keys, 'key')}, ${bytes(total.bytes)} ${size}, and has written nothing: ${plain(source.name)} (${plain(source.version)}) → ${plain(target.name)} (${plain(target.version)}).`;
+  return `Dry run ${id} ${what} ${counted(total.keys, 'key')}, ${bytes(total.bytes)} ${size}, and has written nothing: ${safeText(source.name)} (${safeText(source.version)}) → ${safeText(target.name)} (${safeText(target.version)}).`;
 }
 
 interface Line {

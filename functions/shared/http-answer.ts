@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import { safeText } from '../../src/basics/safe-text';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { UnreachableError } from '../../src/start/prepare-plan';
@@ -31,7 +32,7 @@ export function errorAnswer(
 }
 
 export function notFound(id: string): HttpResponseInit {
-  return errorAnswer(404, 'notFound', `There is no migration "${id.slice(0, 100)}".`);
+  return errorAnswer(404, 'notFound', `There is no migration "${safeText(id, 100)}".`);
 }
 
 /** Reads a request's JSON. @throws BadRequestError when it is none, BodyTooLargeError before it is looked at */

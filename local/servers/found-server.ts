@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { safeText } from '../../src/basics/safe-text';
 import { parseServerVersion } from './server-names';
 import { runTool } from './run-tool';
 
@@ -26,7 +27,7 @@ export async function identify(how: Pick<FoundServer, 'command' | 'args' | 'env'
   const said = await runTool(how.command, [...how.args, '--version'], { env: how.env, timeoutMs: 20_000 });
   const parsed = parseServerVersion(said);
   if (parsed === undefined)
-    throw new Error(`${how.command} is no Redis or Valkey server: ${said.trim().slice(0, 200)}`);
+    throw new Error(`${how.command} is no Redis or Valkey server: ${safeText(said.trim(), 200)}`);
   return { ...how, ...parsed };
 }
 

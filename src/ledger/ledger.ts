@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RestError, type TableClient, type TransactionAction } from '@azure/data-tables';
+import { safeText } from '../basics/safe-text';
 import { firstCourse } from '../migration/course';
 import type { Plan } from '../migration/plan';
 import type { Snapshot } from '../migration/report';
@@ -440,7 +441,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     epoch: row.epoch,
     sourceRunId: row.sourceRunId,
     cancelRequested: row.cancelRequested,
-    stopCause: clip(row.stopCause ?? ''),
+    stopCause: safeText(row.stopCause ?? '', LONGEST_TEXT),
     course: JSON.stringify(row.course),
     startedAt: row.startedAt,
     finishedAt: row.finishedAt ?? '',
@@ -501,8 +502,8 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
     share: String(row.share),
     counts: JSON.stringify(row.counts),
     heartbeat: row.heartbeat ?? '',
-    trouble: clip(row.trouble ?? ''),
-    cause: clip(row.cause ?? ''),
+    trouble: safeText(row.trouble ?? '', LONGEST_TEXT),
+    cause: safeText(row.cause ?? '', LONGEST_TEXT),
   };
 }
 
@@ -574,10 +575,8 @@ function fromSurvey(entity: Entity): Buffer {
   }
 }
 
-/** Texts for people may come from servers, of any length. Never cut inside a character. */
-function clip(text: string): string {
-  return text.slice(0, 1_000).replace(/[\ud800-\udbff]$/, '');
-}
+/** Texts for people may have in them what servers say and keys are called. UTF-16 units. */
+const LONGEST_TEXT = 1_000;
 
 /** Key names beyond this are kept in part: an entity holds 1 MiB, a property 64 KiB. */
 const LONGEST_KEY = 32_768;
@@ -620,7 +619,7 @@ function toFinding(finding: Finding): FindingEntity {
     database: finding.database,
     key: finding.key.subarray(0, LONGEST_KEY),
     code: finding.code,
-    message: clip(finding.message),
+    message: safeText(finding.message, LONGEST_TEXT),
     ...(finding.phase === undefined ? {} : { phase: finding.phase }),
     ...(finding.epoch === undefined ? {} : { epoch: finding.epoch }),
   };

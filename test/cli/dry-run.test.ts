@@ -40,7 +40,7 @@ test(
     // And none of them is an order to the terminal.
     // eslint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/\u001b|\u202e/);
-    expect(stdout).toContain('red\\u001b[31m\\u000anext line');
+    expect(stdout).toContain('red\\u001b[31m\\nnext line');
     expect(await fresh.client.dbsize()).toBe(0);
   },
   MINUTES,

@@ -2,7 +2,9 @@ import { parseEndpoint } from '../../cli/client/endpoint';
 import { readGiven } from '../../cli/connections/given-connection';
 import { rememberedConnection } from '../../cli/connections/remembered-connection';
 import { progressOf } from '../../cli/display/progress-view';
-import { bytes, count, counted, duration, plain } from '../../cli/display/words';
+import { Display } from '../../cli/display/display';
+import { keyName } from '../../cli/report/key-name';
+import { bytes, count, counted, duration } from '../../cli/display/words';
 import { commandLine } from '../../cli/hints';
 import { addConverter, addRename, parseDatabases, parseList } from '../../cli/option-values';
 import { UsageError } from '../../cli/outcome';
@@ -181,8 +183,39 @@ describe('words', () => {
   });
 
   test('text from servers cannot steer a terminal', () => {
-    expect(plain('a\u001b[2Jb\nc\u202ed')).toBe('a\\u001b[2Jb\\u000ac\\u202ed');
-    expect(plain('abcdef', 4)).toBe('abc…');
+    const written: string[] = [];
+    const write = (text: string | Uint8Array): boolean => written.push(String(text)) > 0;
+    const streams = [process.stdout, process.stderr].map((stream) =>
+      jest.spyOn(stream, 'write').mockImplementation(write),
+    );
+    try {
+      const display = new Display();
+      display.print('a\u001b[2Jb\nc\u202ed');
+      display.note('a\u009bb');
+      display.warn('a\u001b\nb');
+      display.printJson({ 'a\u202e': '\u{e0041}' });
+    } finally {
+      for (const stream of streams) stream.mockRestore();
+    }
+    expect(written).toEqual([
+      'a\\u001b[2Jb\nc\\u202ed\n',
+      'a\\u009bb\n',
+      'warning: a\\u001b\\nb\n',
+      '{\n  "a\\u202e": "\\udb40\\udc41"\n}\n',
+    ]);
+  });
+
+  test.each([
+    ['a\\b\u0000', Infinity, 'a\\\\b\\u0000'],
+    ['', Infinity, '(empty)'],
+    ['🗝🗝🗝', 4, '🗝…'],
+    ['ab\u0000', 5, 'ab…'],
+  ])('a key is named whole or cut between characters, case %#', (key, length, expected) => {
+    expect(keyName({ key, encoding: 'utf8' }, length)).toBe(expected);
+    const bytes = Buffer.from(Buffer.from('é\\').toString('base64'));
+    expect(keyName({ key: String(bytes), encoding: 'base64' })).toBe('\\xc3\\xa9\\\\');
+    expect(keyName({ key: String(bytes), encoding: 'base64', cut: true })).toBe('\\xc3\\xa9\\\\…');
+    expect(keyName({ key: String(bytes), encoding: 'base64' }, 6)).toBe('\\xc3…');
   });
 
   test('a command to be copied', () => {

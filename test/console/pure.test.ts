@@ -176,9 +176,9 @@ describe('the schema', () => {
 describe('words', () => {
   it.each([
     ['plain', 'plain'],
-    ['a\u0000b\n\u001b[31m', 'a\\u0000b\\u000a\\u001b[31m'],
+    ['a\u0000b\n\u001b[31m', 'a\\u0000b\\n\\u001b[31m'],
     ['exe\u202egnp.', 'exe\\u202egnp.'],
-    ['\ud800x', '�x'],
+    ['\ud800x', '\\ud800x'],
     ['🗝é', '🗝é'],
     ['<img src=x onerror=alert(1)>', '<img src=x onerror=alert(1)>'],
   ])('%j is shown as %j', (text, expected) => {
@@ -186,8 +186,8 @@ describe('words', () => {
   });
 
   it('are cut, never inside a character', () => {
-    expect(shown('abcdef', 3)).toBe('abc…');
-    expect(shown('a🗝🗝', 2)).toBe('a…');
+    expect(shown('abcdef', 4)).toBe('abc…');
+    expect(shown('a🗝🗝', 3)).toBe('a…');
   });
 
   it('tell numbers as people do', () => {

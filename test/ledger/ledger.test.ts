@@ -154,7 +154,7 @@ describe('range rows', () => {
       share: 0.1 + 0.2,
       counts,
       heartbeat: '2026-01-01T00:00:00.000Z',
-      trouble: 'Connection "OLD": …\n',
+      trouble: 'Connection "OLD": …',
       cause: null,
       generation: 2_147_483_647,
     });
@@ -208,6 +208,12 @@ describe('range rows', () => {
     const row = await ledger.getRange(migration, 'copy-00000');
     expect(row?.cause?.startsWith('🗝🗝')).toBe(true);
     expect(row?.cause?.length).toBeLessThanOrEqual(1_000);
+    const spoken = await ledger.replaceRange({ ...row!, cause: 'ERR\n\u001b[31m', trouble: 'one\ntwo' });
+    expect(await ledger.getRange(migration, 'copy-00000')).toEqual({
+      ...spoken,
+      cause: 'ERR\\n\\u001b[31m',
+      trouble: 'one\\ntwo',
+    });
   });
 });
 
@@ -231,7 +237,7 @@ describe('findings', () => {
       migration,
       database: 3,
       code: 'restore-refused',
-      message: 'The server said "no" \u0000\u0007.',
+      message: 'The server said "no" \\u0000\\u0007.',
     });
     expect(continuation).toBeUndefined();
   });

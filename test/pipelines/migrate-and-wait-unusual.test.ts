@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { report, runScript, startScript, ToldApp } from './support/script';
+import { UNSAFE } from '../tools/unsafe-characters';
 
 const KEY = 'k"e\\y==/+';
 const names = ['--source', 'OLD', '--target', 'NEW'];
@@ -97,21 +98,28 @@ test.each(['failed', 'cancelled'])('it fails with 3 when the migration ends as %
 });
 
 test('a key name cannot give the pipeline a command or the terminal a colour', async () => {
+  // The app's documents are well-formed, and jq reads no others.
+  const unsafe = Array.from(UNSAFE, (code) => String.fromCodePoint(code))
+    .filter((text) => text.isWellFormed())
+    .join('');
   const findings = [
     { database: 0, key: '##vso[task.setvariable variable=x]y', encoding: 'utf8', code: 'c', message: 'm' },
     { database: 1, key: '\n::set-output name=x::y', encoding: 'utf8', code: 'c', message: '\u001b[31mred' },
+    { database: 0, key: unsafe, encoding: 'utf8', code: 'c', message: `${unsafe}é漢🗝` },
     { database: 2, key: '/////w==', encoding: 'base64', code: 'c', message: 'm\n::error::x' },
   ];
   app = await ToldApp.start(({ method, url }) => {
     if (method === 'POST') return started;
     if (url.includes('/findings?limit=5')) return { status: 200, body: { findings, continuation: null } };
-    return { status: 200, body: report('completedWithDifferences', { findings: 3, warnings: ['::warning::x'] }) };
+    return { status: 200, body: report('completedWithDifferences', { findings: 4, warnings: ['::warning::x'] }) };
   });
   const ended = await runScript(['--url', app.url, ...names, '--findings', '5']);
   expect(ended.code).toBe(1);
   expect(ended.stdout).not.toContain('##');
   expect(ended.stdout).not.toMatch(/^\s*::/m);
-  expect(ended.stdout).not.toContain('\u001b');
+  const shown = Array.from(ended.stdout).filter((character) => !'\n\t'.includes(character));
+  expect(shown.filter((character) => UNSAFE.has(character.codePointAt(0) ?? 0))).toEqual([]);
+  expect(ended.stdout).toContain('é漢🗝');
   expect(ended.stdout).toContain('  database 2, key "/////w==" (base64): c: m');
 });
 

@@ -1,3 +1,4 @@
+import { safeText, safeUtf8 } from '../../basics/safe-text';
 import { CollectionWriter } from './collection-writer';
 import { type Fields, joinFields } from './fields';
 import { FormatError } from './format-error';
@@ -10,7 +11,6 @@ import { hasStreamHeader } from './nrbf/records';
 import { encodeRoot, type NativeItem, type PlacedItem, placeRootItem } from './nrbf/root-value';
 import { unpackFields } from './packed-fields';
 import type { SessionRefusal } from './refusals';
-import { safeText, safeUtf8 } from './safe-text';
 import { TypeCode } from './type-codes';
 import { isValidUtf8 } from './utf8';
 

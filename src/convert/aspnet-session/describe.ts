@@ -1,3 +1,4 @@
+import { safeText, safeUtf8 } from '../../basics/safe-text';
 import { readCollection } from './collection-reader';
 import { dateTimeText, timeSpanText } from './date-time';
 import { FormatError } from './format-error';
@@ -8,7 +9,7 @@ import { hasStreamHeader } from './nrbf/records';
 import { objectText } from './object-text';
 import { floatText } from './primitive-text';
 import { decodeRootItem } from './nrbf/root-value';
-import { safeText, safeUtf8 } from './safe-text';
+import { quoted } from './quoted';
 import type { SessionValue } from './values';
 
 /** One item of a session, for eyes. All three are one line without control characters. */
@@ -45,7 +46,7 @@ export function describeValue(value: SessionValue): { type: string; value: strin
     case 'Null':
       return { type: 'null', value: 'null' };
     case 'String':
-      return { type: 'System.String', value: `"${safeUtf8(value.utf8, VALUE_LIMIT)}"` };
+      return { type: 'System.String', value: quoted(value.utf8, VALUE_LIMIT) };
     case 'Unknown':
       return { type: '?', value: `type code ${value.typeCode}, which version 5 reads as null` };
     case 'Object': {

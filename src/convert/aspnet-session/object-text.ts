@@ -1,10 +1,11 @@
+import { safeText } from '../../basics/safe-text';
 import { guidText } from './guid';
 import { checkNrbf } from './nrbf/check';
 import type { ArrayShape } from './nrbf/arrays';
 import { BinaryType, Primitive, PRIMITIVE_NAMES, PRIMITIVE_SIZES } from './nrbf/records';
 import { type NrbfNode, NrbfTree } from './nrbf/tree';
 import { primitiveText } from './primitive-text';
-import { safeUtf8 } from './safe-text';
+import { quoted } from './quoted';
 
 /** Parts of a stream that are kept for showing, nesting and elements that are shown. */
 const PARTS = 2000;
@@ -79,7 +80,7 @@ class Renderer {
       case 'nulls':
         return 'null';
       case 'string':
-        return `"${safeUtf8(this.bytes.subarray(node.start, node.end), STRING_LIMIT)}"`;
+        return quoted(this.bytes.subarray(node.start, node.end), STRING_LIMIT);
       case 'primitives':
         return primitiveText(this.bytes, node.type, node.start, node.end);
       case 'reference':
@@ -118,7 +119,7 @@ class Renderer {
     }
     const size = PRIMITIVE_SIZES[node.type] ?? 0;
     if (size <= 0) {
-      if (node.type === Primitive.Char) return `"${safeUtf8(this.bytes.subarray(node.start, node.end), STRING_LIMIT)}"`;
+      if (node.type === Primitive.Char) return quoted(this.bytes.subarray(node.start, node.end), STRING_LIMIT);
       return this.decimals(node, count);
     }
     const shown = Array.from({ length: Math.min(count, ELEMENTS) }, (_, i) =>
@@ -180,5 +181,5 @@ class Renderer {
 /** Auto-properties are stored as <Name>k__BackingField. */
 function memberName(name: string): string {
   const property = /^<(.{1,60})>k__BackingField$/.exec(name);
-  return property?.[1] ?? name.slice(0, 60);
+  return safeText(property?.[1] ?? name, 60);
 }

@@ -22,7 +22,7 @@ export function expectHarmless(page: string): void {
   for (const shown of [
     '&lt;script&gt;alert(1)&lt;/script&gt;',
     '\\xff:\\x00',
-    'red\\u001b[31m\\u000anext line',
+    'red\\u001b[31m\\nnext line',
     '\\u202egnp.exe',
   ]) {
     expect(page).toContain(shown);

@@ -85,7 +85,7 @@ describe('a session for eyes', () => {
   });
 
   it('is bounded: long text, many elements, deep and circular graphs', () => {
-    expect(show(vector('string_20000').nrbf)).toMatch(/^"c{400}… \(20000 bytes\)"$/);
+    expect(show(vector('string_20000').nrbf)).toMatch(/^"c{399}… \(20000 bytes\)"$/);
     expect(show(vector('string_array_nulls300').nrbf)).toMatch(/, … \(301\)\]$/);
     expect(show(stream('1001000000', int32(2), '0901000000', '0901000000'))).toMatch(/^\[\[\[\[/);
     const wide = Array.from({ length: 30 }, (_, i) =>
