@@ -1,33 +1,66 @@
-// Runs every check in turn and goes on after a failure, so that one run tells all. The last line counts.
+// Runs every check, also after one has failed, so that one run tells all. The last line counts.
 // Usage: npm test [-- --only format,lint,types,unit,e2e]
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+//
+// Two things go on at the same time: the build and then the tests, whose lines are shown as they come, since most of the
+// tests' time is spent waiting for servers; and, one after the other, what only reads the sources, each shown when it ends.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
+const PARTS = ['format', 'lint', 'types', 'unit', 'e2e'];
+
 const { values } = parseArgs({ options: { only: { type: 'string' } } });
-const only = values.only?.split(',');
-const folder = mkdtempSync(path.join(tmpdir(), 'keyferry-test-'));
+const only = values.only?.split(',') ?? PARTS;
+const unknown = only.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) {
+  console.error(`No such part: ${unknown.join(', ')}. There are ${PARTS.join(', ')}.`);
+  process.exit(2);
+}
 const total = { passed: 0, failed: 0, skipped: 0 };
 
-function run(name, command, args) {
-  console.log(`\n== ${name}: ${command} ${args.join(' ')}`);
+/** @param shown `at once`, or `at the end`: in one piece. @returns whether all commands succeeded */
+async function run(name, shown, ...commands) {
   const started = Date.now();
-  const { status } = spawnSync(command, args, { stdio: 'inherit' });
-  console.log(`== ${name}: ${status === 0 ? 'passed' : 'FAILED'} in ${((Date.now() - started) / 1_000).toFixed(0)} s`);
-  return status === 0;
+  let output = '';
+  let good = true;
+  for (const [command, ...args] of commands) {
+    const title = `\n== ${name}: ${[command, ...args].join(' ')}\n`;
+    if (shown === 'at once') process.stdout.write(title);
+    else output += title;
+    const child = spawn(command, args, {
+      stdio: shown === 'at once' ? 'inherit' : ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32',
+    });
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (output += data));
+    const code = await new Promise((resolve) => {
+      child.once('error', (error) => {
+        output += `${error.message}\n`;
+        resolve(null);
+      });
+      child.once('close', resolve);
+    });
+    if (code !== 0) good = false;
+  }
+  const seconds = ((Date.now() - started) / 1_000).toFixed(0);
+  process.stdout.write(`${output}== ${name}: ${good ? 'passed' : 'FAILED'} in ${seconds} s\n`);
+  return good;
 }
 
-function check(name, command, args) {
-  if (only !== undefined && !only.includes(name)) return;
-  total[run(name, command, args) ? 'passed' : 'failed']++;
+async function check(name, ...commands) {
+  if (only.includes(name)) total[(await run(name, 'at the end', ...commands)) ? 'passed' : 'failed']++;
 }
 
-function jest(project, args) {
-  if (only !== undefined && !only.includes(project)) return;
-  const file = path.join(folder, `${project}.json`);
-  const good = run(project, 'jest', [`--selectProjects=${project}`, '--json', '--outputFile', file, ...args]);
+async function tests() {
+  const projects = ['unit', 'e2e'].filter((project) => only.includes(project));
+  if (projects.length === 0) return;
+  if (!(await run('build', 'at the end', ['npm', 'run', '--silent', 'build']))) total.failed++;
+  const folder = mkdtempSync(path.join(tmpdir(), 'keyferry-test-'));
+  const file = path.join(folder, 'result.json');
+  const workers = 2 * availableParallelism();
+  const args = ['--selectProjects', ...projects, '--maxWorkers', `${workers}`, '--json', '--outputFile', file];
+  const good = await run(projects.join(' and '), 'at once', ['jest', ...args]);
   try {
     const result = JSON.parse(readFileSync(file, 'utf8'));
     total.passed += result.numPassedTests;
@@ -38,18 +71,29 @@ function jest(project, args) {
   } catch {
     total.failed++;
   }
+  rmSync(folder, { recursive: true, force: true });
 }
 
-if (!run('build', 'npm', ['run', '--silent', 'build'])) total.failed++;
-check('format', 'prettier', ['--check', '--log-level', 'warn', '.']);
-check('lint', 'eslint', ['.']);
-check('types', 'tsc', []);
-check('types', 'tsc', ['-p', 'console']);
-check('types', 'tsc', ['-p', 'test/console']);
-jest('unit', ['--maxWorkers', '2']);
-// Whole migrations mostly wait: two at a time keep a machine of two cores no busier than the unit tests do.
-jest('e2e', ['--maxWorkers', '2']);
+async function readings() {
+  await check('types', ['tsc'], ['tsc', '-p', 'console'], ['tsc', '-p', 'test/console']);
+  await check('lint', ['eslint', '.']);
+  await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
+}
 
-rmSync(folder, { recursive: true, force: true });
+/** What was tested; undefined outside of a repository. */
+function checkedOut() {
+  const git = (...args) => spawnSync('git', args, { encoding: 'utf8' }).stdout?.trim();
+  return { commit: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain') !== '' };
+}
+
+const before = checkedOut();
+await Promise.all([tests(), readings()]);
+
+// For `npm run release`.
+mkdirSync('dist', { recursive: true });
+const after = checkedOut();
+const changed = before.changed || after.changed || before.commit !== after.commit;
+writeFileSync('dist/last-test-run.json', JSON.stringify({ commit: after.commit, changed, parts: only, ...total }));
+
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -1,6 +1,15 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { root } from './support/command';
@@ -32,6 +41,15 @@ async function run(args: readonly string[] = [], node = process.execPath) {
 }
 
 const MAIN = 'console.log(process.argv.slice(2).join("|")); process.exitCode = 7;\n';
+
+test('the oldest Node that is taken is the one that package.json names', () => {
+  const { engines } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    engines: { node: string };
+  };
+  const [, major, minor] =
+    /OLDEST = \[(\d+), (\d+)\]/.exec(readFileSync(path.join(root, 'cli/keyferry.js'), 'utf8')) ?? [];
+  expect(engines.node).toBe(`>=${major}.${minor}`);
+});
 
 test('a package without sources runs what it has', async () => {
   write('dist/cli/main.js', MAIN);
