@@ -37,7 +37,7 @@ export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<R
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
   if (row === undefined) return undefined;
-  const rows = rowsOfPlan(row, await app.ledger.listRanges(id, row.phase), [row.phase]);
+  const rows = rowsOfPlan(row, await app.ledger.listRanges(id, row.phase), 'current');
   return makeRangesReport(
     row,
     rows.filter(({ number }) => number >= 0),
@@ -88,13 +88,13 @@ export async function getFindings(
   await app.ledger.ensure();
   const migration = await app.ledger.getMigration(id);
   if (migration === undefined) return undefined;
-  const { epochs } = migration.course;
+  const counts = isCurrent(migration);
   if (continuation !== undefined && !isContinuation(continuation)) {
     throw new BadRequestError([{ path: 'continuation', message: 'is not one that was given' }]);
   }
   let next = continuation;
   for (let looked = 1; ; looked++) {
-    const page = await app.ledger.listFindings(id, limit, next, (finding) => isCurrent(epochs, finding));
+    const page = await app.ledger.listFindings(id, limit, next, counts);
     const findings = page.findings
       .map(({ database, key, code, message }): FindingReport => ({ database, ...keyText(key), code, message }))
       .filter((finding) => hasText(finding, search));

@@ -18,7 +18,7 @@ export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Pr
   if (migration.plan.request.mode !== 'dry-run') {
     throw new PlanRefusedError(409, 'noReport', 'Only a dry run has a report; this migration has none.');
   }
-  const rows = rowsOfPlan(migration, await app.ledger.listRanges(id, 'copy'));
+  const rows = rowsOfPlan(migration, await app.ledger.listRanges(id, migration.phase));
   const survey = new Survey();
   let read = 0;
   for await (const packed of app.ledger.listSurveys(id, migration.epoch)) {

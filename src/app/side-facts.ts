@@ -2,12 +2,11 @@ import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
 import { keysInAll } from '../redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
+import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 
 /** What one side tells at the moment. */
 export type SideFacts = ServerFacts;
-
-export type Side = 'source' | 'target';
 
 /**
  * What a side tells now; undefined while it does not answer, or reads its data from disk. The workers say what is wrong with a
@@ -15,7 +14,7 @@ export type Side = 'source' | 'target';
  */
 export async function factsOf(
   { plan }: MigrationRow,
-  side: Side,
+  side: SideName,
   app: Pick<App, 'connections'>,
 ): Promise<SideFacts | undefined> {
   try {
@@ -26,7 +25,11 @@ export async function factsOf(
 }
 
 /** As `factsOf`. @throws what the connection throws, and LOADING while the server reads its data from disk */
-export async function factsOrThrow({ request }: Plan, side: Side, app: Pick<App, 'connections'>): Promise<SideFacts> {
+export async function factsOrThrow(
+  { request }: Plan,
+  side: SideName,
+  app: Pick<App, 'connections'>,
+): Promise<SideFacts> {
   return await loadedFacts(request[side], app);
 }
 
@@ -40,6 +43,6 @@ export async function loadedFacts(name: string, app: Pick<App, 'connections'>): 
 }
 
 /** Keys in the databases of the plan on one side; undefined where it does not tell. */
-export function keysIn(facts: SideFacts, plan: Plan, side: Side): number | undefined {
+export function keysIn(facts: SideFacts, plan: Plan, side: SideName): number | undefined {
   return keysInAll(facts, new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase))));
 }

@@ -1,3 +1,4 @@
+import { phaseOf } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import type { RangeJob } from '../range/range-job';
 import type { RangeSides } from '../range/range-sides';
@@ -9,10 +10,9 @@ import type { Depth } from './overview';
 export const EXPIRY_TOLERANCE_MS = 50;
 
 /** How closely the keys of a phase are compared. */
-export function depthOf({ plan, phase, course }: Pick<MigrationRow, 'plan' | 'phase' | 'course'>): Depth {
-  const { mode, verify } = plan.request;
-  const quick = phase === 'look' ? course.lookDepth === 'quick' : mode === 'compare' && verify === 'quick';
-  return quick ? 'quick' : 'full';
+export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' | 'course'>): Depth {
+  const depth = phaseOf(migration.plan, migration).depth ?? migration.course.lookDepth;
+  return depth === 'quick' ? 'quick' : 'full';
 }
 
 /** How keys are compared between a range's two sides. */

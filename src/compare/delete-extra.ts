@@ -1,6 +1,7 @@
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
-import { keysIn, type Side, type SideFacts } from '../app/side-facts';
+import { keysIn, type SideFacts } from '../app/side-facts';
+import type { SideName } from '../migration/phases';
 import { markOf, since } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
 import { errorKind } from '../redis/errors';
@@ -14,7 +15,7 @@ export interface DeleteContext {
   /** Those of the keys that the source has under none of their names. */
   readonly stillExtra: (keys: readonly Buffer[]) => Promise<readonly Buffer[]>;
   /** What both sides are now, asked once. */
-  readonly factsOf: (side: Side) => Promise<SideFacts>;
+  readonly factsOf: (side: SideName) => Promise<SideFacts>;
   readonly stop: StopSignal;
   /** Told what holds the deletion up, and null when it goes on. */
   readonly onTrouble: (trouble: string | null) => void;

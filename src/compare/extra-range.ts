@@ -1,7 +1,8 @@
-import { factsOrThrow, type Side as SideName } from '../app/side-facts';
+import { factsOrThrow } from '../app/side-facts';
 import { makeConverters } from '../convert/make-converters';
 import { originsOf } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
+import type { SideName } from '../migration/phases';
 import type { KeyFinding } from '../migration/rows';
 import { makeSelection } from '../migration/selection';
 import { ANOTHER_SOURCE } from '../migration/source-doubt';

@@ -8,6 +8,7 @@ import { fromChunks, toChunks } from './chunked-text';
 import {
   findingSchema,
   migrationSchema,
+  migrationStateSchema,
   mustParse,
   parseRow,
   rangeSchema,
@@ -22,7 +23,6 @@ import {
   type Finding,
   type MigrationRow,
   type MigrationState,
-  type Phase,
   type RangeRow,
   type UnreadableMigration,
 } from '../migration/rows';
@@ -126,7 +126,7 @@ export class Ledger {
   async stateOf(id: string): Promise<MigrationState | 'unknown' | undefined> {
     const entity = await this.planEntity(id);
     if (entity === undefined) return undefined;
-    const state = migrationSchema.shape.state.safeParse(entity.state);
+    const state = migrationStateSchema.safeParse(entity.state);
     return state.success ? state.data : 'unknown';
   }
 
@@ -309,7 +309,7 @@ export class Ledger {
 
   /** What all ranges of a migration have learnt in an epoch. */
   async *listSurveys(migration: string, epoch: number): AsyncGenerator<Buffer, void, undefined> {
-    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${SURVEY}-' and RowKey lt '${SURVEY}.'`;
+    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${SURVEYS.from}' and RowKey lt '${SURVEYS.to}'`;
     const pages = this.ranges
       .listEntities<Entity>({ queryOptions: { filter } })
       .byPage({ maxPageSize: SURVEYS_A_PAGE });
@@ -319,13 +319,13 @@ export class Ledger {
   }
 
   /** All range rows of a migration, or those of one phase, by their numbers; for those that cannot be read, stand-ins. */
-  async listRanges(migration: string, phase?: Phase): Promise<RangeRow[]> {
+  async listRanges(migration: string, phase?: string): Promise<RangeRow[]> {
     const rows: RangeRow[] = [];
     const partition = `PartitionKey eq '${rowKeyText(migration)}'`;
     const filter =
       phase === undefined
-        ? `${partition} and RowKey lt '${SURVEY}-'`
-        : `${partition} and RowKey ge '${phase}-' and RowKey lt '${phase}.'`;
+        ? `${partition} and (RowKey lt '${SURVEYS.from}' or RowKey ge '${SURVEYS.to}')`
+        : `${partition} and RowKey ge '${rowKeyText(phase)}-0' and RowKey lt '${rowKeyText(phase)}-:'`;
     for await (const entity of this.ranges.listEntities<Entity>({ queryOptions: { filter } })) {
       rows.push(fromRange(entity));
     }
@@ -437,9 +437,10 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     version: ROW_VERSION,
     state: row.state,
     phase: row.phase,
+    pass: row.pass,
     requestHash: row.requestHash,
     epoch: row.epoch,
-    sourceRunId: row.sourceRunId,
+    walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
     stopCause: safeText(row.stopCause ?? '', LONGEST_TEXT),
     course: JSON.stringify(row.course),
@@ -462,10 +463,11 @@ function fromPlan(entity: Entity): MigrationRow {
     id,
     state: row.state,
     phase: row.phase,
+    pass: row.pass,
     requestHash: row.requestHash,
     plan,
     epoch: row.epoch,
-    sourceRunId: row.sourceRunId,
+    walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
     stopCause: row.stopCause,
     // Rows of earlier versions have none.
@@ -474,14 +476,9 @@ function fromPlan(entity: Entity): MigrationRow {
     finishedAt: row.finishedAt,
     cause: row.cause,
     traceparent: row.traceparent,
-    phasesWithRows: row.phasesWithRows ?? phasesBefore(row),
+    phasesWithRows: row.phasesWithRows,
     etag: entity.etag ?? '',
   };
-}
-
-/** Of a row that an earlier version wrote: the phases that were walked for certain. */
-function phasesBefore({ state }: Pick<MigrationRow, 'state'>): Phase[] {
-  return state === 'planned' ? [] : ['copy'];
 }
 
 function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: string } & Record<string, unknown> {
@@ -496,6 +493,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): { partitionKey: string; rowKey: s
     bits: row.bits,
     state: row.state,
     epoch: row.epoch,
+    pass: row.pass,
     generation: row.generation,
     builders: row.builders.join(' '),
     cursor: row.cursor,
@@ -516,8 +514,8 @@ function fromRange(entity: Entity): RangeRow {
   const named = readRangeName(name);
   const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;
   if (!isNamed) {
-    const { phase, number } = named ?? { phase: 'copy', number: -1 };
-    const reason = parsed.ok ? 'its name is that of another range' : parsed.reason;
+    const { phase, number } = named ?? { phase: '', number: -1 };
+    const reason = parsed.ok ? 'phase and number: its name is that of another range' : parsed.reason;
     const cause = `The ledger's row of the range ${name} cannot be read: ${reason}`;
     return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, cause);
   }
@@ -532,6 +530,7 @@ function fromRange(entity: Entity): RangeRow {
     bits: row.bits,
     state: row.state,
     epoch: row.epoch,
+    pass: row.pass,
     generation: row.generation,
     builders: row.builders,
     cursor: row.cursor,
@@ -544,8 +543,9 @@ function fromRange(entity: Entity): RangeRow {
   };
 }
 
-/** Row keys of surveys: behind those of all phases. */
+/** What a survey's row key begins with; the name of its range follows, which begins with a letter: that of a range of a phase "survey" goes on with a digit. */
 const SURVEY = 'survey';
+const SURVEYS = { from: `${SURVEY}-a`, to: `${SURVEY}-{` };
 const SURVEYS_A_PAGE = 50;
 /** A binary property of an entity holds 64 KiB. */
 const SURVEY_CHUNK = 65_536;

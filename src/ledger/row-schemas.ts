@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { noCounts, type Counts } from '../migration/counts';
-import { lookDepths } from '../migration/course';
+import { lookDepths, phasesWithFormerNames, placeInPlan, works } from '../migration/phases';
 import { migrationRequestSchema } from '../migration/request';
-import { migrationStates, phases, rangeStates } from '../migration/rows';
+import { migrationStates, PHASE_NAME, rangeStates } from '../migration/rows';
 
 /** A stored row is not as it was written. The message names the row, and what is wrong with it; nothing of what it holds. */
 export class UnreadableRowError extends Error {
@@ -95,16 +95,21 @@ const builders = text
   .transform((value) => value.split(' ').filter((word) => word !== ''))
   .transform((words) => words.map(Number).map((generation) => (Number.isSafeInteger(generation) ? generation : 0)));
 
+const phaseName = z.string().regex(PHASE_NAME, 'must be the name of a phase');
+/** Rows of earlier versions have none. */
+const pass = count.default(0);
+
 /** A range row's own properties. Read by the thousand at every visit of the tally: 16,384 rows took 0.1 s. */
 export const rangeSchema = z.object({
   version,
-  phase: z.enum(phases),
+  phase: phaseName,
   number: count,
   database,
   index: count,
   bits,
   state: z.enum(rangeStates),
   epoch: count,
+  pass,
   generation: count,
   builders,
   cursor,
@@ -128,22 +133,50 @@ const facts = z.looseObject({
   abilities: z.looseObject({}),
 });
 
-/** What decisions are made by; other fields pass as they are. */
-const plan = z.looseObject({
-  // Rules were tried when the request came: not again at every reading.
-  request: z.looseObject({
-    ...migrationRequestSchema.shape,
-    rename: z.array(z.looseObject({ from: text, to: text })),
-  }),
-  source: facts,
-  target: facts,
-  databases: z.array(z.looseObject({ ...walked.shape, targetDatabase: database, prefix: text })),
-  targetDatabases: z.array(walked).optional(),
-  inPlace: z.boolean(),
-  transport: z.enum(['payload', 'commands']),
-  targetKeysAtStart: count.optional(),
-  warnings: z.array(z.string()),
+const countName = z.enum(Object.keys(noCounts) as (keyof Counts)[]);
+
+const phase = z.object({
+  name: phaseName,
+  side: z.enum(['source', 'target']),
+  work: z.enum(works),
+  when: z.discriminatedUnion('kind', [
+    z.object({ kind: z.enum(['always', 'mayHaveExtra']) }),
+    z.object({
+      kind: z.literal('inDoubt'),
+      asked: z.enum(lookDepths).optional(),
+      otherData: z.enum(lookDepths),
+      byNumbers: z.boolean(),
+    }),
+  ]),
+  state: z.enum(['running', 'verifying']),
+  counts: z.union([z.literal('all'), z.array(countName)]),
+  proves: z.boolean(),
+  depth: z.enum(lookDepths).optional(),
 });
+
+/** What decisions are made by; other fields pass as they are. */
+const plan = z
+  .looseObject({
+    // Rules were tried when the request came: not again at every reading.
+    request: z.looseObject({
+      ...migrationRequestSchema.shape,
+      rename: z.array(z.looseObject({ from: text, to: text })),
+    }),
+    source: facts,
+    target: facts,
+    databases: z.array(z.looseObject({ ...walked.shape, targetDatabase: database, prefix: text })),
+    targetDatabases: z.array(walked).optional(),
+    phases: z.array(phase).min(1).optional(),
+    inPlace: z.boolean(),
+    transport: z.enum(['payload', 'commands']),
+    targetKeysAtStart: count.optional(),
+    warnings: z.array(z.string()),
+  })
+  // A plan of an earlier version has none: its rows go by the names that phases had then.
+  .transform((plan) => ({
+    ...plan,
+    phases: plan.phases ?? phasesWithFormerNames(plan.request, plan.targetDatabases !== undefined),
+  }));
 
 const mark = z.looseObject({
   runId: text,
@@ -158,41 +191,80 @@ const mark = z.looseObject({
   commandsProcessed: amount.optional(),
 });
 
-const course = z.object({
+const courseFields = z.object({
   source: mark,
   target: mark,
   seen: z.object({ source: mark, target: mark }),
   restarts: z.object({ source: count, target: count }),
   restartsBefore: count,
   reset: z.object({ source: z.boolean(), target: z.boolean() }),
-  epochs: z.object({ copy: count, extra: count, look: count }),
+  // Earlier versions wrote down in which epoch each phase had begun, by its name.
+  walks: z
+    .array(z.object({ place: count, epoch: count }))
+    .min(1)
+    .optional(),
+  epochs: z.record(phaseName, count).optional(),
   claimed: text,
   anew: count,
   lookDepth: z.enum(lookDepths).nullable(),
 });
 
-const phaseList = text
-  .transform((value) => (value === '' ? [] : value.split(',')))
-  .pipe(z.array(z.enum(phases)).max(phases.length));
+const phaseList = text.transform((value) => (value === '' ? [] : value.split(','))).pipe(z.array(phaseName).max(64));
 
-/** A plan row's own properties, with the plan put together. */
-export const migrationSchema = z.object({
+const migrationFields = z.object({
   version,
   state: z.enum(migrationStates),
-  phase: z.enum(phases),
+  phase: phaseName,
+  pass,
   requestHash: text,
   epoch: count,
-  sourceRunId: text,
+  walkedRunId: text.optional(),
   cancelRequested: z.boolean(),
   stopCause: textOrNull.default(null),
-  course: json(course).optional(),
+  course: json(courseFields).optional(),
   startedAt: time,
   finishedAt: textOrNull,
   cause: textOrNull,
   traceparent: textOrNull,
   phasesWithRows: phaseList.optional(),
   plan,
+  // Of earlier versions.
+  sourceRunId: text.optional(),
 });
+
+export const migrationStateSchema = migrationFields.shape.state;
+
+/** A plan row's own properties, with the plan put together. What earlier versions called otherwise, or did not write, is there too. */
+export const migrationSchema = migrationFields
+  .refine(({ phase, pass, plan }) => plan.phases.filter(({ name }) => name === phase).length > pass, {
+    path: ['phase'],
+    error: 'is not in the plan',
+  })
+  .refine(({ walkedRunId, sourceRunId }) => (walkedRunId ?? sourceRunId) !== undefined, {
+    path: ['walkedRunId'],
+    error: 'is missing',
+  })
+  .transform(({ walkedRunId, sourceRunId = '', course, ...row }) => {
+    const place = placeInPlan(row.plan, row);
+    const begun = row.plan.phases.slice(0, place + 1).map(({ name }) => name);
+    return {
+      ...row,
+      walkedRunId: walkedRunId ?? sourceRunId,
+      course: course && withWalks(course, begun, row.epoch),
+      // Those that were walked for certain.
+      phasesWithRows: row.phasesWithRows ?? (row.state === 'planned' ? [] : begun.slice(0, Math.max(1, place))),
+    };
+  });
+
+/** @param begun the names of the phases up to the current one, which is in this epoch */
+function withWalks(
+  { epochs = {}, walks, ...course }: z.infer<typeof courseFields>,
+  begun: readonly string[],
+  epoch: number,
+) {
+  const epochAt = (place: number, name: string) => (place === begun.length - 1 ? epoch : (epochs[name] ?? 0));
+  return { ...course, walks: walks ?? begun.map((name, place) => ({ place, epoch: epochAt(place, name) })) };
+}
 
 /** The tally's last sum. */
 export const snapshotSchema = z.looseObject({
@@ -219,6 +291,6 @@ export const findingSchema = z.object({
   key: z.instanceof(Uint8Array),
   code: z.string().min(1).max(1_000),
   message: text,
-  phase: z.enum(phases).optional(),
+  phase: phaseName.optional(),
   epoch: count.optional(),
 });

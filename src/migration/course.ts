@@ -1,13 +1,7 @@
-import { phases, type Finding, type Phase } from './rows';
 import type { ServerFacts } from '../redis/probe';
+import { walksOf, type LookDepth, type Walk } from './phases';
+import type { Finding, MigrationRow } from './rows';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
-
-/**
- * How the keys of the target are looked at in the second look: whether they are there; their types, lengths and expiries too;
- * or their values as well.
- */
-export const lookDepths = ['existence', 'quick', 'values'] as const;
-export type LookDepth = (typeof lookDepths)[number];
 
 type Process = Pick<Mark, 'runId' | 'replicationId' | 'formerReplicationId' | 'role'>;
 
@@ -24,12 +18,13 @@ export interface Course {
   readonly restartsBefore: number;
   /** Whether the counters of each side were seen to be set back: of the source at any time, of the target since that walk began. */
   readonly reset: { readonly source: boolean; readonly target: boolean };
-  /** The epoch in which each phase began last: what it found before counts no more. */
-  readonly epochs: Readonly<Record<Phase, number>>;
+  /** The walks that have begun and count, in the order of the plan. */
+  readonly walks: readonly Walk[];
   /** The process of the target that this migration holds as its writer. */
   readonly claimed: string;
   /** How often that walk was begun anew. */
   readonly anew: number;
+  /** How closely keys are looked at in that walk, where it was decided when it began. */
   readonly lookDepth: LookDepth | null;
 }
 
@@ -43,7 +38,7 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
     restarts: { source: 0, target: 0 },
     restartsBefore: 0,
     reset: { source: false, target: false },
-    epochs: { copy: 0, extra: 0, look: 0 },
+    walks: [{ place: 0, epoch: 0 }],
     claimed: target.runId,
     anew: 0,
     lookDepth: null,
@@ -96,18 +91,13 @@ export function seeReset(course: Course, side: 'source' | 'target'): Course {
   return course.reset[side] ? course : { ...course, reset: { ...course.reset, [side]: true } };
 }
 
-/** Whether a finding counts: it is not of a walk that has begun anew since. */
-export function isCurrent(epochs: Course['epochs'], { phase, epoch }: Pick<Finding, 'phase' | 'epoch'>): boolean {
-  return phase === undefined || epoch === undefined || epoch >= epochs[phase];
-}
-
-/** The same with a phase, and those that come after it, beginning in an epoch. */
-export function phaseBegins(course: Course, phase: Phase, epoch: number): Course {
-  const from = phases.indexOf(phase);
-  const epochs = Object.fromEntries(
-    phases.map((each, i) => [each, i >= from ? epoch : course.epochs[each]]),
-  ) as Course['epochs'];
-  return { ...course, epochs };
+/** Whether a finding counts for a migration: it is not of a walk that has begun anew since. */
+export function isCurrent(migration: MigrationRow): (finding: Pick<Finding, 'phase' | 'epoch'>) => boolean {
+  const epochs = new Map(walksOf(migration).map(({ place, epoch }) => [migration.plan.phases[place]?.name, epoch]));
+  return ({ phase, epoch }) => {
+    if (phase === undefined || epoch === undefined) return true;
+    return epoch >= (epochs.get(phase) ?? Number.POSITIVE_INFINITY);
+  };
 }
 
 function processOf({ runId, replicationId, formerReplicationId, role }: Mark): Process {

@@ -2,6 +2,7 @@ import { bitsFor } from '../keyspace/split';
 import { keysIn, keysInAll } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import { looksForExtra } from './choose-databases';
+import { makePhases } from './phases';
 import type { DatabasePlan, Plan, WalkedDatabase } from './plan';
 import type { PlanFacts } from './plan-facts';
 import { refusalsOf } from './plan-refusals';
@@ -43,6 +44,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     target: withoutAddress(target),
     ...decided,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
+    phases: makePhases(request, targetDatabases !== undefined),
     ...(sessions === undefined ? {} : { sessions }),
     warnings: warningsOf({ ...facts, ...decided }),
     ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),

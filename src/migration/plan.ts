@@ -1,4 +1,5 @@
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
+import type { Phase } from './phases';
 import type { MigrationRequest } from './request';
 import type { SessionCount } from './session-count';
 import type { Transport } from './transport';
@@ -29,6 +30,8 @@ export interface Plan {
   readonly databases: readonly DatabasePlan[];
   /** The target's databases that are walked for extra keys, in the modes that do. */
   readonly targetDatabases?: readonly WalkedDatabase[];
+  /** What is walked, in this order; some may be left out. */
+  readonly phases: readonly Phase[];
   /** Source and target are one server: keys are converted where they are, and nothing is copied. */
   readonly inPlace: boolean;
   readonly transport: Transport;

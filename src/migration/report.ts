@@ -5,6 +5,7 @@ import { accountedKeys, noCounts, type Counts } from './counts';
 import type { HistoryPoint } from './history';
 import type { Progress } from './progress';
 import type { Plan } from './plan';
+import { shapesOf } from './rows-of-plan';
 import type { Mark } from './since';
 import type { MigrationRequest } from './request';
 
@@ -72,7 +73,7 @@ export function sourceKeysAtStart(plan: Plan): number | undefined {
 
 /** What is told before the tally has added up for the first time. */
 export function firstSnapshot(row: MigrationRow): Snapshot {
-  const total = row.plan.databases.reduce((sum, { bits }) => sum + 2 ** bits, 0);
+  const total = shapesOf(row.plan, row.phase).length;
   return {
     at: row.startedAt,
     lastHeartbeat: null,

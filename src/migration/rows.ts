@@ -19,27 +19,20 @@ export type MigrationState = (typeof migrationStates)[number];
 /** The states that a migration does not leave. */
 export const finalStates: readonly MigrationState[] = ['completed', 'completedWithDifferences', 'failed', 'cancelled'];
 
-/**
- * copy: the walk over the source that does what the mode says: copies, compares or brings up to date. extra: the walk over the
- * target for keys that the source does not have. look: the second look, over the source's keys, at what the target has.
- */
-export type Phase = (typeof phases)[number];
-
-/** In the order in which they come; a migration may leave some out. */
-export const phases = ['copy', 'extra', 'look'] as const;
-
 /** The plan row: what was decided, and where the migration stands. Times are ISO 8601. */
 export interface MigrationRow {
   readonly id: string;
   readonly state: MigrationState;
-  readonly phase: Phase;
+  /** The phase of the plan that it is in, by its name, and how often a phase of this name was walked before. */
+  readonly phase: string;
+  readonly pass: number;
   /** Hash of the request, to tell a repeated POST from another one with the same requestId. */
   readonly requestHash: string;
   readonly plan: Plan;
-  /** Counts how often a phase was begun anew; ranges of an earlier epoch have done nothing yet. */
+  /** Counts how often a phase was begun that had been walked before; ranges of an earlier epoch have done nothing yet. */
   readonly epoch: number;
-  /** The server process that the phase's cursors belong to: the source's, in the phase `extra` the target's. */
-  readonly sourceRunId: string;
+  /** The process of the walked side that the phase's cursors belong to; empty where it tells none. */
+  readonly walkedRunId: string;
   readonly cancelRequested: boolean;
   /** Why it must stop, where something is wrong with a side: its ranges are cancelled, and then it has failed. */
   readonly stopCause: string | null;
@@ -52,7 +45,7 @@ export interface MigrationRow {
   /** W3C trace context of its start, carried in the messages of its ranges; null where it was not traced. */
   readonly traceparent: string | null;
   /** The phases whose range rows have all been written: a row of theirs that is not there is lost. */
-  readonly phasesWithRows: readonly Phase[];
+  readonly phasesWithRows: readonly string[];
   readonly etag: string;
 }
 
@@ -76,15 +69,16 @@ export interface RangeRow {
   readonly migration: string;
   /** "copy-00012": phase and number in the migration. */
   readonly name: string;
-  readonly phase: Phase;
+  readonly phase: string;
   readonly number: number;
   readonly database: number;
   /** Which of 2^bits ranges of the database. */
   readonly index: number;
   readonly bits: number;
   readonly state: RangeState;
-  /** The migration's epoch that cursor and counts belong to. */
+  /** The migration's epoch, and the phase's pass in it, that cursor and counts belong to. */
   readonly epoch: number;
+  readonly pass: number;
   /** Grows with each worker that takes the range; the older one's writes fail from then on. */
   readonly generation: number;
   /** Generations of workers that may have left temporary keys on the target. */
@@ -118,20 +112,23 @@ export interface Finding extends KeyFinding {
   readonly migration: string;
   readonly database: number;
   /** The walk that found it; a finding of an epoch before its phase's says nothing any more. Not there in rows of earlier versions. */
-  readonly phase?: Phase | undefined;
+  readonly phase?: string | undefined;
   readonly epoch?: number | undefined;
 }
 
-export function rangeName(phase: Phase, number: number): string {
+export function rangeName(phase: string, number: number): string {
   return `${phase}-${String(number).padStart(5, '0')}`;
 }
 
+/** What a phase may be called. */
+export const PHASE_NAME = /^[a-z]{1,32}$/;
+
 /** What a row's name says of it; undefined for a name that no range has. */
 export function readRangeName(name: string): Pick<RangeRow, 'phase' | 'number'> | undefined {
-  const [, phase, digits] = /^(copy|look|extra)-(\d{5,7})$/.exec(name) ?? [];
+  const [, phase, digits] = /^([a-z]+)-(\d{5,7})$/.exec(name) ?? [];
   const number = Number(digits);
-  if (phase === undefined || rangeName(phase as Phase, number) !== name) return undefined;
-  return { phase: phase as Phase, number };
+  if (phase === undefined || !PHASE_NAME.test(phase) || rangeName(phase, number) !== name) return undefined;
+  return { phase, number };
 }
 
 /** What stands in for a row that is lost or cannot be read: a range that has failed, whatever the epoch. */
@@ -148,6 +145,7 @@ export function brokenRange(
     number: row.number,
     state: 'failed',
     epoch: Number.MAX_SAFE_INTEGER,
+    pass: 0,
     generation: 0,
     // Whether it had any is not known.
     builders: [0],
@@ -170,9 +168,9 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
   return finalStates.includes(row.state);
 }
 
-/** A row as it counts for its migration: one of an earlier epoch has done nothing yet. */
-export function inEpoch(row: RangeRow, epoch: number): RangeRow {
+/** A row as it counts in a walk: one of an earlier epoch is back at its start and has counted nothing. */
+export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 'epoch' | 'pass'>): RangeRow {
   if (row.epoch >= epoch) return row;
   const cursor = String(startCursor(row));
-  return { ...row, epoch, cursor, counts: noCounts, state: 'planned', share: 0, trouble: null, cause: null };
+  return { ...row, epoch, pass, cursor, counts: noCounts, state: 'planned', share: 0, trouble: null, cause: null };
 }

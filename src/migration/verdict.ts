@@ -1,7 +1,6 @@
-import type { Phase, RangeState } from './rows';
-import type { LookDepth } from './course';
-import type { MigrationRequest } from './request';
 import { accountedKeys, type Counts } from './counts';
+import { phaseAt, type LookDepth, type NamedPhase, type Phase } from './phases';
+import type { RangeState } from './rows';
 import { hasOtherData, type Since } from './since';
 
 /** One side as it is when the tally looks. */
@@ -14,24 +13,19 @@ export interface SideNow {
 
 /** What the tally knows when it looks at a migration. Times in seconds, numbers in keys. */
 export interface TallyFacts {
-  readonly phase: Phase;
-  readonly mode: MigrationRequest['mode'];
-  readonly verify: MigrationRequest['verify'];
-  /**
-   * How the migration's own keys are looked at where the target may have other data: their values, or with onConflict "skip",
-   * where those that the target had are among them, whether they are there. None that was written then was there before.
-   */
-  readonly ownDepth: LookDepth;
+  readonly phases: readonly Phase[];
+  /** Places of the phases whose walks count; the last is the current one. */
+  readonly walks: readonly number[];
   /** Source and target are one server. */
   readonly inPlace: boolean;
-  /** Whether the target is walked for extra keys. */
-  readonly looksForExtra: boolean;
+  /** Whether the target may have keys that no walk has met. */
+  readonly mayHaveExtra: boolean;
   readonly cancelRequested: boolean;
   /** Why the migration must stop, where something is wrong with a side. */
   readonly stopCause: string | null;
   /** How many ranges of the phase are in each state. */
   readonly ranges: Readonly<Record<RangeState, number>>;
-  /** Sums of the copy ranges, with `missing` and its findings from the look ranges. */
+  /** Sums of the range rows, as far as their phases say that they count. */
   readonly counts: Counts;
   /** Different keys that the latest walk over the source brought. */
   readonly walked: number;
@@ -54,9 +48,8 @@ export interface TallyFacts {
 }
 
 /** A phase to be begun; begun anew where it is the current one or one before it. */
-export interface DuePhase {
-  readonly phase: Phase;
-  /** Of the look: whether keys are only looked for, or their values compared. */
+export interface DuePhase extends NamedPhase {
+  /** How closely keys are looked at, where that shows only then. */
   readonly depth?: LookDepth;
 }
 
@@ -102,38 +95,84 @@ export function verdict(facts: TallyFacts): Verdict {
     if (facts.quietSeconds <= facts.stallAfter) return { kind: 'wait' };
     return { kind: 'failed', cause: 'Both sides must answer before the verdict, and one does not.' };
   }
-  // A dry run has written nothing that could be looked at.
-  const due = facts.mode === 'dry-run' ? undefined : duePhase(facts, source, target);
+  const due = duePlace(facts, source, target);
   if (due === undefined) return ended(facts, source, target);
-  const again = due.phase === facts.phase || (facts.mode === 'compare' && due.phase === 'copy');
-  if (again && facts.anew >= MOST_ANEW) {
+  if (due.place <= placeOf(facts) && facts.anew >= MOST_ANEW) {
     return {
       kind: 'failed',
       cause: `The target restarted, failed over or was flushed again and again while its keys were looked at (${MOST_ANEW + 1} times).`,
     };
   }
-  return { kind: 'phase', due };
+  return {
+    kind: 'phase',
+    due: { ...phaseAt(facts, due.place), ...(due.depth === undefined ? {} : { depth: due.depth }) },
+  };
+}
+
+interface DuePlace {
+  readonly place: number;
+  readonly depth?: LookDepth | undefined;
 }
 
 /** The phase that must come before anything can be said; undefined where all is known that will be. */
-function duePhase(facts: TallyFacts, source: SideNow, target: SideNow): DuePhase | undefined {
-  const { phase, mode, verify } = facts;
-  const isOther = !facts.inPlace && hasOtherData(target.since);
-  if (mode === 'compare') {
-    if (isOther) return { phase: 'copy' };
-    return phase === 'copy' && facts.looksForExtra ? { phase: 'extra' } : undefined;
+function duePlace(facts: TallyFacts, source: SideNow, target: SideNow): DuePlace | undefined {
+  const { phases } = facts;
+  // What was looked at on a target that may have other data since is to be looked at again.
+  const proof = proofOf(facts);
+  if (proof !== undefined && isOther(facts, target)) return { place: proof, depth: depthAnew(phases[proof]) };
+  for (const [at, phase] of phases.entries()) {
+    if (at <= placeOf(facts)) continue;
+    const begin = beginning(phase, facts, source, target);
+    if (begin !== undefined) return { place: at, ...begin };
   }
-  if (phase === 'copy' && facts.looksForExtra) return { phase: 'extra' };
-  if (phase === 'look') return isOther ? { phase: 'look', depth: facts.ownDepth } : undefined;
-  // Counters that were set back ask for a look; another one would tell no more.
-  const mayBeOther = isOther || (!facts.inPlace && target.since.reset);
-  if (mayBeOther) return { phase: 'look', depth: facts.ownDepth };
-  if (verify === 'quick' || verify === 'full') return { phase: 'look', depth: verify === 'full' ? 'values' : 'quick' };
-  // What a target does not tell of itself is looked after, as far as that can be done.
-  const untold = !facts.inPlace && target.since.process === 'unknown';
-  if (target.since.evicted !== 0 || untold || hasFewer(facts, target)) return { phase: 'look', depth: 'existence' };
-  if (verify === 'none' || mode === 'sync') return undefined;
-  return leavesDoubt(facts, source, target) ? { phase: 'look', depth: 'existence' } : undefined;
+  return undefined;
+}
+
+/** Whether a phase is to be begun now that those before it are done, and how closely it looks; undefined where it is left out. */
+function beginning(
+  { when }: Phase,
+  facts: TallyFacts,
+  source: SideNow,
+  target: SideNow,
+): { readonly depth?: LookDepth } | undefined {
+  switch (when.kind) {
+    case 'always':
+      return {};
+    case 'mayHaveExtra':
+      return facts.mayHaveExtra ? {} : undefined;
+    case 'inDoubt': {
+      // Counters that were set back ask for a look; another one would tell no more.
+      if (isOther(facts, target) || (!facts.inPlace && target.since.reset)) return { depth: when.otherData };
+      if (when.asked !== undefined) return { depth: when.asked };
+      // What a target does not tell of itself is looked after, as far as that can be done.
+      const untold = !facts.inPlace && target.since.process === 'unknown';
+      const doubtful =
+        target.since.evicted !== 0 ||
+        untold ||
+        hasFewer(facts, target) ||
+        (when.byNumbers && leavesDoubt(facts, source, target));
+      return doubtful ? { depth: 'existence' } : undefined;
+    }
+  }
+}
+
+/** How closely a phase looks that must come again for a target with other data. */
+function depthAnew(phase: Phase | undefined): LookDepth | undefined {
+  return phase?.when.kind === 'inDoubt' ? phase.when.otherData : undefined;
+}
+
+/** Where the latest walk over the source stands, if a verdict can rest on it alone. */
+function proofOf({ phases, walks }: TallyFacts): number | undefined {
+  const latest = walks.findLast((place) => phases[place]?.side === 'source');
+  return latest !== undefined && phases[latest]?.proves === true ? latest : undefined;
+}
+
+function placeOf({ walks }: TallyFacts): number {
+  return walks.at(-1) ?? 0;
+}
+
+function isOther({ inPlace }: TallyFacts, { since }: SideNow): boolean {
+  return !inPlace && hasOtherData(since);
 }
 
 /** Whether a target has fewer keys than were written to it or seen on it, and have not expired: some were lost, however. */
@@ -156,16 +195,17 @@ function leavesDoubt(facts: TallyFacts, source: SideNow, target: SideNow): boole
 }
 
 function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
-  const { counts, phase, mode, verify } = facts;
-  const looked = phase === 'look' || mode === 'compare';
-  const counted = mode === 'copy' && verify === 'count';
+  const { counts, phases } = facts;
+  const looked = proofOf(facts) !== undefined;
+  // Numbers that left no doubt: a phase that they would have called for was left out.
+  const counted = phases.some(({ when }) => when.kind === 'inDoubt' && when.byNumbers);
   const lost = looked ? lostWhileLooking(target) : undefined;
   // Where keys went while they were looked at, nobody knows how many are missing.
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
   const doubt = shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
   const differences = counts.failed + counts.findings + counts.missing + counts.different;
-  const differs = differences > 0 || (mode === 'compare' && counts.extra > 0) || doubt !== undefined;
+  const differs = differences > 0 || counts.extra > counts.deleted || doubt !== undefined;
   return {
     kind: differs ? 'completedWithDifferences' : 'completed',
     missing,

@@ -124,11 +124,7 @@ export class RangeJob implements StopSignal {
   async addFirstFindings(findings: readonly KeyFinding[]): Promise<number> {
     if (findings.length === 0) return 0;
     const room = this.roomForFindings();
-    const { phase, epoch } = this.current;
-    const epochs = { ...this.migration.course.epochs, [phase]: epoch };
-    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room), (finding) =>
-      isCurrent(epochs, finding),
-    );
+    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room), isCurrent(this.migration));
     return stand + Math.max(0, findings.length - room);
   }
 

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import type { Side as SideName } from '../app/side-facts';
+import type { SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
@@ -57,8 +57,8 @@ export function attemptOn(job: RangeJob, ...sides: readonly AttemptSide[]): Atte
 
 /** The side that the range's cursors belong to, as keys are read from it. */
 export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: WalkedDatabase): RangeSide & Origin {
-  const { id, plan, sourceRunId } = job.migration;
-  const side = sideOf(job, app, name, walked.database, sourceRunId);
+  const { id, plan, walkedRunId } = job.migration;
+  const side = sideOf(job, app, name, walked.database, walkedRunId);
   const isSource = name === 'source';
   const limits = {
     bigKeyBytes: app.settings.bigKeyBytes,

@@ -1,20 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { App } from '../app/app';
-import {
-  isFinal,
-  isSettled,
-  inEpoch,
-  rangeName,
-  type MigrationRow,
-  type Phase,
-  type RangeRow,
-} from '../migration/rows';
+import { isFinal, isSettled, resetIfOlder, rangeName, type MigrationRow, type RangeRow } from '../migration/rows';
 import { rangeMessage } from '../ledger/range-queue';
 import { startCursor } from '../keyspace/cursor';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { headsOfChains } from '../range/chain';
 import { noCounts } from '../migration/counts';
 import { firstCourse } from '../migration/course';
+import { phaseAt } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parallelRangesOf } from '../range/range-shape';
@@ -41,11 +34,11 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   const row = {
     id,
     state: 'planned',
-    phase: 'copy',
+    ...phaseAt(plan, 0),
     requestHash,
     plan,
     epoch: 0,
-    sourceRunId: plan.source.runId,
+    walkedRunId: plan.source.runId,
     cancelRequested: false,
     stopCause: null,
     course: firstCourse(plan),
@@ -145,7 +138,7 @@ export async function resumeStart(
  */
 export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
   if (isFinal(row) || hasRows(row, row.phase)) return row;
-  await app.ledger.createRanges(rangesOf(row.plan, row.id, row.phase, row.epoch));
+  await app.ledger.createRanges(rangesOf(row));
   await sendOpenRanges(row, app);
   const complete = await app.ledger.updateMigration(row.id, (now) =>
     isFinal(now) || hasRows(now, row.phase)
@@ -159,26 +152,33 @@ export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'q
   return complete ?? row;
 }
 
-function hasRows({ phasesWithRows }: MigrationRow, phase: Phase): boolean {
+function hasRows({ phasesWithRows }: MigrationRow, phase: string): boolean {
   return phasesWithRows.includes(phase);
 }
 
 /** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
 export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
-  const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => inEpoch(range, row.epoch));
+  const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => resetIfOlder(range, row));
   const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
   await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
 }
 
-/** The range rows of a phase, as they are before anything is done. */
-export function rangesOf(plan: Plan, migration: string, phase: Phase, epoch: number): Omit<RangeRow, 'etag'>[] {
+/** The range rows of a migration's phase, as they are before anything is done. */
+export function rangesOf({
+  id,
+  plan,
+  phase,
+  epoch,
+  pass,
+}: Pick<MigrationRow, 'id' | 'plan' | 'phase' | 'epoch' | 'pass'>): Omit<RangeRow, 'etag'>[] {
   return shapesOf(plan, phase).map((shape) => ({
     ...shape,
-    migration,
+    migration: id,
     phase,
     name: rangeName(phase, shape.number),
     state: 'planned',
     epoch,
+    pass,
     generation: 0,
     builders: [],
     cursor: String(startCursor(shape)),

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
-import { inEpoch, isSettled, rangeName, type MigrationRow, type RangeRow } from '../migration/rows';
+import { resetIfOlder, isSettled, rangeName, type MigrationRow, type RangeRow } from '../migration/rows';
 import { nextInChain } from '../range/chain';
 import { parallelRangesOf } from '../range/range-shape';
 import { shapesOf } from '../migration/rows-of-plan';
@@ -26,7 +26,7 @@ export async function continueChain(
     const name = rangeName(row.phase, next);
     const following = await app.ledger.getRange(migration.id, name);
     if (following === undefined || following.broken) continue;
-    if (!isSettled(inEpoch(following, migration.epoch))) {
+    if (!isSettled(resetIfOlder(following, migration))) {
       await app.queue.send([rangeMessage(migration, name, owedUntil)]);
     }
     return;

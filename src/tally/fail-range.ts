@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import type { RangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled } from '../migration/rows';
+import { resetIfOlder, isFinal, isSettled } from '../migration/rows';
 import { continueChain } from './continue-chain';
 import { readableMigration } from '../app/readable-migration';
 import { settleBroken } from './settle-broken';
@@ -25,7 +25,7 @@ export async function failRange(
     await settleBroken(known, migration, app);
     return;
   }
-  const row = inEpoch(known, migration.epoch);
+  const row = resetIfOlder(known, migration);
   if (isSettled(row)) return;
   if (row.trouble === null && row.generation < MOST_DEATHS) {
     await app.queue.send([message]);

@@ -1,4 +1,4 @@
-import { inEpoch, isFinal, type MigrationRow, type Phase, type RangeRow } from '../migration/rows';
+import { resetIfOlder, isFinal, type MigrationRow, type RangeRow } from '../migration/rows';
 import { SILENT_MS } from './settle-untouched';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */
@@ -7,7 +7,8 @@ export type Standing = (typeof standings)[number];
 
 /** The document of GET /api/migrations/{id}/ranges: short even for 16,384 ranges. */
 export interface RangesReport {
-  readonly phase: Phase;
+  /** The name of the current phase. */
+  readonly phase: string;
   readonly databases: readonly {
     readonly database: number;
     /** One letter a range, the first of its standing, in the order of the keyspace. */
@@ -42,7 +43,7 @@ export function makeRangesReport(migration: MigrationRow, rows: readonly RangeRo
   const at = isFinal(migration) ? 0 : now;
   const ranges = rows
     .filter((row) => row.phase === migration.phase)
-    .map((row) => inEpoch(row, migration.epoch))
+    .map((row) => resetIfOlder(row, migration))
     .map((row) => ({ row, state: standingOf(row, at) }))
     .sort((a, b) => a.row.number - b.row.number);
   const letters = new Map<number, string[]>();

@@ -1,8 +1,9 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled, type MigrationRow } from '../migration/rows';
+import { resetIfOlder, isFinal, isSettled, type MigrationRow } from '../migration/rows';
 import { firstOfChains } from '../range/chain';
-import { phaseBegins, see } from '../migration/course';
+import { see } from '../migration/course';
+import { phaseOf, walksOf } from '../migration/phases';
 import { parallelRangesOf } from '../range/range-shape';
 import type { SideFacts } from '../app/side-facts';
 import { markOf, since } from '../migration/since';
@@ -24,9 +25,9 @@ export async function restartRanges(
   app: App,
 ): Promise<'begun' | 'same' | 'stopped'> {
   const mark = markOf(now);
-  const side = seen.phase === 'extra' ? 'target' : 'source';
-  const isAnother = ({ sourceRunId, course }: MigrationRow) =>
-    sourceRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
+  const { side } = phaseOf(seen.plan, seen);
+  const isAnother = ({ walkedRunId, course }: MigrationRow) =>
+    walkedRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
   if (!isAnother(seen)) return 'same';
   const stop = side === 'source' ? whyStop(seen, now, before) : undefined;
   if (stop !== undefined) {
@@ -38,11 +39,11 @@ export async function restartRanges(
     won = row.epoch === seen.epoch && row.phase === seen.phase && isAnother(row) && !isFinal(row);
     if (!won) return undefined;
     const epoch = row.epoch + 1;
-    const course = phaseBegins(see(row.course, side, mark), row.phase, epoch);
+    const course = { ...see(row.course, side, mark), walks: walksOf({ ...row, epoch }) };
     return {
       ...row,
       epoch,
-      sourceRunId: now.runId,
+      walkedRunId: now.runId,
       course: side === 'source' ? { ...course, source: mark } : course,
     };
   });
@@ -53,7 +54,7 @@ export async function restartRanges(
     'keyferry.epoch': migration.epoch,
   });
   const rows = await app.ledger.listRanges(migration.id, migration.phase);
-  const open = rows.filter((row) => !isSettled(inEpoch(row, migration.epoch)));
+  const open = rows.filter((row) => !isSettled(resetIfOlder(row, migration)));
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
   return 'begun';

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
-import { inEpoch, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { resetIfOlder, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 
 /** A worker writes its row every few seconds; one that has not for so long is gone. */
 export const SILENT_MS = 60_000;
@@ -18,7 +18,7 @@ export function isUntouched(row: RangeRow, now: number): boolean {
 export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
   const rows = await app.ledger.listRanges(migration.id);
   for (const known of rows) {
-    const row = known.phase === migration.phase ? inEpoch(known, migration.epoch) : known;
+    const row = known.phase === migration.phase ? resetIfOlder(known, migration) : known;
     if (!isUntouched(row, Date.now())) continue;
     try {
       await app.ledger.replaceRange({ ...row, state: 'cancelled', generation: row.generation + 1 });

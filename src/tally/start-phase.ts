@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
-import { isFinal, phases, type MigrationRow, type Phase } from '../migration/rows';
-import { phaseBegins, see, sinceOfTarget, walkBegins, type Course, type LookDepth } from '../migration/course';
+import { see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
+import { phaseAt, phaseOf, placeInPlan, walksOf, withWalk, type LookDepth } from '../migration/phases';
+import { isFinal, type MigrationRow } from '../migration/rows';
 import { factsOf } from '../app/side-facts';
 import { hasOtherData, markOf, type Mark } from '../migration/since';
 import { ensureRows } from '../start/start-migration';
@@ -17,46 +18,58 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
   // The next visit finds the phase due again.
   if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };
-  const anew = !isAfter(due.phase, due.from.phase);
-  const epoch = anew ? due.from.epoch + 1 : due.from.epoch;
+  const { plan } = known;
+  const phase = phaseOf(plan, due);
+  const place = placeInPlan(plan, due);
+  const { pass = 0 } = due;
+  const isAnew = place <= placeInPlan(plan, due.from);
+  // Rows that were walked before are there, and must have done nothing yet.
+  const isAgain = plan.phases.slice(0, place).some(({ name }) => name === due.phase);
+  const epoch = due.from.epoch + (isAnew || isAgain ? 1 : 0);
+  const begin = (row: MigrationRow): MigrationRow => {
+    const walks = withWalk(plan, walksOf(row), { place, epoch });
+    const before = walks.slice(0, -1).map((walk) => phaseAt(plan, walk.place).phase);
+    return {
+      ...row,
+      phase: due.phase,
+      pass,
+      epoch,
+      state: phase.state,
+      walkedRunId: phase.side === 'target' ? target.runId : source.runId,
+      // Of what is walked again no row is there as it must be.
+      phasesWithRows: row.phasesWithRows.filter((name) => before.includes(name)),
+      course: { ...courseOf(row, due, isAnew, sides), walks },
+    };
+  };
   const migration = await app.ledger.updateMigration(id, (row) =>
-    isFinal(row) || row.cancelRequested || row.phase !== due.from.phase || row.epoch !== due.from.epoch
-      ? undefined
-      : {
-          ...row,
-          phase: due.phase,
-          epoch,
-          state: due.phase === 'copy' ? 'running' : 'verifying',
-          sourceRunId: due.phase === 'extra' ? target.runId : source.runId,
-          // Of what comes anew no row is there as it must be.
-          phasesWithRows: row.phasesWithRows.filter((phase) => isAfter(due.phase, phase)),
-          course: phaseBegins(courseOf(row, due, anew, sides), due.phase, epoch),
-        },
+    isFinal(row) || row.cancelRequested || !isAt(row, due.from) ? undefined : begin(row),
   );
   if (migration === undefined || isFinal(migration) || migration.cancelRequested) return;
-  if (migration.phase !== due.phase || migration.epoch !== epoch) return;
+  if (!isAt(migration, { ...due, pass, epoch })) return;
   app.watch.forget(id);
   await ensureRows(migration, app);
 }
 
-/** A look and a comparison are what the verdict rests on from then on; a walk over the target belongs to the walk before it. */
+function isAt({ phase, pass, epoch }: MigrationRow, place: DueStart['from']): boolean {
+  return phase === place.phase && pass === (place.pass ?? 0) && epoch === place.epoch;
+}
+
+/** A walk over the source is what the verdict rests on from then on; a walk over the target belongs to the one before it. */
 function courseOf(
   row: MigrationRow,
   due: DueStart,
-  anew: boolean,
+  isAnew: boolean,
   { source, target }: { readonly source: Mark; readonly target: Mark },
 ): Course {
   const seen = see(see(row.course, 'source', source), 'target', target);
-  const now: Course = { ...seen, anew: seen.anew + (anew ? 1 : 0) };
-  if (due.phase === 'extra') return now;
-  return walkBegins(now, source, target, due.phase === 'look' ? depthOf(due, row, target) : null);
+  const now: Course = { ...seen, anew: seen.anew + (isAnew ? 1 : 0) };
+  if (phaseOf(row.plan, due).side === 'target') return now;
+  return walkBegins(now, source, target, depthOf(due, row, target));
 }
 
-/** What has happened to the target since the look was found to be due may ask for more than that. */
-function depthOf({ depth = 'values' }: DueStart, { course, plan }: MigrationRow, target: Mark): LookDepth {
-  return hasOtherData(sinceOfTarget(course, target)) && plan.request.onConflict !== 'skip' ? 'values' : depth;
-}
-
-function isAfter(phase: Phase, other: Phase): boolean {
-  return phases.indexOf(phase) > phases.indexOf(other);
+/** What has happened to the target since the phase was found to be due may ask for more than that. */
+function depthOf(due: DueStart, { course, plan }: MigrationRow, target: Mark): LookDepth | null {
+  const { when } = phaseOf(plan, due);
+  if (when.kind !== 'inDoubt') return due.depth ?? null;
+  return hasOtherData(sinceOfTarget(course, target)) ? when.otherData : (due.depth ?? when.otherData);
 }

@@ -1,12 +1,13 @@
 import type { MigrationRow, RangeRow, RangeState } from '../migration/rows';
 import { rowsOfPlan, walkedDatabases } from '../migration/rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
+import { phaseOf, walksOf, type Phase } from '../migration/phases';
 
 /** What the range rows say together. */
 export interface Sum {
   /** Of the current phase, and those of earlier ones that are not done as they should be. */
   readonly ranges: Readonly<Record<RangeState, number>>;
-  /** Over the copy ranges, with what the ranges of later phases found. */
+  /** Over all rows, as far as their phases say that they count. */
   readonly counts: Counts;
   /** Different keys that the latest walk over the source brought. */
   readonly walked: number;
@@ -31,18 +32,15 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
     walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys ?? 1) / 2 ** d.bits]),
   );
   let counts = noCounts;
-  const walkedIn = { copy: 0, extra: 0, look: 0 };
+  const walkedIn = new Map<string, number>();
   let done = 0;
   let all = 0;
   let lastHeartbeat: string | null = null;
   let cause: string | null = null;
   const troubles = new Set<string>();
   for (const row of held) {
-    walkedIn[row.phase] += accountedKeys(row.counts);
-    if (row.phase !== 'copy') {
-      const { missing, different, extra, deleted, findings } = row.counts;
-      counts = addCounts(counts, { missing, different, extra, deleted, findings });
-    } else counts = addCounts(counts, row.counts);
+    walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
+    counts = addCounts(counts, countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts));
     if (row.phase === migration.phase) {
       const weight = weights.get(row.database) ?? 1;
       all += weight;
@@ -54,6 +52,18 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
     if (row.trouble !== null && row.state === 'active') troubles.add(row.trouble);
     if (row.state === 'failed') cause ??= row.cause;
   }
-  const walked = walkedIn[migration.phase === 'look' ? 'look' : 'copy'];
+  const walked = walkedIn.get(latestOverSource(migration)) ?? 0;
   return { ranges, counts, walked, share: all === 0 ? 1 : done / all, lastHeartbeat, troubles: [...troubles], cause };
+}
+
+/** The numbers of a row that count for its migration. */
+function countingOf({ counts }: Phase, ofRow: Counts): Partial<Counts> {
+  return counts === 'all' ? ofRow : Object.fromEntries(counts.map((name) => [name, ofRow[name]]));
+}
+
+/** The name of the phase that walked the source last. */
+function latestOverSource(migration: MigrationRow): string {
+  const { phases } = migration.plan;
+  const walked = walksOf(migration).flatMap(({ place }) => phases[place] ?? []);
+  return walked.findLast(({ side }) => side === 'source')?.name ?? '';
 }

@@ -1,11 +1,13 @@
 import type { App } from '../app/app';
 import { mayHaveExtra } from './room-for-extra';
-import { isFinal, type MigrationRow, type MigrationState, type Phase } from '../migration/rows';
+import { isFinal, type MigrationRow, type MigrationState } from '../migration/rows';
 import { isReplica } from '../redis/probe';
 import { accountedKeys } from '../migration/counts';
-import { see, seeReset, sinceOfSource, sinceOfTarget, type Course, type LookDepth } from '../migration/course';
+import { see, seeReset, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
+import { phaseOf, walksOf, type NamedPhase } from '../migration/phases';
 import { restartRanges } from './restart-ranges';
 import { lastSnapshot } from './last-snapshot';
+import type { Plan } from '../migration/plan';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { factsOf, keysIn, type SideFacts } from '../app/side-facts';
@@ -47,7 +49,7 @@ export interface Visit {
 
 /** A phase to be begun, and where the migration stood when that was found: begun twice, it begins once. */
 export interface DueStart extends DuePhase {
-  readonly from: { readonly phase: Phase; readonly epoch: number };
+  readonly from: NamedPhase & { readonly epoch: number };
 }
 
 /**
@@ -93,8 +95,8 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
     ended: isFinal(after),
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
-  const { phase, epoch } = migration;
-  const due = decision.kind === 'phase' && !isFinal(after) ? { ...decision.due, from: { phase, epoch } } : null;
+  const { phase, pass, epoch } = migration;
+  const due = decision.kind === 'phase' && !isFinal(after) ? { ...decision.due, from: { phase, pass, epoch } } : null;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
 }
 
@@ -146,13 +148,13 @@ async function watchSource(
   source: SideFacts,
   app: App,
 ): Promise<MigrationRow> {
-  const { id, phase, course } = migration;
+  const { id, plan, course } = migration;
   const stop = whyStop(migration, source, before);
   if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
   // Another process its workers see by themselves; in the same one, only its replication id tells.
   const isExchanged =
-    phase !== 'extra' &&
-    source.runId === migration.sourceRunId &&
+    phaseOf(plan, migration).side === 'source' &&
+    source.runId === migration.walkedRunId &&
     sinceOfSource(course, markOf(source)).process === 'changed';
   if (!isExchanged || migration.cancelRequested) return migration;
   await restartRanges(migration, source, before, app);
@@ -172,14 +174,11 @@ function judge(
   app: Pick<App, 'settings'>,
 ): Verdict {
   const { plan, course } = migration;
-  const { request } = plan;
   return verdict({
-    phase: migration.phase,
-    mode: request.mode,
-    verify: request.verify,
-    ownDepth: ownDepthOf(request),
+    phases: plan.phases,
+    walks: walksOf(migration).map(({ place }) => place),
     inPlace: plan.inPlace,
-    looksForExtra: looksForExtra(migration, sum, source, target),
+    mayHaveExtra: mayHaveUnmet(plan, sum, source, target),
     cancelRequested: migration.cancelRequested,
     stopCause: migration.stopCause,
     ranges: sum.ranges,
@@ -197,24 +196,17 @@ function judge(
   });
 }
 
-/** As `TallyFacts` says; never less than what was asked for. */
-function ownDepthOf({ onConflict, verify }: MigrationRow['plan']['request']): LookDepth {
-  if (onConflict !== 'skip' || verify === 'full') return 'values';
-  return verify === 'quick' ? 'quick' : 'existence';
-}
-
 function expiring({ databases }: SideFacts): number {
   return databases.reduce((sum, { expires }) => sum + (expires ?? 0), 0);
 }
 
-function looksForExtra(
-  { plan }: MigrationRow,
+/** Whether the target may have keys that no walk has met. */
+function mayHaveUnmet(
+  plan: Plan,
   { counts }: Sum,
   source: SideFacts | undefined,
   target: SideFacts | undefined,
 ): boolean {
-  if (plan.targetDatabases === undefined) return false;
-  if (plan.request.mode !== 'compare') return true;
   const stands = (before: SideFacts, now: SideFacts | undefined) =>
     (now === undefined ? UNTOLD : since(markOf(before), markOf(now))).written === 'no';
   // A number of keys that is the same says nothing where keys were written.

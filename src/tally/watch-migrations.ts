@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { headsOfChains } from '../range/chain';
 import { parallelRangesOf } from '../range/range-shape';
 import { isUntouched, settleUntouched, SILENT_MS } from './settle-untouched';
@@ -51,7 +51,7 @@ function isOld(row: MigrationRow): boolean {
 }
 
 async function sendSilentRanges(migration: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
-  const rows = (await app.ledger.listRanges(migration.id, migration.phase)).map((row) => inEpoch(row, migration.epoch));
+  const rows = (await app.ledger.listRanges(migration.id, migration.phase)).map((row) => resetIfOlder(row, migration));
   const silent = silentRanges(rows, parallelRangesOf(migration.plan), Date.parse(migration.startedAt), Date.now());
   await app.queue.send(silent.map((row) => rangeMessage(migration, row.name)));
 }

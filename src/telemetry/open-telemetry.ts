@@ -10,9 +10,10 @@ import {
 } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import type { Counts } from '../migration/counts';
+import type { SideName } from '../migration/phases';
 import { errorKind } from '../redis/errors';
 import { formatTraceparent, parseTraceparent } from './trace-context';
-import type { ProgressSeen, RangeEnd, RangeOfWork, Severity, Side, Telemetry } from './telemetry';
+import type { ProgressSeen, RangeEnd, RangeOfWork, Severity, Telemetry } from './telemetry';
 
 const SCOPE = 'keyferry';
 
@@ -155,7 +156,7 @@ export class OpenTelemetry implements Telemetry {
     if (counts.findings) this.foundCounter.add(counts.findings, this.attributes(migration));
   }
 
-  call(side: Side, migration: string, seconds: number, serverSeconds?: number): void {
+  call(side: SideName, migration: string, seconds: number, serverSeconds?: number): void {
     const attributes = this.attributes(migration, 'keyferry.side', side);
     this.pageDuration.record(seconds, attributes);
     if (serverSeconds !== undefined) this.serverDuration.record(serverSeconds, attributes);

@@ -1,10 +1,9 @@
 import type { Counts } from '../migration/counts';
-import type { MigrationState, Phase } from '../migration/rows';
+import type { SideName } from '../migration/phases';
+import type { MigrationState } from '../migration/rows';
 
 /** How work on a range's message ended. `idle`: there was nothing to do, as for messages that come late or twice. */
 export type RangeEnd = 'done' | 'handedOn' | 'cancelled' | 'lost' | 'restarted' | 'failed' | 'idle';
-
-export type Side = 'source' | 'target';
 
 export type Severity = 'info' | 'warn' | 'error';
 
@@ -21,7 +20,8 @@ export interface RangeOfWork {
 export interface ProgressSeen {
   readonly migration: string;
   readonly state: MigrationState;
-  readonly phase: Phase;
+  /** Its name. */
+  readonly phase: string;
   readonly percent: number;
   readonly keysPerSecond: number;
   readonly ranges: { readonly total: number; readonly done: number; readonly active: number; readonly failed: number };
@@ -52,7 +52,7 @@ export interface Telemetry {
    * @param seconds from asking to the whole answer
    * @param serverSeconds that the server says it worked; undefined where it does not say
    */
-  call(side: Side, migration: string, seconds: number, serverSeconds?: number): void;
+  call(side: SideName, migration: string, seconds: number, serverSeconds?: number): void;
   progress(seen: ProgressSeen): void;
   /** A line for people with the ids it is about. `message` is a constant text. */
   log(severity: Severity, message: string, attributes: Readonly<Record<string, string | number>>): void;

@@ -7,27 +7,21 @@ import { copyRange } from '../copy/copy-range';
 import { lookRange } from '../copy/look-range';
 import type { RangeJob } from '../range/range-job';
 import type { MigrationRow } from '../migration/rows';
-import type { MigrationRequest } from '../migration/request';
+import { phaseOf, type Work } from '../migration/phases';
 
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
 export type RangeWork = (job: RangeJob, app: App) => Promise<void>;
 
-/** The first phase of each mode: its walk over the source. */
-const firstWork: Readonly<Record<MigrationRequest['mode'], RangeWork>> = {
+const works: Readonly<Record<Work, RangeWork>> = {
   copy: copyRange,
-  'dry-run': surveyRange,
+  survey: surveyRange,
   compare: compareRange,
   sync: syncRange,
+  extra: extraRange,
+  look: (job, app) => (job.migration.course.lookDepth === 'existence' ? lookRange(job, app) : compareRange(job, app)),
 };
 
 /** The work that a range of the migration's phase needs. */
-export function rangeWorkOf({ plan, phase, course }: Pick<MigrationRow, 'plan' | 'phase' | 'course'>): RangeWork {
-  switch (phase) {
-    case 'copy':
-      return firstWork[plan.request.mode];
-    case 'look':
-      return course.lookDepth === 'existence' ? lookRange : compareRange;
-    case 'extra':
-      return extraRange;
-  }
+export function rangeWorkOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass'>): RangeWork {
+  return works[phaseOf(migration.plan, migration).work];
 }

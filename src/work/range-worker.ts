@@ -1,7 +1,8 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/ledger';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
-import { inEpoch, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { phaseOf } from '../migration/phases';
 import { describeConnectionError, errorKind } from '../redis/errors';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
@@ -34,13 +35,13 @@ async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
   const known = await app.ledger.getRange(message.migration, message.range);
-  // A late message of the copy, when the second look has begun already.
+  // A late message of a phase before.
   if (known?.phase !== migration.phase) return 'idle';
   if (known.broken) {
     await settleBroken(known, migration, app);
     return 'idle';
   }
-  const row = inEpoch(known, migration.epoch);
+  const row = resetIfOlder(known, migration);
   if (isSettled(row)) {
     await continueChain(row, migration, app);
     return 'idle';
@@ -129,12 +130,9 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
 }
 
 /** What the walked side tells as soon as it answers. @throws StoppedError, or what will not pass */
-async function walkedFacts(
-  job: RangeJob,
-  { plan, phase }: MigrationRow,
-  app: Pick<App, 'connections'>,
-): Promise<SideFacts> {
-  const side = phase === 'extra' ? 'target' : 'source';
+async function walkedFacts(job: RangeJob, migration: MigrationRow, app: Pick<App, 'connections'>): Promise<SideFacts> {
+  const { plan } = migration;
+  const { side } = phaseOf(plan, migration);
   const connection = app.connections.get(plan.request[side], 0);
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);

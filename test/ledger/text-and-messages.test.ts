@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromChunks, toChunks } from '../../src/ledger/chunked-text';
 import { decodeMessage, encodeMessage, ForeignMessageError } from '../../src/ledger/range-queue';
-import { inEpoch, isFinal, isSettled, rangeName } from '../../src/migration/rows';
+import { resetIfOlder, isFinal, isSettled, rangeName } from '../../src/migration/rows';
 import { aMigration, aRange } from '../tools/rows';
 
 describe('a value in pieces', () => {
@@ -44,7 +44,7 @@ describe('a message of the queue', () => {
     { ...message, migration: "' or true" },
     { ...message, migration: 'a'.repeat(101) },
     { ...message, range: 'copy-1' },
-    { ...message, range: 'dance-00001' },
+    { ...message, range: 'Dance-00001' },
     { ...message, range: 'copy-00001\n' },
     { ...message, range: 'copy-0000001' },
   ])('is not %j', (body) => {
@@ -71,8 +71,10 @@ describe('a range row', () => {
 
   it('of an earlier epoch has done nothing, and begins where its range does', () => {
     const row = aRange(1, { state: 'done', cursor: '77', share: 1, cause: 'x', heartbeat: 'then', generation: 4 });
-    expect(inEpoch(row, 0)).toBe(row);
-    expect(inEpoch(row, 1)).toEqual(aRange(1, { epoch: 1, cursor: '2', heartbeat: 'then', generation: 4 }));
+    expect(resetIfOlder(row, { epoch: 0, pass: 0 })).toBe(row);
+    expect(resetIfOlder(row, { epoch: 1, pass: 2 })).toEqual(
+      aRange(1, { epoch: 1, pass: 2, cursor: '2', heartbeat: 'then', generation: 4 }),
+    );
   });
 
   it('is settled when done, failed or cancelled', () => {

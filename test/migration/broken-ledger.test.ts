@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
-import { rangeName, type MigrationRow, type Phase } from '../../src/migration/rows';
+import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { failRange } from '../../src/tally/fail-range';
@@ -73,7 +73,7 @@ async function workAll(): Promise<void> {
 }
 
 /** Visits as the tally does until the end, or the phase that is wanted. */
-async function tally(id: string, until?: Phase): Promise<Visit> {
+async function tally(id: string, until?: string): Promise<Visit> {
   for (;;) {
     const visit = (await visitMigration(id, app))!;
     if (visit.finished) return visit;
@@ -107,7 +107,7 @@ describe('a range row that is lost', () => {
     expect(await getRanges(migration.id, app)).toMatchObject({ databases: [{ states: 'dfdf' }] });
   });
 
-  it.each<[Phase, Record<string, unknown>]>([
+  it.each<[string, Record<string, unknown>]>([
     ['look', { verify: 'quick' }],
     ['extra', { mode: 'sync', deleteExtra: true }],
   ])('fails the phase %s', async (phase, request) => {
@@ -151,7 +151,7 @@ describe('a start of a phase that was cut short', () => {
       if (phase === 'look') {
         await workAll();
         await app.ledger.updateMigration(migration.id, (row) => ({ ...row, phase, state: 'verifying' }));
-        await app.ledger.createRanges(rangesOf(migration.plan, migration.id, phase, 0).slice(0, 2));
+        await app.ledger.createRanges(rangesOf({ ...migration, phase }).slice(0, 2));
       } else {
         await app.takeMessages();
         await app.ledger.updateMigration(migration.id, (row) => ({ ...row, state: 'planned', phasesWithRows: [] }));

@@ -178,7 +178,7 @@ describe('a new process of the source', () => {
     await workOnRange(first!, app);
     const now = await sourceNow('another');
     await Promise.all([restartRanges(migration, now, nothing, app), restartRanges(migration, now, nothing, app)]);
-    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: 'another' });
+    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, walkedRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),
     );
@@ -197,10 +197,10 @@ describe('a new process of the source', () => {
 
   it('is noticed by the worker itself', async () => {
     const migration = await start();
-    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, sourceRunId: 'one that was' }));
+    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, walkedRunId: 'one that was' }));
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
-    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, sourceRunId: migration.sourceRunId });
+    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, walkedRunId: migration.walkedRunId });
     expect(await app.takeMessages()).toHaveLength(4);
   });
 });
@@ -223,8 +223,7 @@ describe('findings of a walk that has begun anew', () => {
     ]);
     await restartRanges(migration, await sourceNow('another'), nothing, app);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
-    const { epochs } = (await app.ledger.getMigration(migration.id))!.course;
-    expect(epochs).toEqual({ copy: 1, extra: 1, look: 1 });
+    expect((await app.ledger.getMigration(migration.id))!.course.walks).toEqual([{ place: 0, epoch: 1 }]);
     const again = [{ ...finding(migration.id, 'a', 'different-value'), phase: 'copy' as const, epoch: 1 }];
     expect(await app.ledger.addFirstFindings(again, counts)).toBe(0);
     expect(await app.ledger.addFirstFindings(again, ({ epoch = 0 }) => epoch >= 1)).toBe(1);

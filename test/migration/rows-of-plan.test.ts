@@ -1,4 +1,4 @@
-import { inEpoch, rangeName, type RangeRow } from '../../src/migration/rows';
+import { resetIfOlder, rangeName, type RangeRow } from '../../src/migration/rows';
 import { contradictionIn, noCounts } from '../../src/migration/counts';
 import { rangesOf } from '../../src/start/start-migration';
 import { rowsOfPlan } from '../../src/migration/rows-of-plan';
@@ -6,7 +6,7 @@ import { sumRanges } from '../../src/tally/sum';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 
 const migration = aMigration({ phasesWithRows: ['copy'] });
-const rows = rangesOf(migration.plan, migration.id, 'copy', 0).map((row): RangeRow => ({ ...row, etag: 'e' }));
+const rows = rangesOf(migration).map((row): RangeRow => ({ ...row, etag: 'e' }));
 const done = rows.map((row): RangeRow => ({ ...row, state: 'done', share: 1 }));
 const changed = (number: number, changes: Partial<RangeRow>) =>
   done.map((row) => (row.number === number ? { ...row, ...changes } : row));
@@ -76,14 +76,14 @@ describe('rows held against the plan', () => {
 
   it('count in the epoch of the migration; a broken one stays broken', () => {
     const later = { ...migration, epoch: 1 };
-    expect(rowsOfPlan(later, done)).toEqual(done.map((row) => inEpoch(row, 1)));
+    expect(rowsOfPlan(later, done)).toEqual(done.map((row) => resetIfOlder(row, { epoch: 1, pass: 0 })));
     expect(sumRanges(later, done.slice(1)).ranges).toMatchObject({ planned: 3, failed: 1 });
   });
 
   it('are held in a moment when there are 16,384', () => {
     const plan = aPlan({ databases: [{ database: 0, targetDatabase: 0, prefix: '', keys: 1e9, bits: 14 }] });
     const large = aMigration({ plan, phasesWithRows: ['copy'] });
-    const many = rangesOf(plan, large.id, 'copy', 0).map((row): RangeRow => ({ ...row, state: 'active', etag: 'e' }));
+    const many = rangesOf(large).map((row): RangeRow => ({ ...row, state: 'active', etag: 'e' }));
     const begun = performance.now();
     expect(sumRanges(large, many).ranges).toMatchObject({ active: 16_384, failed: 0 });
     expect(performance.now() - begun).toBeLessThan(5_000);

@@ -1,6 +1,8 @@
 import { noCounts } from '../../src/migration/counts';
 import type { Since } from '../../src/migration/since';
+import { makePhases } from '../../src/migration/phases';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
+import { aRequest } from '../tools/rows';
 
 const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
 const still: Since = {
@@ -26,14 +28,32 @@ const side = (changes: Partial<Since> = {}, keys: number | undefined = 100): Sid
   since: { ...still, ...changes },
 });
 
+/** Facts by the request that the plan was made from. */
+type Facts = Omit<TallyFacts, 'phases' | 'walks'> & {
+  readonly mode: string;
+  readonly verify: string;
+  readonly onConflict: string;
+  readonly walksTarget: boolean;
+  /** The name of the current phase. */
+  readonly phase: string;
+};
+
+function verdictOn(facts: Facts) {
+  const { mode, verify, onConflict, walksTarget, phase } = facts;
+  const phases = makePhases(aRequest({ mode, verify, onConflict }), walksTarget);
+  const last = phases.findIndex(({ name }) => name === phase);
+  return verdict({ ...facts, phases, walks: phases.slice(0, last + 1).map((_, place) => place) });
+}
+
 /** Everything done, all numbers agree, and nobody has written. */
-const well: TallyFacts = {
+const well: Facts = {
   phase: 'copy',
   mode: 'copy',
   verify: 'count',
-  ownDepth: 'values',
+  onConflict: 'replace',
+  walksTarget: false,
   inPlace: false,
-  looksForExtra: false,
+  mayHaveExtra: false,
   cancelRequested: false,
   stopCause: null,
   ranges: { ...none, done: 4 },
@@ -49,12 +69,12 @@ const well: TallyFacts = {
   stallAfter: 1_800,
   cause: null,
 };
-const counts = (changes: Partial<TallyFacts['counts']>) => ({ ...well.counts, ...changes });
-const look = (depth: string) => ({ kind: 'phase', due: { phase: 'look', depth } });
-const extra = { kind: 'phase', due: { phase: 'extra' } };
+const counts = (changes: Partial<Facts['counts']>) => ({ ...well.counts, ...changes });
+const look = (depth: string) => ({ kind: 'phase', due: { phase: 'look', pass: 0, depth } });
+const extra = { kind: 'phase', due: { phase: 'extra', pass: 0 } };
 
 describe('the verdict', () => {
-  it.each<[string, Partial<TallyFacts>, unknown]>([
+  it.each<[string, Partial<Facts>, unknown]>([
     ['completed when all is done and the numbers agree', {}, { kind: 'completed', missing: 0 }],
     ['to wait while a range is planned', { ranges: { ...none, done: 3, planned: 1 } }, { kind: 'wait' }],
     [
@@ -143,7 +163,7 @@ describe('the verdict', () => {
     ],
     [
       'to look for keys only where some of the target were skipped',
-      { target: { keys: 100, since: another }, verify: 'none', ownDepth: 'existence' },
+      { target: { keys: 100, since: another }, verify: 'none', onConflict: 'skip' },
       look('existence'),
     ],
     [
@@ -229,11 +249,11 @@ describe('the verdict', () => {
     ],
     ['to look when every key is to be compared', { verify: 'full' }, look('values')],
     ['to look quickly when that is asked for', { verify: 'quick' }, look('quick')],
-    ['to walk the target after a comparison', { mode: 'compare', looksForExtra: true }, extra],
+    ['to walk the target after a comparison', { mode: 'compare', walksTarget: true, mayHaveExtra: true }, extra],
     [
       'to compare anew when the target became another one',
-      { mode: 'compare', phase: 'extra', looksForExtra: true, target: { keys: 100, since: another } },
-      { kind: 'phase', due: { phase: 'copy' } },
+      { mode: 'compare', phase: 'extra', walksTarget: true, mayHaveExtra: true, target: { keys: 100, since: another } },
+      { kind: 'phase', due: { phase: 'copy', pass: 0 } },
     ],
     [
       'with differences when a comparison found one',
@@ -242,7 +262,7 @@ describe('the verdict', () => {
     ],
     [
       'with differences when the target has an extra key',
-      { mode: 'compare', phase: 'extra', counts: counts({ extra: 1, findings: 1 }) },
+      { mode: 'compare', phase: 'extra', walksTarget: true, counts: counts({ extra: 1, findings: 1 }) },
       { kind: 'completedWithDifferences', missing: 0 },
     ],
     [
@@ -250,12 +270,20 @@ describe('the verdict', () => {
       { mode: 'sync', target: side({}, 700), targetIsOurs: false },
       { kind: 'completed', missing: null },
     ],
-    ['to walk the target for what is to be deleted', { mode: 'sync', looksForExtra: true }, extra],
-    ['to do so before anything is looked at', { mode: 'sync', looksForExtra: true, verify: 'full' }, extra],
-    ['to look then', { mode: 'sync', phase: 'extra', looksForExtra: true, verify: 'full' }, look('values')],
+    ['to walk the target for what is to be deleted', { mode: 'sync', walksTarget: true, mayHaveExtra: true }, extra],
+    [
+      'to do so before anything is looked at',
+      { mode: 'sync', walksTarget: true, mayHaveExtra: true, verify: 'full' },
+      extra,
+    ],
+    [
+      'to look then',
+      { mode: 'sync', phase: 'extra', walksTarget: true, mayHaveExtra: true, verify: 'full' },
+      look('values'),
+    ],
     [
       'completed when extra keys were deleted',
-      { mode: 'sync', phase: 'extra', looksForExtra: true, counts: counts({ extra: 9, deleted: 9 }) },
+      { mode: 'sync', phase: 'extra', walksTarget: true, mayHaveExtra: true, counts: counts({ extra: 9, deleted: 9 }) },
       { kind: 'completed', missing: null },
     ],
     [
@@ -264,12 +292,12 @@ describe('the verdict', () => {
       { kind: 'completed', missing: 0 },
     ],
   ])('is %s', (_, changes, expected) => {
-    expect(verdict({ ...well, ...changes })).toEqual(expected);
+    expect(verdictOn({ ...well, ...changes })).toEqual(expected);
   });
 
   const doubtful = expect.stringMatching(/counts 120 keys and the walk over it brought 100/) as string;
 
-  it.each<[string, Partial<TallyFacts>, unknown]>([
+  it.each<[string, Partial<Facts>, unknown]>([
     ['a sync', { mode: 'sync', source: side({}, 120) }, 'completedWithDifferences'],
     ['a comparison', { mode: 'compare', source: side({}, 120) }, 'completedWithDifferences'],
     ['a dry run', { mode: 'dry-run', source: side({}, 120) }, 'completedWithDifferences'],
@@ -297,12 +325,12 @@ describe('the verdict', () => {
     ],
     ['a replica that may count expired keys', { mode: 'sync', source: side({}, 120), unreaped: 20 }, 'completed'],
   ])('after a walk that brought fewer keys than the server counts, in %s', (_, changes, kind) => {
-    const result = verdict({ ...well, ...changes });
+    const result = verdictOn({ ...well, ...changes });
     expect(result).toMatchObject({ kind, ...(kind === 'completed' ? {} : { doubt: doubtful }) });
   });
 
   it('is never completed where nobody knows how many keys the source has', () => {
-    expect(verdict({ ...well, mode: 'sync', source: { keys: undefined, since: still } })).toMatchObject({
+    expect(verdictOn({ ...well, mode: 'sync', source: { keys: undefined, since: still } })).toMatchObject({
       kind: 'completedWithDifferences',
       doubt: expect.stringMatching(/does not tell how many keys/) as string,
     });

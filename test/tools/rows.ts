@@ -2,6 +2,7 @@ import type { MigrationRow, RangeRow } from '../../src/migration/rows';
 import { rangeName } from '../../src/migration/rows';
 import { noCounts } from '../../src/migration/counts';
 import { firstCourse } from '../../src/migration/course';
+import { makePhases } from '../../src/migration/phases';
 import type { Plan } from '../../src/migration/plan';
 import { parseMigrationRequest, type MigrationRequest } from '../../src/migration/request';
 
@@ -36,8 +37,10 @@ export function aRequest(changes: Record<string, unknown> = {}): MigrationReques
 }
 
 export function aPlan(changes: Partial<Plan> = {}): Plan {
+  const { request = aRequest(), targetDatabases } = changes;
   return {
-    request: aRequest(),
+    request,
+    phases: makePhases(request, targetDatabases !== undefined),
     source: plainSource,
     target: plainTarget,
     databases: [{ database: 0, targetDatabase: 0, prefix: '', keys: 1_000, bits: 2 }],
@@ -54,13 +57,14 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     id: 'migration-1',
     state: 'running',
     phase: 'copy',
+    pass: 0,
     requestHash: 'hash',
     plan: aPlan(),
     epoch: 0,
-    sourceRunId: 'source-run',
+    walkedRunId: 'source-run',
     cancelRequested: false,
     stopCause: null,
-    course: firstCourse(changes.plan ?? aPlan()),
+    course: courseTo(changes.phase ?? 'copy', changes.plan ?? aPlan()),
     startedAt: '2026-01-01T00:00:00.000Z',
     finishedAt: null,
     cause: null,
@@ -69,6 +73,12 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     etag: '',
     ...changes,
   };
+}
+
+/** All phases up to one have begun, in the first epoch. */
+function courseTo(phase: string, plan: Plan): MigrationRow['course'] {
+  const last = plan.phases.findIndex(({ name }) => name === phase);
+  return { ...firstCourse(plan), walks: plan.phases.slice(0, last + 1).map((_, place) => ({ place, epoch: 0 })) };
 }
 
 export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRow {
@@ -83,6 +93,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     bits: 2,
     state: 'planned',
     epoch: 0,
+    pass: 0,
     generation: 0,
     builders: [],
     cursor: '0',
