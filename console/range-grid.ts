@@ -13,10 +13,15 @@ const STANDINGS = [
   ['f', 'failed'],
   ['c', 'cancelled'],
 ] as const;
-const TITLES = { copy: 'Ranges', look: 'Ranges of the second look', extra: 'Ranges of the target' } as const;
 /** Ranges in trouble are drawn at least this large, CSS pixels. */
 const LEAST_TROUBLED = 6;
 const nameOf = new Map<string, string>(STANDINGS);
+
+/** What is walked, in words: "Ranges: look", "Ranges: extra, on the target", "Ranges: sync, pass 2". */
+function titleOf({ phase, pass = 0, side }: Partial<RangesReport>): string {
+  if (phase === undefined) return 'Ranges';
+  return `Ranges: ${phase}${pass > 0 ? `, pass ${pass + 1}` : ''}${side === 'target' ? ', on the target' : ''}`;
+}
 
 /** All ranges at a glance: a cell for each, coloured by how it stands, and below it those that need a look. */
 export class RangeGrid {
@@ -25,7 +30,10 @@ export class RangeGrid {
   private readonly legend = element('ul', { class: 'legend' });
   private readonly readout = element('p', { class: 'hint', id: 'range-readout', 'aria-live': 'polite' });
   private readonly troubled = element('div', { class: 'scroll' });
-  private report: RangesReport = { phase: 'copy', databases: [], troubled: [] };
+  private report: Omit<RangesReport, 'phase' | 'pass' | 'side'> & Partial<RangesReport> = {
+    databases: [],
+    troubled: [],
+  };
   private layout: GridLayout = layOut([], 300, 300);
   private chosen: { block: number; index: number } | undefined;
   private drawn = '';
@@ -138,9 +146,9 @@ export class RangeGrid {
       ),
     );
     const parts = all.map(([letter, name]) => `${amount(counts.get(letter) ?? 0)} ${name}`);
-    const phase = TITLES[this.report.phase];
-    this.canvas.setAttribute('aria-label', `${phase}: ${parts.join(', ')}. Arrow keys tell of single ranges.`);
-    this.node.querySelector('h2')?.replaceChildren(phase);
+    const title = titleOf(this.report);
+    this.canvas.setAttribute('aria-label', `${title}: ${parts.join(', ')}. Arrow keys tell of single ranges.`);
+    this.node.querySelector('h2')?.replaceChildren(title);
   }
 
   private showTroubled(): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { standings } from '../tally/range-states';
 import { surveyReportSchema } from '../survey/report-schema';
+import { PHASE_NAME } from '../migration/rows';
 import { migrationRequestSchema } from '../migration/request';
 
 const counts = [
@@ -83,7 +84,13 @@ const documents = {
     },
   }),
   Ranges: object({
-    phase: { enum: ['copy', 'look', 'extra'] },
+    phase: {
+      type: 'string',
+      pattern: PHASE_NAME.source,
+      description: 'The name of the current phase: copy, sync, look and others.',
+    },
+    pass: { type: 'integer', minimum: 0, description: 'How often a phase of this name was walked before.' },
+    side: { enum: ['source', 'target'], description: 'Whose keys the phase walks.' },
     databases: {
       type: 'array',
       items: object({

@@ -1,3 +1,4 @@
+import { phaseOf, type SideName } from '../migration/phases';
 import { resetIfOlder, isFinal, type MigrationRow, type RangeRow } from '../migration/rows';
 import { SILENT_MS } from './settle-untouched';
 
@@ -9,6 +10,10 @@ export type Standing = (typeof standings)[number];
 export interface RangesReport {
   /** The name of the current phase. */
   readonly phase: string;
+  /** How often a phase of this name was walked before. */
+  readonly pass: number;
+  /** Whose keys it walks. */
+  readonly side: SideName;
   readonly databases: readonly {
     readonly database: number;
     /** One letter a range, the first of its standing, in the order of the keyspace. */
@@ -55,6 +60,8 @@ export function makeRangesReport(migration: MigrationRow, rows: readonly RangeRo
   const troubled = WORST_FIRST.flatMap((worst) => ranges.filter(({ state }) => state === worst));
   return {
     phase: migration.phase,
+    pass: migration.pass,
+    side: phaseOf(migration.plan, migration).side,
     databases: [...letters].map(([database, states]) => ({ database, states: states.join('') })),
     troubled: troubled.slice(0, MOST_TROUBLED).map(({ row, state }) => ({
       database: row.database,
