@@ -1,5 +1,6 @@
 import type { QueueClient } from '@azure/storage-queue';
 import { z } from 'zod';
+import { inParallel } from '../basics/in-parallel';
 import { readRangeName } from '../migration/rows';
 import type { StorageClients } from './storage-clients';
 
@@ -54,16 +55,12 @@ export class RangeQueue {
 
   /** Sends messages, visible after `delaySeconds`. */
   async send(messages: readonly RangeMessage[], delaySeconds = 0): Promise<void> {
-    const rest = [...messages].reverse();
-    const worker = async () => {
-      for (let message = rest.pop(); message !== undefined; message = rest.pop()) {
-        await this.client.sendMessage(encodeMessage(message), {
-          messageTimeToLive: -1,
-          ...(delaySeconds > 0 ? { visibilityTimeout: delaySeconds } : {}),
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(PARALLEL, messages.length) }, worker));
+    await inParallel(messages, PARALLEL, (message) =>
+      this.client.sendMessage(encodeMessage(message), {
+        messageTimeToLive: -1,
+        ...(delaySeconds > 0 ? { visibilityTimeout: delaySeconds } : {}),
+      }),
+    );
   }
 }
 

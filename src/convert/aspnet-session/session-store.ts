@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { inParallel } from '../../basics/in-parallel';
 import { errorKind } from '../../redis/errors';
 import type { Argument, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts, type Script } from '../../redis/scripts';
@@ -173,12 +174,11 @@ export class SessionStore {
     times: number,
     work: (batch: readonly T[]) => Promise<R[]>,
   ): Promise<(R | RefusedSession)[]> {
-    const size = this.atOnce > 1 ? this.atOnce * times : SINGLES_AT_ONCE;
-    const handle = this.atOnce > 1 ? together<T, R> : singly<T, R>;
-    if (items.length <= size) return items.length === 0 ? [] : await handle(items, work);
+    if (this.atOnce <= 1) return await singly(items, work);
+    const size = this.atOnce * times;
     const results: (R | RefusedSession)[] = [];
     for (let at = 0; at < items.length; at += size) {
-      for (const result of await handle(items.slice(at, at + size), work)) results.push(result);
+      for (const result of await together(items.slice(at, at + size), work)) results.push(result);
     }
     return results;
   }
@@ -224,16 +224,18 @@ async function together<T, R>(
 }
 
 async function singly<T, R>(
-  batch: readonly T[],
+  items: readonly T[],
   work: (batch: readonly T[]) => Promise<R[]>,
 ): Promise<(R | RefusedSession)[]> {
-  const results = await Promise.allSettled(batch.map((item) => work([item])));
-  return results.flatMap((result): (R | RefusedSession)[] => {
-    if (result.status === 'fulfilled') return result.value;
-    const reason: unknown = result.reason;
-    if (!concernsKeys(reason)) throw reason;
-    return [{ refused: reason.message }];
+  const results = await inParallel(items, SINGLES_AT_ONCE, async (item): Promise<(R | RefusedSession)[]> => {
+    try {
+      return await work([item]);
+    } catch (error) {
+      if (!concernsKeys(error)) throw error;
+      return [{ refused: error.message }];
+    }
   });
+  return results.flat();
 }
 
 /** Whether it is an answer of the server that has to do with these keys, not with the server's state or the user's rights. */
