@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { FormatError } from '../../src/convert/aspnet-session';
 import { showSession, type ShownSession } from '../../src/convert/aspnet-session/show-session';
 import { Connections } from '../../src/redis/connections';
-import { describeConnectionError } from '../../src/redis/errors';
+import { RedisError } from '../../src/redis/errors';
 import { readGiven } from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
 import { exitCodes, TroubleError, UsageError } from '../outcome';
@@ -55,7 +55,8 @@ async function read(
     return await showSession(port, key);
   } catch (error) {
     if (error instanceof FormatError) throw new TroubleError(`The session cannot be read: ${error.message}`);
-    throw new TroubleError(describeConnectionError(name, error));
+    if (error instanceof RedisError) throw new TroubleError(error.message);
+    throw error;
   }
 }
 

@@ -2,10 +2,10 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import { safeText } from '../../src/basics/safe-text';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
-import { UnreachableError } from '../../src/start/prepare-plan';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
 import { TooManyStartsError } from '../../src/api/start-limit';
 import { ConnectionSettingsError } from '../../src/redis/connection-settings';
+import { RedisError } from '../../src/redis/errors';
 
 /** A body above this is refused before it is read as JSON. Bytes. */
 const LARGEST_BODY = 64 * 1_024;
@@ -74,7 +74,7 @@ export async function answering(
       return errorAnswer(500, 'unreadable', `${error.message}. Cancelling the migration ends it.`);
     }
     if (error instanceof ConnectionSettingsError) return errorAnswer(400, 'badConnection', error.message);
-    if (error instanceof UnreachableError) return errorAnswer(502, 'redisUnreachable', error.message);
+    if (error instanceof RedisError) return errorAnswer(502, 'redisUnreachable', error.message);
     context.error('Unforeseen error', error instanceof Error ? error.stack : error);
     return errorAnswer(
       500,

@@ -1,6 +1,7 @@
 import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
 import { keysInAll } from '../redis/database-keys';
+import { RedisError } from '../redis/errors';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
@@ -24,7 +25,7 @@ export async function factsOf(
   }
 }
 
-/** As `factsOf`. @throws what the connection throws, and LOADING while the server reads its data from disk */
+/** As `factsOf`. @throws RedisError, also while the server reads its data from disk */
 export async function factsOrThrow(
   { request }: Plan,
   side: SideName,
@@ -33,12 +34,12 @@ export async function factsOrThrow(
   return await loadedFacts(request[side], app);
 }
 
-/** What the server of a connection tells. @throws what the connection throws, and LOADING while it reads its data from disk */
+/** What the server of a connection tells. @throws RedisError, also while it reads its data from disk */
 export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const connection = app.connections.get(name, 0);
   await connection.ready();
   const facts = await readServerFacts(connection, (call) => app.connections.withOwn(name, call));
-  if (facts.loading) throw new Error('LOADING The server reads its data from disk.');
+  if (facts.loading) throw new RedisError('loading', name);
   return facts;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
-import { asBytes, asFields, asList, throwErrors } from '../transfer/by-commands/replies';
+import { asBytes, asFields, asList, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
 import type { ValueWindow, WindowReader } from './value-prints';
 
 /** As in fingerprint-values.lua: both must cut values into the same windows. */
@@ -26,7 +26,7 @@ async function readWindow(port: RedisPort, key: Buffer, type: string, from: stri
     return { type, ...(await read(port, key, from)) };
   } catch (error) {
     // Deleted, or of another type, since it was asked for its type: looked at again later.
-    if (error instanceof Error && /^(WRONGTYPE|NOGROUP|ERR no such key)/.test(error.message)) {
+    if (isKeyGone(error)) {
       return { type: 'none', next: '', print: '', expiringFields: 0 };
     }
     throw error;

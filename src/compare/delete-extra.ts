@@ -4,7 +4,7 @@ import { keysIn, type SideFacts } from '../app/side-facts';
 import type { SideName } from '../migration/phases';
 import { markOf, since } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
-import { errorKind } from '../redis/errors';
+import { asksOf } from '../redis/errors';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { pause, type StopSignal } from '../migration/stop';
 import { doubtOfCourse, doubtOfSource } from '../migration/source-doubt';
@@ -62,7 +62,7 @@ async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Prom
       context.onTrouble(null);
       return extra.length;
     } catch (error) {
-      if (errorKind(error) !== 'retry') throw error;
+      if (asksOf(error) !== 'retry') throw error;
       // What was seen before counts no more.
       context.onTrouble('A side does not answer at the moment: nothing is deleted until both do.');
       await pause(RETRY_MS, stop);

@@ -15,7 +15,7 @@ export async function fieldExpiries(port: RedisPort, key: Buffer): Promise<Map<s
     const question: Command = ['HPEXPIRETIME', key, 'FIELDS', String(names.length), ...names];
     const [times] = await port.pipeline([question]);
     if (times instanceof Error) {
-      if (/unknown command/i.test(times.message)) return new Map();
+      if (times.kind === 'unknownCommand') return new Map();
       throwErrors([times]);
     }
     asList(times).forEach((time, i) => {

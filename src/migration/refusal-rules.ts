@@ -162,7 +162,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         refused !== undefined,
         () =>
-          `A conversion reads and writes each session by a Lua script, and the ${side} "${request[side]}" refuses that: ${refused ?? ''}. Allow the user @scripting and the commands in the message, or leave "convert" out.`,
+          `A conversion reads and writes each session by a Lua script, and the ${side} "${request[side]}" refuses that. ${refused ?? ''} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
       ),
   })),
   {

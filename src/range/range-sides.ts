@@ -37,7 +37,7 @@ export function sideOf(
 ): RangeSide {
   const { plan } = job.migration;
   const connection = app.connections.get(plan.request[side], database);
-  const guard = { connection, name: plan.request[side], runId };
+  const guard = { connection, runId };
   return {
     connection,
     guard,

@@ -1,9 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionSettings } from './connection-settings';
-import type { CredentialSource } from './credentials';
+import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
-import { ConnectionLostError, textWithoutArguments } from './errors';
+import { RedisError, replyError, socketError } from './errors';
 import type { Command, StatusPort } from './redis-port';
 import { StatusParser } from './status-parser';
 
@@ -15,10 +15,10 @@ const IDLE_MS = 4 * 60_000;
 
 interface Batch {
   readonly commands: EncodedCommands;
-  readonly refusals: Map<number, Error>;
+  readonly refusals: Map<number, RedisError>;
   answered: number;
-  resolve(refusals: ReadonlyMap<number, Error>): void;
-  reject(error: Error): void;
+  resolve(refusals: ReadonlyMap<number, RedisError>): void;
+  reject(error: RedisError): void;
 }
 
 /**
@@ -47,19 +47,19 @@ export class BulkConnection implements StatusPort {
     return this.isOpen && Date.now() < this.renewAt ? '' : undefined;
   }
 
-  /** Opens the connection if it is not open. Throws the reason as the server or the socket gave it. */
+  /** Opens the connection if it is not open. @throws RedisError */
   async ready(): Promise<void> {
     if (this.runId !== undefined) return;
     this.opening ??= this.open().finally(() => (this.opening = undefined));
     await this.opening;
   }
 
-  async sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, Error>> {
+  async sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, RedisError>> {
     if (commands.count === 0) return new Map();
     const { socket } = this;
     if (socket === undefined || !this.isOpen) {
       commands.release();
-      throw new ConnectionLostError('The connection is not open.');
+      throw new RedisError('notOpen', this.settings.name);
     }
     return await this.send(socket, commands);
   }
@@ -74,13 +74,13 @@ export class BulkConnection implements StatusPort {
     this.isOpen = false;
     // Batches under way on a connection whose token has run out end with it.
     old?.destroy();
-    const credentials = await this.credentials?.();
+    const credentials = await credentialsOf(this.settings.name, this.credentials);
     this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
     const socket = await this.connect();
     const waiting: Batch[] = [];
     this.socket = socket;
     this.waiting = waiting;
-    listen(socket, waiting, () => {
+    listen(this.settings.name, socket, waiting, () => {
       if (this.socket !== socket) return;
       this.socket = undefined;
       this.isOpen = false;
@@ -105,17 +105,17 @@ export class BulkConnection implements StatusPort {
   }
 
   private connect(): Promise<Socket> {
-    const { host, port, tls } = this.settings;
+    const { name, host, port, tls } = this.settings;
     return new Promise((resolve, reject) => {
       const socket = tls
         ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}) })
         : connectTcp({ host, port });
       const fail = (error: Error) => {
         socket.destroy();
-        reject(error);
+        reject(socketError(name, error, 'closedAtOnce'));
       };
       socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-        fail(Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' }));
+        fail(new RedisError('timeout', name));
       });
       socket.once('error', fail);
       socket.once(tls ? 'secureConnect' : 'connect', () => {
@@ -126,7 +126,7 @@ export class BulkConnection implements StatusPort {
     });
   }
 
-  private send(socket: Socket, commands: EncodedCommands): Promise<ReadonlyMap<number, Error>> {
+  private send(socket: Socket, commands: EncodedCommands): Promise<ReadonlyMap<number, RedisError>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ commands, refusals: new Map(), answered: 0, resolve, reject });
       socket.write(commands.bytes);
@@ -134,9 +134,9 @@ export class BulkConnection implements StatusPort {
   }
 }
 
-function listen(socket: Socket, waiting: Batch[], onClose: () => void): void {
+function listen(name: string, socket: Socket, waiting: Batch[], onClose: () => void): void {
   const parser = new StatusParser((error) => {
-    answer(waiting, error);
+    answer(name, waiting, error);
   });
   let reason: Error | undefined;
   let quiet = 0;
@@ -156,15 +156,14 @@ function listen(socket: Socket, waiting: Batch[], onClose: () => void): void {
   socket.on('error', (error) => (reason ??= error));
   socket.on('close', () => {
     onClose();
-    const why = reason === undefined ? '' : `: ${reason.message}`;
-    for (const batch of waiting.splice(0)) batch.reject(new ConnectionLostError(`The connection was lost${why}.`));
+    for (const batch of waiting.splice(0)) batch.reject(new RedisError('connectionLost', name, { cause: reason }));
   });
 }
 
-function answer(waiting: Batch[], error: string | undefined): void {
+function answer(name: string, waiting: Batch[], error: string | undefined): void {
   const [batch] = waiting;
   if (batch === undefined) return;
-  if (error !== undefined) batch.refusals.set(batch.answered, new Error(textWithoutArguments(error)));
+  if (error !== undefined) batch.refusals.set(batch.answered, replyError(name, error));
   batch.answered++;
   if (batch.answered < batch.commands.count) return;
   waiting.shift();

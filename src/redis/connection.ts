@@ -1,13 +1,15 @@
 import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { ConnectionSettings } from './connection-settings';
-import type { CredentialSource, Credentials } from './credentials';
 import { EncodedCommand } from './encoded-command';
-import { ConnectionLostError, withoutArguments } from './errors';
+import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
+import { errorFromClient, isRedisError, RedisError, socketError } from './errors';
 import { infoField } from './info';
 import type { Command, RedisPort, Reply } from './redis-port';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that has taken the connection answers the first commands in this time, or not at all. */
+const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 /** A command that gets no byte for so long is on a dead connection. */
 const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes. */
@@ -46,7 +48,7 @@ export class RedisConnection implements RedisPort {
     return this.usedAt;
   }
 
-  /** Opens the connection if it is not open. Throws the reason as the server or the socket gave it. */
+  /** Opens the connection if it is not open. @throws RedisError */
   async ready(): Promise<void> {
     this.usedAt = Date.now();
     if (this.currentRunId !== undefined) return;
@@ -62,17 +64,26 @@ export class RedisConnection implements RedisPort {
       encoded.release();
       return reply;
     } catch (error) {
-      throw withoutArguments(error);
+      throw errorFromClient(this.settings.name, error, command[0]);
     }
   }
 
-  async pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+  async pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
     if (commands.length === 0) return [];
     const pipeline = this.connected().pipeline();
     for (const command of commands) (pipeline as unknown as Sender).sendCommand(new EncodedCommand(command));
     const results = (await pipeline.exec()) ?? [];
-    if (this.currentRunId === undefined) throw new ConnectionLostError('The connection was lost in the middle.');
-    return results.map(([error, reply]) => (error === null ? (reply as Reply) : withoutArguments(error)));
+    if (this.currentRunId === undefined) throw new RedisError('connectionLost', this.settings.name);
+    return results.map(([error, reply], i) => this.told(commands[i]?.[0], error, reply as Reply));
+  }
+
+  /** A reply as it is given; those of a transaction have errors in the places of its commands. */
+  private told(name: string | undefined, error: Error | null, reply: Reply): Reply | RedisError {
+    if (error !== null) return errorFromClient(this.settings.name, error, name);
+    if (name !== 'EXEC' || !Array.isArray(reply)) return reply;
+    return reply.map((each: unknown) =>
+      each instanceof Error ? errorFromClient(this.settings.name, each) : (each as Reply),
+    ) as Reply;
   }
 
   /** Ends the connection at once; what is under way fails. */
@@ -82,15 +93,16 @@ export class RedisConnection implements RedisPort {
 
   private connected(): Redis {
     if (this.redis === undefined || this.currentRunId === undefined) {
-      throw new ConnectionLostError('The connection is not open.');
+      throw new RedisError('notOpen', this.settings.name);
     }
     this.usedAt = Date.now();
     return this.redis;
   }
 
   private async open(): Promise<void> {
+    const { name } = this.settings;
     this.forget(this.redis);
-    const credentials = await this.credentials?.();
+    const credentials = await credentialsOf(name, this.credentials);
     const redis = new Redis(this.options(credentials));
     this.redis = redis;
     const errors: Error[] = [];
@@ -101,19 +113,25 @@ export class RedisConnection implements RedisPort {
     });
     try {
       await redis.connect();
-      // Not by ioredis's own option: it would go on in database 0 when the server has no such database.
-      if (this.database !== 0) await redis.select(this.database);
-      // Without the right to INFO a restart of the server cannot be told from a lost connection.
-      const info = await redis.info('server').catch((error: unknown) => {
-        if (error instanceof Error && /NOPERM|unknown command/i.test(error.message)) return '';
-        throw error;
-      });
+      const info = await inTime(this.firstAnswers(redis), () => new RedisError('timeout', name));
       this.currentRunId = infoField(info, 'run_id') ?? '';
       this.keepAlive(redis, credentials);
     } catch (error) {
       this.forget(redis);
-      throw errors[0] ?? error;
+      const first = errors[0] ?? error;
+      throw isReply(first) ? errorFromClient(name, first) : socketError(name, first, 'closedAtOnce');
     }
+  }
+
+  private async firstAnswers(redis: Redis): Promise<string> {
+    // Not by ioredis's own option: it would go on in database 0 when the server has no such database.
+    if (this.database !== 0) await redis.select(this.database);
+    // Without the right to INFO a restart of the server cannot be told from a lost connection.
+    return await redis.info('server').catch((error: unknown) => {
+      const told = errorFromClient(this.settings.name, error);
+      if (isRedisError(told, 'noRight', 'unknownCommand')) return '';
+      throw error;
+    });
   }
 
   private options(credentials: Credentials | undefined) {
@@ -169,5 +187,24 @@ export class RedisConnection implements RedisPort {
     this.currentRunId = undefined;
     clearInterval(this.timer);
     redis.disconnect();
+  }
+}
+
+function isReply(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError';
+}
+
+async function inTime<T>(work: Promise<T>, late: () => Error): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(late());
+    }, FIRST_ANSWER_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, end]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
   }
 }

@@ -1,10 +1,18 @@
 import type { TokenCredential } from '@azure/identity';
-import { CredentialsError } from './errors';
+import { RedisError } from './errors';
 
 /** The scope of Azure Cache for Redis and Azure Managed Redis alike. */
 const SCOPE = 'https://redis.azure.com/.default';
 /** A token is renewed when this share of its life is over. */
 const RENEW_AFTER = 0.75;
+
+/** Entra ID gave no credentials. Its own message can name tenants and endpoints, so it stays the cause. */
+export class CredentialsError extends Error {
+  constructor(cause: unknown) {
+    super('Entra ID gave no token for Redis.', { cause });
+    this.name = 'CredentialsError';
+  }
+}
 
 /** A user name and password, good until `renewAt` (ms since 1970). */
 export interface Credentials {
@@ -30,6 +38,18 @@ export function entraCredentials(credential: TokenCredential, now: () => number 
       .finally(() => (pending = undefined));
     return pending;
   };
+}
+
+/** What Entra ID gives, where a connection signs in with it. */
+export async function credentialsOf(
+  connection: string,
+  source: CredentialSource | undefined,
+): Promise<Credentials | undefined> {
+  try {
+    return await source?.();
+  } catch (error) {
+    throw error instanceof CredentialsError ? new RedisError('noToken', connection, { cause: error }) : error;
+  }
 }
 
 async function fetchToken(credential: TokenCredential, now: () => number): Promise<Credentials> {

@@ -1,4 +1,4 @@
-import { errorKind, messageOf } from './errors';
+import { isRedisError, type RedisError } from './errors';
 import { hasKeyspace, parseKeyspace } from './info';
 import type { Command, RedisPort, Reply } from './redis-port';
 
@@ -67,7 +67,7 @@ async function countEach(port: RedisPort): Promise<Databases> {
     for (const [place, database] of numbers.entries()) {
       const selected = replies[place * 2];
       if (!isAnswer(selected)) {
-        return isNoSuchDatabase(selected)
+        return isRedisError(selected, 'noSuchDatabase')
           ? { databases: databases.filter(({ keys }) => keys !== 0) }
           : { databases, moreDatabases: true };
       }
@@ -78,19 +78,15 @@ async function countEach(port: RedisPort): Promise<Databases> {
 }
 
 /** A reply of DBSIZE as a number; undefined where it was refused. @throws what passes by itself */
-export function sizeOf(reply: Reply | Error | undefined): number | undefined {
+export function sizeOf(reply: Reply | RedisError | undefined): number | undefined {
   if (!isAnswer(reply)) return undefined;
   const text = textOf(reply);
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-function isAnswer(reply: Reply | Error | undefined): reply is Reply {
-  if (reply instanceof Error && errorKind(reply) === 'retry') throw reply;
+function isAnswer(reply: Reply | RedisError | undefined): reply is Reply {
+  if (reply instanceof Error && reply.asks === 'retry') throw reply;
   return reply !== undefined && !(reply instanceof Error);
-}
-
-function isNoSuchDatabase(error: unknown): boolean {
-  return /out of range|invalid DB index|not allowed in cluster mode/i.test(messageOf(error));
 }
 
 function textOf(reply: Reply): string {

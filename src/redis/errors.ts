@@ -1,151 +1,159 @@
+import { safeText } from '../basics/safe-text';
+import { errorKinds, sentenceOf, type ErrorAsks, type ErrorDetails, type ErrorKind } from './error-kinds';
+
+export type { ErrorAsks, ErrorKind } from './error-kinds';
+
 /**
- * What a server's error reply, or a broken connection, asks for:
- * - `retry`: passes by itself (failover, loading, lost connection): try again with back-off
- * - `full`: the target is out of memory: hold, keep the place, try again
- * - `busy-key`: RESTORE found the key
- * - `payload`: RESTORE does not know the payload: copy this key by commands
- * - `stop`: will not pass by itself (password, rights, unknown command): stop and say it
- * - `key`: concerns this one key: a finding
+ * What a connection or a reply has gone wrong by. Made where it comes in, from then on told apart by its kind. Its message
+ * is for people: it names the connection and what to do, and has no address, user name, secret or key in it.
  */
-export type ErrorKind = 'retry' | 'full' | 'busy-key' | 'payload' | 'stop' | 'key';
+export class RedisError extends Error {
+  /** The command that was refused, in capitals, where that is known. */
+  readonly command: string | undefined;
 
-/** The connection was lost, or is not there yet. Always worth another try. */
-export class ConnectionLostError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'ConnectionLostError';
+  constructor(
+    readonly kind: ErrorKind,
+    /** The name of the connection it came from. */
+    readonly connection: string,
+    { cause, ...details }: ErrorDetails & { readonly cause?: unknown } = {},
+  ) {
+    super(sentenceOf(kind, connection, details), cause === undefined ? undefined : { cause });
+    this.name = 'RedisError';
+    this.command = details.command;
+  }
+
+  get asks(): ErrorAsks {
+    return errorKinds[this.kind].asks;
   }
 }
 
-/** Entra ID gave no credentials. Its own message can name tenants and endpoints, so it stays the cause. */
-export class CredentialsError extends Error {
-  constructor(cause: unknown) {
-    super('Entra ID gave no token for Redis.', { cause });
-    this.name = 'CredentialsError';
-  }
+/** What an error asks for; undefined for one that came from no Redis. */
+export function asksOf(error: unknown): ErrorAsks | undefined {
+  return error instanceof RedisError ? error.asks : undefined;
 }
+
+/** Whether an error is one of these kinds. */
+export function isRedisError(error: unknown, ...kinds: readonly ErrorKind[]): error is RedisError {
+  return error instanceof RedisError && kinds.includes(error.kind);
+}
+
+/** Of a reply that is told as it is. */
+const LONGEST = 200;
 
 const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
-  BUSYKEY: 'busy-key',
-  OOM: 'full',
-  LOADING: 'retry',
-  READONLY: 'retry',
-  MASTERDOWN: 'retry',
-  CLUSTERDOWN: 'retry',
-  TRYAGAIN: 'retry',
-  BUSY: 'retry',
-  NOREPLICAS: 'retry',
-  MISCONF: 'retry',
-  UNBLOCKED: 'retry',
-  NOAUTH: 'stop',
-  WRONGPASS: 'stop',
-  NOPERM: 'stop',
-  DENIED: 'stop',
+  ASK: 'moved',
+  BUSY: 'busyScript',
+  BUSYKEY: 'keyExists',
+  CLUSTERDOWN: 'clusterDown',
+  DENIED: 'protectedMode',
+  EXECABORT: 'transactionDiscarded',
+  LOADING: 'loading',
+  MASTERDOWN: 'masterDown',
+  MISCONF: 'notSaved',
+  MOVED: 'moved',
+  NOAUTH: 'passwordMissing',
+  NOGROUP: 'noSuchGroup',
+  NOREPLICAS: 'tooFewReplicas',
+  NOSCRIPT: 'scriptUnknown',
+  OOM: 'outOfMemory',
+  READONLY: 'readOnly',
+  TRYAGAIN: 'tryAgain',
+  UNBLOCKED: 'unblocked',
+  WRONGPASS: 'passwordWrong',
+  WRONGTYPE: 'wrongType',
 };
 
-const CONNECTION_TROUBLE =
-  /ECONNRESET|ECONNREFUSED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND|Connection is closed|Stream isn't writeable|connection close|Socket closed|Socket timeout|max number of clients|Connection lost/i;
-/** Inside a script the reply does not begin with NOPERM: 6.0, then 7.0 and above. */
-const NO_RIGHT = /NOPERM|can't run this command|ACL failure in script/;
-const NO_TLS = /wrong.version.number|packet.length.too.long|EPROTO/i;
-const BAD_CERTIFICATE = /certificate|CERT_|_CERT|SELF_SIGNED|ERR_TLS/i;
+/** Replies whose first word is ERR, or that say more than it, as servers of all versions and their kin word them. */
+const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/without any password configured|no password is set/i, 'passwordNotAsked'],
+  [/invalid password|invalid username-password/i, 'passwordWrong'],
+  [/permissions to access|one of the keys used as arguments|No permissions to access a key/i, 'noRightToKeys'],
+  // Inside a script the reply does not begin with NOPERM: 6.0, then 7.0 and above.
+  [/NOPERM|can't run this command|ACL failure in script/, 'noRight'],
+  [/unknown command/i, 'unknownCommand'],
+  [/Bad data format/i, 'payloadUnreadable'],
+  [/DUMP payload version or checksum/i, 'payloadVersion'],
+  [/max number of clients/i, 'tooManyClients'],
+  [/DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode/i, 'noSuchDatabase'],
+  [/no such key|requires the key to exist/i, 'noSuchKey'],
+];
 
 /**
- * An error reply without what a server repeats of a command's arguments, which may be key names and values: "unknown
- * command 'RESTORE', with args beginning with: 'key' …". Changes the error itself, and takes off what the client library
- * has put on it.
+ * The error for the text of an error reply. Told apart by its first word, which servers of all versions keep.
+ * @param sent the name of the command that it answers, where one is known
  */
-export function withoutArguments<T>(error: T): T {
-  if (!(error instanceof Error)) return error;
-  if ('command' in error) error.command = undefined;
-  const message = textWithoutArguments(error.message);
-  if (message !== error.message) {
-    error.message = message;
-    error.stack = `${error.name}: ${message}`;
+export function replyError(connection: string, reply: string, sent?: string, cause?: unknown): RedisError {
+  // EXEC itself says from 7.0 what a transaction was refused for.
+  const text = reply.replace(/^-?EXECABORT Transaction discarded because of: /, '');
+  const first = BY_FIRST_WORD[firstWord(text)];
+  const kind = first ?? BY_WORDS.find(([words]) => words.test(text))?.[1] ?? 'refused';
+  const command = commandOf(kind, text, sent);
+  const words = kind === 'refused' ? safeText(withoutArguments(text).trim(), LONGEST) : undefined;
+  return new RedisError(kind, connection, { command, words, cause: cause ?? withoutArguments(reply) });
+}
+
+/**
+ * The error for what the client library threw, or gave in a reply's place.
+ * @param sent the name of the command that it answers, where one is known
+ */
+export function errorFromClient(connection: string, error: unknown, sent?: string): RedisError {
+  if (error instanceof RedisError) return error;
+  if (error instanceof Error && error.name === 'ReplyError') {
+    // The library puts the command with its arguments on it.
+    const cause = new Error(withoutArguments(error.message));
+    cause.name = error.name;
+    return replyError(connection, error.message, sent, cause);
   }
-  return error;
+  return socketError(connection, error, 'connectionLost');
 }
 
-/** As `withoutArguments`, for the text of a reply. */
-export function textWithoutArguments(message: string): string {
-  return message.replace(/,? with args beginning with:.*$/s, '');
+const BY_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/ENOTFOUND|EAI_/, 'hostUnknown'],
+  [/EHOSTUNREACH|ENETUNREACH|ENETDOWN|EHOSTDOWN/, 'hostUnreachable'],
+  [/ECONNREFUSED/, 'connectionRefused'],
+  [/ETIMEDOUT/, 'timeout'],
+  [/wrong.version.number|packet.length.too.long|EPROTO/i, 'notTls'],
+  [/CERT_|_CERT|SELF_SIGNED|ERR_TLS/, 'certificate'],
+];
+
+/**
+ * The error for a connection that cannot be opened or has ended: by the code of the operating system or of TLS, otherwise
+ * by what the client library says.
+ * @param otherwise where neither tells
+ */
+export function socketError(connection: string, error: unknown, otherwise: ErrorKind): RedisError {
+  if (error instanceof RedisError) return error;
+  const code = errorCode(error);
+  const text = error instanceof Error ? error.message : String(error);
+  const kind =
+    BY_CODE.find(([codes]) => codes.test(code))?.[1] ??
+    (/Socket timeout|timed out|connect timeout/i.test(text) ? 'timeout' : undefined) ??
+    (/^Protocol error|unexpected form/i.test(text) ? 'notRedis' : undefined) ??
+    (/wrong version number|packet length too long/i.test(text) ? 'notTls' : undefined) ??
+    (/certificate/i.test(text) ? 'certificate' : undefined);
+  return new RedisError(kind ?? otherwise, connection, { ...(code === '' ? {} : { code }), cause: error });
 }
 
-/** Tells error replies apart by their first word, as servers of all versions keep it. */
-export function errorKind(error: unknown): ErrorKind {
-  if (error instanceof ConnectionLostError || error instanceof CredentialsError) return 'retry';
-  const message = messageOf(error);
-  const kind = BY_FIRST_WORD[firstWord(message)];
-  if (kind !== undefined) return kind;
-  if (/Bad data format|DUMP payload version or checksum/i.test(message)) return 'payload';
-  if (
-    NO_RIGHT.test(message) ||
-    /unknown command|invalid password|invalid username-password|no password is set/i.test(message)
-  )
-    return 'stop';
-  if (CONNECTION_TROUBLE.test(message)) return 'retry';
-  const code = codeOf(error);
-  if (CONNECTION_TROUBLE.test(code)) return 'retry';
-  return NO_TLS.test(code) || BAD_CERTIFICATE.test(code) ? 'stop' : 'key';
+function errorCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }
 
 /**
  * The first word of an error reply, for example "WRONGTYPE". From a script, servers before 7.0 put the line and "-"
  * before it: "@user_script: 30: -OOM command not allowed …".
  */
-export function firstWord(message: string): string {
+function firstWord(message: string): string {
   return /^(?:.*@user_script: ?\d+: )?-?([A-Za-z_]+)/s.exec(message)?.[1] ?? '';
 }
 
-/**
- * A connection error in words that name the connection and say what to do, and never carry host, user name or password.
- */
-export function describeConnectionError(connection: string, error: unknown): string {
-  const message = messageOf(error);
-  const code = codeOf(error);
-  const text = `${code} ${message}`;
-  const prefix = `Connection "${connection}": `;
-  if (/WRONGPASS|invalid password|invalid username-password/i.test(text)) {
-    return `${prefix}the server refuses the user name or password.`;
-  }
-  if (/no password is set|without any password configured/i.test(text)) {
-    return `${prefix}a password is set, but the server asks for none.`;
-  }
-  if (text.includes('NOAUTH')) return `${prefix}the server asks for a password and none is set.`;
-  if (NO_RIGHT.test(text)) return `${prefix}this user may not run a command that is needed (${commandIn(message)}).`;
-  if (error instanceof CredentialsError) {
-    return `${prefix}Entra ID gave no token; does the app have this managed identity?`;
-  }
-  if (firstWord(message) === 'LOADING') return `${prefix}the server is loading its data.`;
-  if (firstWord(message) === 'OOM') return `${prefix}the server is out of memory.`;
-  if (message.includes('max number of clients')) return `${prefix}the server has as many clients as it takes.`;
-  if (message.includes('DB index is out of range')) return `${prefix}the server has no such database.`;
-  if (/ENOTFOUND|EAI_AGAIN/.test(text)) return `${prefix}the host name cannot be resolved.`;
-  if (text.includes('ECONNREFUSED')) return `${prefix}nothing listens there (connection refused).`;
-  if (/ETIMEDOUT|connect timeout|timed out|Socket timeout/i.test(text)) {
-    return `${prefix}no answer in time; check the firewall, the virtual network, the port, and whether it speaks TLS as set.`;
-  }
-  if (NO_TLS.test(text)) {
-    return `${prefix}the server does not speak TLS on this port; use redis:// or ssl=False, or the TLS port.`;
-  }
-  if (BAD_CERTIFICATE.test(text)) {
-    return `${prefix}the server's certificate cannot be verified (${code || 'certificate error'}).`;
-  }
-  if (/ECONNRESET|EPIPE|Socket closed|Connection is closed|Protocol error|unexpectedly/i.test(text)) {
-    return `${prefix}the server closed the connection; is this a TLS port without rediss:// or ssl=True, or a full client list?`;
-  }
-  return `${prefix}${firstWord(message) || 'an unknown error'}.`;
+function commandOf(kind: ErrorKind, text: string, sent: string | undefined): string | undefined {
+  if (kind !== 'noRight' && kind !== 'unknownCommand') return undefined;
+  const told = /(?:run the|command) ['`‘"]([a-z0-9|_.-]+)/i.exec(text)?.[1];
+  // Of what a script calls the server before 7.0 does not say the name, and EVAL is not it.
+  return (told ?? (/script/i.test(text) ? undefined : sent))?.toUpperCase();
 }
 
-/** What a thrown thing says. */
-export function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
-
-function commandIn(message: string): string {
-  return /'([a-z|]+)'/i.exec(message)?.[1] ?? 'see the ACL log of the server';
+/** Without what a server repeats of a command's arguments, which may be key names and values. */
+function withoutArguments(reply: string): string {
+  return reply.replace(/,? with args beginning with:.*$/s, '');
 }

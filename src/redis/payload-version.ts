@@ -1,7 +1,6 @@
 import { payloadVersionOf } from '../payload/payload-head';
 import { rangesOf, type VersionRanges } from '../payload/version-ranges';
 import { crc64 } from './crc64';
-import { ConnectionLostError, errorKind } from './errors';
 import type { RedisPort } from './redis-port';
 
 /**
@@ -39,8 +38,8 @@ export async function restorableVersions(port: RedisPort): Promise<VersionRanges
   const taken: number[] = [];
   replies.forEach((reply, i) => {
     if (!(reply instanceof Error)) return;
-    if (reply instanceof ConnectionLostError || ['retry', 'full'].includes(errorKind(reply))) throw reply;
-    if (/Bad data format/i.test(reply.message)) taken.push(OLDEST + i);
+    if (reply.asks === 'retry' || reply.asks === 'room') throw reply;
+    if (reply.kind === 'payloadUnreadable') taken.push(OLDEST + i);
   });
   return rangesOf(taken);
 }

@@ -2,7 +2,7 @@ import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
 import { addressOf } from './connection-settings';
-import { errorKind } from './errors';
+import { asksOf, type RedisError } from './errors';
 import type { LoadedModule } from '../payload/payload-server';
 import type { VersionRanges } from '../payload/version-ranges';
 import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
@@ -129,7 +129,7 @@ export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnCo
 async function databasesOf(
   port: RedisPort,
   info: string,
-  size: Reply | Error | undefined,
+  size: Reply | RedisError | undefined,
   onOwnConnection: OnOwnConnection | undefined,
 ): Promise<Databases> {
   if (infoField(info, 'loading') === '1') return { databases: [], moreDatabases: true };
@@ -166,7 +166,7 @@ export async function probeSource(port: RedisPort, largest: RedisPort): Promise<
   try {
     payloadVersion = await writtenVersion(largest);
   } catch (error) {
-    if (errorKind(error) === 'retry') throw error;
+    if (asksOf(error) === 'retry') throw error;
     dump = false;
   }
   return {
@@ -242,18 +242,18 @@ const ASK_MODULES: readonly Command[] = [
   ['INFO', 'modules'],
 ];
 
-function modulesIn([list, info]: readonly (Reply | Error)[]): { readonly modules?: readonly LoadedModule[] } {
+function modulesIn([list, info]: readonly (Reply | RedisError)[]): { readonly modules?: readonly LoadedModule[] } {
   const modules = parseModules(granted(list), text(granted(info)));
   return modules === undefined ? {} : { modules };
 }
 
-function allowed(reply: Reply | Error | undefined): boolean {
+function allowed(reply: Reply | RedisError | undefined): boolean {
   return granted(reply) !== undefined;
 }
 
 /** Undefined where it is refused. @throws what passes by itself, since it says nothing about what is allowed */
-function granted(reply: Reply | Error | undefined): Reply | undefined {
-  if (reply instanceof Error && errorKind(reply) === 'retry') throw reply;
+function granted(reply: Reply | RedisError | undefined): Reply | undefined {
+  if (reply instanceof Error && reply.asks === 'retry') throw reply;
   return reply instanceof Error ? undefined : reply;
 }
 

@@ -1,9 +1,10 @@
 import type { EncodedCommands } from './encoded-command';
+import type { RedisError } from './errors';
 
 /** What one sends to Redis: bytes, or text that is ASCII by construction (command words, numbers). */
 export type Argument = Buffer | string;
 
-/** What Redis answers (RESP2), strings as bytes. Error replies are thrown, or stand as an Error in a pipeline's place. */
+/** What Redis answers (RESP2), strings as bytes. Error replies are thrown, or stand as a RedisError in a pipeline's place. */
 export type Reply = Buffer | number | null | Reply[];
 
 /** One command with its arguments. */
@@ -14,14 +15,14 @@ export type Command = readonly [name: string, ...args: Argument[]];
  * Implementations never queue while disconnected and never resend by themselves.
  */
 export interface RedisPort {
-  /** Sends one command. Throws the server's error reply, or the connection's error. */
+  /** Sends one command. @throws RedisError for an error reply, or for the connection */
   call(...command: Command): Promise<Reply>;
-  /** Sends all commands in one write. A refused command gives an Error in its place; a lost connection throws. */
-  pipeline(commands: readonly Command[]): Promise<(Reply | Error)[]>;
+  /** Sends all commands in one write. A refused command gives a RedisError in its place; a lost connection throws one. */
+  pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]>;
 }
 
 /** A connection for commands whose replies say nothing but OK or why not, in large numbers. */
 export interface StatusPort {
   /** Sends all at once, and lets go of them. Gives the refusals by the commands' places; a lost connection throws. */
-  sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, Error>>;
+  sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, RedisError>>;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isRedisError } from './errors';
 import type { Argument, Command, RedisPort, Reply } from './redis-port';
 
 /** A Lua script with the name that EVALSHA calls it by. */
@@ -60,7 +61,7 @@ export async function runScript(
   try {
     return await port.call(...bySha);
   } catch (error) {
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    if (!isRedisError(error, 'scriptUnknown')) throw error;
     return await port.call('EVAL', script.source, ...rest);
   }
 }

@@ -1,12 +1,12 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan-refusals';
-import { UnreachableError } from '../start/prepare-plan';
 import { readableMigration } from '../app/readable-migration';
 import { BadRequestError } from '../migration/request';
 import { idFromRequestId, startMigration } from '../start/start-migration';
 import type { TallyStarter } from '../tally/watch-migrations';
 import { ConnectionSettingsError } from '../redis/connection-settings';
+import { RedisError } from '../redis/errors';
 import { adopt, decide, firstRow, requestIdOf, settled } from './decide';
 import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
@@ -106,7 +106,7 @@ async function start(
     await startMigration({ ...schedule.request, requestId }, app);
     return { state: 'started', message: null };
   } catch (error) {
-    if (error instanceof UnreachableError || error instanceof UnreadableRowError) {
+    if (error instanceof RedisError || error instanceof UnreadableRowError) {
       return { state: 'starting', message: error.message };
     }
     if (error instanceof PlanRefusedError) {

@@ -3,7 +3,7 @@ import { addSessionCounts, countSessions, noSessions } from '../convert/aspnet-s
 import { scriptRefusal } from '../convert/aspnet-session/script-rights';
 import { SessionConverter } from '../convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../redis/connection';
-import { describeConnectionError, errorKind } from '../redis/errors';
+import { asksOf, isRedisError } from '../redis/errors';
 import type { DatabaseKeys } from '../redis/database-keys';
 import { hasCursorOrder, hasDatabase, probeSource, probeTarget, type ServerFacts } from '../redis/probe';
 import { makeSelection } from '../migration/selection';
@@ -18,18 +18,7 @@ import type { SessionCount } from '../migration/session-count';
 import { loadedFacts } from '../app/side-facts';
 import { writerOfSource } from './target-claims';
 
-/** A Redis that cannot be reached or does not let in. The message names the connection, never its secret. */
-export class UnreachableError extends Error {
-  constructor(
-    readonly connection: string,
-    message: string,
-  ) {
-    super(message);
-    this.name = 'UnreachableError';
-  }
-}
-
-/** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, UnreachableError */
+/** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError */
 export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
   const told = await askBothSides(request, app);
   throwRefusals(request, refusalsOfTold(told));
@@ -47,7 +36,7 @@ export async function preparePlan(request: MigrationRequest, app: Pick<App, 'con
 }
 
 async function toldBy(name: string, app: Pick<App, 'connections'>): Promise<ServerFacts> {
-  return await reach(name, app.connections.get(name, 0), () => loadedFacts(name, app));
+  return await reach(app.connections.get(name, 0), () => loadedFacts(name, app));
 }
 
 async function askBothSides(request: MigrationRequest, app: Pick<App, 'connections'>): Promise<ToldFacts> {
@@ -70,12 +59,12 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
   const target = app.connections.get(request.target, 0);
   const largest = largestOf(choices, told.source.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
-    reach(request.source, source, async () => {
+    reach(source, async () => {
       const port = app.connections.get(request.source, largest);
       await port.ready();
       return await probeSource(source, port);
     }),
-    reach(request.target, target, async () => {
+    reach(target, async () => {
       const abilities = await probeTarget(target, told.target);
       if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
       const port = app.connections.get(request.target, largestIn(told.target.databases));
@@ -89,24 +78,24 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
     source: { ...told.source, abilities: sourceAbilities },
     target: { ...told.target, abilities: targetAbilities },
     missing: {
-      source: await missingOf(request.source, source, new Set(choices.map(({ database }) => database))),
-      target: await missingOf(request.target, target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
+      source: await missingOf(source, new Set(choices.map(({ database }) => database))),
+      target: await missingOf(target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
     },
     scriptsRefused: converts
       ? {
-          source: await reach(request.source, source, () => scriptRefusal(source, 'source')),
-          target: await reach(request.target, target, () => scriptRefusal(target, 'target')),
+          source: await reach(source, () => scriptRefusal(source, 'source')),
+          target: await reach(target, () => scriptRefusal(target, 'target')),
         }
       : {},
   };
 }
 
 /** The databases that a side does not have. Database 0 is always there. */
-async function missingOf(name: string, connection: RedisConnection, databases: ReadonlySet<number>): Promise<number[]> {
+async function missingOf(connection: RedisConnection, databases: ReadonlySet<number>): Promise<number[]> {
   const missing: number[] = [];
   for (const database of databases) {
     if (database === 0) continue;
-    if (!(await reach(name, connection, () => hasDatabase(connection, database, 0)))) missing.push(database);
+    if (!(await reach(connection, () => hasDatabase(connection, database, 0)))) missing.push(database);
   }
   return missing;
 }
@@ -126,7 +115,7 @@ async function countAllSessions(
   let sum = noSessions;
   for (const { database } of choices) {
     const port = app.connections.get(request.source, database);
-    const counted = await reach(request.source, port, () =>
+    const counted = await reach(port, () =>
       countSessions(
         port,
         (key) => converter.claims(key) && selection.wants(key, 'hash'),
@@ -159,15 +148,15 @@ function sizeForProbe({ keys }: DatabaseKeys): number {
 
 const TRIES = 3;
 
-async function reach<T>(name: string, connection: RedisConnection, call: () => Promise<T>): Promise<T> {
+async function reach<T>(connection: RedisConnection, call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       await connection.ready();
       return await call();
     } catch (error) {
       // A connection that was idle may have been closed by the other side: that shows at its first use.
-      const passing = errorKind(error) === 'retry' && !/ECONNREFUSED|ENOTFOUND|ETIMEDOUT/.test(String(error));
-      if (!passing || tries === TRIES) throw new UnreachableError(name, describeConnectionError(name, error));
+      const isGone = isRedisError(error, 'connectionRefused', 'hostUnknown', 'hostUnreachable', 'timeout');
+      if (asksOf(error) !== 'retry' || isGone || tries === TRIES) throw error;
     }
   }
 }

@@ -19,7 +19,7 @@ import { claimTarget, giveBackTarget } from './target-claims';
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
  * the migration that is there.
- * @throws BadRequestError, PlanRefusedError, UnreachableError
+ * @throws BadRequestError, PlanRefusedError, RedisError
  */
 export async function startMigration(request: MigrationRequest, app: App): Promise<MigrationRow> {
   checkConnectionNames(request, app);

@@ -11,7 +11,7 @@ import {
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import type { Counts } from '../migration/counts';
 import type { SideName } from '../migration/phases';
-import { errorKind } from '../redis/errors';
+import { RedisError } from '../redis/errors';
 import { formatTraceparent, parseTraceparent } from './trace-context';
 import type { ProgressSeen, RangeEnd, RangeOfWork, Severity, Telemetry } from './telemetry';
 
@@ -204,7 +204,7 @@ export class OpenTelemetry implements Telemetry {
     try {
       return await context.with(trace.setSpan(parent, span), work);
     } catch (error) {
-      span.setAttribute('error.type', error instanceof Error ? error.name : errorKind(error));
+      span.setAttribute('error.type', errorType(error));
       span.setStatus({ code: SpanStatusCode.ERROR });
       throw error;
     } finally {
@@ -228,4 +228,10 @@ export class OpenTelemetry implements Telemetry {
     }
     return attributes;
   }
+}
+
+/** What an error is called in spans: of a Redis its kind, otherwise its class. */
+function errorType(error: unknown): string {
+  if (error instanceof RedisError) return error.kind;
+  return error instanceof Error ? error.name : 'unknown';
 }

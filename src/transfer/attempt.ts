@@ -1,4 +1,4 @@
-import { describeConnectionError, errorKind } from '../redis/errors';
+import { RedisError } from '../redis/errors';
 import { pause, SourceChangedError, type StopSignal } from '../migration/stop';
 
 /** The little of a connection that trying again needs. */
@@ -18,8 +18,6 @@ export function backOff(tries: number, random: number = Math.random()): number {
 /** One server that a call needs. */
 export interface AttemptSide {
   readonly connection: Reopenable;
-  /** The connection's name, for what is said of trouble. */
-  readonly name: string;
   /** The server process that must answer; undefined where any may. */
   readonly runId: string | undefined;
 }
@@ -39,13 +37,8 @@ export interface AttemptOptions {
 export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, call: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     stop.check();
-    let opening: AttemptSide | undefined;
     try {
-      for (const side of sides) {
-        opening = side;
-        if (side.connection.runId === undefined) await side.connection.ready();
-      }
-      opening = undefined;
+      for (const { connection } of sides) if (connection.runId === undefined) await connection.ready();
       for (const { connection, runId } of sides) {
         if (runId !== undefined && connection.runId !== undefined && connection.runId !== runId) {
           throw new SourceChangedError(connection.runId);
@@ -55,9 +48,8 @@ export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, cal
       if (tries > 0) onTrouble(null);
       return result;
     } catch (error) {
-      if (error instanceof SourceChangedError || errorKind(error) !== 'retry') throw error;
-      const troubled = opening ?? sides.find(({ connection }) => connection.runId === undefined) ?? sides[0];
-      onTrouble(describeConnectionError(troubled?.name ?? '', error));
+      if (!(error instanceof RedisError) || error.asks !== 'retry') throw error;
+      onTrouble(error.message);
       await pause(backOff(tries), stop);
     }
   }

@@ -1,4 +1,3 @@
-import { ConnectionLostError } from '../redis/errors';
 import { PackedReader } from '../redis/message-pack';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { runScript, scripts } from '../redis/scripts';
@@ -217,7 +216,7 @@ export function clockMs(reply: Reply | Error | undefined): number {
 
 function unwrap(reply: Reply | Error | undefined): Reply {
   if (reply instanceof Error) throw reply;
-  if (reply === undefined) throw new ConnectionLostError('A reply is missing.');
+  if (reply === undefined) throw unexpected();
   return reply;
 }
 

@@ -1,3 +1,4 @@
+import type { RedisError } from '../redis/errors';
 import type { StatusPort } from '../redis/redis-port';
 import { encodeRestores } from './encode-restores';
 
@@ -9,20 +10,20 @@ export interface RestoreEntry {
   readonly payload: Buffer;
 }
 
-/** Why an entry was not written. `EXPIRED` as the message: its time came on the way. */
-export interface Refusal {
-  /** Its place in what was to be written. */
-  readonly index: number;
-  readonly message: string;
-}
+/** Why an entry was not written: its time came on the way, or what the server answered. */
+export type Refusal =
+  | {
+      /** Its place in what was to be written. */
+      readonly index: number;
+      readonly kind: 'expired';
+    }
+  | { readonly index: number; readonly kind: RedisError['kind']; readonly error: RedisError };
 
 export interface WriteOptions {
   readonly replace: boolean;
   /** RESTORE … ABSTTL is there (from 5.0). */
   readonly absoluteExpiry: boolean;
 }
-
-const EXPIRED = 'EXPIRED';
 
 /**
  * Restores pages into one database of the target, by plain RESTORE commands that go out together. (A script that restores
@@ -36,7 +37,7 @@ export class PageWriter {
     private readonly targetNow: () => number,
   ) {}
 
-  /** Writes each entry by itself and gives those that were not written. Throws the connection's error. */
+  /** Writes each entry by itself and gives those that were not written. @throws RedisError of the connection */
   async write(entries: readonly RestoreEntry[]): Promise<readonly Refusal[]> {
     const now = Math.round(this.targetNow());
     const alive: RestoreEntry[] = [];
@@ -45,15 +46,15 @@ export class PageWriter {
     entries.forEach((entry, index) => {
       // Redis would take an expiry in the past for a deletion and answer OK.
       if (entry.expiry !== 0 && entry.expiry <= now) {
-        refusals.push({ index, message: EXPIRED });
+        refusals.push({ index, kind: 'expired' });
       } else {
         alive.push(entry);
         places.push(index);
       }
     });
     const commands = encodeRestores(alive, { ...this.options, now });
-    for (const [place, { message }] of await this.port.sendAll(commands)) {
-      refusals.push({ index: places[place] ?? 0, message });
+    for (const [place, error] of await this.port.sendAll(commands)) {
+      refusals.push({ index: places[place] ?? 0, kind: error.kind, error });
     }
     return refusals;
   }

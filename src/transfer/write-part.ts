@@ -2,7 +2,7 @@ import type { KeyFinding } from '../migration/rows';
 import type { Converter, Group, GroupOutcome } from '../convert/converter';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { PayloadGate } from '../payload/payload-gate';
-import { errorKind, firstWord } from '../redis/errors';
+import { RedisError } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
 import { copyKeyByCommands, type Abilities, type CommandCopyOutcome, type TemporaryNames } from './by-commands';
 import type { PageWriter, RestoreEntry } from './page-writer';
@@ -108,43 +108,32 @@ export async function writePart(part: Part, context: WriteContext): Promise<Part
       return context.writer.write(now);
     });
     sentTwice ||= sendings > 1;
-    const refused = new Map(refusals.map((refusal) => [refusal.index, refusal.message]));
+    const refused = new Map(refusals.map((refusal) => [refusal.index, refusal]));
     const again: typeof entries = [];
-    let full: string | undefined;
+    let hindered: RedisError | undefined;
     now.forEach((item, i) => {
-      const message = refused.get(i);
-      if (message === undefined) {
+      const refusal = refused.get(i);
+      if (refusal === undefined) {
         sums.copied++;
         sums.bytes += item.payload.length;
         return;
       }
-      if (message === 'EXPIRED') {
-        sums.expired++;
-        return;
-      }
-      switch (errorKind(new Error(message))) {
-        case 'busy-key':
-          there.push(item.sourceKey);
-          break;
-        case 'payload':
-          refusedPayloads++;
-          byCommands.push(item.sourceKey);
-          break;
-        case 'full':
-        case 'retry':
-          full = message;
-          again.push(item);
-          break;
-        case 'stop':
-          throw new Error(message);
-        case 'key':
-          fail(item.sourceKey, 'restore-refused', message);
+      if (refusal.kind === 'expired') sums.expired++;
+      else if (refusal.kind === 'keyExists') there.push(item.sourceKey);
+      else if (refusal.kind === 'payloadUnreadable' || refusal.kind === 'payloadVersion') {
+        refusedPayloads++;
+        byCommands.push(item.sourceKey);
+      } else if (refusal.error.asks === 'key') fail(item.sourceKey, 'restore-refused', refusal.error.message);
+      else if (refusal.error.asks === 'stop') throw refusal.error;
+      else {
+        hindered = refusal.error;
+        again.push(item);
       }
     });
     entries = again;
-    if (full !== undefined) await waitForTarget(full, context);
+    if (hindered !== undefined) await waitForTarget(hindered, context);
     else if (waited) context.onTrouble(null);
-    waited = full !== undefined;
+    waited = hindered !== undefined;
   }
 
   const outcomes = await inParallel(byCommands, COMMANDS_AT_ONCE, (key) => copyWhenPossible(key, context));
@@ -189,13 +178,8 @@ function targetExpiry(sourceExpiry: number, { clockOffset }: WriteContext): numb
   return Math.min(LATEST_EXPIRY, Math.round(sourceExpiry + clockOffset));
 }
 
-async function waitForTarget(message: string, context: WriteContext): Promise<void> {
-  const full = errorKind(new Error(message)) === 'full';
-  context.onTrouble(
-    full
-      ? 'The target is out of memory: the range waits with its place kept, until memory is freed or the limit is raised.'
-      : `The target takes no writes at the moment (${firstWord(message)}).`,
-  );
+async function waitForTarget(error: RedisError, context: WriteContext): Promise<void> {
+  context.onTrouble(error.message);
   await pause(FULL_DELAY_MS, context.stop);
 }
 
@@ -227,11 +211,13 @@ async function copyWhenPossible(sourceKey: Buffer, context: WriteContext): Promi
       if (waited) context.onTrouble(null);
       return outcome;
     } catch (error) {
-      const kind = errorKind(error);
-      if (error instanceof StoppedError || error instanceof SourceChangedError) throw error;
-      if (kind === 'stop' || !(error instanceof Error)) throw error;
-      if (kind !== 'full') return { kind: 'failed', code: 'command-refused', message: error.message };
-      await waitForTarget(error.message, context);
+      if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
+        throw error;
+      if (!(error instanceof RedisError) || error.asks === 'key') {
+        return { kind: 'failed', code: 'command-refused', message: error.message };
+      }
+      if (error.asks !== 'room') throw error;
+      await waitForTarget(error, context);
     }
   }
 }
@@ -257,8 +243,8 @@ async function convertWhenPossible(
         converter.write(groups, { source, target, clockOffset, naming: naming ?? ((key) => key), stop }),
       );
     } catch (error) {
-      if (!(error instanceof Error) || errorKind(error) !== 'full') throw error;
-      await waitForTarget(error.message, context);
+      if (!(error instanceof RedisError) || error.asks !== 'room') throw error;
+      await waitForTarget(error, context);
     }
   }
 }

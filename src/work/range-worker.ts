@@ -3,7 +3,6 @@ import { LostRowError } from '../ledger/ledger';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { phaseOf } from '../migration/phases';
-import { describeConnectionError, errorKind } from '../redis/errors';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../migration/stop';
@@ -124,7 +123,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     await job.settle('cancelled');
     return 'cancelled';
   }
-  job.trouble(causeOf(error, migration));
+  job.trouble(causeOf(error));
   await job.checkpoint().catch(() => undefined);
   throw error;
 }
@@ -137,15 +136,12 @@ async function walkedFacts(job: RangeJob, migration: MigrationRow, app: Pick<App
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };
-  return await attempt(
-    { sides: [{ connection, name: plan.request[side], runId: undefined }], stop: job, onTrouble },
-    () => factsOrThrow(plan, side, app),
+  return await attempt({ sides: [{ connection, runId: undefined }], stop: job, onTrouble }, () =>
+    factsOrThrow(plan, side, app),
   );
 }
 
 /** An error in words for people, without addresses and secrets. */
-function causeOf(error: unknown, { plan }: MigrationRow): string {
-  if (errorKind(error) === 'stop')
-    return describeConnectionError(`${plan.request.source}" or "${plan.request.target}`, error);
+function causeOf(error: unknown): string {
   return error instanceof Error ? error.message : 'An unknown error.';
 }

@@ -3,7 +3,6 @@ import { cancelMigration } from '../../src/api/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
 import { failRange } from '../../src/tally/fail-range';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
-import { UnreachableError } from '../../src/start/prepare-plan';
 import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getReport } from '../../src/api/read-migrations';
 import { BadRequestError } from '../../src/migration/request';
@@ -297,7 +296,7 @@ describe('a start', () => {
     expect(unknown).toBeInstanceOf(BadRequestError);
     expect((unknown as BadRequestError).mistakes.map(({ path }) => path)).toEqual(['source', 'target']);
     const dead: unknown = await start({ target: 'DEAD' }).catch((error: unknown) => error);
-    expect(dead).toBeInstanceOf(UnreachableError);
+    expect(dead).toMatchObject({ kind: 'connectionRefused', connection: 'DEAD' });
     expect((dead as Error).message).toMatch(/"DEAD": nothing listens/);
     expect((dead as Error).message).not.toMatch(/geheim|127\.0\.0\.1/);
   });

@@ -1,6 +1,5 @@
 import type { AccessToken, TokenCredential } from '@azure/identity';
-import { entraCredentials, objectIdOf } from '../../src/redis/credentials';
-import { CredentialsError } from '../../src/redis/errors';
+import { CredentialsError, entraCredentials, objectIdOf } from '../../src/redis/credentials';
 
 const OID = '11111111-2222-3333-4444-555555555555';
 const token = (claims: unknown) => `head.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.signature`;

@@ -1,93 +1,164 @@
-import {
-  ConnectionLostError,
-  CredentialsError,
-  describeConnectionError,
-  errorKind,
-  firstWord,
-} from '../../src/redis/errors';
+import { errorKinds, sentenceOf, type ErrorKind } from '../../src/redis/error-kinds';
+import { asksOf, errorFromClient, RedisError, replyError, socketError } from '../../src/redis/errors';
 
 const withCode = (code: string, message: string) => Object.assign(new Error(message), { code });
+const fromLibrary = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
 
-describe('what an error asks for', () => {
+describe('an error reply', () => {
   it.each([
-    ['BUSYKEY Target key name already exists.', 'busy-key'],
-    ["OOM command not allowed when used memory > 'maxmemory'.", 'full'],
-    ["-OOM command not allowed when used memory > 'maxmemory'.", 'full'],
-    ["@user_script: 30: -OOM command not allowed when used memory > 'maxmemory'.\n", 'full'],
-    ['ERR Error running script (call to f_0f): @user_script:4: @user_script: 4: -READONLY no writes', 'retry'],
-    ["OOM command not allowed when used memory > 'maxmemory'. script: 0f, on @user_script:5.", 'full'],
-    ['ERR Bad data format', 'payload'],
-    ['ERR DUMP payload version or checksum are wrong', 'payload'],
-    ['LOADING Redis is loading the dataset in memory', 'retry'],
-    ["READONLY You can't write against a read only replica.", 'retry'],
-    ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', 'retry'],
-    ['MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to no.', 'retry'],
-    ['CLUSTERDOWN Hash slot not served', 'retry'],
-    ['ERR max number of clients reached', 'retry'],
-    ['NOAUTH Authentication required.', 'stop'],
-    ['WRONGPASS invalid username-password pair or user is disabled.', 'stop'],
-    ["NOPERM this user has no permissions to run the 'restore' command or its subcommand", 'stop'],
-    ["ERR unknown command 'RESTORE', with args beginning with: 'a'", 'stop'],
-    ['ERR invalid password', 'stop'],
-    ['WRONGTYPE Operation against a key holding the wrong kind of value', 'key'],
-    ['ERR something else', 'key'],
-    ['Connection is closed.', 'retry'],
-    ["Stream isn't writeable and enableOfflineQueue options is false", 'retry'],
-    ['Command aborted due to connection close', 'retry'],
-    ["Socket timeout. Expecting data, but didn't receive any in 60000ms.", 'retry'],
-    ['connect ECONNREFUSED 10.0.0.1:6379', 'retry'],
-  ])('%s: %s', (message, kind) => {
-    expect(errorKind(new Error(message))).toBe(kind);
+    ['BUSYKEY Target key name already exists.', 'keyExists', 'key'],
+    ["OOM command not allowed when used memory > 'maxmemory'.", 'outOfMemory', 'room'],
+    ["-OOM command not allowed when used memory > 'maxmemory'.", 'outOfMemory', 'room'],
+    ["@user_script: 30: -OOM command not allowed when used memory > 'maxmemory'.\n", 'outOfMemory', 'room'],
+    ["OOM command not allowed when used memory > 'maxmemory'. script: 0f, on @user_script:5.", 'outOfMemory', 'room'],
+    [
+      'ERR Error running script (call to f_0f): @user_script:4: @user_script: 4: -READONLY no writes',
+      'readOnly',
+      'retry',
+    ],
+    ['EXECABORT Transaction discarded because of: OOM command not allowed', 'outOfMemory', 'room'],
+    ['EXECABORT Transaction discarded because of previous errors.', 'transactionDiscarded', 'key'],
+    ['ERR Bad data format', 'payloadUnreadable', 'key'],
+    ['ERR DUMP payload version or checksum are wrong', 'payloadVersion', 'key'],
+    ['LOADING Redis is loading the dataset in memory', 'loading', 'retry'],
+    ["READONLY You can't write against a read only replica.", 'readOnly', 'retry'],
+    ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', 'busyScript', 'retry'],
+    ['MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to no.', 'masterDown', 'retry'],
+    ['CLUSTERDOWN Hash slot not served', 'clusterDown', 'retry'],
+    ['TRYAGAIN Multiple keys request during rehashing of slot', 'tryAgain', 'retry'],
+    ['NOREPLICAS Not enough good replicas to write.', 'tooFewReplicas', 'retry'],
+    ['UNBLOCKED force unblock from blocking operation', 'unblocked', 'retry'],
+    [
+      "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+      'notSaved',
+      'retry',
+    ],
+    ['ERR max number of clients reached', 'tooManyClients', 'retry'],
+    ['MOVED 3999 10.0.0.1:6381', 'moved', 'stop'],
+    ['ASK 3999 10.0.0.1:6381', 'moved', 'stop'],
+    ['DENIED Redis is running in protected mode because protected mode is enabled', 'protectedMode', 'stop'],
+    ['NOAUTH Authentication required.', 'passwordMissing', 'stop'],
+    ['WRONGPASS invalid username-password pair or user is disabled.', 'passwordWrong', 'stop'],
+    ['ERR invalid password', 'passwordWrong', 'stop'],
+    ['ERR Client sent AUTH, but no password is set', 'passwordNotAsked', 'stop'],
+    [
+      'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+      'passwordNotAsked',
+      'stop',
+    ],
+    ["NOPERM this user has no permissions to run the 'restore' command or its subcommand", 'noRight', 'stop'],
+    ['NOPERM this user has no permissions to access one of the keys used as arguments', 'noRightToKeys', 'stop'],
+    ['NOPERM No permissions to access a key', 'noRightToKeys', 'stop'],
+    ["ERR unknown command 'RESTORE', with args beginning with: 'a'", 'unknownCommand', 'stop'],
+    ['ERR DB index is out of range', 'noSuchDatabase', 'stop'],
+    ['ERR invalid DB index', 'noSuchDatabase', 'stop'],
+    ['ERR SELECT is not allowed in cluster mode', 'noSuchDatabase', 'stop'],
+    ['WRONGTYPE Operation against a key holding the wrong kind of value', 'wrongType', 'key'],
+    ["NOGROUP No such key 'x' or consumer group 'y' in XREADGROUP with GROUP option", 'noSuchGroup', 'key'],
+    ['ERR no such key', 'noSuchKey', 'key'],
+    ['NOSCRIPT No matching script. Please use EVAL.', 'scriptUnknown', 'key'],
+    ['ERR something else', 'refused', 'key'],
+    ['', 'refused', 'key'],
+  ] as const)('%s: %s', (reply, kind, asks) => {
+    expect(replyError('NEW', reply)).toMatchObject({ kind, asks, connection: 'NEW' });
+    expect(errorFromClient('NEW', fromLibrary(reply))).toMatchObject({ kind, asks, connection: 'NEW' });
   });
 
-  it('is told by the code of a socket as well', () => {
-    expect(errorKind(withCode('ECONNRESET', 'read'))).toBe('retry');
-    expect(errorKind(withCode('EAI_AGAIN', 'getaddrinfo'))).toBe('retry');
-    expect(errorKind(withCode('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'))).toBe('stop');
-    expect(errorKind(withCode('ERR_TLS_CERT_ALTNAME_INVALID', 'does not match'))).toBe('stop');
-    expect(errorKind(withCode('ERR_SSL_WRONG_VERSION_NUMBER', 'ssl'))).toBe('stop');
+  it.each([
+    ["NOPERM this user has no permissions to run the 'restore' command or its subcommand", 'RESTORE'],
+    ["NOPERM User x has no permissions to run the 'xinfo|stream' command", 'XINFO|STREAM'],
+    ["ERR ACL failure in script: User x has no permissions to run the 'dump' command", 'DUMP'],
+    ['ERR unknown command `MEMORY`, with args beginning with: `USAGE`, `secret key`, ', 'MEMORY'],
+    ["ERR unknown command 'INFO', with args beginning with: 'server' ", 'INFO'],
+    ["ERR unknown command 'UNLINK'", 'UNLINK'],
+    ['NOPERM something in words of a proxy', 'DBSIZE'],
+  ])('%s: names the command', (reply, command) => {
+    const error = replyError('OLD', reply, 'dbsize');
+    expect(error.command).toBe(command);
+    expect(error.message).toContain(`the command ${command}`);
   });
 
-  it('is another try for a lost connection and for a token that did not come', () => {
-    expect(errorKind(new ConnectionLostError('gone'))).toBe('retry');
-    expect(errorKind(new CredentialsError(undefined))).toBe('retry');
-    expect(errorKind('no error at all')).toBe('key');
+  it('from a script of a server that does not tell the command does not name EVAL', () => {
+    const reply =
+      "ERR Error running script (call to f_0f): @user_script:1: @user_script: 1: The user executing the script can't run this command or subcommand";
+    expect(replyError('OLD', reply, 'EVALSHA').message).toMatch(
+      /may not run a command that is needed inside Lua scripts/,
+    );
+  });
+
+  it('keeps nothing of what it repeats of arguments, and no line break', () => {
+    const cause = Object.assign(fromLibrary("ERR strange, with args beginning with: 'secret'"), { command: 'secret' });
+    const error = errorFromClient('OLD', cause);
+    expect(error.message).toBe('Connection "OLD": the server refuses it: "ERR strange".');
+    expect(JSON.stringify([error, String(error.cause)])).not.toContain('secret');
+    expect(replyError('OLD', `ERR a\r\n\u0007b ${'x'.repeat(300)}`).message).toMatch(
+      /: "ERR a\\r\\n\\u0007b x{182}…"\.$/,
+    );
   });
 });
 
-it("takes an error reply's first word, with or without the sign that scripts put before it", () => {
-  expect(['-BUSYKEY x', 'WRONGTYPE x', '', '1x'].map(firstWord)).toEqual(['BUSYKEY', 'WRONGTYPE', '', '']);
-});
-
-describe('a connection error in words', () => {
+describe('a connection that cannot be opened, or has ended', () => {
   it.each([
-    [new Error('WRONGPASS invalid username-password pair'), /refuses the user name or password/],
-    [new Error('ERR invalid password'), /refuses the user name or password/],
-    [new Error('NOAUTH Authentication required.'), /asks for a password and none is set/],
-    [new Error("NOPERM User x has no permissions to run the 'info' command"), /\(info\)/],
-    [withCode('ENOTFOUND', 'getaddrinfo ENOTFOUND secret.host'), /cannot be resolved/],
-    [withCode('ECONNREFUSED', 'connect ECONNREFUSED 10.1.2.3:6379'), /nothing listens there/],
-    [withCode('ETIMEDOUT', 'connect ETIMEDOUT'), /no answer in time/],
+    [withCode('ENOTFOUND', 'getaddrinfo ENOTFOUND secret.host'), 'hostUnknown', 'retry'],
+    [withCode('EAI_AGAIN', 'getaddrinfo EAI_AGAIN secret.host'), 'hostUnknown', 'retry'],
+    [withCode('EHOSTUNREACH', 'connect EHOSTUNREACH 10.1.2.3:6379'), 'hostUnreachable', 'retry'],
+    [withCode('ECONNREFUSED', 'connect ECONNREFUSED 10.1.2.3:6379'), 'connectionRefused', 'retry'],
+    [withCode('ETIMEDOUT', 'connect ETIMEDOUT'), 'timeout', 'retry'],
+    [new Error("Socket timeout. Expecting data, but didn't receive any in 60000ms."), 'timeout', 'retry'],
     [
       withCode('ERR_SSL_WRONG_VERSION_NUMBER', '0:error:0A00010B:SSL routines::wrong version number:'),
-      /does not speak TLS/,
+      'notTls',
+      'stop',
     ],
-    [withCode('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), /cannot be verified \(DEPTH_ZERO/],
+    [withCode('DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate'), 'certificate', 'stop'],
     [
       withCode('ERR_TLS_CERT_ALTNAME_INVALID', "Host: secret.host. is not in the cert's altnames"),
-      /cannot be verified/,
+      'certificate',
+      'stop',
     ],
-    [withCode('ECONNRESET', 'read ECONNRESET'), /TLS port without/],
-    [new Error('LOADING Redis is loading the dataset in memory'), /loading its data/],
-    [new Error("OOM command not allowed when used memory > 'maxmemory'."), /out of memory/],
-    [new Error('ERR max number of clients reached'), /as many clients/],
-    [new Error('ERR DB index is out of range'), /no such database/],
-    [new CredentialsError(new Error('tenant 123 at https://login.secret.host')), /Entra ID gave no token/],
-    [new Error('something at secret.host:6380 with password=geheim'), /something\.$/],
-  ])('%s', (error, words) => {
-    const text = describeConnectionError('OLD', error);
-    expect(text).toMatch(words);
-    expect(text).toMatch(/^Connection "OLD": /);
-    expect(text).not.toMatch(/secret\.host|10\.1\.2\.3|geheim|tenant/);
+    [new Error('Protocol error, got "H" as reply type byte'), 'notRedis', 'stop'],
+    [withCode('ECONNRESET', 'read ECONNRESET'), 'closedAtOnce', 'retry'],
+    [new Error('Connection is closed.'), 'closedAtOnce', 'retry'],
+    [new Error('something at secret.host:6380 with password=geheim'), 'closedAtOnce', 'retry'],
+    ['no error at all', 'closedAtOnce', 'retry'],
+  ] as const)('%s: %s', (thrown, kind, asks) => {
+    const error = socketError('OLD', thrown, 'closedAtOnce');
+    expect(error).toMatchObject({ kind, asks, connection: 'OLD', cause: thrown });
+    expect(error.message).not.toMatch(/secret\.host|10\.1\.2\.3|geheim/);
   });
+
+  it('in the middle of work is lost, whatever the client library calls it', () => {
+    for (const said of [
+      'Connection is closed.',
+      "Stream isn't writeable and enableOfflineQueue options is false",
+      'Command aborted due to connection close',
+    ]) {
+      expect(errorFromClient('OLD', new Error(said))).toMatchObject({ kind: 'connectionLost', asks: 'retry' });
+    }
+    expect(errorFromClient('OLD', withCode('ECONNRESET', 'read ECONNRESET')).kind).toBe('connectionLost');
+  });
+
+  it('stays the error it is when it passes another edge', () => {
+    const error = new RedisError('loading', 'OLD');
+    expect(errorFromClient('NEW', error)).toBe(error);
+    expect(socketError('NEW', error, 'closedAtOnce')).toBe(error);
+  });
+});
+
+describe('every kind', () => {
+  it.each(Object.keys(errorKinds) as ErrorKind[])('%s is told in a sentence that names the connection', (kind) => {
+    for (const details of [{}, { command: 'RESTORE', code: 'CERT_HAS_EXPIRED', words: 'ERR x' }]) {
+      const sentence = sentenceOf(kind, 'OLD', details);
+      expect(sentence).toMatch(/^Connection "OLD": [a-z].{10,}[.?]$/i);
+      expect(sentence).not.toMatch(/undefined/);
+      // A sentence, not a word of the protocol.
+      expect(sentence.split(' ').length).toBeGreaterThan(5);
+    }
+  });
+});
+
+it('asks for nothing that is known where an error came from no Redis', () => {
+  expect(asksOf(new Error('LOADING'))).toBeUndefined();
+  expect(asksOf('LOADING')).toBeUndefined();
+  expect(asksOf(new RedisError('loading', 'OLD'))).toBe('retry');
 });

@@ -1,4 +1,3 @@
-import { describeConnectionError, errorKind } from '../../src/redis/errors';
 import { missingKeys } from '../../src/redis/missing-keys';
 import { onEveryServer } from '../tools/test-server';
 
@@ -19,7 +18,7 @@ onEveryServer((at) => {
     const port = await at().connect();
     await port.call('AUTH', 'blind', 'pw');
     const error: unknown = await missingKeys(port, [Buffer.from('a')], useScripts).catch((reason: unknown) => reason);
-    expect(errorKind(error)).toBe('stop');
-    expect(describeConnectionError('NEW', error)).toMatch(/may not run a command/);
+    expect(error).toMatchObject({ kind: 'noRight', asks: 'stop', connection: 'IT' });
+    expect((error as Error).message).toMatch(/may not run (the command EXISTS|a command that is needed inside Lua)/);
   });
 });

@@ -1,3 +1,4 @@
+import { replyError } from '../../src/redis/errors';
 import { crc64 } from '../../src/redis/crc64';
 import { payloadVersionOf } from '../../src/payload/payload-head';
 import { emptyPayload, restorableVersions, writtenVersion } from '../../src/redis/payload-version';
@@ -47,7 +48,7 @@ onEveryServer((at) => {
     const { client } = at();
     await client.config('SET', 'maxmemory', '1');
     try {
-      await expect(restorableVersions(await at().connect())).rejects.toThrow(/^OOM/);
+      await expect(restorableVersions(await at().connect())).rejects.toMatchObject({ kind: 'outOfMemory' });
     } finally {
       await client.config('SET', 'maxmemory', '0');
     }
@@ -74,7 +75,9 @@ describe('versions that are not all up to a newest one', () => {
     pipeline: (commands) =>
       Promise.resolve(
         commands.map(([, , , payload]) =>
-          taken(payloadVersionOf(payload as Buffer)) ? new Error('ERR Bad data format') : new Error(others),
+          taken(payloadVersionOf(payload as Buffer))
+            ? replyError('NEW', 'ERR Bad data format')
+            : replyError('NEW', others),
         ),
       ),
   });

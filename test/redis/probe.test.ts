@@ -1,3 +1,4 @@
+import { RedisError } from '../../src/redis/errors';
 import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../../src/redis/probe';
 import type { RedisPort } from '../../src/redis/redis-port';
 import { onEveryServer } from '../tools/test-server';
@@ -114,12 +115,13 @@ onEveryServer((at) => {
 
   it('is not taken for poor while it is only loading', async () => {
     const loading: RedisPort = {
-      call: () => Promise.reject(new Error('LOADING Redis is loading the dataset in memory')),
-      pipeline: (commands) =>
-        Promise.resolve(commands.map(() => new Error('LOADING Redis is loading the dataset in memory'))),
+      call: () => Promise.reject(new RedisError('loading', 'OLD')),
+      pipeline: (commands) => Promise.resolve(commands.map(() => new RedisError('loading', 'OLD'))),
     };
-    await expect(probeSource(loading, loading)).rejects.toThrow(/^LOADING/);
-    await expect(probeTarget(loading, await readServerFacts(await at().connect()))).rejects.toThrow(/^LOADING/);
+    await expect(probeSource(loading, loading)).rejects.toMatchObject({ kind: 'loading' });
+    await expect(probeTarget(loading, await readServerFacts(await at().connect()))).rejects.toMatchObject({
+      kind: 'loading',
+    });
   });
 });
 

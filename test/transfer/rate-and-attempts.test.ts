@@ -1,3 +1,4 @@
+import { RedisError, replyError } from '../../src/redis/errors';
 import { attempt, backOff, type Reopenable } from '../../src/transfer/attempt';
 import { Governor, nextPause, type Share, type Taken } from '../../src/transfer/governor';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from '../../src/migration/stop';
@@ -26,8 +27,8 @@ class Connection implements Reopenable {
   }
 }
 
-function side(connection: Connection, name: string, runId?: string) {
-  return { connection, name, runId };
+function side(connection: Connection, runId?: string) {
+  return { connection, runId };
 }
 
 describe('an attempt', () => {
@@ -38,11 +39,12 @@ describe('an attempt', () => {
   it('opens both sides again when either is lost in the middle', async () => {
     const [source, target] = [new Connection(), new Connection()];
     let calls = 0;
-    const result = await attempt({ ...options, sides: [side(source, 'OLD', 'p1'), side(target, 'NEW')] }, () => {
+    const result = await attempt({ ...options, sides: [side(source, 'p1'), side(target)] }, () => {
       calls++;
       if (calls === 1) source.runId = undefined;
       if (calls === 2) target.runId = undefined;
-      return calls < 3 ? Promise.reject(new Error('Connection is closed.')) : Promise.resolve('done');
+      const lost = calls === 1 ? 'OLD' : 'NEW';
+      return calls < 3 ? Promise.reject(new RedisError('connectionLost', lost)) : Promise.resolve('done');
     });
     expect(result).toBe('done');
     expect([source.opened, target.opened]).toEqual([2, 2]);
@@ -54,16 +56,14 @@ describe('an attempt', () => {
   });
 
   it('tells whose connection cannot be opened', async () => {
-    const target = new Connection('p', [new Error('connect ECONNREFUSED 10.0.0.1:1')]);
-    await attempt({ ...options, sides: [side(new Connection(), 'OLD'), side(target, 'NEW')] }, () =>
-      Promise.resolve(1),
-    );
-    expect(troubles).toEqual(['Connection "NEW": nothing listens there (connection refused).', null]);
+    const target = new Connection('p', [new RedisError('connectionRefused', 'NEW')]);
+    await attempt({ ...options, sides: [side(new Connection()), side(target)] }, () => Promise.resolve(1));
+    expect(troubles).toEqual([expect.stringMatching(/^Connection "NEW": nothing listens there/), null]);
   });
 
   it('ends when the source is another process than its cursors belong to, before anything is sent to it', async () => {
     const call = jest.fn();
-    const sides = [side(new Connection('other'), 'OLD', 'p1'), side(new Connection(), 'NEW')];
+    const sides = [side(new Connection('other'), 'p1'), side(new Connection())];
     const error: unknown = await attempt({ ...options, sides }, call).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(SourceChangedError);
     expect((error as SourceChangedError).runId).toBe('other');
@@ -73,17 +73,18 @@ describe('an attempt', () => {
   it.each(['WRONGPASS no', 'ERR something', 'OOM command not allowed'])(
     'throws what will not pass by itself: %s',
     async (message) => {
-      const failing = () => Promise.reject(new Error(message));
-      await expect(attempt({ ...options, sides: [side(new Connection(), 'OLD')] }, failing)).rejects.toThrow(message);
+      const error = replyError('OLD', message);
+      const failing = () => Promise.reject(error);
+      await expect(attempt({ ...options, sides: [side(new Connection())] }, failing)).rejects.toBe(error);
       expect(troubles).toEqual([]);
     },
   );
 
   it('ends as soon as the work must', async () => {
-    const sides = [side(new Connection(), 'OLD')];
+    const sides = [side(new Connection())];
     await expect(attempt({ ...options, sides, stop: stopped }, () => Promise.resolve(1))).rejects.toThrow(StoppedError);
     const stop = { check: jest.fn().mockReturnValueOnce(undefined).mockImplementation(stopped.check) };
-    const closed = () => Promise.reject(new Error('Connection is closed.'));
+    const closed = () => Promise.reject(new RedisError('connectionLost', 'OLD'));
     await expect(attempt({ ...options, sides, stop }, closed)).rejects.toThrow(StoppedError);
   });
 });

@@ -1,4 +1,4 @@
-import { errorKind, firstWord } from '../../redis/errors';
+import { asksOf, isRedisError, RedisError } from '../../redis/errors';
 import type { Command, RedisPort } from '../../redis/redis-port';
 
 /** Names of one slot, which nobody has. */
@@ -25,10 +25,9 @@ export async function scriptRefusal(port: RedisPort, side: 'source' | 'target'):
     await port.call(...command);
     return undefined;
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
     // A full server, or a replica, says nothing about rights.
-    if (errorKind(error) === 'full' || firstWord(error.message) === 'READONLY') return undefined;
-    if (errorKind(error) === 'retry') throw error;
+    if (asksOf(error) === 'room' || isRedisError(error, 'readOnly')) return undefined;
+    if (!(error instanceof RedisError) || error.asks === 'retry') throw error;
     return error.message;
   }
 }

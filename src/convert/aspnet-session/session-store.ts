@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { inParallel } from '../../basics/in-parallel';
-import { errorKind } from '../../redis/errors';
+import { RedisError } from '../../redis/errors';
 import type { Argument, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts, type Script } from '../../redis/scripts';
 import { v4KeyName, type SessionKey } from './keys';
@@ -239,8 +239,8 @@ async function singly<T, R>(
 }
 
 /** Whether it is an answer of the server that has to do with these keys, not with the server's state or the user's rights. */
-function concernsKeys(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError' && errorKind(error) === 'key';
+function concernsKeys(error: unknown): error is RedisError {
+  return error instanceof RedisError && error.asks === 'key';
 }
 
 function sessionState(reply: Reply | undefined, readAt: number): SessionState {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { errorKind } from '../../redis/errors';
+import { asksOf, isRedisError } from '../../redis/errors';
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { firstCount, nextCount } from './chunk-size';
@@ -76,7 +76,7 @@ export async function lookAtElements(context: BodyContext, type: Unordered, fiel
     const isSame = here.elements === there.elements && here.first === there.first && here.second === there.second;
     return isSame ? 'same' : 'drifted';
   } catch (error) {
-    if (errorKind(error) === 'stop') return 'unproven';
+    if (asksOf(error) === 'stop') return 'unproven';
     throw error;
   } finally {
     ended = true;
@@ -143,7 +143,7 @@ async function stepByCommands({ port, key, type, shift }: Walk, cursor: string, 
     ['TYPE', key],
     [SCANS[type], key, cursor, 'COUNT', String(count)],
   ]);
-  if (reply instanceof Error && reply.message.startsWith('WRONGTYPE')) return { ...none, type: 'another', next: '0' };
+  if (isRedisError(reply, 'wrongType')) return { ...none, type: 'another', next: '0' };
   const [kind, page] = throwErrors([now ?? null, reply ?? null]);
   if (text(kind) !== type) return { ...none, type: text(kind), next: '0' };
   const [next, values] = asList(page);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { errorKind } from '../../redis/errors';
+import { asksOf } from '../../redis/errors';
 import type { Command, Reply } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { asBytes, asList, readSource } from './replies';
@@ -54,7 +54,7 @@ export class Parts {
       }
       return 'same';
     } catch (error) {
-      if (errorKind(error) === 'stop') return 'unproven';
+      if (asksOf(error) === 'stop') return 'unproven';
       throw error;
     }
   }

@@ -1,3 +1,4 @@
+import { isRedisError, type RedisError } from '../../redis/errors';
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { KeyChanged } from './conditions';
 
@@ -29,7 +30,7 @@ export function asFields(reply: Reply | Error | undefined): Map<string, Reply> {
   return fields;
 }
 
-/** The replies, once none of them is an error; otherwise throws the first error as the server gave it. */
+/** The replies, once none of them is an error; otherwise throws the first error as it is. */
 export function throwErrors(replies: readonly (Reply | Error)[]): Reply[] {
   return replies.map((reply) => {
     if (reply instanceof Error) throw reply;
@@ -37,26 +38,21 @@ export function throwErrors(replies: readonly (Reply | Error)[]): Reply[] {
   });
 }
 
-/** The first word of an error reply, such as WRONGTYPE or OOM. */
-export function firstWord(error: Error): string {
-  return /^\S*/.exec(error.message)?.[0] ?? '';
-}
-
 /**
  * Reads from the source in one write. A refusal that only says that the key is gone or of another type by now is thrown as
- * {@link KeyChanged}, any other as the server gave it.
+ * {@link KeyChanged}, any other as it is.
  */
 export async function readSource(source: RedisPort, commands: readonly Command[]): Promise<Reply[]> {
   const replies = await source.pipeline(commands);
   for (const reply of replies) {
-    if (reply instanceof Error && saysChanged(reply)) throw new KeyChanged(reply.message);
+    if (isKeyGone(reply)) throw new KeyChanged(reply.message);
   }
   return throwErrors(replies);
 }
 
-function saysChanged(error: Error): boolean {
-  const word = firstWord(error);
-  return word === 'WRONGTYPE' || word === 'NOGROUP' || /^ERR no such key/i.test(error.message);
+/** Whether an error reply only says that the key, or its group, is gone or of another type by now. */
+export function isKeyGone(reply: unknown): reply is RedisError {
+  return isRedisError(reply, 'wrongType', 'noSuchGroup', 'noSuchKey');
 }
 
 function unexpected(wanted: string, reply: unknown): TypeError {

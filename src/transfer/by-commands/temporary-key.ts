@@ -1,3 +1,4 @@
+import { isRedisError, type RedisError } from '../../redis/errors';
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { ELEMENTS_PER_COMMAND } from './chunk-size';
 import { TemporaryLost } from './conditions';
@@ -100,7 +101,7 @@ export class TemporaryKey {
       throw expirySet;
     }
     if (renamed instanceof Error) {
-      if (!/no such key/i.test(renamed.message)) throw renamed;
+      if (renamed.kind !== 'noSuchKey') throw renamed;
       if (expireAt === undefined || expirySet !== 1) throw lost();
     }
     this.#taken.release(!this.#uncertain);
@@ -121,7 +122,7 @@ export class TemporaryKey {
     this.#taken.release(!this.#uncertain);
   }
 
-  async #send(commands: readonly Command[]): Promise<(Reply | Error)[]> {
+  async #send(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
     try {
       const replies = await this.#target.pipeline(commands);
       this.#renewedAt = Date.now();
@@ -133,9 +134,9 @@ export class TemporaryKey {
   }
 
   /** The replies without errors; commands that miss the key or its groups say that it was lost. */
-  #sound(replies: readonly (Reply | Error)[]): Reply[] {
+  #sound(replies: readonly (Reply | RedisError)[]): Reply[] {
     for (const reply of replies) {
-      if (reply instanceof Error && /^NOGROUP|no such key|requires the key to exist/i.test(reply.message)) throw lost();
+      if (isRedisError(reply, 'noSuchGroup', 'noSuchKey')) throw lost();
     }
     return throwErrors(replies);
   }

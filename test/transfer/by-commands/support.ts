@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 
 import type { ServerName } from '../../../local/servers/server-names';
 import { startServer, type RunningServer, type StartOptions } from '../../../local/servers/start-server';
+import { errorFromClient, type RedisError } from '../../../src/redis/errors';
 import type { Command, RedisPort, Reply } from '../../../src/redis/redis-port';
 import { copyKeyByCommands, TemporaryNames, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands';
 import type { Abilities, CommandCopyOptions, CommandCopyOutcome } from '../../../src/transfer/by-commands';
@@ -33,14 +34,25 @@ export async function stopSide(side: Side): Promise<void> {
 
 export function portOver(client: Redis): RedisPort {
   return {
-    call: async (name, ...args) => (await client.callBuffer(name, ...args)) as Reply,
+    call: async (name, ...args) => {
+      try {
+        return (await client.callBuffer(name, ...args)) as Reply;
+      } catch (error) {
+        throw errorFromClient('IT', error, name);
+      }
+    },
     pipeline: async (commands) => {
       const pipeline = client.pipeline();
       for (const [name, ...args] of commands) pipeline.callBuffer(name, ...args);
       const results = (await pipeline.exec()) ?? [];
-      return results.map(([error, reply]) => error ?? (reply as Reply));
+      return results.map(([error, reply]) => toldBy(error ?? reply));
     },
   };
+}
+
+function toldBy(reply: unknown): Reply | RedisError {
+  if (reply instanceof Error) return errorFromClient('IT', reply);
+  return (Array.isArray(reply) ? reply.map(toldBy) : reply) as Reply;
 }
 
 /** A port that counts what passes, and may be told to do something before each pipeline. */

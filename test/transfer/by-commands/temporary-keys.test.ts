@@ -1,4 +1,4 @@
-import { ConnectionLostError } from '../../../src/redis/errors';
+import { RedisError, replyError } from '../../../src/redis/errors';
 import type { Command, RedisPort } from '../../../src/redis/redis-port';
 import {
   isTemporaryKey,
@@ -36,18 +36,18 @@ async function copyCut(after: number | undefined, choices: Choices): Promise<num
   let isCut = false;
   const pipeline = async (commands: readonly Command[]) => {
     // A cut connection stays so: the builder cannot tidy up either.
-    if (isCut) throw new ConnectionLostError('cut');
+    if (isCut) throw new RedisError('connectionLost', 'IT');
     const room = after === undefined ? Infinity : after - sent;
     sent += commands.length;
     if (commands.length <= room) return own.pipeline(commands);
     isCut = true;
     if (room > 0) await own.pipeline(commands.slice(0, room));
     client.disconnect();
-    throw new ConnectionLostError('cut');
+    throw new RedisError('connectionLost', 'IT');
   };
   const cut: RedisPort = { call: async (...command) => (await pipeline([command]))[0] as never, pipeline };
   await copyOver(from, to, from.port, cut, 'key', { chunkBytes: 200, ...choices }).catch((error: unknown) => {
-    expect(error).toBeInstanceOf(ConnectionLostError);
+    expect(error).toMatchObject({ kind: 'connectionLost' });
   });
   client.disconnect();
   return sent;
@@ -99,7 +99,7 @@ describe('a stale builder', () => {
     let writes = 0;
     let cut = false;
     const target: RedisPort = watched(to.port, async (commands) => {
-      if (cut) throw new ConnectionLostError('cut');
+      if (cut) throw new RedisError('connectionLost', 'IT');
       if (!commands.some(([name]) => name === 'RPUSH') || ++writes !== 4) return;
       await to.client.del(...(await leftovers(to)));
       // This write still arrives; the next one, which would tidy up, does not.
@@ -212,16 +212,23 @@ describe('a transaction that was refused', () => {
   const queued = Buffer.from('QUEUED');
 
   it.each([
-    ['where a command was refused', [queued, new Error('OOM full'), new Error('EXECABORT because')], 'OOM full'],
+    [
+      'where a command was refused',
+      [queued, replyError('IT', 'OOM full'), replyError('IT', 'EXECABORT because')],
+      'outOfMemory',
+    ],
     [
       'where EXEC says for what',
-      [queued, queued, new Error('EXECABORT Transaction discarded because of: OOM command not allowed')],
-      'OOM command not allowed',
+      [queued, queued, replyError('IT', 'EXECABORT Transaction discarded because of: OOM command not allowed')],
+      'outOfMemory',
     ],
-    ['by MULTI', [new Error('NOPERM multi'), 1, new Error('ERR EXEC without MULTI')], 'NOPERM multi'],
-    ['without a reason', [queued, queued, new Error('EXECABORT')], 'EXECABORT'],
-    ['without a word', [queued, queued, null], 'no replies'],
-  ] as const)('%s says why', (_, replies, message) => {
-    expect(() => transactionReplies(replies as never)).toThrow(message);
+    ['by MULTI', [replyError('IT', 'NOPERM multi'), 1, replyError('IT', 'ERR EXEC without MULTI')], 'noRight'],
+    ['without a reason', [queued, queued, replyError('IT', 'EXECABORT')], 'transactionDiscarded'],
+  ] as const)('%s says why', (_, replies, kind) => {
+    expect(() => transactionReplies(replies as never)).toThrow(expect.objectContaining({ kind }) as Error);
+  });
+
+  it('without a word says that', () => {
+    expect(() => transactionReplies([queued, queued, null])).toThrow('no replies');
   });
 });
