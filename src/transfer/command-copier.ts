@@ -1,0 +1,107 @@
+import { inParallel } from '../basics/in-parallel';
+import type { Names } from '../convert/names';
+import type { KeyFinding } from '../migration/rows';
+import { SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
+import { RedisError } from '../redis/errors';
+import { copyKeyByCommands, type CommandCopyOptions, type CommandCopyOutcome } from './by-commands';
+import type { Hindrance } from './hindrance';
+import type { OwnKeys, Written } from './redis-sink';
+import type { Attempt, Side } from './side';
+
+/** How many keys of one part are copied at the same time. */
+const KEYS_AT_ONCE = 8;
+
+/** What the copy by commands tells of a key, or the error reply that concerns this key alone. */
+type KeyOutcome =
+  CommandCopyOutcome | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string };
+
+/** What is the same for all keys of a range. */
+export type CopierOptions = Omit<CommandCopyOptions, 'sourceKey' | 'targetKey' | 'scripts' | 'shouldStop'>;
+
+/** Copies keys of one database by ordinary commands. */
+export class CommandCopier {
+  /**
+   * @param before awaited before the first key: writes down that there are temporary keys from now on
+   * @param attempt on both sides
+   */
+  constructor(
+    private readonly sides: { readonly source: Side; readonly target: Side },
+    private readonly names: Pick<Names, 'onTarget'>,
+    private readonly options: CopierOptions,
+    private readonly own: Pick<OwnKeys, 'countEqual'>,
+    private readonly before: () => Promise<void>,
+    private readonly attempt: Attempt,
+    private readonly hindrance: Hindrance,
+    private readonly stop: StopSignal,
+  ) {}
+
+  /** Copies keys, some at a time. @throws RedisError that will not pass, SourceChangedError, StoppedError */
+  async copy(keys: readonly Buffer[]): Promise<Written> {
+    const counts = { copied: 0, expired: 0, failed: 0, bytes: 0 };
+    const findings: KeyFinding[] = [];
+    const taken: Buffer[] = [];
+    if (keys.length > 0) await this.before();
+    const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyKey(key));
+    outcomes.forEach((outcome, i) => {
+      const key = keys[i];
+      if (key === undefined) return;
+      if (outcome.kind === 'copied') {
+        counts.copied++;
+        counts.bytes += outcome.bytes;
+        // An idle time that begins anew is no difference in data; it is in the documentation.
+        const losses = outcome.losses.filter(({ kind }) => kind !== 'consumer-times');
+        const [first] = losses;
+        if (first === undefined) return;
+        findings.push({ key, code: `lost-${first.kind}`, message: losses.map(({ message }) => message).join(' ') });
+      } else if (outcome.kind === 'expired') counts.expired++;
+      else if (outcome.kind === 'conflict') taken.push(key);
+      else {
+        counts.failed++;
+        findings.push({ key, code: outcome.code, message: outcome.message });
+      }
+    });
+    return { counts, findings, taken };
+  }
+
+  private async copyKey(sourceKey: Buffer): Promise<KeyOutcome> {
+    const { source, target } = this.sides;
+    const options: CommandCopyOptions = {
+      ...this.options,
+      sourceKey,
+      targetKey: this.names.onTarget(sourceKey),
+      scripts: { source: source.scripts, target: target.scripts },
+      shouldStop: () => mustStop(this.stop),
+    };
+    for (let tries = 0; ;) {
+      try {
+        const outcome = await this.attempt(() => {
+          tries++;
+          return copyKeyByCommands(source.port, target.port, options);
+        });
+        // The connection may have been lost after the key had got its name.
+        const isOwn = outcome.kind === 'conflict' && tries > 1 && (await this.own.countEqual([sourceKey])) === 1;
+        if (isOwn) return { kind: 'copied', bytes: 0, losses: [] };
+        if (outcome.kind === 'failed' && outcome.code === 'stopped') this.stop.check();
+        this.hindrance.over();
+        return outcome;
+      } catch (error) {
+        if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
+          throw error;
+        if (!(error instanceof RedisError) || error.asks === 'key') {
+          return { kind: 'failed', code: 'command-refused', message: error.message };
+        }
+        if (error.asks !== 'room') throw error;
+        await this.hindrance.wait(error);
+      }
+    }
+  }
+}
+
+function mustStop(stop: StopSignal): boolean {
+  try {
+    stop.check();
+    return false;
+  } catch {
+    return true;
+  }
+}

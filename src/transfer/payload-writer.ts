@@ -1,0 +1,106 @@
+import type { Names } from '../convert/names';
+import type { KeyFinding } from '../migration/rows';
+import type { PayloadGate } from '../payload/payload-gate';
+import type { RedisError } from '../redis/errors';
+import type { Hindrance } from './hindrance';
+import type { ReadKeys } from './page-reader';
+import type { PageWriter, RestoreEntry } from './page-writer';
+import type { Written } from './redis-sink';
+import type { Attempt } from './side';
+
+/** A Redis time beyond which a double is no longer exact to the millisecond; nothing real is there. */
+const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
+
+/** An entry with the name that its key has on the source. */
+interface PageEntry extends RestoreEntry {
+  readonly sourceKey: Buffer;
+}
+
+/** Restores the payloads of pages. */
+export class PayloadWriter {
+  /**
+   * @param gate tells which payloads the target takes for certain: no others are sent
+   * @param clockOffset the target's clock minus the source's, ms
+   */
+  constructor(
+    private readonly writer: PageWriter,
+    private readonly gate: Pick<PayloadGate, 'passageOf'>,
+    private readonly names: Pick<Names, 'onTarget'>,
+    private readonly clockOffset: number,
+    private readonly attempt: Attempt,
+    private readonly hindrance: Hindrance,
+  ) {}
+
+  /**
+   * Writes what of a page has payloads, and waits while the target cannot take them.
+   * @returns besides what became of them: keys whose payloads the target does not take, and how often some payload was sent at most
+   * @throws RedisError that will not pass, StoppedError
+   */
+  async write(page: ReadKeys): Promise<Written & { readonly refused: readonly Buffer[]; readonly sent: number }> {
+    const counts = { copied: 0, expired: 0, failed: 0, bytes: 0 };
+    const findings: KeyFinding[] = [];
+    const refused: Buffer[] = [];
+    const taken: Buffer[] = [];
+    let sent = 0;
+    let open: PageEntry[] = [];
+    page.keys.forEach((sourceKey, i) => {
+      const payload = page.payloads[i];
+      if (payload === 'big') return;
+      if (!Buffer.isBuffer(payload)) {
+        counts.expired++;
+        return;
+      }
+      const passage = this.gate.passageOf(payload);
+      if (passage === 'by-commands') refused.push(sourceKey);
+      else if (passage === 'as-is') {
+        open.push({
+          key: this.names.onTarget(sourceKey),
+          expiry: this.targetExpiry(page.expiries[i] ?? 0),
+          payload,
+          sourceKey,
+        });
+      } else {
+        counts.failed++;
+        findings.push({ key: sourceKey, code: passage.code, message: passage.message });
+      }
+    });
+    while (open.length > 0) {
+      const now = open;
+      let sendings = 0;
+      const refusals = await this.attempt(() => {
+        sendings++;
+        return this.writer.write(now);
+      });
+      sent = Math.max(sent, sendings);
+      const places = new Map(refusals.map((refusal) => [refusal.index, refusal]));
+      const again: PageEntry[] = [];
+      let hindered: RedisError | undefined;
+      now.forEach((entry, i) => {
+        const refusal = places.get(i);
+        if (refusal === undefined) {
+          counts.copied++;
+          counts.bytes += entry.payload.length;
+        } else if (refusal.kind === 'expired') counts.expired++;
+        else if (refusal.kind === 'keyExists') taken.push(entry.sourceKey);
+        else if (refusal.kind === 'payloadUnreadable' || refusal.kind === 'payloadVersion')
+          refused.push(entry.sourceKey);
+        else if (refusal.error.asks === 'key') {
+          counts.failed++;
+          findings.push({ key: entry.sourceKey, code: 'restore-refused', message: refusal.error.message });
+        } else if (refusal.error.asks === 'stop') throw refusal.error;
+        else {
+          hindered = refusal.error;
+          again.push(entry);
+        }
+      });
+      open = again;
+      if (hindered === undefined) this.hindrance.over();
+      else await this.hindrance.wait(hindered);
+    }
+    return { counts, findings, refused, taken, sent };
+  }
+
+  private targetExpiry(sourceExpiry: number): number {
+    return sourceExpiry === 0 ? 0 : Math.min(LATEST_EXPIRY, Math.round(sourceExpiry + this.clockOffset));
+  }
+}

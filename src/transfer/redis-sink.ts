@@ -1,0 +1,69 @@
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { KeyFinding } from '../migration/rows';
+import type { CommandCopier } from './command-copier';
+import type { ConversionWriter } from './conversion-writer';
+import type { PayloadWriter } from './payload-writer';
+import type { Part } from './range-pages';
+import type { Sink } from './sink';
+
+/** What became of keys, and what there is to say of them. */
+export interface Written {
+  readonly counts: Partial<Counts>;
+  readonly findings: readonly KeyFinding[];
+  /** Keys of the source whose names the target had. */
+  readonly taken: readonly Buffer[];
+}
+
+/** What tells whether keys that the target had are the migration's own. */
+export interface OwnKeys {
+  /** Another worker of the migration may have written keys of the range, and ended before it could write that down. */
+  readonly tookOver: boolean;
+  /** How many of these keys are on the target just as they are on the source. */
+  countEqual(keys: readonly Buffer[]): Promise<number>;
+}
+
+/**
+ * One database of a Redis that parts are written to: what RESTORE does not take goes by commands or is a finding, what the target
+ * cannot take now waits. Safe to be given a part that was written before.
+ */
+export class RedisSink implements Sink {
+  /** @param takesPayloads false where none would go: every key is copied by commands then */
+  constructor(
+    private readonly payloads: PayloadWriter,
+    private readonly commands: CommandCopier,
+    private readonly conversions: ConversionWriter,
+    private readonly own: OwnKeys,
+    private takesPayloads: boolean,
+  ) {}
+
+  wantsValues(): boolean {
+    return this.takesPayloads;
+  }
+
+  async write({ page, claims, counts }: Part): Promise<Pick<Written, 'counts' | 'findings'>> {
+    const restored = await this.payloads.write(page);
+    const { refused, sent } = restored;
+    // A target that takes none of a page's payloads will not take the next page's either.
+    if (refused.length > 0 && refused.length === page.payloads.filter((payload) => Buffer.isBuffer(payload)).length) {
+      this.takesPayloads = false;
+    }
+    const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
+    const copied = await this.commands.copy([...big, ...refused]);
+    // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
+    const taken = [...restored.taken, ...copied.taken];
+    const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1);
+    const own = mayBeOwn ? await this.own.countEqual(taken) : 0;
+    const converted = await this.conversions.write(claims);
+    const all = [
+      { counts },
+      restored,
+      copied,
+      converted,
+      { counts: { copied: own, skippedByConflict: taken.length - own } },
+    ];
+    return {
+      counts: all.reduce((sum: Counts, one) => addCounts(sum, one.counts), noCounts),
+      findings: [...restored.findings, ...copied.findings, ...converted.findings],
+    };
+  }
+}
