@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import { safeText } from '../../src/basics/safe-text';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
+import { StorageError } from '../../src/ledger/storage-error';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
 import { TooManyStartsError } from '../../src/api/start-limit';
@@ -63,6 +64,14 @@ export async function answering(
       return json(
         429,
         { error: { code: 'tooManyStarts', message: error.message, details: [] } },
+        { 'retry-after': '5' },
+      );
+    }
+    if (error instanceof StorageError) {
+      context.warn('No storage', error.message);
+      return json(
+        503,
+        { error: { code: 'storageUnavailable', message: error.message, details: [] } },
         { 'retry-after': '5' },
       );
     }

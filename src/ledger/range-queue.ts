@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { inParallel } from '../basics/in-parallel';
 import { readRangeName } from '../migration/rows';
 import type { StorageClients } from './storage-clients';
+import { onStorage } from './storage-error';
 
 /** The queue's name, as the functions' triggers have it too. */
 export const RANGES_QUEUE = 'ranges';
@@ -44,22 +45,24 @@ export class RangeQueue {
     this.client = clients.queues.getQueueClient(RANGES_QUEUE);
   }
 
-  /** Creates the queue where it is not there. */
+  /** Creates the queue where it is not there. @throws StorageError */
   async ensure(): Promise<void> {
-    this.ready ??= this.client.createIfNotExists().catch((error: unknown) => {
+    this.ready ??= onStorage(() => this.client.createIfNotExists()).catch((error: unknown) => {
       this.ready = undefined;
       throw error;
     });
     await this.ready;
   }
 
-  /** Sends messages, visible after `delaySeconds`. */
+  /** Sends messages, visible after `delaySeconds`. @throws StorageError */
   async send(messages: readonly RangeMessage[], delaySeconds = 0): Promise<void> {
     await inParallel(messages, PARALLEL, (message) =>
-      this.client.sendMessage(encodeMessage(message), {
-        messageTimeToLive: -1,
-        ...(delaySeconds > 0 ? { visibilityTimeout: delaySeconds } : {}),
-      }),
+      onStorage(() =>
+        this.client.sendMessage(encodeMessage(message), {
+          messageTimeToLive: -1,
+          ...(delaySeconds > 0 ? { visibilityTimeout: delaySeconds } : {}),
+        }),
+      ),
     );
   }
 }

@@ -1,11 +1,14 @@
 import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { lazyAzureCredential } from '../identity/azure-credential';
+import { storageErrors } from './storage-error';
 
 /** The setting that the Functions host itself uses for its storage. */
 export const STORAGE_SETTING = 'AzureWebJobsStorage';
 
-/** Makes clients of the app's storage account. */
+const TABLES = { additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }] };
+
+/** Makes clients of the app's storage account. Those of tables throw StorageError where it cannot be used. */
 export interface StorageClients {
   table(name: string): TableClient;
   readonly tables: TableServiceClient;
@@ -21,7 +24,7 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
   const text = settings[STORAGE_SETTING];
   if (text) {
     const connection = text === 'UseDevelopmentStorage=true' ? DEVELOPMENT_STORAGE : text;
-    const options = { allowInsecureConnection: true };
+    const options = { ...TABLES, allowInsecureConnection: true };
     return {
       table: (name) => TableClient.fromConnectionString(connection, name, options),
       tables: TableServiceClient.fromConnectionString(connection, options),
@@ -42,8 +45,8 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
   const clientId = settings[`${STORAGE_SETTING}__clientId`];
   const credential = lazyAzureCredential(clientId);
   return {
-    table: (name) => new TableClient(tableUri, name, credential),
-    tables: new TableServiceClient(tableUri, credential),
+    table: (name) => new TableClient(tableUri, name, credential, TABLES),
+    tables: new TableServiceClient(tableUri, credential, TABLES),
     queues: new QueueServiceClient(queueUri, credential),
   };
 }
