@@ -1,15 +1,10 @@
-import type { FindingReport } from '../src/api/read-migrations.ts';
-import type { HistoryPoint } from '../src/migration/history.ts';
+import type { ErrorDocument, FindingReport, FindingsPage, Started } from '../src/api/documents.ts';
+import type { HistoryPoint, HistoryReport } from '../src/migration/history.ts';
+import type { RequestMistake } from '../src/migration/request.ts';
 import type { RangesReport } from '../src/tally/range-states.ts';
-import type { MigrationListItem, MigrationReport } from '../src/migration/report.ts';
+import type { MigrationList, MigrationListItem, MigrationReport } from '../src/migration/report.ts';
 
-export type { FindingReport, HistoryPoint, MigrationListItem, MigrationReport, RangesReport };
-
-/** A page of findings. With a search it may hold few although more follow. */
-export interface FindingsPage {
-  readonly findings: readonly FindingReport[];
-  readonly continuation: string | null;
-}
+export type { FindingReport, FindingsPage, HistoryPoint, MigrationListItem, MigrationReport, RangesReport };
 
 /** What the app answered instead of what was asked for; status 0 where no answer came. */
 export class ApiError extends Error {
@@ -17,7 +12,7 @@ export class ApiError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly details: readonly { readonly path: string; readonly message: string }[] = [],
+    readonly details: readonly RequestMistake[] = [],
   ) {
     super(message);
   }
@@ -62,14 +57,14 @@ export class Api {
 
   openApi = (): Promise<unknown> => this.call('GET', 'openapi.json');
   list = async (signal?: AbortSignal): Promise<readonly MigrationListItem[]> =>
-    (await this.call<{ migrations: readonly MigrationListItem[] }>('GET', 'migrations', { signal })).migrations;
+    (await this.call<MigrationList>('GET', 'migrations', { signal })).migrations;
   get = (id: string, signal?: AbortSignal): Promise<MigrationReport> => this.call('GET', this.path(id), { signal });
   ranges = (id: string, signal?: AbortSignal): Promise<RangesReport> =>
     this.call('GET', `${this.path(id)}/ranges`, { signal });
-  history = (id: string, signal?: AbortSignal): Promise<{ points: readonly HistoryPoint[] }> =>
+  history = (id: string, signal?: AbortSignal): Promise<HistoryReport> =>
     this.call('GET', `${this.path(id)}/history`, { signal });
   cancel = (id: string): Promise<MigrationReport> => this.call('DELETE', this.path(id));
-  start = (request: unknown): Promise<{ id: string }> => this.call('POST', 'migrations', { body: request });
+  start = (request: unknown): Promise<Started> => this.call('POST', 'migrations', { body: request });
   findings = (id: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<FindingsPage> =>
     this.call('GET', `${this.path(id)}/findings?${new URLSearchParams(query).toString()}`, { signal });
 
@@ -122,7 +117,7 @@ export class Api {
 
 async function answerOf<T>(response: Response): Promise<T> {
   const body = (await response.json().catch(() => undefined)) as
-    (T & { error?: { message?: string; details?: ApiError['details'] } }) | undefined;
+    (T & { error?: Partial<ErrorDocument['error']> }) | undefined;
   if (response.ok && body !== undefined) return body;
   throw new ApiError(
     response.status,

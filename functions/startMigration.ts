@@ -3,6 +3,7 @@ import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
 import { parseMigrationRequest } from '../src/migration/request';
 import { startMigration } from '../src/start/start-migration';
+import type { Started } from '../src/api/documents';
 import { StartLimit } from '../src/api/start-limit';
 import { answering, json, readJson } from './shared/http-answer';
 import { ensureTally } from './shared/tally-starter';
@@ -19,8 +20,9 @@ async function handler(request: HttpRequest, context: InvocationContext): Promis
     await ensureTally(context, migration.id);
     const { id, state } = migration;
     const statusUrl = new URL(`/api/migrations/${id}`, request.url).toString();
+    const started: Started = { id, state, statusUrl };
     context.info('Migration started', { id });
-    return json(202, { id, state, statusUrl }, { location: statusUrl, 'retry-after': '2' });
+    return json(202, started, { location: statusUrl, 'retry-after': '2' });
   });
 }
 

@@ -1,19 +1,8 @@
-import type { FindingReport } from '../../src/api/read-migrations';
-import type { MigrationListItem, MigrationReport } from '../../src/migration/report';
+import type { ErrorDocument, FindingsPage, Started } from '../../src/api/documents';
+import type { MigrationList, MigrationListItem, MigrationReport } from '../../src/migration/report';
 import type { SchedulesReport } from '../../src/schedule/report-schedules';
-import type { SurveyReport } from '../../src/survey/survey-report';
-import { ApiError, NoAnswerError, type ApiMistake } from './api-error';
-
-export interface Started {
-  readonly id: string;
-  readonly state: string;
-  readonly statusUrl: string;
-}
-
-export interface FindingsPage {
-  readonly findings: readonly FindingReport[];
-  readonly continuation: string | null;
-}
+import type { SurveyReport } from '../../src/survey/report-schema';
+import { ApiError, NoAnswerError } from './api-error';
 
 /** A document with what its answer asks for before the next request, ms. */
 export interface Answer<T> {
@@ -46,7 +35,7 @@ export class ApiClient {
   }
 
   async list(): Promise<readonly MigrationListItem[]> {
-    return (await this.send<{ migrations: readonly MigrationListItem[] }>('GET', '')).body.migrations;
+    return (await this.send<MigrationList>('GET', '')).body.migrations;
   }
 
   async cancel(id: string): Promise<MigrationReport> {
@@ -113,10 +102,9 @@ function reasonOf(error: unknown): string {
 
 function errorOf(status: number, text: string, base: string): ApiError {
   try {
-    const { error } = JSON.parse(text) as {
-      error: { code: string; message: string; details?: readonly ApiMistake[] };
-    };
-    if (typeof error.message === 'string') return new ApiError(status, error.code, error.message, error.details ?? []);
+    const { error } = JSON.parse(text) as { error: Partial<ErrorDocument['error']> };
+    const { code = '', message, details = [] } = error;
+    if (typeof message === 'string') return new ApiError(status, code, message, details);
   } catch {
     // Not one of Keyferry's own answers.
   }

@@ -1,8 +1,4 @@
-/** One mistake in a request, as the API tells it. */
-export interface ApiMistake {
-  readonly path: string;
-  readonly message: string;
-}
+import type { RequestMistake } from '../../src/migration/request';
 
 /** The API answered with an error. */
 export class ApiError extends Error {
@@ -10,7 +6,7 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
-    readonly details: readonly ApiMistake[] = [],
+    readonly details: readonly RequestMistake[] = [],
   ) {
     super(message);
     this.name = 'ApiError';

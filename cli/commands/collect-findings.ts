@@ -1,5 +1,4 @@
-import type { FindingReport } from '../../src/api/read-migrations';
-import type { FindingsPage } from '../client/api-client';
+import type { FindingReport, FindingsPage } from '../../src/api/documents';
 import type { Service } from '../service/service';
 import type { Context } from './context';
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
-import type { FindingReport } from '../../src/api/read-migrations';
+import type { FindingReport } from '../../src/api/documents';
 import { accounting } from '../display/accounting';
 import { counted } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';

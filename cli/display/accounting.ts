@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { FindingReport } from '../../src/api/read-migrations';
+import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
 import { bytes, count, counted, duration, known } from './words';
 import { safeText } from '../../src/basics/safe-text';

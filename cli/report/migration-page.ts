@@ -1,4 +1,4 @@
-import type { FindingReport } from '../../src/api/read-migrations';
+import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
 import { headline, keyLines } from '../display/accounting';
 import { bytes, count, duration, known } from '../display/words';

@@ -1,4 +1,4 @@
-import type { SurveyReport } from '../../src/survey/survey-report';
+import type { SurveyReport } from '../../src/survey/report-schema';
 import { render } from '../display/accounting';
 import { bytes, count, counted } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';

@@ -1,4 +1,4 @@
-import type { SurveyReport } from '../../src/survey/survey-report';
+import type { SurveyReport } from '../../src/survey/report-schema';
 import { bytes, count, counted, duration } from '../display/words';
 
 const steps: readonly (readonly [seconds: number, word: string])[] = [

@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
+import type { ErrorDocument } from '../../src/api/documents';
 import { safeText } from '../../src/basics/safe-text';
 import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { StorageError } from '../../src/ledger/storage-error';
@@ -22,14 +23,15 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   };
 }
 
-/** Every error has this shape: `{ "error": { "code", "message", "details" } }`. */
+/** Every error has the same shape. */
 export function errorAnswer(
   status: number,
   code: string,
   message: string,
-  details: readonly RequestMistake[] = [],
+  { details = [], headers = {} }: { details?: readonly RequestMistake[]; headers?: Record<string, string> } = {},
 ): HttpResponseInit {
-  return json(status, { error: { code, message, details } });
+  const body: ErrorDocument = { error: { code, message, details } };
+  return json(status, body, headers);
 }
 
 export function notFound(id: string): HttpResponseInit {
@@ -56,16 +58,14 @@ export async function answering(
   try {
     return await handle();
   } catch (error) {
-    if (error instanceof BadRequestError) return errorAnswer(400, 'badRequest', error.message, error.mistakes);
+    if (error instanceof BadRequestError) {
+      return errorAnswer(400, 'badRequest', error.message, { details: error.mistakes });
+    }
     if (error instanceof BodyTooLargeError) {
       return errorAnswer(413, 'bodyTooLarge', `The body is larger than ${LARGEST_BODY} bytes.`);
     }
     if (error instanceof TooManyStartsError) {
-      return json(
-        429,
-        { error: { code: 'tooManyStarts', message: error.message, details: [] } },
-        { 'retry-after': '5' },
-      );
+      return errorAnswer(429, 'tooManyStarts', error.message, { headers: { 'retry-after': '5' } });
     }
     if (error instanceof StorageError) {
       context.warn('No storage', error.message);
@@ -76,7 +76,7 @@ export async function answering(
       );
     }
     if (error instanceof PlanRefusedError) {
-      return errorAnswer(error.status, error.code, error.message, error.details);
+      return errorAnswer(error.status, error.code, error.message, { details: error.details });
     }
     if (error instanceof UnreadableRowError) {
       context.error('Unreadable row', error.message);

@@ -1,202 +1,55 @@
 import { z } from 'zod';
-import { standings } from '../tally/range-states';
-import { surveyReportSchema } from '../survey/report-schema';
-import { PHASE_NAME } from '../migration/rows';
+import { historySchema } from '../migration/history';
+import { migrationListSchema, migrationReportSchema } from '../migration/report';
 import { migrationRequestSchema } from '../migration/request';
+import { schedulesSchema } from '../schedule/report-schedules';
+import { surveyReportSchema } from '../survey/report-schema';
+import { rangesSchema } from '../tally/range-states';
+import { errorSchema, findingsSchema, startedSchema } from './documents';
 
-const counts = [
-  'scanned',
-  'repeats',
-  'copied',
-  'converted',
-  'skippedByFilter',
-  'skippedByConflict',
-  'expired',
-  'failed',
-  'same',
-  'different',
-  'extra',
-  'deleted',
-  'bytes',
-];
-const states = ['planned', 'running', 'verifying', 'completed', 'completedWithDifferences', 'failed', 'cancelled'];
-
-const integer = { type: 'integer' } as const;
-const nullableInteger = { type: ['integer', 'null'] } as const;
-const text = { type: 'string' } as const;
-const nullableText = { type: ['string', 'null'] } as const;
-
-function object(properties: Record<string, unknown>): object {
-  return { type: 'object', properties, required: Object.keys(properties) };
-}
-
-const side = object({ name: text, version: text, keysAtStart: nullableInteger, keysNow: nullableInteger });
-
+/** Every document of the API, by the name that its schema gives itself. */
 const documents = {
-  Migration: object({
-    id: text,
-    state: { enum: states },
-    mode: { enum: ['copy', 'dry-run', 'compare', 'sync'] },
-    source: side,
-    target: side,
-    progress: object({
-      percent: { type: 'number' },
-      keysPerSecond: integer,
-      etaSeconds: nullableInteger,
-      ranges: object({ total: integer, done: integer, active: integer, failed: integer }),
-    }),
-    counts: object(Object.fromEntries(counts.map((name) => [name, integer]))),
-    tally: object({
-      sourceKeys: nullableInteger,
-      accountedKeys: integer,
-      targetKeys: nullableInteger,
-      missing: nullableInteger,
-      verdict: nullableText,
-    }),
-    warnings: { type: 'array', items: text },
-    sessions: {
-      type: ['object', 'null'],
-      properties: {
-        sessions: integer,
-        byApplication: { type: 'object', additionalProperties: integer },
-        locked: integer,
-        inVersion5: integer,
-        complete: { type: 'boolean' },
-      },
-    },
-    findings: integer,
-    startedAt: text,
-    finishedAt: nullableText,
-    cause: nullableText,
-  }),
-  Started: object({ id: text, state: { enum: states }, statusUrl: text }),
-  MigrationList: object({
-    migrations: {
-      type: 'array',
-      items: object({
-        id: text,
-        state: { enum: [...states, 'unreadable'] },
-        source: text,
-        target: text,
-        startedAt: text,
-        finishedAt: nullableText,
-      }),
-    },
-  }),
-  Ranges: object({
-    phase: {
-      type: 'string',
-      pattern: PHASE_NAME.source,
-      description: 'The name of the current phase: copy, sync, look and others.',
-    },
-    pass: { type: 'integer', minimum: 0, description: 'How often a phase of this name was walked before.' },
-    side: { enum: ['source', 'target'], description: 'Whose keys the phase walks.' },
-    databases: {
-      type: 'array',
-      items: object({
-        database: integer,
-        states: {
-          type: 'string',
-          pattern: `^[${standings.map((name) => name.charAt(0)).join('')}]*$`,
-          description: `One letter a range, in the order of the keyspace: the first of ${standings.join(', ')}. Held: something is in its way; silent: its worker has given no sign for a minute.`,
-        },
-      }),
-    },
-    troubled: {
-      type: 'array',
-      maxItems: 100,
-      items: object({
-        database: integer,
-        index: integer,
-        state: { enum: standings },
-        percent: { type: 'number' },
-        heartbeat: nullableText,
-        message: nullableText,
-      }),
-    },
-  }),
-  History: object({
-    points: {
-      type: 'array',
-      items: { type: 'array', prefixItems: [{ type: 'number' }, integer], minItems: 2, maxItems: 2 },
-      description: 'Seconds since the start, and keys accounted for by then; at most 240 points.',
-    },
-  }),
-  Findings: object({
-    findings: {
-      type: 'array',
-      items: object({
-        database: integer,
-        key: text,
-        encoding: { enum: ['utf8', 'base64'] },
-        code: text,
-        message: text,
-      }),
-    },
-    continuation: nullableText,
-  }),
-  Schedules: object({
-    schedules: {
-      type: 'array',
-      items: object({
-        name: text,
-        when: { type: 'object' },
-        zone: text,
-        source: text,
-        target: text,
-        mode: text,
-        next: {
-          type: 'array',
-          items: object({
-            at: text,
-            local: text,
-            window: { oneOf: [object({ at: text, local: text }), { type: 'null' }] },
-          }),
-        },
-        last: {
-          oneOf: [
-            object({
-              due: text,
-              migration: text,
-              state: { enum: ['starting', 'refused', 'unknown', ...states] },
-              startedAt: nullableText,
-              finishedAt: nullableText,
-              message: nullableText,
-            }),
-            { type: 'null' },
-          ],
-        },
-        waiting: { oneOf: [object({ due: text, for: nullableText }), { type: 'null' }] },
-      }),
-    },
-    mistakes: { type: 'array', items: object({ path: text, message: text }) },
-  }),
-  Error: object({
-    error: object({
-      code: text,
-      message: text,
-      details: { type: 'array', items: object({ path: text, message: text }) },
-    }),
-  }),
+  MigrationRequest: migrationRequestSchema,
+  Migration: migrationReportSchema,
+  Started: startedSchema,
+  MigrationList: migrationListSchema,
+  Ranges: rangesSchema,
+  History: historySchema,
+  Findings: findingsSchema,
+  Schedules: schedulesSchema,
+  Error: errorSchema,
+  SurveyReport: surveyReportSchema,
 };
 
-const schemas = { ...documents, SurveyReport: surveyReportSchema };
+const text = { type: 'string' } as const;
 
-function answer(description: string, schema: keyof typeof schemas): object {
+function answer(description: string, schema: keyof typeof documents): object {
   return { description, content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } } };
 }
 
 const id = { name: 'id', in: 'path', required: true, schema: text };
 const unknownId = answer('There is no such migration.', 'Error');
 
-/** The request's schema, by the id MigrationRequest, and those that it refers to by theirs. */
-function requestSchemas(): Record<string, unknown> {
-  const { $defs } = z.toJSONSchema(migrationRequestSchema, { io: 'input', target: 'draft-2020-12' });
+/** The schemas of all documents, and those that they refer to, each by its id. */
+function componentSchemas(): Record<string, unknown> {
+  const { $defs } = z.toJSONSchema(z.strictObject(documents), { io: 'input', target: 'draft-2020-12' });
   const text = JSON.stringify($defs).replaceAll('"#/$defs/', '"#/components/schemas/');
-  return JSON.parse(text) as Record<string, unknown>;
+  return JSON.parse(text, (_, value: unknown) => shortened(value)) as Record<string, unknown>;
 }
 
-/** The OpenAPI 3.1 document of the HTTP API. The request's schema is the one that requests are checked by. */
+/** Leaves out that integers are safe ones, and says in one type that a value may be null. */
+function shortened(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const schema = value as z.core.JSONSchema.BaseSchema;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  const [one, other, ...more] = schema.anyOf ?? [];
+  if (one?.type === undefined || one.enum !== undefined || other?.type !== 'null' || more.length > 0) return schema;
+  const { anyOf: _, ...rest } = schema;
+  return { ...one, ...rest, type: [one.type, 'null'] };
+}
+
+/** The OpenAPI 3.1 document of the HTTP API. Its schemas are those that requests are checked by and that the types of answers come from. */
 export function openApiDocument(): object {
   return {
     openapi: '3.1.0',
@@ -292,7 +145,7 @@ export function openApiDocument(): object {
     },
     components: {
       securitySchemes: { functionKey: { type: 'apiKey', in: 'header', name: 'x-functions-key' } },
-      schemas: { ...requestSchemas(), ...schemas },
+      schemas: componentSchemas(),
     },
   };
 }

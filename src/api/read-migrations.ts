@@ -1,13 +1,14 @@
 import type { App } from '../app/app';
 import { isCurrent } from '../migration/course';
-import type { HistoryPoint } from '../migration/history';
+import type { HistoryReport } from '../migration/history';
 import { keyText } from '../migration/key-text';
+import type { FindingReport, FindingsPage } from './documents';
 import { makeRangesReport, type RangesReport } from '../tally/range-states';
 import {
   makeListItem,
   makeReport,
   makeUnreadableItem,
-  type MigrationListItem,
+  type MigrationList,
   type MigrationReport,
 } from '../migration/report';
 import { lastSnapshot } from '../tally/last-snapshot';
@@ -24,12 +25,12 @@ export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<M
 }
 
 /** The newest migrations, newest first. */
-export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationListItem[]> {
+export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationList> {
   await app.ledger.ensure();
   const { rows, unreadable } = await app.ledger.readMigrations('all');
   const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
   items.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-  return items.slice(0, NEWEST);
+  return { migrations: items.slice(0, NEWEST) };
 }
 
 /** How every range of the current phase stands; undefined when there is no such migration. */
@@ -46,28 +47,10 @@ export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<R
 }
 
 /** The course so far, a point each time the tally looked; undefined when there is no such migration. */
-export async function getHistory(
-  id: string,
-  app: Pick<App, 'ledger'>,
-): Promise<{ points: readonly HistoryPoint[] } | undefined> {
+export async function getHistory(id: string, app: Pick<App, 'ledger'>): Promise<HistoryReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.getMigration(id);
   return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
-}
-
-/** One finding as it is told: the key as text where it is UTF-8 text, otherwise as base64. */
-export interface FindingReport {
-  readonly database: number;
-  readonly key: string;
-  readonly encoding: 'utf8' | 'base64';
-  readonly code: string;
-  readonly message: string;
-}
-
-/** A page of findings. It may hold few or none although others follow. */
-export interface FindingsPage {
-  readonly findings: readonly FindingReport[];
-  readonly continuation: string | null;
 }
 
 /** A search looks at this many pages before it answers, even with nothing. */

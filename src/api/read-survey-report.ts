@@ -5,7 +5,8 @@ import { rowsOfPlan } from '../migration/rows-of-plan';
 import { sumRanges } from '../tally/sum';
 import { unpackSurvey } from '../survey/packing';
 import { Survey } from '../survey/survey';
-import { makeSurveyReport, type SurveyReport } from '../survey/survey-report';
+import type { SurveyReport } from '../survey/report-schema';
+import { makeSurveyReport } from '../survey/survey-report';
 
 /**
  * What a dry run has learnt up to now; undefined when there is no such migration.

@@ -1,53 +1,34 @@
-/**
- * What became of keys. `scanned` counts every key that SCAN gave, `repeats` those of them that were given before;
- * scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed, and where keys are compared
- * same + different + missing besides.
- */
-export interface Counts {
-  readonly scanned: number;
-  readonly repeats: number;
-  readonly copied: number;
-  readonly converted: number;
-  readonly skippedByFilter: number;
-  readonly skippedByConflict: number;
-  /** Expired or deleted on the way: there is nothing left to copy. */
-  readonly expired: number;
-  readonly failed: number;
-  /** Compared, and equal on both sides. */
-  readonly same: number;
-  /** Compared, there on both sides, and not equal. */
-  readonly different: number;
-  /** On the target and not on the source. */
-  readonly extra: number;
-  /** Extra keys that were deleted from the target. */
-  readonly deleted: number;
-  /** Looked up and not on the target. */
-  readonly missing: number;
-  /** Findings written, of failed keys and of keys that lost something. */
-  readonly findings: number;
-  /** Payload bytes written to the target. */
-  readonly bytes: number;
-}
+import { z } from 'zod';
+import { amount, type DocumentOf } from './document';
 
-export const noCounts: Counts = {
-  scanned: 0,
-  repeats: 0,
-  copied: 0,
-  converted: 0,
-  skippedByFilter: 0,
-  skippedByConflict: 0,
-  expired: 0,
-  failed: 0,
-  same: 0,
-  different: 0,
-  extra: 0,
-  deleted: 0,
-  missing: 0,
-  findings: 0,
-  bytes: 0,
-};
+export const countsSchema = z.object({
+  scanned: amount.describe('Every key that SCAN gave.'),
+  repeats: amount.describe('Of those scanned: given before.'),
+  copied: amount,
+  converted: amount,
+  skippedByFilter: amount,
+  skippedByConflict: amount,
+  expired: amount.describe('Expired or deleted on the way: there is nothing left to copy.'),
+  failed: amount,
+  same: amount.describe('Compared, and equal on both sides.'),
+  different: amount.describe('Compared, there on both sides, and not equal.'),
+  extra: amount.describe('On the target and not on the source.'),
+  deleted: amount.describe('Extra keys that were deleted from the target.'),
+  missing: amount.describe('Looked up and not on the target.'),
+  findings: amount.describe('Findings written, of failed keys and of keys that lost something.'),
+  bytes: amount.describe('Payload bytes written to the target.'),
+});
 
-const names = Object.keys(noCounts) as (keyof Counts)[];
+/** How the numbers of keys add up. */
+export const COUNTS_ADD_UP =
+  'scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed, and where keys are compared same + different + missing besides.';
+
+/** What became of keys; the schema says what each number counts. */
+export type Counts = DocumentOf<typeof countsSchema>;
+
+const names = Object.keys(countsSchema.shape) as (keyof Counts)[];
+
+export const noCounts = Object.fromEntries(names.map((name) => [name, 0])) as unknown as Counts;
 
 export function addCounts(a: Counts, b: Partial<Counts>): Counts {
   const sum: { -readonly [name in keyof Counts]: number } = { ...a };

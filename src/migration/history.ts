@@ -1,8 +1,24 @@
-/** Of a migration's course: seconds since its start, and keys accounted for by then. */
-export type HistoryPoint = readonly [seconds: number, keys: number];
+import { z } from 'zod';
+import { amount, type DocumentOf } from './document';
 
 /** A migration of any length keeps at most this many points: enough for a chart, few enough for every visit. */
 export const MOST_POINTS = 240;
+
+export const historyPointSchema = z.tuple([z.number().min(0), amount]);
+
+/** Of a migration's course: seconds since its start, and keys accounted for by then. */
+export type HistoryPoint = DocumentOf<typeof historyPointSchema>;
+
+/** The document of GET /api/migrations/{id}/history. */
+export const historySchema = z
+  .object({
+    points: z
+      .array(historyPointSchema)
+      .describe(`Seconds since the start, and keys accounted for by then; at most ${MOST_POINTS} points.`),
+  })
+  .meta({ id: 'History' });
+
+export type HistoryReport = DocumentOf<typeof historySchema>;
 
 /**
  * Adds a point. When there would be too many, every second one goes, the first and the new one stay: what is old is

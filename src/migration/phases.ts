@@ -1,7 +1,8 @@
 import type { Counts } from './counts';
 import type { MigrationRequest } from './request';
 
-export type SideName = 'source' | 'target';
+export const sideNames = ['source', 'target'] as const;
+export type SideName = (typeof sideNames)[number];
 
 /**
  * How the keys of the target are looked at: whether they are there; their types, lengths and expiries too; or their values as

@@ -1,6 +1,8 @@
+import { z } from 'zod';
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
-import type { Phase } from './phases';
+import type { DocumentOf } from './document';
 import type { MigrationRequest } from './request';
+import type { Phase } from './phases';
 import type { SessionCount } from './session-count';
 import type { Transport } from './transport';
 
@@ -44,8 +46,7 @@ export interface Plan {
   readonly obstacles?: readonly Obstacle[];
 }
 
+export const obstacleSchema = z.strictObject({ code: z.string(), message: z.string() });
+
 /** Why a copy would be refused: `code` is for programs, the message says what to do. */
-export interface Obstacle {
-  readonly code: string;
-  readonly message: string;
-}
+export type Obstacle = DocumentOf<typeof obstacleSchema>;

@@ -1,14 +1,16 @@
+import { z } from 'zod';
+import { amount, type DocumentOf } from './document';
 import type { HistoryPoint } from './history';
 
+export const progressSchema = z.object({
+  percent: z.number().min(0).max(100).describe('0 to 100 with one decimal; 100 only when it has ended well.'),
+  keysPerSecond: amount.describe('Over the last seconds while it runs, over the whole in the end.'),
+  etaSeconds: amount.nullable(),
+  ranges: z.object({ total: amount, done: amount, active: amount, failed: amount }),
+});
+
 /** How far a migration is, for people and for the tally's next visit. */
-export interface Progress {
-  /** 0 to 100 with one decimal; 100 only when it has ended well. */
-  readonly percent: number;
-  /** Over the last seconds while it runs, over the whole in the end. */
-  readonly keysPerSecond: number;
-  readonly etaSeconds: number | null;
-  readonly ranges: { readonly total: number; readonly done: number; readonly active: number; readonly failed: number };
-}
+export type Progress = DocumentOf<typeof progressSchema>;
 
 /** Percent from the share of the keyspace that is behind the ranges' cursors, which cannot pass what is truly done. */
 export function percentOf(share: number, ended: boolean): number {

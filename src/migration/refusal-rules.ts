@@ -1,6 +1,7 @@
 import { keysIn, keysInAll, sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
 import { looksForExtra } from './choose-databases';
+import { sideNames } from './phases';
 import type { ToldFacts, TriedFacts } from './plan-facts';
 import type { MigrationRequest } from './request';
 import { isSameServer, replicateEachOther } from './same-server';
@@ -23,8 +24,6 @@ export interface Refusal {
 export interface Rule<Facts> extends Omit<Refusal, 'message'> {
   readonly reasons: (facts: Facts) => readonly string[];
 }
-
-const SIDES = ['source', 'target'] as const;
 
 function when(holds: boolean, reason: () => string): string[] {
   return holds ? [reason()] : [];
@@ -63,7 +62,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       );
     },
   },
-  ...SIDES.map((side): Rule<ToldFacts> => ({
+  ...sideNames.map((side): Rule<ToldFacts> => ({
     status: 400,
     code: 'clusterNotSupported',
     path: side,
@@ -76,7 +75,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       ),
   })),
   // "All" cannot be said to a server that lists no databases and lets nobody try which there are.
-  ...SIDES.map((side): Rule<ToldFacts> => ({
+  ...sideNames.map((side): Rule<ToldFacts> => ({
     status: 400,
     code: 'databasesUnknown',
     path: 'databases',
@@ -153,7 +152,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       ),
   },
   // A session is read, and written, by one script, so that no state of it is a mixture.
-  ...SIDES.map((side): Rule<TriedFacts> => ({
+  ...sideNames.map((side): Rule<TriedFacts> => ({
     status: 400,
     code: 'scriptsNeeded',
     path: 'convert',

@@ -1,13 +1,15 @@
-import type { SessionCount } from './session-count';
-import type { MigrationRow, MigrationState, UnreadableMigration } from './rows';
+import { z } from 'zod';
 import { sumOfKnown } from '../redis/database-keys';
-import { accountedKeys, noCounts, type Counts } from './counts';
+import { accountedKeys, COUNTS_ADD_UP, countsSchema, noCounts, type Counts } from './counts';
+import { amount, isoTime, type DocumentOf } from './document';
 import type { HistoryPoint } from './history';
-import type { Progress } from './progress';
 import type { Plan } from './plan';
+import { progressSchema, type Progress } from './progress';
+import { modes } from './request';
+import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
+import { sessionCountSchema } from './session-count';
 import type { Mark } from './since';
-import type { MigrationRequest } from './request';
 
 /** The tally's last sum, as it is kept. */
 export interface Snapshot {
@@ -32,39 +34,44 @@ export interface Snapshot {
   readonly history?: readonly HistoryPoint[];
 }
 
-interface SideReport {
-  readonly name: string;
-  readonly version: string;
-  /** Keys of the databases concerned; null where the server does not tell. */
-  readonly keysAtStart: number | null;
-  readonly keysNow: number | null;
-}
+const untold = 'null where the server does not tell.';
+
+const sideSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  keysAtStart: amount.nullable().describe(`Keys of the databases concerned; ${untold}`),
+  keysNow: amount.nullable(),
+});
 
 /** The document of GET /api/migrations/{id}. */
-export interface MigrationReport {
-  readonly id: string;
-  readonly state: MigrationState;
-  readonly mode: MigrationRequest['mode'];
-  readonly source: SideReport;
-  readonly target: SideReport;
-  readonly progress: Progress;
-  readonly counts: Omit<Counts, 'missing' | 'findings'>;
-  readonly tally: {
-    readonly sourceKeys: number | null;
-    readonly accountedKeys: number;
-    readonly targetKeys: number | null;
-    readonly missing: number | null;
-    readonly verdict: string | null;
-  };
-  readonly warnings: readonly string[];
-  /** ASP.NET sessions found when planned, where they are to be converted; null otherwise. */
-  readonly sessions: SessionCount | null;
-  readonly findings: number;
-  readonly startedAt: string;
-  readonly finishedAt: string | null;
-  /** Why it failed; null otherwise. */
-  readonly cause: string | null;
-}
+export const migrationReportSchema = z
+  .object({
+    id: z.string(),
+    state: z.enum(migrationStates),
+    mode: z.enum(modes),
+    source: sideSchema,
+    target: sideSchema,
+    progress: progressSchema,
+    counts: countsSchema.omit({ missing: true, findings: true }).describe(COUNTS_ADD_UP),
+    tally: z.object({
+      sourceKeys: amount.nullable(),
+      accountedKeys: amount,
+      targetKeys: amount.nullable(),
+      missing: amount.nullable().describe('Keys that were looked up and are not on the target; null before that.'),
+      verdict: z.enum(migrationStates).nullable().describe('The state that it ended in; null before that.'),
+    }),
+    warnings: z.array(z.string()),
+    sessions: sessionCountSchema
+      .nullable()
+      .describe('ASP.NET sessions found when planned, where they are to be converted; null otherwise.'),
+    findings: amount,
+    startedAt: isoTime,
+    finishedAt: isoTime.nullable(),
+    cause: z.string().nullable().describe('Why it failed; null otherwise.'),
+  })
+  .meta({ id: 'Migration' });
+
+export type MigrationReport = DocumentOf<typeof migrationReportSchema>;
 
 /** Keys of the chosen databases when planned; undefined where the source did not tell. */
 export function sourceKeysAtStart(plan: Plan): number | undefined {
@@ -126,16 +133,24 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
   };
 }
 
+const listItemSchema = z.object({
+  id: z.string(),
+  state: z
+    .enum([...migrationStates, 'unreadable'])
+    .describe('unreadable: what the ledger keeps of it cannot be read; names and times are empty where they cannot.'),
+  source: z.string(),
+  target: z.string(),
+  startedAt: isoTime,
+  finishedAt: isoTime.nullable(),
+});
+
 /** One line of GET /api/migrations. */
-export interface MigrationListItem {
-  readonly id: string;
-  /** `unreadable`: what the ledger keeps of it cannot be read; names and times are empty where they cannot. */
-  readonly state: MigrationState | 'unreadable';
-  readonly source: string;
-  readonly target: string;
-  readonly startedAt: string;
-  readonly finishedAt: string | null;
-}
+export type MigrationListItem = DocumentOf<typeof listItemSchema>;
+
+/** The document of GET /api/migrations. */
+export const migrationListSchema = z.object({ migrations: z.array(listItemSchema) }).meta({ id: 'MigrationList' });
+
+export type MigrationList = DocumentOf<typeof migrationListSchema>;
 
 export function makeListItem(row: MigrationRow): MigrationListItem {
   const { source, target } = row.plan.request;

@@ -1,6 +1,7 @@
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { isConnectionName } from '../redis/connection-settings';
+import type { DocumentOf } from './document';
 
 const connectionName = z
   .string()
@@ -62,13 +63,16 @@ const conversion = z.preprocess(
 
 export const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
 
+/** What a migration does. */
+export const modes = ['copy', 'dry-run', 'compare', 'sync'] as const;
+
 /** The body of POST /api/migrations. */
 export const migrationRequestSchema = z
   .strictObject({
     source: connectionName,
     target: connectionName,
     mode: z
-      .enum(['copy', 'dry-run', 'compare', 'sync'])
+      .enum(modes)
       .default('copy')
       .describe(
         'copy: everything. dry-run: everything but writing, and a report of what a copy would do. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
@@ -161,11 +165,10 @@ export const migrationRequestSchema = z
 
 export type MigrationRequest = z.output<typeof migrationRequestSchema>;
 
+export const mistakeSchema = z.object({ path: z.string(), message: z.string() });
+
 /** One mistake in a request: where, and what. */
-export interface RequestMistake {
-  readonly path: string;
-  readonly message: string;
-}
+export type RequestMistake = DocumentOf<typeof mistakeSchema>;
 
 /** A request that is not as the schema says, with every mistake at once. */
 export class BadRequestError extends Error {

@@ -1,53 +1,68 @@
+import { z } from 'zod';
 import type { App } from '../app/app';
-import type { MigrationState } from '../migration/rows';
 import { readableMigration } from '../app/readable-migration';
-import type { RequestMistake } from '../migration/request';
+import { isoTime, type DocumentOf } from '../migration/document';
+import { mistakeSchema, modes } from '../migration/request';
+import { migrationStates } from '../migration/rows';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';
-import type { RunState } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
 import type { Clock } from './run-schedules';
-import { zoneOf, type When } from './when';
+import { cronSchema, windowSchema, zoneOf } from './when';
 
 /** How many times to come are told. */
 const TIMES = 5;
 
-/** A moment in UTC, and as the clock of the schedule's zone shows it; ISO 8601. */
-export interface Moment {
-  readonly at: string;
-  readonly local: string;
-}
+const momentSchema = z
+  .object({ at: isoTime, local: z.string() })
+  .describe("A moment in UTC, and as the clock of the schedule's zone shows it; ISO 8601.");
 
-export interface ScheduleReport {
-  readonly name: string;
-  readonly when: When;
-  /** The zone that local times are of. */
-  readonly zone: string;
-  readonly source: string;
-  readonly target: string;
-  readonly mode: string;
-  /** When it comes due next, with the maintenance window that it comes before, if there is one. */
-  readonly next: readonly (Moment & { readonly window: Moment | null })[];
-  /** The last run. Its state is that of its migration, where it has started. */
-  readonly last: {
-    readonly due: string;
-    readonly migration: string;
-    readonly state: Exclude<RunState, 'started'> | MigrationState | 'unknown';
-    readonly startedAt: string | null;
-    readonly finishedAt: string | null;
-    /** Why it has not started. */
-    readonly message: string | null;
-  } | null;
-  /** A run that is due now, and what it waits for: the migration before it, or (null) the next look at the clock. */
-  readonly waiting: { readonly due: string; readonly for: string | null } | null;
-}
+type Moment = DocumentOf<typeof momentSchema>;
+
+const scheduleSchema = z.object({
+  name: z.string(),
+  when: z.union([cronSchema, windowSchema]),
+  zone: z.string().describe('The zone that local times are of.'),
+  source: z.string(),
+  target: z.string(),
+  mode: z.enum(modes),
+  next: z
+    .array(momentSchema.extend({ window: momentSchema.nullable() }))
+    .describe('When it comes due next, with the maintenance window that it comes before, if there is one.'),
+  last: z
+    .object({
+      due: isoTime,
+      migration: z.string(),
+      state: z.enum(['starting', 'refused', 'unknown', ...migrationStates]),
+      startedAt: isoTime.nullable(),
+      finishedAt: isoTime.nullable(),
+      message: z.string().nullable().describe('Why it has not started.'),
+    })
+    .nullable()
+    .describe('The last run. Its state is that of its migration, where it has started.'),
+  waiting: z
+    .object({ due: isoTime, for: z.string().nullable() })
+    .nullable()
+    .describe(
+      'A run that is due now, and what it waits for: the migration before it, or (null) the next look at the clock.',
+    ),
+});
+
+export type ScheduleReport = DocumentOf<typeof scheduleSchema>;
 
 /** The document of GET /api/schedules. */
-export interface SchedulesReport {
-  readonly schedules: readonly ScheduleReport[];
-  /** What is wrong in the settings, each with the setting and the place in it. These schedules do not run. */
-  readonly mistakes: readonly RequestMistake[];
-}
+export const schedulesSchema = z
+  .object({
+    schedules: z.array(scheduleSchema),
+    mistakes: z
+      .array(mistakeSchema)
+      .describe(
+        'What is wrong in the settings, each with the setting and the place in it. These schedules do not run.',
+      ),
+  })
+  .meta({ id: 'Schedules' });
+
+export type SchedulesReport = DocumentOf<typeof schedulesSchema>;
 
 /** Tells what will run when, and how the last runs went. */
 export async function reportSchedules(

@@ -1,8 +1,10 @@
+import { z } from 'zod';
+import { amount, type DocumentOf } from '../migration/document';
+
+export const amountSchema = z.strictObject({ keys: amount, bytes: amount });
+
 /** A number of keys and the bytes that they take. */
-export interface Amount {
-  readonly keys: number;
-  readonly bytes: number;
-}
+export type Amount = DocumentOf<typeof amountSchema>;
 
 /** Amounts by names from a small set: types, encodings, reasons. As it is kept: [name, keys, bytes]. */
 export type KeptAmounts = readonly (readonly [string, number, number])[];

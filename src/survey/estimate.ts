@@ -1,16 +1,23 @@
+import { z } from 'zod';
+import { amount, type DocumentOf } from '../migration/document';
 import type { Plan } from '../migration/plan';
 import type { Amount } from './amount';
 import type { Survey } from './survey';
 
-/** How long a copy would take, about. */
-export interface TimeEstimate {
-  /** read: as long as reading took now; a copy writes meanwhile. commands: what the copy by commands does as a rule. */
-  readonly basis: 'read' | 'commands';
-  readonly seconds: number;
-  readonly keysPerSecond: number;
-  /** Payload bytes read; null by commands, where none are. */
-  readonly bytesPerSecond: number | null;
-}
+export const timeSchema = z
+  .strictObject({
+    basis: z
+      .enum(['read', 'commands'])
+      .describe(
+        'read: as long as reading took now; a copy writes meanwhile. commands: what the copy by commands does as a rule.',
+      ),
+    seconds: z.number().min(0),
+    keysPerSecond: amount,
+    bytesPerSecond: z.number().min(0).nullable().describe('Payload bytes read; null by commands, where none are.'),
+  })
+  .describe('How long a copy would take, about.');
+
+export type TimeEstimate = DocumentOf<typeof timeSchema>;
 
 /** What the copy by commands does on ordinary keys, keys a second: see bench/RESULTS.md. */
 const BY_COMMANDS = 3_000;

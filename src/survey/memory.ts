@@ -1,19 +1,28 @@
+import { z } from 'zod';
+import { amount, type DocumentOf } from '../migration/document';
 import type { Plan } from '../migration/plan';
 import type { Amount } from './amount';
 import { NEVER } from './buckets';
 import type { Survey } from './survey';
 
-/** Memory on the target, bytes. Null where it is not known. */
-export interface MemoryReport {
-  /** What the keys would take there, about: what they take on the source, with the tables that hold them. */
-  readonly needed: number | null;
-  readonly used: number | null;
-  /** The limit, `maxmemory`. */
-  readonly limit: number | null;
-  readonly free: number | null;
-  /** Whether they fit, with a tenth to spare; keys that would be overwritten give their memory back, which is not counted. */
-  readonly fits: boolean | null;
-}
+export const memorySchema = z
+  .strictObject({
+    needed: amount
+      .nullable()
+      .describe('What the keys would take there, about: what they take on the source, with the tables that hold them.'),
+    used: amount.nullable(),
+    limit: amount.nullable().describe('The limit, maxmemory.'),
+    free: amount.nullable(),
+    fits: z
+      .boolean()
+      .nullable()
+      .describe(
+        'Whether they fit, with a tenth to spare; keys that would be overwritten give their memory back, which is not counted.',
+      ),
+  })
+  .describe('Memory on the target, bytes. Null where it is not known.');
+
+export type MemoryReport = DocumentOf<typeof memorySchema>;
 
 /** What a hash table takes for each key beside the entry that MEMORY USAGE counts: up to two places. */
 const TABLE_BYTES = 16;

@@ -1,76 +1,92 @@
-const integer = { type: 'integer' } as const;
-const nullableInteger = { type: ['integer', 'null'] } as const;
-const nullableNumber = { type: ['number', 'null'] } as const;
-const text = { type: 'string' } as const;
-const yes = { type: 'boolean' } as const;
+import { z } from 'zod';
+import { amount, isoTime, type DocumentOf } from '../migration/document';
+import { keyTextSchema } from '../migration/key-text';
+import { obstacleSchema } from '../migration/plan';
+import { migrationStates } from '../migration/rows';
+import { amountSchema } from './amount';
+import { timeSchema } from './estimate';
+import { memorySchema } from './memory';
 
-function object(properties: Record<string, unknown>): object {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false };
+const sideSchema = z.strictObject({ name: z.string(), software: z.string(), version: z.string() });
+const keyName = keyTextSchema.shape;
+
+/** Amounts with what they are of. */
+function amountsOf<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.array(z.strictObject({ ...shape, ...amountSchema.shape }));
 }
 
-function list(properties: Record<string, unknown>): object {
-  return { type: 'array', items: object(properties) };
-}
-
-const amount = { keys: integer, bytes: integer };
-const name = { key: text, encoding: { enum: ['utf8', 'base64'] } };
-const side = object({ name: text, software: text, version: text });
-const amountObject = object(amount);
-
-/** The JSON schema of a dry run's report, for the OpenAPI document. */
-export const surveyReportSchema = object({
-  id: text,
-  state: { enum: ['planned', 'running', 'verifying', 'completed', 'completedWithDifferences', 'failed', 'cancelled'] },
-  complete: yes,
-  startedAt: text,
-  finishedAt: { type: ['string', 'null'] },
-  source: side,
-  target: side,
-  total: amountObject,
-  bytesAre: { enum: ['memory', 'payload'] },
-  databases: list({ database: integer, targetDatabase: integer, prefix: text, missingOnTarget: yes, ...amount }),
-  types: list({ type: text, ...amount }),
-  encodings: list({ type: text, objectEncoding: text, ...amount }),
-  expiries: list({ from: nullableInteger, to: nullableInteger, ...amount }),
-  sizes: list({ from: integer, to: nullableInteger, ...amount }),
-  largestKeys: list({ ...name, database: integer, cut: yes, type: text, objectEncoding: text, bytes: integer }),
-  prefixes: list({ ...name, database: integer, depth: integer, ...amount, atMost: amountObject }),
-  outcome: object({
-    copied: amountObject,
-    converted: amountObject,
-    skippedByFilter: integer,
-    skippedByConflict: amountObject,
-    overwritten: amountObject,
-    existing: amountObject,
-    renamed: amountObject,
-    byCommands: amountObject,
-    expired: integer,
-  }),
-  notCarriedOver: object({
-    unsupportedTypes: amountObject,
-    withoutDatabase: amountObject,
-    losingFieldExpiries: amountObject,
-    functions: integer,
-    payloadTooNew: yes,
-  }),
-  obstacles: list({ code: text, message: text }),
-  memory: object({
-    needed: nullableInteger,
-    used: nullableInteger,
-    limit: nullableInteger,
-    free: nullableInteger,
-    fits: { type: ['boolean', 'null'] },
-  }),
-  time: {
-    oneOf: [
-      { type: 'null' },
-      object({
-        basis: { enum: ['read', 'commands'] },
-        seconds: { type: 'number' },
-        keysPerSecond: integer,
-        bytesPerSecond: nullableNumber,
+/** The document of GET /api/migrations/{id}/report, of a dry run. */
+export const surveyReportSchema = z
+  .strictObject({
+    id: z.string(),
+    state: z.enum(migrationStates),
+    complete: z
+      .boolean()
+      .describe('All ranges were read; otherwise the numbers are of those keys that were read until now.'),
+    startedAt: isoTime,
+    finishedAt: isoTime.nullable(),
+    source: sideSchema,
+    target: sideSchema,
+    total: amountSchema,
+    bytesAre: z
+      .enum(['memory', 'payload'])
+      .describe(
+        'What "bytes" are: MEMORY USAGE of the source (an estimate by the server itself), or the length of DUMP payloads.',
+      ),
+    databases: amountsOf({
+      database: amount,
+      targetDatabase: amount,
+      prefix: z.string(),
+      missingOnTarget: z.boolean(),
+    }),
+    types: amountsOf({ type: z.string() }),
+    encodings: amountsOf({ type: z.string(), objectEncoding: z.string() }),
+    expiries: amountsOf({ from: amount.nullable(), to: amount.nullable() }).describe(
+      'Seconds left; "from" null for keys that never expire, "to" null for no end.',
+    ),
+    sizes: amountsOf({ from: amount, to: amount.nullable() }),
+    largestKeys: z.array(
+      z.strictObject({
+        ...keyName,
+        database: amount,
+        cut: z.boolean().describe('Only the first bytes of the name are told.'),
+        type: z.string(),
+        objectEncoding: z.string(),
+        bytes: amount,
       }),
-    ],
-  },
-  warnings: { type: 'array', items: text },
-});
+    ),
+    prefixes: amountsOf({ ...keyName, database: amount, depth: amount, atMost: amountSchema }).describe(
+      'In the order of the tree. "atMost" is more than the amount where there were too many prefixes to count exactly.',
+    ),
+    outcome: z
+      .strictObject({
+        copied: amountSchema,
+        converted: amountSchema,
+        skippedByFilter: amount,
+        skippedByConflict: amountSchema,
+        overwritten: amountSchema,
+        existing: amountSchema.describe('Keys whose names the target has already, whatever would come of it.'),
+        renamed: amountSchema,
+        byCommands: amountSchema.describe(
+          'Of those copied: by ordinary commands in chunks, since they are big or their payloads are not understood.',
+        ),
+        expired: amount,
+      })
+      .describe('What a copy would do.'),
+    notCarriedOver: z.strictObject({
+      unsupportedTypes: amountSchema,
+      withoutDatabase: amountSchema,
+      losingFieldExpiries: amountSchema,
+      functions: amount.describe('Function libraries, which are no keys.'),
+      payloadTooNew: z
+        .boolean()
+        .describe("The target does not read the source's payloads: every key goes by ordinary commands."),
+    }),
+    obstacles: z.array(obstacleSchema).describe('What a copy would be refused for.'),
+    memory: memorySchema,
+    time: timeSchema.nullable().describe('Null where nothing was read.'),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: 'SurveyReport', description: 'What a dry run has learnt. Sizes in bytes.' });
+
+export type SurveyReport = DocumentOf<typeof surveyReportSchema>;

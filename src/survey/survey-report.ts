@@ -1,87 +1,16 @@
-import type { MigrationRow, MigrationState } from '../migration/rows';
+import type { MigrationRow } from '../migration/rows';
 import type { Counts } from '../migration/counts';
-import type { Obstacle } from '../migration/plan';
 import { keyText } from '../migration/key-text';
 import type { AmountSums, Amount } from './amount';
 import { expiryBounds, NEVER, sizeBounds } from './buckets';
-import { estimateTime, type TimeEstimate } from './estimate';
-import { memoryNeeded, type MemoryReport } from './memory';
+import { estimateTime } from './estimate';
+import { memoryNeeded } from './memory';
 import { shareOf } from './prefix-tree';
+import type { SurveyReport } from './report-schema';
 import type { Survey } from './survey';
 
 /** How many prefixes are told. */
 export const TOP_PREFIXES = 50;
-
-/** Key names are text where they are UTF-8, otherwise base64. */
-export interface NameText {
-  readonly key: string;
-  readonly encoding: 'utf8' | 'base64';
-}
-
-/** The document of GET /api/migrations/{id}/report, of a dry run. Sizes in bytes. */
-export interface SurveyReport {
-  readonly id: string;
-  readonly state: MigrationState;
-  /** All ranges were read; otherwise the numbers are of those keys that were read until now. */
-  readonly complete: boolean;
-  readonly startedAt: string;
-  readonly finishedAt: string | null;
-  readonly source: { readonly name: string; readonly software: string; readonly version: string };
-  readonly target: { readonly name: string; readonly software: string; readonly version: string };
-  readonly total: Amount;
-  /** What `bytes` are: MEMORY USAGE of the source (an estimate by the server itself), or the length of DUMP payloads. */
-  readonly bytesAre: 'memory' | 'payload';
-  readonly databases: readonly (Amount & {
-    readonly database: number;
-    readonly targetDatabase: number;
-    readonly prefix: string;
-    readonly missingOnTarget: boolean;
-  })[];
-  readonly types: readonly (Amount & { readonly type: string })[];
-  readonly encodings: readonly (Amount & { readonly type: string; readonly objectEncoding: string })[];
-  /** Seconds left; `from` null for keys that never expire, `to` null for no end. */
-  readonly expiries: readonly (Amount & { readonly from: number | null; readonly to: number | null })[];
-  readonly sizes: readonly (Amount & { readonly from: number; readonly to: number | null })[];
-  readonly largestKeys: readonly (NameText & {
-    readonly database: number;
-    /** Only the first bytes of the name are told. */
-    readonly cut: boolean;
-    readonly type: string;
-    readonly objectEncoding: string;
-    readonly bytes: number;
-  })[];
-  /** In the order of the tree. `atMost` is more than the amount where there were too many prefixes to count exactly. */
-  readonly prefixes: readonly (Amount &
-    NameText & { readonly database: number; readonly depth: number; readonly atMost: Amount })[];
-  /** What a copy would do. */
-  readonly outcome: {
-    readonly copied: Amount;
-    readonly converted: Amount;
-    readonly skippedByFilter: number;
-    readonly skippedByConflict: Amount;
-    readonly overwritten: Amount;
-    /** Keys whose names the target has already, whatever would come of it. */
-    readonly existing: Amount;
-    readonly renamed: Amount;
-    /** Of those copied: by ordinary commands in chunks, since they are big or their payloads are not understood. */
-    readonly byCommands: Amount;
-    readonly expired: number;
-  };
-  readonly notCarriedOver: {
-    readonly unsupportedTypes: Amount;
-    readonly withoutDatabase: Amount;
-    readonly losingFieldExpiries: Amount;
-    /** Function libraries, which are no keys. */
-    readonly functions: number;
-    /** The target does not read the source's payloads: every key goes by ordinary commands. */
-    readonly payloadTooNew: boolean;
-  };
-  readonly obstacles: readonly Obstacle[];
-  readonly memory: MemoryReport;
-  /** Null where nothing was read. */
-  readonly time: TimeEstimate | null;
-  readonly warnings: readonly string[];
-}
 
 /** Puts together what a dry run has learnt. Pure. */
 export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Counts, complete: boolean): SurveyReport {

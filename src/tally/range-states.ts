@@ -1,40 +1,51 @@
-import { phaseOf, type SideName } from '../migration/phases';
-import { resetIfOlder, isFinal, type MigrationRow, type RangeRow } from '../migration/rows';
+import { z } from 'zod';
+import { amount, isoTime, type DocumentOf } from '../migration/document';
+import { phaseOf, sideNames } from '../migration/phases';
+import { isFinal, PHASE_NAME, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { SILENT_MS } from './settle-untouched';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */
 export const standings = ['planned', 'active', 'held', 'silent', 'done', 'failed', 'cancelled'] as const;
 export type Standing = (typeof standings)[number];
 
-/** The document of GET /api/migrations/{id}/ranges: short even for 16,384 ranges. */
-export interface RangesReport {
-  /** The name of the current phase. */
-  readonly phase: string;
-  /** How often a phase of this name was walked before. */
-  readonly pass: number;
-  /** Whose keys it walks. */
-  readonly side: SideName;
-  readonly databases: readonly {
-    readonly database: number;
-    /** One letter a range, the first of its standing, in the order of the keyspace. */
-    readonly states: string;
-  }[];
-  /** Ranges that need a look: failed, silent and held up, in this order; at most 100. */
-  readonly troubled: readonly TroubledRange[];
-}
+const MOST_TROUBLED = 100;
 
-export interface TroubledRange {
-  readonly database: number;
-  readonly index: number;
-  readonly state: Standing;
-  /** Percent of the range that is behind its cursor. */
-  readonly percent: number;
-  readonly heartbeat: string | null;
-  readonly message: string | null;
-}
+/** The document of GET /api/migrations/{id}/ranges: short even for 16,384 ranges. */
+export const rangesSchema = z
+  .object({
+    phase: z.string().regex(PHASE_NAME).describe('The name of the current phase: copy, sync, look and others.'),
+    pass: amount.describe('How often a phase of this name was walked before.'),
+    side: z.enum(sideNames).describe('Whose keys the phase walks.'),
+    databases: z.array(
+      z.object({
+        database: amount,
+        states: z
+          .string()
+          .regex(new RegExp(`^[${standings.map((name) => name.charAt(0)).join('')}]*$`))
+          .describe(
+            `One letter a range, in the order of the keyspace: the first of ${standings.join(', ')}. Held: something is in its way; silent: its worker has given no sign for a minute.`,
+          ),
+      }),
+    ),
+    troubled: z
+      .array(
+        z.object({
+          database: amount,
+          index: amount,
+          state: z.enum(standings),
+          percent: z.number().min(0).max(100).describe('Of the range: behind its cursor.'),
+          heartbeat: isoTime.nullable(),
+          message: z.string().nullable(),
+        }),
+      )
+      .max(MOST_TROUBLED)
+      .describe('Ranges that need a look: failed, silent and held up, in this order.'),
+  })
+  .meta({ id: 'Ranges' });
+
+export type RangesReport = DocumentOf<typeof rangesSchema>;
 
 const WORST_FIRST: readonly Standing[] = ['failed', 'silent', 'held'];
-const MOST_TROUBLED = 100;
 
 /** How one range stands at a time, ms since 1970; the row must be in its migration's epoch. */
 export function standingOf(row: Pick<RangeRow, 'state' | 'heartbeat' | 'trouble'>, now: number): Standing {

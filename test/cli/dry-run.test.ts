@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { MigrationReport } from '../../src/migration/report';
-import type { SurveyReport } from '../../src/survey/survey-report';
+import type { SurveyReport } from '../../src/survey/report-schema';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder } from './support/command';
 import { expectHarmless, HOSTILE } from './support/hostile';

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import type { FindingReport } from '../../src/api/read-migrations';
+import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder } from './support/command';

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Ajv2020 } from 'ajv/dist/2020';
+import { z } from 'zod';
 import type { MigrationReport } from '../../src/migration/report';
 import { surveyReportSchema } from '../../src/survey/report-schema';
-import type { SurveyReport } from '../../src/survey/survey-report';
-import type { AppProcess, ErrorBody } from './support/app-process';
+import type { SurveyReport } from '../../src/survey/report-schema';
+import type { ErrorDocument } from '../../src/api/documents';
+import type { AppProcess } from './support/app-process';
 import { fill } from './support/fill';
 import { callsOf, digest, Stage, type Side } from './support/stage';
 
@@ -56,7 +58,7 @@ afterAll(async () => {
 async function reportOf(id: string): Promise<SurveyReport> {
   const { status, body } = await app.request<SurveyReport>('GET', `/api/migrations/${id}/report`);
   expect(status).toBe(200);
-  const validate = new Ajv2020({ strict: false, allErrors: true }).compile(surveyReportSchema);
+  const validate = new Ajv2020({ strict: false, allErrors: true }).compile(z.toJSONSchema(surveyReportSchema));
   validate(body);
   expect(validate.errors ?? []).toEqual([]);
   return body;
@@ -271,7 +273,7 @@ it('does not stand in the way of a migration that writes to the same target', as
   expect(migration.state).toBe('completed');
   expect(await app.finished(writing)).toMatchObject({ state: 'completed' });
 
-  const none = await app.request<ErrorBody>('GET', `/api/migrations/${writing}/report`);
+  const none = await app.request<ErrorDocument>('GET', `/api/migrations/${writing}/report`);
   expect([none.status, none.body.error.code]).toEqual([409, 'noReport']);
   expect((await app.request('GET', '/api/migrations/nothing/report')).status).toBe(404);
 });

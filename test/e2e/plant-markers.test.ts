@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { CommandFolder, type Ended } from '../cli/support/command';
-import { until, type AppProcess, type ErrorBody } from './support/app-process';
+import type { ErrorDocument } from '../../src/api/documents';
+import { until, type AppProcess } from './support/app-process';
 import { Stage, type Side } from './support/stage';
 import { messagesOf, rowsOf, send, queueOf } from './support/storage';
 
@@ -178,7 +179,7 @@ describe('while migrations succeed, fail and are refused', () => {
     const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
     const response = await fetch(`${app.url}/api/migrations`, init);
     expect(response.status).toBe(413);
-    expect(((await response.json()) as ErrorBody).error.code).toBe('bodyTooLarge');
+    expect(((await response.json()) as ErrorDocument).error.code).toBe('bodyTooLarge');
   });
 
   it('a function key in a URL comes back in no URL of ours', async () => {

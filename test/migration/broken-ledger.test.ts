@@ -262,7 +262,7 @@ describe('a plan row with garbage', () => {
     await app.takeMessages();
     await app.ledger.updateMigration(other.id, (row) => ({ ...row, startedAt: new Date(0).toISOString() }));
 
-    expect((await listReports(app)).map(({ id, state }) => [id, state]).sort()).toEqual(
+    expect((await listReports(app)).migrations.map(({ id, state }) => [id, state]).sort()).toEqual(
       [
         [broken.id, 'unreadable'],
         [other.id, 'running'],

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ErrorDocument, FindingsPage } from '../../../src/api/documents';
 import type { MigrationReport } from '../../../src/migration/report';
 
 const root = path.resolve(__dirname, '../../..');
@@ -14,19 +15,6 @@ export interface Answer<T = unknown> {
   readonly status: number;
   readonly headers: Headers;
   readonly body: T;
-}
-
-export interface ErrorBody {
-  readonly error: {
-    readonly code: string;
-    readonly message: string;
-    readonly details: readonly { readonly path: string; readonly message: string }[];
-  };
-}
-
-export interface FindingsPage {
-  readonly findings: readonly { database: number; key: string; encoding: string; code: string; message: string }[];
-  readonly continuation: string | null;
 }
 
 const living = new Set<AppProcess>();
@@ -145,8 +133,8 @@ export class AppProcess {
   }
 
   /** POSTs a migration that must be refused. */
-  async refused(body: unknown): Promise<Answer<ErrorBody>> {
-    const answer = await this.request<ErrorBody>('POST', '/api/migrations', body);
+  async refused(body: unknown): Promise<Answer<ErrorDocument>> {
+    const answer = await this.request<ErrorDocument>('POST', '/api/migrations', body);
     if (answer.status < 400) throw new Error(`Not refused: ${JSON.stringify(answer.body)}`);
     return answer;
   }

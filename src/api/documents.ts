@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { amount, type DocumentOf } from '../migration/document';
+import { keyTextSchema } from '../migration/key-text';
+import { mistakeSchema } from '../migration/request';
+import { migrationStates } from '../migration/rows';
+
+/** The answer to POST /api/migrations. */
+export const startedSchema = z
+  .object({ id: z.string(), state: z.enum(migrationStates), statusUrl: z.string() })
+  .meta({ id: 'Started' });
+
+export type Started = DocumentOf<typeof startedSchema>;
+
+const findingSchema = z.object({ database: amount, ...keyTextSchema.shape, code: z.string(), message: z.string() });
+
+/** One finding as it is told. */
+export type FindingReport = DocumentOf<typeof findingSchema>;
+
+/** The document of GET /api/migrations/{id}/findings. */
+export const findingsSchema = z
+  .object({
+    findings: z.array(findingSchema),
+    continuation: z.string().nullable().describe('Asks for the next page; null after the last.'),
+  })
+  .meta({ id: 'Findings', description: 'A page of findings. It may hold few or none although others follow.' });
+
+export type FindingsPage = DocumentOf<typeof findingsSchema>;
+
+/** What every answer is that is no success. */
+export const errorSchema = z
+  .object({
+    error: z.object({
+      code: z.string().describe('For programs.'),
+      message: z.string(),
+      details: z
+        .array(mistakeSchema)
+        .describe('Every mistake in a request, by its field; of a refusal, what else speaks against it.'),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export type ErrorDocument = DocumentOf<typeof errorSchema>;
