@@ -38,7 +38,7 @@ export class PackedReader {
     return this.packed.subarray(start, this.at);
   }
 
-  /** Reads a whole number; false is 0. @throws RangeError when something else is there */
+  /** Reads a number; false is 0. Whole ones beyond 64 bits come as floating point, as short as is exact. @throws RangeError when something else is there */
   number(): number {
     const tag = this.next();
     if (tag <= 0x7f) return tag;
@@ -63,9 +63,11 @@ export class PackedReader {
         const high = this.unsigned(4);
         return (high | 0) * 2 ** 32 + this.unsigned(4);
       }
+      case 0xca:
+        this.skip(4);
+        return this.packed.readFloatBE(this.at - 4);
       case 0xcb:
-        this.at += 8;
-        if (this.at > this.packed.length) throw unexpected();
+        this.skip(8);
         return this.packed.readDoubleBE(this.at - 8);
       default:
         throw unexpected();
@@ -79,11 +81,16 @@ export class PackedReader {
   }
 
   private unsigned(size: number): number {
-    if (this.at + size > this.packed.length) throw unexpected();
+    const start = this.at;
+    this.skip(size);
     let value = 0;
-    for (let i = 0; i < size; i++) value = value * 0x100 + (this.packed[this.at + i] ?? 0);
-    this.at += size;
+    for (let i = start; i < this.at; i++) value = value * 0x100 + (this.packed[i] ?? 0);
     return value;
+  }
+
+  private skip(size: number): void {
+    if (this.at + size > this.packed.length) throw unexpected();
+    this.at += size;
   }
 }
 

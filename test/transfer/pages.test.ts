@@ -88,6 +88,31 @@ onEveryServer((at) => {
       }
     });
 
+    it('carry keys whose expiry is the latest that a server takes, which never become immortal', async () => {
+      const { client } = at();
+      const times = [
+        '9007199254740991',
+        '9007199254740992',
+        '9007199254740994',
+        '4611686018427387904',
+        '9223372036854775807',
+      ];
+      for (const time of times) {
+        await client.set(time, 'x');
+        await client.call('PEXPIREAT', time, time).catch(() => client.del(time));
+      }
+      const page = await readAll();
+      expect(page.keys.length).toBeGreaterThanOrEqual(3);
+      const target = await at().connect(1);
+      const entries = page.keys.map((key, i): RestoreEntry => ({
+        key,
+        expiry: Math.min(Number.MAX_SAFE_INTEGER, page.expiries[i] ?? -1),
+        payload: page.payloads[i] as Buffer,
+      }));
+      expect(await (await writer(target)).write(entries)).toEqual([]);
+      for (const key of page.keys) expect(Number(await target.call('PTTL', key))).toBeGreaterThan(8e15);
+    });
+
     it('tell keys that are gone or expired, and never make one immortal', async () => {
       const { client } = at();
       await client.set('stays', 'x');
