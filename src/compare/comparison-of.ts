@@ -2,6 +2,7 @@ import { phaseOf } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import type { RangeJob } from '../range/range-job';
 import type { RangeSides } from '../range/range-sides';
+import { expiryByClock } from '../redis/expiry';
 import type { ClockOffset } from '../transfer/clock-offset';
 import type { Comparison } from './examine';
 import type { Depth } from './overview';
@@ -37,6 +38,6 @@ export function comparisonOf(
 export function agreeWithin(toleranceMs: number, targetMinusSource: number) {
   return (source: number, target: number): boolean => {
     if (source === 0 || target === 0) return source === target;
-    return Math.abs(target - targetMinusSource - source) <= toleranceMs;
+    return Math.abs(expiryByClock(target, 0) - expiryByClock(source, targetMinusSource)) <= toleranceMs;
   };
 }

@@ -1,5 +1,6 @@
 import type { Pair } from '../compare/examine';
 import { keyFacts } from '../compare/key-facts';
+import { expiryByClock } from '../redis/expiry';
 import type { Command } from '../redis/redis-port';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { Side } from '../transfer/side';
@@ -20,7 +21,7 @@ export async function takeOverExpiries(
     const there = facts[i];
     if (there === undefined) return [];
     if (there.expiry === 0) return [['PERSIST', pair.target]];
-    return [['PEXPIREAT', pair.target, String(Math.round(there.expiry + targetMinusSource))]];
+    return [['PEXPIREAT', pair.target, String(expiryByClock(there.expiry, targetMinusSource))]];
   });
   await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
   return { set: commands.length, gone: pairs.length - commands.length };

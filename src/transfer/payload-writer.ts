@@ -2,14 +2,12 @@ import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import type { PayloadGate } from '../payload/payload-gate';
 import type { RedisError } from '../redis/errors';
+import { expiryByClock } from '../redis/expiry';
 import type { Hindrance } from './hindrance';
 import type { ReadKeys } from './page-reader';
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Written } from './redis-sink';
 import type { Attempt } from './side';
-
-/** A Redis time beyond which a double is no longer exact to the millisecond; nothing real is there. */
-const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
 
 /** An entry with the name that its key has on the source. */
 interface PageEntry extends RestoreEntry {
@@ -101,6 +99,6 @@ export class PayloadWriter {
   }
 
   private targetExpiry(sourceExpiry: number): number {
-    return sourceExpiry === 0 ? 0 : Math.min(LATEST_EXPIRY, Math.round(sourceExpiry + this.clockOffset));
+    return sourceExpiry === 0 ? 0 : expiryByClock(sourceExpiry, this.clockOffset);
   }
 }

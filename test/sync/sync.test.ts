@@ -12,17 +12,19 @@ let old: TestServer;
 let neu: TestServer;
 let app: TestApp;
 
+const settings = () => ({
+  AzureWebJobsStorage: storage.connectionString,
+  REDIS_OLD: old.server.url,
+  REDIS_NEW: neu.server.url,
+});
+
 beforeAll(async () => {
   [storage, old, neu] = await Promise.all([
     startTestStorage(),
     startTestServer('redis-6.0'),
     startTestServer('redis-8.0'),
   ]);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: old.server.url,
-    REDIS_NEW: neu.server.url,
-  });
+  app = await makeTestApp(settings());
 }, 120_000);
 afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
 afterAll(async () => {
@@ -79,4 +81,30 @@ it('does not delete for a source that is empty or has shrunk, unless forced', as
   expect(await neu.client.dbsize()).toBe(100);
   expect((await run(app, { ...request, force: true })).report.counts.deleted).toBe(21);
   expect(await neu.client.dbsize()).toBe(79);
+});
+
+it('carries the latest expiries that a server takes, in every mode and by commands too', async () => {
+  const times = ['9007199254740991', '9007199254740992', '4611686018427387904', '9223372036854775807'];
+  const careful = await makeTestApp({ ...settings(), KEYFERRY_BIG_KEY_MIB: '0.1' });
+  for (const time of times) {
+    await old.client.set(`small:${time}`, 'x');
+    // By commands, since it is above the limit for big keys.
+    await old.client.hset(
+      `hash:${time}`,
+      Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, 'x'.repeat(999)])),
+    );
+    for (const key of [`small:${time}`, `hash:${time}`]) {
+      await old.client.call('PEXPIREAT', key, time).catch(() => undefined);
+    }
+  }
+  const keys = await old.client.dbsize();
+  expect(keys).toBe(2 * times.length);
+  const copied = await run(careful, { verify: 'full' });
+  careful.connections.close();
+  expect(copied.report).toMatchObject({ state: 'completed', counts: { copied: keys }, findings: 0 });
+  for (const key of await neu.client.keys('*')) expect(await neu.client.pttl(key)).toBeGreaterThan(8e15);
+  expect((await run(app, { mode: 'compare' })).report).toMatchObject({ state: 'completed', counts: { same: keys } });
+  for (const key of await neu.client.keys('*')) await neu.client.persist(key);
+  expect((await run(app, { mode: 'sync' })).report).toMatchObject({ state: 'completed', counts: { copied: keys } });
+  expect((await run(app, { mode: 'sync' })).report).toMatchObject({ state: 'completed', counts: { same: keys } });
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pause } from '../../migration/stop';
+import { expiryByClock } from '../../redis/expiry';
 import type { ConvertContext, GroupOutcome } from '../converter';
 import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
 import {
@@ -237,7 +238,7 @@ function isReading(item: Work): item is Reading {
 
 /** The session's remaining time; without one, its timeout from now; without that, none. */
 function expiryOf(session: StoredSession, timeoutText: Buffer | undefined, clockOffset: number): number {
-  if (session.expiry > 0) return Math.round(session.expiry + clockOffset);
+  if (session.expiry > 0) return expiryByClock(session.expiry, clockOffset);
   const seconds = Number(timeoutText?.toString('latin1') ?? 0);
   return seconds > 0 ? Math.round(session.readAt + seconds * 1_000 + clockOffset) : 0;
 }

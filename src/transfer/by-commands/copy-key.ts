@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { expiryByClock } from '../../redis/expiry';
 import type { RedisPort } from '../../redis/redis-port';
 import { hasStreams, hasUnlink } from './abilities';
 import { KeyChanged, KeyGone, Stopped, TemporaryLost } from './conditions';
@@ -125,7 +126,7 @@ async function finish(
   if (typeNow !== type) throw new KeyChanged(`the key became a ${typeNow} while it was read`);
   if (drift === 'mixture' || (drift === 'drifted' && !isLast))
     throw new KeyChanged(`the ${type} was written to while it was read`);
-  const expireAt = expiry === 'never' ? undefined : Math.round(expiry + options.clockOffsetMs);
+  const expireAt = expiry === 'never' ? undefined : expiryByClock(expiry, options.clockOffsetMs);
   const published = await temporary.publish(options.targetKey, options.onConflict, expireAt);
   if (published !== 'done') return { kind: published };
   return {

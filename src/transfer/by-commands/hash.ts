@@ -1,3 +1,4 @@
+import { expiryByClock } from '../../redis/expiry';
 import type { Command } from '../../redis/redis-port';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
@@ -58,7 +59,7 @@ export function expiryCommands(key: Buffer, fields: readonly HashField[], clockO
     portions(names).map((part): Command => [
       'HPEXPIREAT',
       key,
-      String(Math.round(moment + clockOffsetMs)),
+      String(expiryByClock(moment, clockOffsetMs)),
       'FIELDS',
       String(part.length),
       ...part,

@@ -13,9 +13,6 @@ const GONE = -2;
 /** Without writes, the key's life is renewed after so long. */
 const RENEW_MS = 60_000;
 
-/** Beyond, a number is no longer exact; nothing real ends there. */
-const LATEST_EXPIRY = Number.MAX_SAFE_INTEGER;
-
 /**
  * A key being built in the target. Every write goes in transactions that ask first whether the key is there and end with its
  * expiry: it has one at every moment, wherever the connection or the builder is cut. A key that was lost meanwhile (evicted,
@@ -88,9 +85,7 @@ export class TemporaryKey {
     expireAt: number | undefined,
   ): Promise<'done' | 'conflict' | 'expired'> {
     const expiry: Command =
-      expireAt === undefined
-        ? ['PERSIST', this.name]
-        : ['PEXPIREAT', this.name, String(Math.min(LATEST_EXPIRY, expireAt))];
+      expireAt === undefined ? ['PERSIST', this.name] : ['PEXPIREAT', this.name, String(expireAt)];
     const rename: Command = [onConflict === 'replace' ? 'RENAME' : 'RENAMENX', this.name, targetKey];
     const replies = await this.#send(transaction([expiry, rename, [this.#unlink, this.name]]));
     const [expirySet, renamed] = transactionReplies(replies);
