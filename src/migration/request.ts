@@ -1,6 +1,6 @@
-import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { isConnectionName } from '../redis/connection-settings';
+import { compileRenamePattern } from './rename-pattern';
 import type { DocumentOf } from './document';
 
 const connectionName = z
@@ -16,7 +16,7 @@ const glob = z.string().min(1).max(1_024);
 
 const renameRule = z
   .strictObject({
-    from: z.string().min(1).max(1_024).refine(isRegularExpression, 'is not a regular expression that RE2 understands'),
+    from: z.string().min(1).max(1_024).superRefine(refuseBadPattern),
     to: z.string().max(1_024),
   })
   .describe(
@@ -221,11 +221,10 @@ function hasEntries(map: Readonly<Record<string, unknown>>): boolean {
   return length >= 1 && length <= 1_024;
 }
 
-function isRegularExpression(text: string): boolean {
+function refuseBadPattern(text: string, context: z.RefinementCtx): void {
   try {
-    RE2JS.compile(text);
-    return true;
-  } catch {
-    return false;
+    compileRenamePattern(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is wrong' });
   }
 }

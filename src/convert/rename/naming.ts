@@ -1,4 +1,5 @@
-import { RE2JS } from 're2js';
+import type { RE2JS } from 're2js';
+import { compileRenamePattern } from '../../migration/rename-pattern';
 import type { MigrationRequest } from '../../migration/request';
 
 /** The name that a key gets on the target. */
@@ -7,7 +8,7 @@ export type Naming = (key: Buffer) => Buffer;
 /** Undefined when names stay as they are. Names that are not UTF-8 text are not renamed; prefixes go before all names. */
 export function makeNaming(rules: MigrationRequest['rename'], prefix: string): Naming | undefined {
   if (rules.length === 0 && prefix === '') return undefined;
-  const compiled = rules.map(({ from, to }) => ({ pattern: RE2JS.compile(from), to: toRe2Replacement(to) }));
+  const compiled = rules.map(({ from, to }) => ({ pattern: compileRenamePattern(from), to: toRe2Replacement(to) }));
   const prefixBytes = Buffer.from(prefix, 'utf8');
   return (key) => {
     const renamed = rename(compiled, key);
