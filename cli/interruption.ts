@@ -1,3 +1,5 @@
+import { isatty } from 'node:tty';
+
 /** Thrown where work ends because the user asked for it. */
 export class InterruptedError extends Error {
   constructor() {
@@ -10,6 +12,14 @@ export class InterruptedError extends Error {
 const SAME_PRESS_MS = 400;
 const NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
+/**
+ * Whether a terminal is there that could hang up. Under nohup there is none, and the work goes on; that the signal is ignored
+ * then cannot be seen, since Node takes it up again when it starts.
+ */
+function hasTerminal(): boolean {
+  return [0, 1, 2].some((stream) => isatty(stream));
+}
+
 /** Ctrl-C and its like: the first asks for an orderly end, the second ends at once. */
 export class Interruption {
   private readonly controller = new AbortController();
@@ -20,7 +30,7 @@ export class Interruption {
   constructor(beforeExit: () => void = () => undefined) {
     for (const [name, number] of Object.entries(NUMBERS) as [NodeJS.Signals, number][]) {
       process.on(name, () => {
-        this.hear(number, beforeExit);
+        if (name !== 'SIGHUP' || hasTerminal()) this.hear(number, beforeExit);
       });
     }
     // The command that started this process is gone.

@@ -78,6 +78,7 @@ function runWith(node) {
   const child = spawn(node, ['--max-semi-space-size=16', entry, ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
+  // The other process decides whether a hangup is meant for it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`keyferry: ${node} cannot be run: ${error.message}\n`);

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 
 /**
- * The `Values` of an app's local.settings.json, as Core Tools read it; an app without the file has none.
- * @throws Error when the file is not JSON or a value is no text, number or truth value
+ * The `Values` of an app's local.settings.json, as Core Tools read it and Visual Studio writes it: with comments, commas at the
+ * end and a byte order mark. An app without the file has none.
+ * @throws Error when the file is not JSON, with the line, or a value is no text, number or truth value
  */
 export async function readLocalSettings(appRoot: string): Promise<Record<string, string>> {
   let text: string;
@@ -13,7 +15,7 @@ export async function readLocalSettings(appRoot: string): Promise<Record<string,
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw error;
   }
-  const { Values: values = {} } = JSON.parse(text) as { Values?: Record<string, unknown> };
+  const values = valuesOf(parseSettings(text.replace(/^\uFEFF/, '')));
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => {
       if (!['string', 'number', 'boolean'].includes(typeof value)) {
@@ -22,6 +24,26 @@ export async function readLocalSettings(appRoot: string): Promise<Record<string,
       return [name, String(value)];
     }),
   );
+}
+
+function parseSettings(text: string): unknown {
+  const errors: ParseError[] = [];
+  const parsed: unknown = parse(text, errors, { allowTrailingComma: true });
+  const [first] = errors;
+  if (first === undefined) return parsed;
+  const line = text.slice(0, first.offset).split(/\r\n|\n|\r/).length;
+  throw new Error(`local.settings.json is not JSON: ${printParseErrorCode(first.error)} in line ${line}.`);
+}
+
+function valuesOf(parsed: unknown): Record<string, unknown> {
+  const values = isObject(parsed) ? parsed.Values : undefined;
+  if (values === undefined && isObject(parsed)) return {};
+  if (!isObject(values)) throw new Error('local.settings.json: an object with an object "Values" must be there.');
+  return values;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

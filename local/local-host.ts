@@ -4,6 +4,7 @@ import { FunctionHost, type FunctionListing } from './function-host';
 import { lockFolder } from './folder-lock';
 import { readMasterKey } from './http/master-key';
 import type { Logger } from './logger';
+import { withoutProxyForLoopback } from './loopback';
 import { checkPort } from './ports';
 
 export interface LocalHostOptions {
@@ -45,6 +46,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
     if (options.storageConnectionString === undefined) azurite = await startAzurite(dataFolder, options.log);
     const connectionString = options.storageConnectionString ?? azurite?.connectionString ?? '';
     Object.assign(process.env, options.settings, {
+      ...withoutProxyForLoopback(process.env),
       AzureWebJobsStorage: connectionString,
       FUNCTIONS_WORKER_RUNTIME: 'node',
       AZURE_FUNCTIONS_ENVIRONMENT: process.env.AZURE_FUNCTIONS_ENVIRONMENT ?? 'Development',

@@ -138,6 +138,20 @@ test(
 );
 
 test(
+  'a hangup ends nothing where no terminal is there to hang up, as under nohup',
+  async () => {
+    const { run, id } = await begin();
+    run.signal('SIGHUP');
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(run.child.exitCode).toBeNull();
+    expect(JSON.parse((await here.run(['status', id, '--json'])).stdout)).toMatchObject({ id, state: 'running' });
+    expect((await here.run(['cancel', id])).code).toBe(0);
+    expect((await run.end()).code).toBe(3);
+  },
+  MINUTES,
+);
+
+test(
   'an interrupted migration is cancelled without its servers',
   async () => {
     const { run, id } = await begin();

@@ -62,6 +62,21 @@ test(
 );
 
 test(
+  'a proxy in the environment is not asked for what goes to this machine',
+  async () => {
+    const nowhere = 'http://127.0.0.1:1';
+    const ended = await here.run(from(old.server.url, fresh.server.url, '--databases', '5=9', '--json'), {
+      HTTP_PROXY: nowhere,
+      https_proxy: nowhere,
+      ALL_PROXY: nowhere,
+    });
+    expect(ended.code).toBe(0);
+    expect(reportIn(ended)).toMatchObject({ state: 'completed', counts: { copied: 300 } });
+  },
+  MINUTES,
+);
+
+test(
   'without --json the accounting is a table; a setting can be named; selection and databases are passed on',
   async () => {
     const { code, stdout } = await here.run(

@@ -8,11 +8,58 @@ import { lockFolder } from '../../local/folder-lock';
 import { parseHostJson, parseTimeSpan } from '../../local/host-json';
 import { formatCookie } from '../../local/http/http-response';
 import { toRouterPath } from '../../local/http/http-server';
+import { withoutProxyForLoopback } from '../../local/loopback';
 import { decodeMessage, encodeMessage } from '../../local/queue/queue-message';
 import { Waker } from '../../local/queue/waker';
 import { type RunningTimer, startTimer } from '../../local/timer/timer-listener';
 
 const newFolder = async () => mkdtemp(path.join(tmpdir(), 'keyferry-parts-'));
+
+describe('the proxy of the environment', () => {
+  test('is not for this machine itself', () => {
+    expect(withoutProxyForLoopback({})).toEqual({
+      NO_PROXY: '127.0.0.1,localhost,[::1],::1',
+      no_proxy: '127.0.0.1,localhost,[::1],::1',
+    });
+  });
+
+  test('stays as it is for all that was named before', () => {
+    const { NO_PROXY, no_proxy } = withoutProxyForLoopback({
+      NO_PROXY: 'a.example, localhost',
+      no_proxy: '.b.example,',
+    });
+    expect(NO_PROXY).toBe('a.example,localhost,.b.example,127.0.0.1,[::1],::1');
+    expect(no_proxy).toBe(NO_PROXY);
+  });
+});
+
+describe('local.settings.json', () => {
+  const read = async (text: string) => {
+    const folder = await newFolder();
+    await writeFile(path.join(folder, 'local.settings.json'), text);
+    return await readLocalSettings(folder);
+  };
+
+  test('is read as Visual Studio writes it: byte order mark, line ends of Windows, comments, commas at the end', async () => {
+    const text =
+      '\uFEFF{\r\n  // The old cache\r\n  "IsEncrypted": false,\r\n  "Values": {\r\n    "REDIS_OLD": "redis://a//b", /* why */\r\n    "N": 1,\r\n  },\r\n}\r\n';
+    expect(await read(text)).toEqual({ REDIS_OLD: 'redis://a//b', N: '1' });
+  });
+
+  test.each([
+    ['{ "Values": {\n "A": "x"\n "B": "y" } }', /not JSON: CommaExpected in line 3/],
+    ['', /not JSON: ValueExpected in line 1/],
+    ['[]', /an object with an object "Values"/],
+    ['{ "Values": [] }', /an object with an object "Values"/],
+    ['{ "Values": { "A": {} } }', /the value of A must be a text/],
+  ])('%s is told to be wrong, and where', async (text, message) => {
+    await expect(read(text)).rejects.toThrow(message);
+  });
+
+  test('may have no values', async () => {
+    expect(await read('{}')).toEqual({});
+  });
+});
 
 describe('host.json', () => {
   test('has the defaults of the Functions host', () => {
