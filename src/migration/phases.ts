@@ -94,12 +94,12 @@ export function makePhases(
     case 'copy':
       return [{ ...walk, name: 'copy', work: 'copy' }, look(request)];
     case 'sync':
-      return [{ ...walk, name: 'copy', work: 'sync' }, ...extra('always'), look(request)];
+      return [{ ...walk, name: 'sync', work: 'sync' }, ...extra('always'), look(request)];
     case 'compare':
       return [
         {
           ...walk,
-          name: 'copy',
+          name: 'compare',
           work: 'compare',
           proves: true,
           depth: request.verify === 'quick' ? 'quick' : 'values',
@@ -107,7 +107,7 @@ export function makePhases(
         ...extra('mayHaveExtra'),
       ];
     case 'dry-run':
-      return [{ ...walk, name: 'copy', work: 'survey' }];
+      return [{ ...walk, name: 'survey', work: 'survey' }];
   }
 }
 

@@ -59,11 +59,11 @@ async function save({ server, client }: TestServer): Promise<void> {
   await copyFile(dumpOf(server), `${dumpOf(server)}.old`);
 }
 
-const after = (wanted: string, event: () => Promise<unknown>): Events => {
+const afterFirst = (event: () => Promise<unknown>): Events => {
   let done = false;
   return {
-    afterPhase: async (phase) => {
-      if (phase !== wanted || done) return;
+    afterPhase: async () => {
+      if (done) return;
       done = true;
       await event();
     },
@@ -77,7 +77,7 @@ describe('a source that loses its data', () => {
   ])('%s, does not end well, however few its keys are', async (_, lose) => {
     await old.client.flushall();
     await fill(old.client, 300);
-    const { report } = await run(app, {}, after('copy', lose));
+    const { report } = await run(app, {}, afterFirst(lose));
     expect(report).toMatchObject({
       state: 'failed',
       cause: expect.stringMatching(/lost data: it had 300 keys and has 0 now/) as string,
@@ -90,7 +90,7 @@ describe('a source that loses its data', () => {
     const { report } = await run(
       app,
       {},
-      after('copy', () => old.client.del(...names)),
+      afterFirst(() => old.client.del(...names)),
     );
     expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS } });
     expect(report.warnings.join()).toMatch(/written to during the migration/);
@@ -153,7 +153,7 @@ describe('a source that loses its data', () => {
     const { report } = await run(
       app,
       { mode: 'sync', deleteExtra: true, force: true },
-      after('copy', () => old.client.flushall()),
+      afterFirst(() => old.client.flushall()),
     );
     expect(report.state).toBe('failed');
     expect(await neu.client.dbsize()).toBe(2 * KEYS);
@@ -171,7 +171,7 @@ describe('a target that is another one in the end', () => {
     const { report } = await run(
       app,
       request,
-      after('copy', () => restartEmpty(neu)),
+      afterFirst(() => restartEmpty(neu)),
     );
     expect(report).toMatchObject({
       state: 'completedWithDifferences',
@@ -192,7 +192,7 @@ describe('a target that is another one in the end', () => {
     const { report, findings } = await run(
       app,
       request,
-      after('copy', () => restartOld(neu)),
+      afterFirst(() => restartOld(neu)),
     );
     expect(report.state).toBe('completedWithDifferences');
     expect(findings).toEqual(['different-length key:1', 'different-length key:2']);
@@ -202,7 +202,7 @@ describe('a target that is another one in the end', () => {
     const { report } = await run(
       app,
       { mode: 'sync' },
-      after('copy', () => neu.client.flushall()),
+      afterFirst(() => neu.client.flushall()),
     );
     expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: KEYS } });
   });
@@ -231,7 +231,7 @@ describe('a target that is another one in the end', () => {
     const { report } = await run(
       app,
       { mode: 'compare' },
-      after('copy', () => restartEmpty(neu)),
+      afterFirst(() => restartEmpty(neu)),
     );
     expect(report).toMatchObject({ state: 'completedWithDifferences', tally: { missing: KEYS }, counts: { same: 0 } });
   });
@@ -258,7 +258,7 @@ describe('what a server no longer tells', () => {
     const { report } = await run(
       app,
       { mode: 'sync' },
-      after('copy', async () => {
+      afterFirst(async () => {
         await neu.client.flushall();
         await neu.client.config('RESETSTAT');
         await neu.client.flushall();
@@ -272,7 +272,7 @@ describe('what a server no longer tells', () => {
     const { report } = await run(
       app,
       { mode: 'sync', deleteExtra: true },
-      after('copy', () => old.client.config('RESETSTAT')),
+      afterFirst(() => old.client.config('RESETSTAT')),
     );
     expect(report).toMatchObject({ state: 'failed', cause: expect.stringMatching(/counters .* set back/) as string });
     expect(await neu.client.exists('extra:1')).toBe(1);
@@ -304,7 +304,7 @@ it('the first replica of a server changes nothing', async () => {
     const { report } = await run(
       app,
       { mode: 'sync', deleteExtra: true },
-      after('copy', async () => {
+      afterFirst(async () => {
         await replica.client.replicaof('127.0.0.1', old.server.port);
         while (!(await replica.client.info('replication')).includes('master_link_status:up')) await wait(50);
       }),
@@ -342,7 +342,7 @@ describe('writers who keep the number of keys', () => {
     const { report } = await run(
       app,
       {},
-      after('copy', async () => {
+      afterFirst(async () => {
         for (let i = 1; i <= 300; i++) await old.client.rename(`key:${i}`, `renamed:${i}`);
       }),
     );
@@ -354,7 +354,7 @@ describe('writers who keep the number of keys', () => {
     const { report } = await run(
       app,
       {},
-      after('copy', async () => {
+      afterFirst(async () => {
         for (let i = 1; i <= 300; i++) await neu.client.rename(`key:${i}`, `renamed:${i}`);
       }),
     );

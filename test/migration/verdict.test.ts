@@ -34,20 +34,20 @@ type Facts = Omit<TallyFacts, 'phases' | 'walks'> & {
   readonly verify: string;
   readonly onConflict: string;
   readonly walksTarget: boolean;
-  /** The name of the current phase. */
-  readonly phase: string;
+  /** The name of the current phase; undefined for the first. */
+  readonly phase: string | undefined;
 };
 
 function verdictOn(facts: Facts) {
   const { mode, verify, onConflict, walksTarget, phase } = facts;
   const phases = makePhases(aRequest({ mode, verify, onConflict }), walksTarget);
-  const last = phases.findIndex(({ name }) => name === phase);
+  const last = phase === undefined ? 0 : phases.findIndex(({ name }) => name === phase);
   return verdict({ ...facts, phases, walks: phases.slice(0, last + 1).map((_, place) => place) });
 }
 
 /** Everything done, all numbers agree, and nobody has written. */
 const well: Facts = {
-  phase: 'copy',
+  phase: undefined,
   mode: 'copy',
   verify: 'count',
   onConflict: 'replace',
@@ -253,7 +253,7 @@ describe('the verdict', () => {
     [
       'to compare anew when the target became another one',
       { mode: 'compare', phase: 'extra', walksTarget: true, mayHaveExtra: true, target: { keys: 100, since: another } },
-      { kind: 'phase', due: { phase: 'copy', pass: 0 } },
+      { kind: 'phase', due: { phase: 'compare', pass: 0 } },
     ],
     [
       'with differences when a comparison found one',

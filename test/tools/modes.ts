@@ -26,9 +26,9 @@ export interface Events {
 
 /** Runs a migration from OLD to NEW to its end, as queue and tally would. */
 export async function run(app: TestApp, request: Record<string, unknown>, events: Events = {}): Promise<Outcome> {
-  const { id } = await startMigration(parseMigrationRequest({ source: 'OLD', target: 'NEW', ...request }), app);
+  const { id, phase } = await startMigration(parseMigrationRequest({ source: 'OLD', target: 'NEW', ...request }), app);
   const beside = events.beside?.(id);
-  let worked = 'copy';
+  let worked = phase;
   for (;;) {
     const messages = await app.takeMessages();
     await Promise.all(messages.map((message) => workOnRange(message, app)));

@@ -1,3 +1,4 @@
+import { readRangeName } from '../../src/migration/rows';
 import type { Persistence, Scenario } from './scenario';
 import type { App } from './app';
 import type { Journal, SideName } from './journal';
@@ -281,9 +282,10 @@ export function faultOf(name: FaultName): Fault {
 async function aRangeRow({ storage, migration }: Stage, roll: number) {
   const table = storage.table('KeyferryRanges');
   const rows: string[] = [];
-  const filter = `PartitionKey eq '${migration}' and RowKey lt 'survey-'`;
+  const filter = `PartitionKey eq '${migration}'`;
   for await (const { rowKey } of table.listEntities({ queryOptions: { filter, select: ['rowKey'] } })) {
-    if (rowKey !== undefined) rows.push(rowKey);
+    // Beside them are what dry runs have learnt.
+    if (rowKey !== undefined && readRangeName(rowKey) !== undefined) rows.push(rowKey);
   }
   const row = rows[roll % rows.length];
   if (row === undefined) throw new Error('There are no range rows.');
