@@ -12,8 +12,8 @@ export async function cancelMigration(
   id: string,
   app: Pick<App, 'ledger' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
-  const migration = await app.ledger
-    .updateMigration(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))
+  const migration = await app.ledger.migrations
+    .update(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))
     .catch(endUnreadable(id, app));
   app.watch.forget(id);
   if (migration?.cancelRequested === true && !isFinal(migration)) await settleUntouched(migration, app);
@@ -24,7 +24,7 @@ export async function cancelMigration(
 function endUnreadable(id: string, app: Pick<App, 'ledger'>): (error: unknown) => Promise<never> {
   return async (error) => {
     if (!(error instanceof UnreadableRowError)) throw error;
-    await app.ledger.failUnreadable(id, `Cancelled. ${error.message}`);
+    await app.ledger.migrations.failUnreadable(id, `Cancelled. ${error.message}`);
     throw new UnreadableRowError(error.row, `${error.reason}; it has ended as failed`);
   };
 }

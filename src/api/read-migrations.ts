@@ -20,14 +20,14 @@ const NEWEST = 200;
 /** The document of one migration; undefined when there is none. @throws UnreadableRowError, as all that read one do */
 export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<MigrationReport | undefined> {
   await app.ledger.ensure();
-  const row = await app.ledger.getMigration(id);
+  const row = await app.ledger.migrations.get(id);
   return row && makeReport(row, await lastSnapshot(row, app));
 }
 
 /** The newest migrations, newest first. */
 export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationList> {
   await app.ledger.ensure();
-  const { rows, unreadable } = await app.ledger.readMigrations('all');
+  const { rows, unreadable } = await app.ledger.migrations.read('all');
   const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
   items.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
   return { migrations: items.slice(0, NEWEST) };
@@ -36,9 +36,9 @@ export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationLi
 /** How every range of the current phase stands; undefined when there is no such migration. */
 export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<RangesReport | undefined> {
   await app.ledger.ensure();
-  const row = await app.ledger.getMigration(id);
+  const row = await app.ledger.migrations.get(id);
   if (row === undefined) return undefined;
-  const rows = rowsOfPlan(row, await app.ledger.listRanges(id, row.phase), 'current');
+  const rows = rowsOfPlan(row, await app.ledger.ranges.list(id, row.phase), 'current');
   return makeRangesReport(
     row,
     rows.filter(({ number }) => number >= 0),
@@ -49,7 +49,7 @@ export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<R
 /** The course so far, a point each time the tally looked; undefined when there is no such migration. */
 export async function getHistory(id: string, app: Pick<App, 'ledger'>): Promise<HistoryReport | undefined> {
   await app.ledger.ensure();
-  const row = await app.ledger.getMigration(id);
+  const row = await app.ledger.migrations.get(id);
   return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
 }
 
@@ -69,7 +69,7 @@ export async function getFindings(
   search = '',
 ): Promise<FindingsPage | undefined> {
   await app.ledger.ensure();
-  const migration = await app.ledger.getMigration(id);
+  const migration = await app.ledger.migrations.get(id);
   if (migration === undefined) return undefined;
   const counts = isCurrent(migration);
   if (continuation !== undefined && !isContinuation(continuation)) {
@@ -77,7 +77,7 @@ export async function getFindings(
   }
   let next = continuation;
   for (let looked = 1; ; looked++) {
-    const page = await app.ledger.listFindings(id, limit, next, counts);
+    const page = await app.ledger.findings.list(id, limit, next, counts);
     const findings = page.findings
       .map(({ database, key, code, message }): FindingReport => ({ database, ...keyText(key), code, message }))
       .filter((finding) => hasText(finding, search));

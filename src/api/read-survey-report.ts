@@ -14,15 +14,15 @@ import { makeSurveyReport } from '../survey/survey-report';
  */
 export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Promise<SurveyReport | undefined> {
   await app.ledger.ensure();
-  const migration = await app.ledger.getMigration(id);
+  const migration = await app.ledger.migrations.get(id);
   if (migration === undefined) return undefined;
   if (migration.plan.request.mode !== 'dry-run') {
     throw new PlanRefusedError(409, 'noReport', 'Only a dry run has a report; this migration has none.');
   }
-  const rows = rowsOfPlan(migration, await app.ledger.listRanges(id, migration.phase));
+  const rows = rowsOfPlan(migration, await app.ledger.ranges.list(id, migration.phase));
   const survey = new Survey();
   let read = 0;
-  for await (const packed of app.ledger.listSurveys(id, migration.epoch)) {
+  for await (const packed of app.ledger.surveys.list(id, migration.epoch)) {
     const one = await unpackSurvey(packed).catch(undefinedIfUnreadable);
     if (one === undefined) continue;
     survey.merge(one);

@@ -36,7 +36,7 @@ export function getApp(env: Readonly<Record<string, string | undefined>> = proce
       queue: new RangeQueue(clients),
       schedules: new ScheduleLedger(clients),
       connections: new Connections(env, `keyferry-${randomBytes(3).toString('hex')}`),
-      watch: new MigrationWatch(ledger),
+      watch: new MigrationWatch(ledger.migrations),
       budget: new BytesInFlight(settings.bytesInFlight),
       telemetry: getTelemetry(),
     };

@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/ledger';
+import type { MigrationRows } from '../ledger/migration-rows';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import type { MigrationRow } from '../migration/rows';
 
@@ -12,7 +12,7 @@ export class MigrationWatch {
     { readonly at: number; readonly row: Promise<MigrationRow | undefined> }
   >();
 
-  constructor(private readonly ledger: Ledger) {}
+  constructor(private readonly migrations: Pick<MigrationRows, 'get'>) {}
 
   /** The row, at most a second old; undefined where there is none that can be read. */
   get(id: string): Promise<MigrationRow | undefined> {
@@ -20,7 +20,7 @@ export class MigrationWatch {
     const known = this.entries.get(id);
     if (known !== undefined && now - known.at < FRESH_MS) return known.row;
     for (const [other, entry] of this.entries) if (now - entry.at > 60_000) this.entries.delete(other);
-    const row = this.ledger.getMigration(id).catch(undefinedIfUnreadable);
+    const row = this.migrations.get(id).catch(undefinedIfUnreadable);
     this.entries.set(id, { at: now, row });
     row.catch(() => this.entries.delete(id));
     return row;

@@ -12,7 +12,7 @@ export async function readableMigration(
   app: Pick<App, 'ledger' | 'telemetry'>,
 ): Promise<MigrationRow | undefined> {
   try {
-    return await app.ledger.getMigration(id);
+    return await app.ledger.migrations.get(id);
   } catch (error) {
     if (!(error instanceof UnreadableRowError)) throw error;
     app.telemetry.log('error', 'Migration unreadable', { 'keyferry.migration': id, 'keyferry.trouble': error.reason });

@@ -1,6 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { z } from 'zod';
-import { created, found, isConflict } from './ledger';
+import { created, found, isConflict } from './entities';
 import type { StorageClients } from './storage-clients';
 
 /**

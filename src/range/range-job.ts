@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { LostRowError } from '../ledger/ledger';
+import { LostRowError } from '../ledger/range-rows';
 import {
   isFinal,
   type Finding,
@@ -107,7 +107,7 @@ export class RangeJob implements StopSignal {
     next: bigint | undefined,
     moved?: () => void,
   ): Promise<void> {
-    if (findings.length > 0) await this.app.ledger.addFindings(this.redacted(findings, this.roomForFindings()));
+    if (findings.length > 0) await this.app.ledger.findings.add(this.redacted(findings, this.roomForFindings()));
     const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
     this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
     this.pageCounts = { ...sum, findings: sum.findings + findings.length };
@@ -124,7 +124,7 @@ export class RangeJob implements StopSignal {
   async addFirstFindings(findings: readonly KeyFinding[]): Promise<number> {
     if (findings.length === 0) return 0;
     const room = this.roomForFindings();
-    const stand = await this.app.ledger.addFirstFindings(this.redacted(findings, room), isCurrent(this.migration));
+    const stand = await this.app.ledger.findings.addFirst(this.redacted(findings, room), isCurrent(this.migration));
     return stand + Math.max(0, findings.length - room);
   }
 
@@ -215,7 +215,7 @@ export class RangeJob implements StopSignal {
     this.lastWrite = Date.now();
     try {
       const row = { ...this.current, heartbeat: new Date().toISOString() };
-      const { etag } = await this.app.ledger.replaceRange(row, this.packSurvey?.());
+      const { etag } = await this.app.ledger.ranges.replace(row, this.packSurvey?.());
       this.current = { ...this.current, etag };
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;

@@ -26,7 +26,7 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
   const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
   const id = migrationId(request);
-  const known = request.requestId === undefined ? undefined : await app.ledger.getMigration(id);
+  const known = request.requestId === undefined ? undefined : await app.ledger.migrations.get(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
 
   const plan = await preparePlan(request, app);
@@ -48,9 +48,9 @@ export async function startMigration(request: MigrationRequest, app: App): Promi
     traceparent: app.telemetry.traceparent() ?? null,
     phasesWithRows: [],
   } as const;
-  const isNew = await app.ledger.createMigration(row);
+  const isNew = await app.ledger.migrations.create(row);
   if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });
-  const written = await app.ledger.getMigration(id);
+  const written = await app.ledger.migrations.get(id);
   if (written === undefined) throw new Error('The plan row vanished.');
   const mine = sameRequest(written, requestHash);
   // Another start may have taken the target before this row showed that its holder is there.
@@ -102,7 +102,7 @@ function withdraw(
   app: Pick<App, 'connections' | 'ledger'>,
 ): (error: unknown) => Promise<never> {
   return async (error) => {
-    await app.ledger.deleteMigration(id);
+    await app.ledger.migrations.delete(id);
     await giveBackTarget(plan, id, app);
     throw error;
   };
@@ -121,7 +121,7 @@ export async function resumeStart(
     await claimTarget(row.plan, row.id, app);
   } catch (error) {
     if (!(error instanceof PlanRefusedError)) throw error;
-    const ended = await app.ledger.updateMigration(row.id, (now) =>
+    const ended = await app.ledger.migrations.update(row.id, (now) =>
       now.state === 'planned'
         ? { ...now, state: 'failed', finishedAt: new Date().toISOString(), cause: error.message }
         : undefined,
@@ -138,9 +138,9 @@ export async function resumeStart(
  */
 export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
   if (isFinal(row) || hasRows(row, row.phase)) return row;
-  await app.ledger.createRanges(rangesOf(row));
+  await app.ledger.ranges.create(rangesOf(row));
   await sendOpenRanges(row, app);
-  const complete = await app.ledger.updateMigration(row.id, (now) =>
+  const complete = await app.ledger.migrations.update(row.id, (now) =>
     isFinal(now) || hasRows(now, row.phase)
       ? undefined
       : {
@@ -158,7 +158,7 @@ function hasRows({ phasesWithRows }: MigrationRow, phase: string): boolean {
 
 /** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
 export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
-  const ranges = (await app.ledger.listRanges(row.id, row.phase)).map((range) => resetIfOlder(range, row));
+  const ranges = (await app.ledger.ranges.list(row.id, row.phase)).map((range) => resetIfOlder(range, row));
   const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
   await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
 }

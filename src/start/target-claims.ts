@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import type { IsOpen } from '../ledger/ledger';
+import type { IsOpen } from '../ledger/target-claims';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
@@ -45,7 +45,7 @@ function writes({ request: { mode } }: Plan): boolean {
 export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
   if (!writes(plan)) return;
   const names = targetNames(plan, app);
-  const holder = await app.ledger.claimTarget(names, id, isOpenIn(app));
+  const holder = await app.ledger.targets.claim(names, id, isOpenIn(app));
   if (holder !== id) throw targetBusy(holder, plan);
   const other = await otherWriter(names, id, app);
   if (other === undefined) return;
@@ -55,7 +55,7 @@ export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connec
 
 /** Gives back the target of a migration that never began. */
 export async function giveBackTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
-  if (writes(plan)) await app.ledger.giveBackTarget(targetNames(plan, app), id);
+  if (writes(plan)) await app.ledger.targets.giveBack(targetNames(plan, app), id);
 }
 
 /**
@@ -68,7 +68,7 @@ export async function claimAlso(
   app: Pick<App, 'ledger'>,
 ): Promise<string | undefined> {
   if (!writes(plan) || runId === '') return undefined;
-  const holder = await app.ledger.claimTarget([runId], id, isOpenIn(app));
+  const holder = await app.ledger.targets.claim([runId], id, isOpenIn(app));
   return holder === id ? undefined : holder;
 }
 
@@ -77,13 +77,13 @@ export async function writerOfSource(
   { request, source }: Pick<Plan, 'request' | 'source'>,
   app: Pick<App, 'connections' | 'ledger'>,
 ): Promise<string | undefined> {
-  return await app.ledger.holderOf(namesOf(request.source, source, app), isOpenIn(app));
+  return await app.ledger.targets.holderOf(namesOf(request.source, source, app), isOpenIn(app));
 }
 
 /** A claim holds until its migration has ended, also where the rest of the row cannot be read. */
 function isOpenIn(app: Pick<App, 'ledger'>): IsOpen {
   return async ({ holder, since }) => {
-    const state = await app.ledger.stateOf(holder);
+    const state = await app.ledger.migrations.stateOf(holder);
     if (state === undefined) return holder !== '' && Math.abs(Date.now() - since) < STARTING_MS;
     return !finalStates.some((final) => final === state);
   };
@@ -95,7 +95,7 @@ async function otherWriter(
   id: string,
   app: Pick<App, 'connections' | 'ledger'>,
 ): Promise<string | undefined> {
-  const others = (await app.ledger.listMigrations('open')).filter(
+  const others = (await app.ledger.migrations.list('open')).filter(
     (row) => row.id !== id && row.state !== 'planned' && writes(row.plan) && !finalStates.includes(row.state),
   );
   return others.find(({ plan }) => targetNames(plan, app).some((name) => names.includes(name)))?.id;

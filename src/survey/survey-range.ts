@@ -17,7 +17,7 @@ export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<
   const { plan } = migration;
   const sides = rangeSides(job, app);
   const { findingKeys } = app.settings;
-  const packed = await app.ledger.getSurvey(row);
+  const packed = await app.ledger.surveys.get(row);
   if (packed === undefined && row.counts.scanned > 0) {
     throw new UnreadableRowError('What a dry run has learnt of a range', 'it is lost');
   }

@@ -24,7 +24,7 @@ export async function continueChain(
     next = nextInChain(next, parallel)
   ) {
     const name = rangeName(row.phase, next);
-    const following = await app.ledger.getRange(migration.id, name);
+    const following = await app.ledger.ranges.get(migration.id, name);
     if (following === undefined || following.broken) continue;
     if (!isSettled(resetIfOlder(following, migration))) {
       await app.queue.send([rangeMessage(migration, name, owedUntil)]);

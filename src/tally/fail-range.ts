@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { LostRowError } from '../ledger/ledger';
+import { LostRowError } from '../ledger/range-rows';
 import type { RangeMessage } from '../ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled } from '../migration/rows';
 import { continueChain } from './continue-chain';
@@ -19,7 +19,7 @@ export async function failRange(
 ): Promise<void> {
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return;
-  const known = await app.ledger.getRange(message.migration, message.range);
+  const known = await app.ledger.ranges.get(message.migration, message.range);
   if (known?.phase !== migration.phase) return;
   if (known.broken) {
     await settleBroken(known, migration, app);
@@ -32,7 +32,7 @@ export async function failRange(
     return;
   }
   try {
-    await app.ledger.replaceRange({
+    await app.ledger.ranges.replace({
       ...row,
       state: 'failed',
       generation: row.generation + 1,

@@ -9,11 +9,11 @@ import { sumRanges } from './sum';
  * cannot be read, the range rows are added up again, and what only the tally knew is told as unknown.
  */
 export async function lastSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
-  const kept = await app.ledger.getSnapshot(migration.id);
+  const kept = await app.ledger.snapshots.get(migration.id);
   if (kept !== undefined) return kept;
   const empty = firstSnapshot(migration);
   if (!isFinal(migration)) return empty;
-  const { counts, ranges, share, lastHeartbeat } = sumRanges(migration, await app.ledger.listRanges(migration.id));
+  const { counts, ranges, share, lastHeartbeat } = sumRanges(migration, await app.ledger.ranges.list(migration.id));
   const { planned, active, done, failed, cancelled } = ranges;
   const well = migration.state === 'completed' || migration.state === 'completedWithDifferences';
   return {

@@ -35,7 +35,7 @@ export async function restartRanges(
     return 'stopped';
   }
   let won = false as boolean;
-  const migration = await app.ledger.updateMigration(seen.id, (row) => {
+  const migration = await app.ledger.migrations.update(seen.id, (row) => {
     won = row.epoch === seen.epoch && row.phase === seen.phase && isAnother(row) && !isFinal(row);
     if (!won) return undefined;
     const epoch = row.epoch + 1;
@@ -53,7 +53,7 @@ export async function restartRanges(
     'keyferry.migration': seen.id,
     'keyferry.epoch': migration.epoch,
   });
-  const rows = await app.ledger.listRanges(migration.id, migration.phase);
+  const rows = await app.ledger.ranges.list(migration.id, migration.phase);
   const open = rows.filter((row) => !isSettled(resetIfOlder(row, migration)));
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));

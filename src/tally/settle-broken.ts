@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { LostRowError } from '../ledger/ledger';
+import { LostRowError } from '../ledger/range-rows';
 import type { MigrationRow, RangeRow } from '../migration/rows';
 import { continueChain } from './continue-chain';
 import { shapesOf } from '../migration/rows-of-plan';
@@ -16,7 +16,7 @@ export async function settleBroken(
   const shape = shapesOf(migration.plan, row.phase).at(row.number);
   if (row.number < 0 || shape === undefined) return;
   try {
-    await app.ledger.replaceRange({ ...row, ...shape, epoch: migration.epoch, generation: 1 });
+    await app.ledger.ranges.replace({ ...row, ...shape, epoch: migration.epoch, generation: 1 });
   } catch (error) {
     if (!(error instanceof LostRowError)) throw error;
   }

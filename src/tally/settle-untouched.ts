@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { LostRowError } from '../ledger/ledger';
+import { LostRowError } from '../ledger/range-rows';
 import { resetIfOlder, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 
 /** A worker writes its row every few seconds; one that has not for so long is gone. */
@@ -16,12 +16,12 @@ export function isUntouched(row: RangeRow, now: number): boolean {
 
 /** Settles the ranges of a cancelled migration that nobody works on. A worker that takes one meanwhile settles it itself. */
 export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
-  const rows = await app.ledger.listRanges(migration.id);
+  const rows = await app.ledger.ranges.list(migration.id);
   for (const known of rows) {
     const row = known.phase === migration.phase ? resetIfOlder(known, migration) : known;
     if (!isUntouched(row, Date.now())) continue;
     try {
-      await app.ledger.replaceRange({ ...row, state: 'cancelled', generation: row.generation + 1 });
+      await app.ledger.ranges.replace({ ...row, state: 'cancelled', generation: row.generation + 1 });
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;
     }

@@ -12,7 +12,7 @@ import type { DueStart } from './tally-visit';
  * a crash between any two of these. Does nothing while a side does not answer.
  */
 export async function startPhase(id: string, due: DueStart, app: App): Promise<void> {
-  const known = await app.ledger.getMigration(id);
+  const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;
   const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
   // The next visit finds the phase due again.
@@ -41,7 +41,7 @@ export async function startPhase(id: string, due: DueStart, app: App): Promise<v
       course: { ...courseOf(row, due, isAnew, sides), walks },
     };
   };
-  const migration = await app.ledger.updateMigration(id, (row) =>
+  const migration = await app.ledger.migrations.update(id, (row) =>
     isFinal(row) || row.cancelRequested || !isAt(row, due.from) ? undefined : begin(row),
   );
   if (migration === undefined || isFinal(migration) || migration.cancelRequested) return;

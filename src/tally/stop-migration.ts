@@ -11,7 +11,7 @@ export async function stopMigration(
   cause: string,
   app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
-  const migration = await app.ledger.updateMigration(id, (row) =>
+  const migration = await app.ledger.migrations.update(id, (row) =>
     isFinal(row) || row.stopCause !== null ? undefined : { ...row, cancelRequested: true, stopCause: cause },
   );
   app.watch.forget(id);

@@ -57,14 +57,14 @@ export interface DueStart extends DuePhase {
  * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
  */
 export async function visitMigration(id: string, app: App): Promise<Visit | undefined> {
-  const written = await app.ledger.getMigration(id);
+  const written = await app.ledger.migrations.get(id);
   if (written === undefined) return undefined;
   // Of a phase whose rows are not all written yet, none can be missed.
   const known = await resumeStart(written, app);
   const before = await lastSnapshot(known, app);
   if (isFinal(known)) return makeVisit(known, before, 0, null);
 
-  const rows = await app.ledger.listRanges(id);
+  const rows = await app.ledger.ranges.list(id);
   const held = rowsOfPlan(known, rows);
   const first = sumHeld(known, held);
   const quietBefore = quietTime(before, first.lastHeartbeat, Date.now());
@@ -83,7 +83,7 @@ export async function visitMigration(id: string, app: App): Promise<Visit | unde
   const judged = judge(migration, sum, source, target, quietSeconds, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
   const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep, marks });
-  await app.ledger.putSnapshot(id, snapshot);
+  await app.ledger.snapshots.put(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({
     migration: id,
@@ -121,7 +121,7 @@ async function watchSides(
     return now;
   };
   const note = async (change: (course: Course) => Course): Promise<MigrationRow> => {
-    const updated = await app.ledger.updateMigration(id, (row) => {
+    const updated = await app.ledger.migrations.update(id, (row) => {
       const course = change(row.course);
       return isFinal(row) || course === row.course ? undefined : { ...row, course };
     });
@@ -158,7 +158,7 @@ async function watchSource(
     sinceOfSource(course, markOf(source)).process === 'changed';
   if (!isExchanged || migration.cancelRequested) return migration;
   await restartRanges(migration, source, before, app);
-  return (await app.ledger.getMigration(id)) ?? migration;
+  return (await app.ledger.migrations.get(id)) ?? migration;
 }
 
 function alsoWritten(other: string): string {
@@ -225,7 +225,7 @@ async function applyVerdict(
   app: Pick<App, 'ledger' | 'watch'>,
 ): Promise<MigrationRow> {
   if (!isEnd(decision)) return migration;
-  const after = await app.ledger.updateMigration(migration.id, (row) =>
+  const after = await app.ledger.migrations.update(migration.id, (row) =>
     // What has come since the sum was taken makes the verdict void: a new epoch or phase, or a reason to stop.
     isFinal(row) ||
     row.epoch !== migration.epoch ||

@@ -22,7 +22,7 @@ export async function watchMigrations(
   tallies: TallyStarter,
 ): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
-  const { rows, unreadable } = await app.ledger.readMigrations('open');
+  const { rows, unreadable } = await app.ledger.migrations.read('open');
   const open = rows.filter((row) => !isFinal(row));
   // One that cannot be helped does not keep the others from being helped.
   const results = await Promise.allSettled(open.map((row) => watchMigration(row, app, tallies)));
@@ -51,7 +51,7 @@ function isOld(row: MigrationRow): boolean {
 }
 
 async function sendSilentRanges(migration: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
-  const rows = (await app.ledger.listRanges(migration.id, migration.phase)).map((row) => resetIfOlder(row, migration));
+  const rows = (await app.ledger.ranges.list(migration.id, migration.phase)).map((row) => resetIfOlder(row, migration));
   const silent = silentRanges(rows, parallelRangesOf(migration.plan), Date.parse(migration.startedAt), Date.now());
   await app.queue.send(silent.map((row) => rangeMessage(migration, row.name)));
 }

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { LostRowError } from '../ledger/ledger';
+import { LostRowError } from '../ledger/range-rows';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { phaseOf } from '../migration/phases';
@@ -33,7 +33,7 @@ async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
-  const known = await app.ledger.getRange(message.migration, message.range);
+  const known = await app.ledger.ranges.get(message.migration, message.range);
   // A late message of a phase before.
   if (known?.phase !== migration.phase) return 'idle';
   if (known.broken) {
@@ -72,7 +72,7 @@ async function claim(
   app: App,
 ): Promise<RangeJob | undefined> {
   try {
-    const claimed = await app.ledger.replaceRange({
+    const claimed = await app.ledger.ranges.replace({
       ...row,
       state: migration.cancelRequested ? 'cancelled' : 'active',
       generation: row.generation + 1,
@@ -111,7 +111,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   if (error instanceof SourceChangedError) {
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
-    const before = (await app.ledger.getSnapshot(migration.id)) ?? { sourceKeysNow: null };
+    const before = (await app.ledger.snapshots.get(migration.id)) ?? { sourceKeysNow: null };
     const result = await restartRanges(migration, facts as SideFacts, before, app);
     if (result === 'begun') return 'restarted';
     // Otherwise the endpoint leads to the process that was planned with again, and the range goes on after a while.

@@ -1,6 +1,5 @@
 import { readAppSettings } from '../../src/app/app-settings';
 import { MigrationWatch } from '../../src/app/migration-watch';
-import type { Ledger } from '../../src/ledger/ledger';
 import { aMigration } from '../tools/rows';
 
 describe("the app's settings", () => {
@@ -44,21 +43,21 @@ describe('the watch over migrations', () => {
   });
 
   it('reads a row once for all who ask within a second, and again after it or after a change', async () => {
-    const getMigration = jest.fn((id: string) => Promise.resolve(aMigration({ id })));
-    const watch = new MigrationWatch({ getMigration } as unknown as Ledger);
+    const get = jest.fn((id: string) => Promise.resolve(aMigration({ id })));
+    const watch = new MigrationWatch({ get });
     await Promise.all([watch.get('a'), watch.get('a'), watch.get('a')]);
-    expect(getMigration).toHaveBeenCalledTimes(1);
+    expect(get).toHaveBeenCalledTimes(1);
     jest.advanceTimersByTime(1_001);
     await watch.get('a');
-    expect(getMigration).toHaveBeenCalledTimes(2);
+    expect(get).toHaveBeenCalledTimes(2);
     watch.forget('a');
     await watch.get('a');
-    expect(getMigration).toHaveBeenCalledTimes(3);
+    expect(get).toHaveBeenCalledTimes(3);
   });
 
   it('keeps no failure: the next one asks again', async () => {
-    const getMigration = jest.fn().mockRejectedValueOnce(new Error('away')).mockResolvedValue(undefined);
-    const watch = new MigrationWatch({ getMigration } as unknown as Ledger);
+    const get = jest.fn().mockRejectedValueOnce(new Error('away')).mockResolvedValue(undefined);
+    const watch = new MigrationWatch({ get });
     await expect(watch.get('a')).rejects.toThrow('away');
     expect(await watch.get('a')).toBeUndefined();
   });

@@ -67,7 +67,7 @@ async function writeLargeMigration(): Promise<string> {
     finishedAt: new Date().toISOString(),
   });
   await ledger.ensure();
-  await ledger.createMigration(row);
+  await ledger.migrations.create(row);
   const progress = {
     percent: 55,
     keysPerSecond: 120_000,
@@ -78,7 +78,7 @@ async function writeLargeMigration(): Promise<string> {
     i * 15,
     Math.round(1_800_000 * i - 4_000_000 * (Math.cos(i / 9) - 1)),
   ]);
-  await ledger.putSnapshot(id, { ...firstSnapshot(row), progress, history });
+  await ledger.snapshots.put(id, { ...firstSnapshot(row), progress, history });
   const rows = Array.from({ length: RANGES }, (_, i) =>
     aRange(i, {
       migration: id,
@@ -90,7 +90,7 @@ async function writeLargeMigration(): Promise<string> {
         : { state: i < DONE ? 'done' : 'cancelled', share: i < DONE ? 1 : 0 }),
     }),
   );
-  await ledger.createRanges(rows);
+  await ledger.ranges.create(rows);
   return id;
 }
 

@@ -51,16 +51,16 @@ describe('with onConflict "skip", keys that the migration wrote itself are no co
     const { id } = await startMigration(aRequest({ onConflict: 'skip' }), app);
     const messages = await app.takeMessages();
     for (const message of messages) await workOnRange(message, app);
-    for (const row of await app.ledger.listRanges(id)) {
+    for (const row of await app.ledger.ranges.list(id)) {
       const cursor = String(startCursor(row));
-      await app.ledger.replaceRange({ ...row, state, cursor, share: 0, counts: noCounts });
+      await app.ledger.ranges.replace({ ...row, state, cursor, share: 0, counts: noCounts });
     }
     for (const message of messages) await workOnRange(message, app);
-    const counts = (await app.ledger.listRanges(id)).map((row) => row.counts);
+    const counts = (await app.ledger.ranges.list(id)).map((row) => row.counts);
     expect(counts.reduce((sum, { skippedByConflict }) => sum + skippedByConflict, 0)).toBe(2);
     expect(counts.reduce((sum, { copied }) => sum + copied, 0)).toBe(KEYS - 2);
     expect(await target.client.get('key:1')).toBe('of the target');
-    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+    await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   });
 
   it('when the connection was lost before the replies came', async () => {

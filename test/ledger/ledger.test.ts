@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Ledger, LostRowError } from '../../src/ledger/ledger';
+import { Ledger } from '../../src/ledger/ledger';
+import { LostRowError } from '../../src/ledger/range-rows';
 import { RANGES_QUEUE, RangeQueue } from '../../src/ledger/range-queue';
 import type { Finding } from '../../src/migration/rows';
 import { storageClients, type StorageClients } from '../../src/ledger/storage-clients';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   storage = await startTestStorage();
   clients = storageClients({ AzureWebJobsStorage: storage.connectionString });
   ledger = new Ledger(clients);
-  expect(await ledger.getMigration('before there is a table')).toBeUndefined();
+  expect(await ledger.migrations.get('before there is a table')).toBeUndefined();
   await Promise.all([ledger.ensure(), new Ledger(clients).ensure()]);
 }, 60_000);
 afterAll(async () => {
@@ -32,8 +33,8 @@ describe('plan rows', () => {
   it('come back as they were written, with texts of any length and script', async () => {
     const request = aRequest({ select: { match: Array.from({ length: 64 }, (_, i) => `${i}${'🗝é'.repeat(300)}`) } });
     const row = aMigration({ id: freshId(), plan: aPlan({ request, warnings: ['\u0000\u001f\ud800 "quoted"'] }) });
-    expect(await ledger.createMigration(row)).toBe(true);
-    const { etag, ...found } = (await ledger.getMigration(row.id))!;
+    expect(await ledger.migrations.create(row)).toBe(true);
+    const { etag, ...found } = (await ledger.migrations.get(row.id))!;
     const { etag: _, ...written } = row;
     // What is undefined is not there.
     expect(isDeepStrictEqual(found, JSON.parse(JSON.stringify(written)))).toBe(true);
@@ -42,33 +43,35 @@ describe('plan rows', () => {
 
   it('are created once', async () => {
     const row = aMigration({ id: freshId() });
-    expect(await ledger.createMigration(row)).toBe(true);
-    expect(await ledger.createMigration({ ...row, state: 'failed' })).toBe(false);
-    expect((await ledger.getMigration(row.id))?.state).toBe('running');
+    expect(await ledger.migrations.create(row)).toBe(true);
+    expect(await ledger.migrations.create({ ...row, state: 'failed' })).toBe(false);
+    expect((await ledger.migrations.get(row.id))?.state).toBe('running');
   });
 
   it('lose no change of several at once', async () => {
     const id = freshId();
-    await ledger.createMigration(aMigration({ id }));
-    const add = () => ledger.updateMigration(id, (row) => ({ ...row, epoch: row.epoch + 1 }));
+    await ledger.migrations.create(aMigration({ id }));
+    const add = () => ledger.migrations.update(id, (row) => ({ ...row, epoch: row.epoch + 1 }));
     await Promise.all([add(), add(), add(), add(), add()]);
-    expect((await ledger.getMigration(id))?.epoch).toBe(5);
+    expect((await ledger.migrations.get(id))?.epoch).toBe(5);
   });
 
   it('stay as they are when the change is none, and are not made by changing', async () => {
     const id = freshId();
-    await ledger.createMigration(aMigration({ id }));
-    const before = await ledger.getMigration(id);
-    expect(await ledger.updateMigration(id, () => undefined)).toEqual(before);
-    expect((await ledger.getMigration(id))?.etag).toBe(before?.etag);
-    expect(await ledger.updateMigration('unknown', (row) => row)).toBeUndefined();
+    await ledger.migrations.create(aMigration({ id }));
+    const before = await ledger.migrations.get(id);
+    expect(await ledger.migrations.update(id, () => undefined)).toEqual(before);
+    expect((await ledger.migrations.get(id))?.etag).toBe(before?.etag);
+    expect(await ledger.migrations.update('unknown', (row) => row)).toBeUndefined();
   });
 
   it('are listed all, or those that have not ended', async () => {
     const [open, ended] = [freshId(), freshId()];
-    await ledger.createMigration(aMigration({ id: open }));
-    await ledger.createMigration(aMigration({ id: ended, state: 'completed', finishedAt: '2026-01-01T00:00:00.000Z' }));
-    const idsOf = async (which: 'all' | 'open') => (await ledger.listMigrations(which)).map(({ id }) => id);
+    await ledger.migrations.create(aMigration({ id: open }));
+    await ledger.migrations.create(
+      aMigration({ id: ended, state: 'completed', finishedAt: '2026-01-01T00:00:00.000Z' }),
+    );
+    const idsOf = async (which: 'all' | 'open') => (await ledger.migrations.list(which)).map(({ id }) => id);
     expect(await idsOf('all')).toEqual(expect.arrayContaining([open, ended]));
     expect(await idsOf('open')).toContain(open);
     expect(await idsOf('open')).not.toContain(ended);
@@ -76,21 +79,21 @@ describe('plan rows', () => {
 
   it('that never began can be taken back, also twice', async () => {
     const id = freshId();
-    await ledger.createMigration(aMigration({ id }));
-    await ledger.deleteMigration(id);
-    await ledger.deleteMigration(id);
-    expect(await ledger.getMigration(id)).toBeUndefined();
+    await ledger.migrations.create(aMigration({ id }));
+    await ledger.migrations.delete(id);
+    await ledger.migrations.delete(id);
+    expect(await ledger.migrations.get(id)).toBeUndefined();
   });
 
   it.each(["' or true or '", 'a/b', 'a\\b', 'a#b?c', '../x', '', 'é', 'x'.repeat(2_000), '%27', 'a\u0000b'])(
     'are not found by the hostile id %j, which does no harm',
     async (id) => {
-      expect(await ledger.getMigration(id)).toBeUndefined();
-      expect(await ledger.getSnapshot(id)).toBeUndefined();
-      expect(await ledger.getRange(id, id)).toBeUndefined();
-      expect(await ledger.listRanges(id)).toEqual([]);
-      expect(await ledger.listFindings(id, 10, undefined)).toEqual({ findings: [], continuation: undefined });
-      expect(await ledger.updateMigration(id, (row) => row)).toBeUndefined();
+      expect(await ledger.migrations.get(id)).toBeUndefined();
+      expect(await ledger.snapshots.get(id)).toBeUndefined();
+      expect(await ledger.ranges.get(id, id)).toBeUndefined();
+      expect(await ledger.ranges.list(id)).toEqual([]);
+      expect(await ledger.findings.list(id, 10, undefined)).toEqual({ findings: [], continuation: undefined });
+      expect(await ledger.migrations.update(id, (row) => row)).toBeUndefined();
     },
   );
 });
@@ -98,7 +101,7 @@ describe('plan rows', () => {
 describe('a target', () => {
   const open = new Set<string>();
   const isOpen = ({ holder }: { readonly holder: string }) => Promise.resolve(open.has(holder));
-  const claim = (target: string | readonly string[], id: string) => ledger.claimTarget([target].flat(), id, isOpen);
+  const claim = (target: string | readonly string[], id: string) => ledger.targets.claim([target].flat(), id, isOpen);
 
   it('is held by one migration until that has ended', async () => {
     const target = freshId();
@@ -117,9 +120,9 @@ describe('a target', () => {
     expect(await claim([one, two], 'c')).toBe('c');
     expect(await claim([three, two], 'd')).toBe('c');
     expect(await claim(three, 'c')).toBe('c');
-    await ledger.giveBackTarget([one, two], 'd');
+    await ledger.targets.giveBack([one, two], 'd');
     expect(await claim(one, 'd')).toBe('c');
-    await ledger.giveBackTarget([one, two, three], 'c');
+    await ledger.targets.giveBack([one, two, three], 'c');
     expect(await claim([three, two, one], 'd')).toBe('d');
   });
 
@@ -158,8 +161,8 @@ describe('range rows', () => {
       cause: null,
       generation: 2_147_483_647,
     });
-    await ledger.createRanges([row]);
-    const { etag, ...found } = (await ledger.getRange(migration, row.name))!;
+    await ledger.ranges.create([row]);
+    const { etag, ...found } = (await ledger.ranges.get(migration, row.name))!;
     const { etag: _, ...written } = row;
     expect(found).toEqual(written);
     expect(etag).not.toBe('');
@@ -168,21 +171,21 @@ describe('range rows', () => {
   it('are created by the hundred, and again without undoing what was done', async () => {
     const migration = freshId();
     const rows = Array.from({ length: 250 }, (_, i) => aRange(i, { migration }));
-    await ledger.createRanges(rows.slice(0, 130));
-    const one = (await ledger.getRange(migration, 'copy-00007'))!;
-    await ledger.replaceRange({ ...one, state: 'done', share: 1 });
-    await ledger.createRanges(rows);
-    const found = await ledger.listRanges(migration);
+    await ledger.ranges.create(rows.slice(0, 130));
+    const one = (await ledger.ranges.get(migration, 'copy-00007'))!;
+    await ledger.ranges.replace({ ...one, state: 'done', share: 1 });
+    await ledger.ranges.create(rows);
+    const found = await ledger.ranges.list(migration);
     expect(found.map(({ number }) => number)).toEqual(rows.map(({ number }) => number));
     expect(found.filter(({ state }) => state === 'done').map(({ number }) => number)).toEqual([7]);
   });
 
   it('are listed by phase', async () => {
     const migration = freshId();
-    await ledger.createRanges([aRange(0, { migration }), aRange(1, { migration })]);
-    await ledger.createRanges([aRange(0, { migration, phase: 'look' })]);
+    await ledger.ranges.create([aRange(0, { migration }), aRange(1, { migration })]);
+    await ledger.ranges.create([aRange(0, { migration, phase: 'look' })]);
     const namesOf = async (phase?: 'copy' | 'look') =>
-      (await ledger.listRanges(migration, phase)).map(({ name }) => name);
+      (await ledger.ranges.list(migration, phase)).map(({ name }) => name);
     expect(await namesOf('copy')).toEqual(['copy-00000', 'copy-00001']);
     expect(await namesOf('look')).toEqual(['look-00000']);
     expect(await namesOf()).toHaveLength(3);
@@ -190,26 +193,26 @@ describe('range rows', () => {
 
   it('are written only by who knows them as they are', async () => {
     const migration = freshId();
-    await ledger.createRanges([aRange(0, { migration })]);
+    await ledger.ranges.create([aRange(0, { migration })]);
     const [mine, other] = [
-      (await ledger.getRange(migration, 'copy-00000'))!,
-      (await ledger.getRange(migration, 'copy-00000'))!,
+      (await ledger.ranges.get(migration, 'copy-00000'))!,
+      (await ledger.ranges.get(migration, 'copy-00000'))!,
     ];
-    const taken = await ledger.replaceRange({ ...mine, generation: 1 });
-    await expect(ledger.replaceRange({ ...other, generation: 2 })).rejects.toThrow(LostRowError);
-    const again = await ledger.replaceRange({ ...taken, state: 'done' });
-    expect(await ledger.getRange(migration, 'copy-00000')).toEqual(again);
+    const taken = await ledger.ranges.replace({ ...mine, generation: 1 });
+    await expect(ledger.ranges.replace({ ...other, generation: 2 })).rejects.toThrow(LostRowError);
+    const again = await ledger.ranges.replace({ ...taken, state: 'done' });
+    expect(await ledger.ranges.get(migration, 'copy-00000')).toEqual(again);
   });
 
   it('hold the words of a server however long they are', async () => {
     const migration = freshId();
     const words = '🗝'.repeat(40_000);
-    await ledger.createRanges([aRange(0, { migration, cause: words, trouble: words })]);
-    const row = await ledger.getRange(migration, 'copy-00000');
+    await ledger.ranges.create([aRange(0, { migration, cause: words, trouble: words })]);
+    const row = await ledger.ranges.get(migration, 'copy-00000');
     expect(row?.cause?.startsWith('🗝🗝')).toBe(true);
     expect(row?.cause?.length).toBeLessThanOrEqual(1_000);
-    const spoken = await ledger.replaceRange({ ...row!, cause: 'ERR\n\u001b[31m', trouble: 'one\ntwo' });
-    expect(await ledger.getRange(migration, 'copy-00000')).toEqual({
+    const spoken = await ledger.ranges.replace({ ...row!, cause: 'ERR\n\u001b[31m', trouble: 'one\ntwo' });
+    expect(await ledger.ranges.get(migration, 'copy-00000')).toEqual({
       ...spoken,
       cause: 'ERR\\n\\u001b[31m',
       trouble: 'one\\ntwo',
@@ -229,8 +232,8 @@ describe('findings', () => {
   it('keep keys byte by byte, empty, binary and long ones', async () => {
     const migration = freshId();
     const keys = [Buffer.alloc(0), Buffer.from([0x00, 0xff, 0x0a]), Buffer.from('ä🗝'), Buffer.alloc(40_000, 0x61)];
-    await ledger.addFindings(keys.map((key) => finding(migration, key)));
-    const { findings, continuation } = await ledger.listFindings(migration, 100, undefined);
+    await ledger.findings.add(keys.map((key) => finding(migration, key)));
+    const { findings, continuation } = await ledger.findings.list(migration, 100, undefined);
     const longest = keys.map((key) => key.subarray(0, 32_768).toString('base64')).sort();
     expect(findings.map(({ key }) => key.toString('base64')).sort()).toEqual(longest);
     expect(findings[0]).toMatchObject({
@@ -244,9 +247,9 @@ describe('findings', () => {
 
   it('are one for a key: a later one replaces the earlier', async () => {
     const migration = freshId();
-    await ledger.addFindings([finding(migration, 'a'), finding(migration, 'b')]);
-    await ledger.addFindings([finding(migration, 'a', 'lost-field-expiry')]);
-    const { findings } = await ledger.listFindings(migration, 100, undefined);
+    await ledger.findings.add([finding(migration, 'a'), finding(migration, 'b')]);
+    await ledger.findings.add([finding(migration, 'a', 'lost-field-expiry')]);
+    const { findings } = await ledger.findings.list(migration, 100, undefined);
     expect(findings.map(({ key, code }) => `${String(key)} ${code}`).sort()).toEqual([
       'a lost-field-expiry',
       'b restore-refused',
@@ -255,22 +258,22 @@ describe('findings', () => {
 
   it('that come first only give the same number however often they are written', async () => {
     const migration = freshId();
-    await ledger.addFindings([finding(migration, 'failed before')]);
+    await ledger.findings.add([finding(migration, 'failed before')]);
     const missing = ['failed before', 'x', 'y'].map((key) => finding(migration, key, 'missing'));
-    expect(await ledger.addFirstFindings(missing)).toBe(2);
-    expect(await ledger.addFirstFindings(missing)).toBe(2);
-    const { findings } = await ledger.listFindings(migration, 100, undefined);
+    expect(await ledger.findings.addFirst(missing)).toBe(2);
+    expect(await ledger.findings.addFirst(missing)).toBe(2);
+    const { findings } = await ledger.findings.list(migration, 100, undefined);
     expect(findings.find(({ key }) => String(key) === 'failed before')?.code).toBe('restore-refused');
   });
 
   it('are paged without losing or doubling one', async () => {
     const migration = freshId();
-    await ledger.addFindings(Array.from({ length: 25 }, (_, i) => finding(migration, `key ${i}`)));
+    await ledger.findings.add(Array.from({ length: 25 }, (_, i) => finding(migration, `key ${i}`)));
     const seen: string[] = [];
     let continuation: string | undefined;
     let pages = 0;
     do {
-      const page = await ledger.listFindings(migration, 10, continuation);
+      const page = await ledger.findings.list(migration, 10, continuation);
       seen.push(...page.findings.map(({ key }) => String(key)));
       ({ continuation } = page);
       pages++;
@@ -284,11 +287,11 @@ describe('findings', () => {
 describe('snapshots', () => {
   it('are written whole: nothing of a longer one stays', async () => {
     const id = freshId();
-    expect(await ledger.getSnapshot(id)).toBeUndefined();
+    expect(await ledger.snapshots.get(id)).toBeUndefined();
     const short = firstSnapshot(aMigration());
-    await ledger.putSnapshot(id, { ...short, warnings: ['x'.repeat(100_000)] });
-    await ledger.putSnapshot(id, short);
-    expect(await ledger.getSnapshot(id)).toEqual(short);
+    await ledger.snapshots.put(id, { ...short, warnings: ['x'.repeat(100_000)] });
+    await ledger.snapshots.put(id, short);
+    expect(await ledger.snapshots.get(id)).toEqual(short);
   });
 });
 

@@ -78,7 +78,7 @@ async function tally(id: string, until?: string): Promise<Visit> {
     const visit = (await visitMigration(id, app))!;
     if (visit.finished) return visit;
     if (visit.due !== null) await startPhase(id, visit.due, app);
-    if (until !== undefined && (await app.ledger.getMigration(id))?.phase === until) return visit;
+    if (until !== undefined && (await app.ledger.migrations.get(id))?.phase === until) return visit;
     await workAll();
   }
 }
@@ -131,7 +131,7 @@ describe('a range row that is lost', () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     await ranges.deleteEntity(migration.id, first!.range);
     await working;
-    expect(await app.ledger.getRange(migration.id, first!.range)).toBeUndefined();
+    expect(await app.ledger.ranges.get(migration.id, first!.range)).toBeUndefined();
   });
 
   it('does not hold up the ranges behind it in its chain', async () => {
@@ -151,18 +151,18 @@ describe('a start of a phase that was cut short', () => {
       const migration = await start({ verify: 'quick' });
       if (phase === 'look') {
         await workAll();
-        await app.ledger.updateMigration(migration.id, (row) => ({ ...row, phase, state: 'verifying' }));
-        await app.ledger.createRanges(rangesOf({ ...migration, phase }).slice(0, 2));
+        await app.ledger.migrations.update(migration.id, (row) => ({ ...row, phase, state: 'verifying' }));
+        await app.ledger.ranges.create(rangesOf({ ...migration, phase }).slice(0, 2));
       } else {
         await app.takeMessages();
-        await app.ledger.updateMigration(migration.id, (row) => ({ ...row, state: 'planned', phasesWithRows: [] }));
+        await app.ledger.migrations.update(migration.id, (row) => ({ ...row, state: 'planned', phasesWithRows: [] }));
         await ranges.deleteEntity(migration.id, 'copy-00003');
       }
       expect(await visitMigration(migration.id, app)).toMatchObject({
         finished: false,
         status: { ranges: { total: 4 } },
       });
-      expect((await app.ledger.getMigration(migration.id))?.phasesWithRows).toContain(phase);
+      expect((await app.ledger.migrations.get(migration.id))?.phasesWithRows).toContain(phase);
       await workOnRange({ migration: migration.id, range: rangeName(phase, 0) }, app);
       for (const number of [1, 2, 3])
         await workOnRange({ migration: migration.id, range: rangeName(phase, number) }, app);
@@ -176,7 +176,7 @@ describe('a start of a phase that was cut short', () => {
     await tally(migration.id, 'look');
     const { phasesWithRows: _, version: __, ...old } = await migrations.getEntity('migration', migration.id);
     await migrations.updateEntity({ ...old, partitionKey: 'migration', rowKey: migration.id }, 'Replace');
-    expect((await app.ledger.getMigration(migration.id))?.phasesWithRows).toEqual(['copy']);
+    expect((await app.ledger.migrations.get(migration.id))?.phasesWithRows).toEqual(['copy']);
     await workAll();
     expect((await tally(migration.id)).status.state).toBe('completed');
   });
@@ -215,7 +215,7 @@ describe('a range row with garbage', () => {
     const migration = await start({ verify: 'none' });
     await spoil(migration, 'copy-00002', { counts: '[]' });
     await workAll();
-    expect(await app.ledger.getRange(migration.id, 'copy-00002')).toMatchObject({
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00002')).toMatchObject({
       state: 'failed',
       epoch: 0,
       index: 2,
@@ -230,7 +230,7 @@ describe('a range row with garbage', () => {
     await app.takeMessages();
     await spoil(migration, 'copy-00002', { counts: '[]' });
     await failRange({ migration: migration.id, range: 'copy-00002' }, app);
-    expect((await app.ledger.getRange(migration.id, 'copy-00002'))?.broken).toBeUndefined();
+    expect((await app.ledger.ranges.get(migration.id, 'copy-00002'))?.broken).toBeUndefined();
     await failRange({ migration: migration.id, range: 'copy-00009' }, app);
     await workOnRange({ migration: migration.id, range: 'look-00000' }, app);
     expect(await app.takeMessages()).toEqual([]);
@@ -261,7 +261,7 @@ describe('a plan row with garbage', () => {
     app.watch.forget(broken.id);
     const other = await start({ mode: 'compare' });
     await app.takeMessages();
-    await app.ledger.updateMigration(other.id, (row) => ({ ...row, startedAt: new Date(0).toISOString() }));
+    await app.ledger.migrations.update(other.id, (row) => ({ ...row, startedAt: new Date(0).toISOString() }));
 
     expect((await listReports(app)).migrations.map(({ id, state }) => [id, state]).sort()).toEqual(
       [

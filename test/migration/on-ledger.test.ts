@@ -44,7 +44,7 @@ beforeAll(async () => {
 }, 120_000);
 afterEach(async () => {
   for (const id of migrations) {
-    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+    await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   }
   migrations = [];
   await app.takeMessages();
@@ -73,7 +73,7 @@ const sourceNow = async (runId: string) => ({ ...(await readServerFacts(await so
 /** The tally has not looked yet. */
 const nothing = { sourceKeysNow: null };
 const lookDue: DueStart = { phase: 'look', depth: 'existence', from: { phase: 'copy', epoch: 0 } };
-const ranges = (id: string) => app.ledger.listRanges(id);
+const ranges = (id: string) => app.ledger.ranges.list(id);
 const message = (migration: MigrationRow, number: number) => ({
   migration: migration.id,
   range: rangeName('copy', number),
@@ -134,12 +134,12 @@ describe('a migration', () => {
     await workAll();
     await target.client.del('key:1');
     await startPhase(migration.id, lookDue, app);
-    const looking = (await app.ledger.getMigration(migration.id))!;
+    const looking = (await app.ledger.migrations.get(migration.id))!;
     await restartRanges(looking, await sourceNow('another process'), nothing, app);
     expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
     // A message of the copy that comes now does not begin it again.
     await workOnRange(message(migration, 0), app);
-    expect((await app.ledger.getRange(migration.id, 'copy-00000'))?.epoch).toBe(0);
+    expect((await app.ledger.ranges.get(migration.id, 'copy-00000'))?.epoch).toBe(0);
   });
 
   it('stops when cancelled: what nobody works on is settled at once', async () => {
@@ -162,7 +162,7 @@ describe('a migration', () => {
     const [first] = await app.takeMessages();
     const hasty = { ...app, settings: { ...app.settings, rangeSeconds: 0.3 } };
     await workOnRange(first!, hasty);
-    const row = (await app.ledger.getRange(migration.id, first!.range))!;
+    const row = (await app.ledger.ranges.get(migration.id, first!.range))!;
     expect(row.state).toBe('planned');
     expect(row.counts.scanned).toBeGreaterThan(0);
     expect(row.counts.scanned).toBeLessThan(KEYS / 4);
@@ -177,7 +177,7 @@ describe('a new process of the source', () => {
     await workOnRange(first!, app);
     const now = await sourceNow('another');
     await Promise.all([restartRanges(migration, now, nothing, app), restartRanges(migration, now, nothing, app)]);
-    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, walkedRunId: 'another' });
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ epoch: 1, walkedRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),
     );
@@ -189,17 +189,20 @@ describe('a new process of the source', () => {
     await workAll();
     await app.watch.get(migration.id);
     const other: TestApp = { ...app };
-    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, epoch: 1 }));
+    await app.ledger.migrations.update(migration.id, (row) => ({ ...row, epoch: 1 }));
     await workOnRange(message(migration, 0), other);
-    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({ epoch: 1, state: 'done' });
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({ epoch: 1, state: 'done' });
   });
 
   it('is noticed by the worker itself', async () => {
     const migration = await start();
-    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, walkedRunId: 'one that was' }));
+    await app.ledger.migrations.update(migration.id, (row) => ({ ...row, walkedRunId: 'one that was' }));
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
-    expect(await app.ledger.getMigration(migration.id)).toMatchObject({ epoch: 1, walkedRunId: migration.walkedRunId });
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({
+      epoch: 1,
+      walkedRunId: migration.walkedRunId,
+    });
     expect(await app.takeMessages()).toHaveLength(4);
   });
 });
@@ -216,16 +219,16 @@ describe('findings of a walk that has begun anew', () => {
   it('count no more, and hide none of the new one', async () => {
     const migration = await start();
     const counts = () => true;
-    await app.ledger.addFindings([
+    await app.ledger.findings.add([
       { ...finding(migration.id, 'a', 'missing'), phase: 'copy', epoch: 0 },
       { ...finding(migration.id, 'b', 'missing'), phase: 'copy', epoch: 0 },
     ]);
     await restartRanges(migration, await sourceNow('another'), nothing, app);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
-    expect((await app.ledger.getMigration(migration.id))!.course.walks).toEqual([{ place: 0, epoch: 1 }]);
+    expect((await app.ledger.migrations.get(migration.id))!.course.walks).toEqual([{ place: 0, epoch: 1 }]);
     const again = [{ ...finding(migration.id, 'a', 'different-value'), phase: 'copy' as const, epoch: 1 }];
-    expect(await app.ledger.addFirstFindings(again, counts)).toBe(0);
-    expect(await app.ledger.addFirstFindings(again, ({ epoch = 0 }) => epoch >= 1)).toBe(1);
+    expect(await app.ledger.findings.addFirst(again, counts)).toBe(0);
+    expect(await app.ledger.findings.addFirst(again, ({ epoch = 0 }) => epoch >= 1)).toBe(1);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toMatchObject([
       { key: 'a', code: 'different-value' },
     ]);
@@ -236,10 +239,10 @@ describe('a poisoned range', () => {
   it('fails with the cause that its worker wrote, and the next of its chain goes on', async () => {
     const migration = await start({ limits: { parallelRanges: 2 } });
     await app.takeMessages();
-    const row = (await app.ledger.getRange(migration.id, 'copy-00000'))!;
-    await app.ledger.replaceRange({ ...row, state: 'active', trouble: 'it was so' });
+    const row = (await app.ledger.ranges.get(migration.id, 'copy-00000'))!;
+    await app.ledger.ranges.replace({ ...row, state: 'active', trouble: 'it was so' });
     await failRange(message(migration, 0), app);
-    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({
       state: 'failed',
       cause: 'it was so',
     });
@@ -253,20 +256,20 @@ describe('a poisoned range', () => {
     await app.takeMessages();
     await failRange(message(migration, 1), app);
     expect(await app.takeMessages()).toEqual([message(migration, 1)]);
-    const row = (await app.ledger.getRange(migration.id, 'copy-00001'))!;
-    await app.ledger.replaceRange({ ...row, generation: 30 });
+    const row = (await app.ledger.ranges.get(migration.id, 'copy-00001'))!;
+    await app.ledger.ranges.replace({ ...row, generation: 30 });
     await failRange(message(migration, 1), app);
-    expect(await app.ledger.getRange(migration.id, 'copy-00001')).toMatchObject({ state: 'failed' });
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00001')).toMatchObject({ state: 'failed' });
   });
 
   it('of a migration that is unknown or has ended is left alone', async () => {
     await failRange({ migration: 'unknown', range: 'copy-00000' }, app);
     const migration = await start();
     await app.takeMessages();
-    await app.ledger.updateMigration(migration.id, (row) => ({ ...row, state: 'failed' }));
+    await app.ledger.migrations.update(migration.id, (row) => ({ ...row, state: 'failed' }));
     await failRange(message(migration, 0), app);
     await workOnRange(message(migration, 0), app);
-    expect(await app.ledger.getRange(migration.id, 'copy-00000')).toMatchObject({ state: 'planned', generation: 0 });
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({ state: 'planned', generation: 0 });
   });
 });
 
@@ -288,7 +291,7 @@ describe('a start', () => {
     ];
     expect(started).toHaveLength(1);
     for (const { reason } of refused) expect(reason).toMatchObject({ status: 409, code: 'targetBusy' });
-    expect((await app.ledger.listMigrations('open')).map(({ id }) => id)).toEqual([started[0]?.value.id]);
+    expect((await app.ledger.migrations.list('open')).map(({ id }) => id)).toEqual([started[0]?.value.id]);
   });
 
   it('is refused for names without a setting, all at once, and for what cannot be reached, without a secret', async () => {
@@ -327,12 +330,12 @@ describe('the watchdog', () => {
     const id = `${migration.id}-cut`;
     migrations.push(id);
     const { etag: _, ...row } = migration;
-    await app.ledger.createMigration({ ...row, id, state: 'planned', phasesWithRows: [], startedAt: long });
-    await app.ledger.updateMigration(migration.id, (now) => ({ ...now, state: 'cancelled', finishedAt: 'now' }));
+    await app.ledger.migrations.create({ ...row, id, state: 'planned', phasesWithRows: [], startedAt: long });
+    await app.ledger.migrations.update(migration.id, (now) => ({ ...now, state: 'cancelled', finishedAt: 'now' }));
     const seen = tallies();
     await watchMigrations(app, seen);
     expect(seen.started).toEqual([id]);
-    expect(await app.ledger.getMigration(id)).toMatchObject({ state: 'running' });
+    expect(await app.ledger.migrations.get(id)).toMatchObject({ state: 'running' });
     expect((await ranges(id)).length).toBe(4);
     expect((await app.takeMessages()).filter((one) => one.migration === id)).not.toEqual([]);
   });
@@ -341,7 +344,7 @@ describe('the watchdog', () => {
     const [first, second] = [await start(), `second-${Date.now()}`];
     migrations.push(second);
     const { etag: _, ...row } = first;
-    await app.ledger.createMigration({ ...row, id: second });
+    await app.ledger.migrations.create({ ...row, id: second });
     const seen = tallies([first.id]);
     await expect(watchMigrations(app, seen)).rejects.toThrow('1 migrations could not be looked after');
     expect(seen.started).toContain(second);
@@ -352,8 +355,8 @@ describe('the watchdog', () => {
     await app.takeMessages();
     await watchMigrations(app, tallies());
     expect(await app.takeMessages()).toEqual([]);
-    const row = (await app.ledger.getRange(migration.id, 'copy-00002'))!;
-    await app.ledger.replaceRange({ ...row, state: 'active', heartbeat: long });
+    const row = (await app.ledger.ranges.get(migration.id, 'copy-00002'))!;
+    await app.ledger.ranges.replace({ ...row, state: 'active', heartbeat: long });
     await watchMigrations(app, tallies());
     expect(await app.takeMessages()).toEqual([message(migration, 2)]);
   });
@@ -370,7 +373,7 @@ describe('findings', () => {
 
   it('of another migration are not told for a continuation that was made up', async () => {
     const { id } = await start();
-    await app.ledger.addFindings([
+    await app.ledger.findings.add([
       { migration: 'another', database: 0, key: Buffer.from('x'), code: 'x', message: 'm' },
     ]);
     const place = { nextPartitionKey: 'another', nextRowKey: '0' };
@@ -381,7 +384,7 @@ describe('findings', () => {
   it('are paged by what was given, with keys as text where they are', async () => {
     const { id } = await start();
     const keys = [Buffer.from('ä'), Buffer.from([0xff]), Buffer.alloc(0)];
-    await app.ledger.addFindings(keys.map((key) => ({ migration: id, database: 0, key, code: 'x', message: 'm' })));
+    await app.ledger.findings.add(keys.map((key) => ({ migration: id, database: 0, key, code: 'x', message: 'm' })));
     const seen: string[] = [];
     let continuation: string | undefined;
     do {

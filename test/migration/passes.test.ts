@@ -39,8 +39,8 @@ beforeEach(async () => {
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
 });
 afterEach(async () => {
-  for (const { id } of await app.ledger.listMigrations('open')) {
-    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+  for (const { id } of await app.ledger.migrations.list('open')) {
+    await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   }
   await app.takeMessages();
 });
@@ -59,8 +59,8 @@ async function startWith(phases: readonly Phase[], request: Record<string, unkno
   await app.takeMessages();
   const clients = storageClients(env);
   const ranges = clients.table('KeyferryRanges');
-  for (const { name } of await app.ledger.listRanges(id)) await ranges.deleteEntity(id, name);
-  const changed = await app.ledger.updateMigration(id, (row) => ({
+  for (const { name } of await app.ledger.ranges.list(id)) await ranges.deleteEntity(id, name);
+  const changed = await app.ledger.migrations.update(id, (row) => ({
     ...row,
     plan: { ...row.plan, phases },
     phase: phases[0]!.name,
@@ -77,7 +77,7 @@ async function conduct(id: string, between: (phase: string) => Promise<unknown> 
     const visit = (await visitMigration(id, app))!;
     if (visit.finished) return course;
     if (visit.due !== null) await startPhase(id, visit.due, app);
-    const { phase, pass, epoch } = (await app.ledger.getMigration(id))!;
+    const { phase, pass, epoch } = (await app.ledger.migrations.get(id))!;
     const messages = await app.takeMessages();
     if (messages.length === 0) continue;
     for (const message of messages) await workOnRange(message, app);
@@ -101,7 +101,7 @@ describe('a plan', () => {
       tally: { accountedKeys: KEYS + 1, missing: 0 },
     });
     expect(await target.client.mget('key:1', 'key:new')).toEqual(['changed', 'new']);
-    const rows = await app.ledger.listRanges(id, 'sync');
+    const rows = await app.ledger.ranges.list(id, 'sync');
     expect(rows).toHaveLength(4);
     expect(rows.every(({ pass, epoch, state }) => pass === 1 && epoch === 1 && state === 'done')).toBe(true);
     expect(await getRanges(id, app)).toMatchObject({ phase: 'look', pass: 0, side: 'source' });
@@ -142,13 +142,13 @@ describe('a plan', () => {
       }
       for (const message of await app.takeMessages()) await workOnRange(message, app);
     }
-    await app.ledger.updateMigration(id, (row) => ({ ...row, walkedRunId: 'another' }));
+    await app.ledger.migrations.update(id, (row) => ({ ...row, walkedRunId: 'another' }));
     for (const message of await app.takeMessages()) {
       await workOnRange(message, app);
       messages++;
     }
     expect(messages).toBe(4);
-    expect(await app.ledger.getMigration(id)).toMatchObject({ phase: 'sync', pass: 1, epoch: 2 });
+    expect(await app.ledger.migrations.get(id)).toMatchObject({ phase: 'sync', pass: 1, epoch: 2 });
     expect(await conduct(id)).toEqual(['sync/1/2']);
     expect(await getReport(id, app)).toMatchObject({ state: 'completed', counts: { same: KEYS } });
   });
@@ -165,10 +165,10 @@ describe('a migration of a version before, which has no phases in its plan', () 
     const former = phasesWithFormerNames(plan.request, true);
     const clients = storageClients(env);
     const [migrations, ranges] = [clients.table('KeyferryMigrations'), clients.table('KeyferryRanges')];
-    for (const { name } of await app.ledger.listRanges(id)) await ranges.deleteEntity(id, name);
+    for (const { name } of await app.ledger.ranges.list(id)) await ranges.deleteEntity(id, name);
     // Written as that version did.
     const { phases: _phases, ...planBefore } = plan;
-    const { walks: _walks, ...courseBefore } = (await app.ledger.getMigration(id))!.course;
+    const { walks: _walks, ...courseBefore } = (await app.ledger.migrations.get(id))!.course;
     const {
       walkedRunId,
       pass: _pass,
@@ -188,14 +188,14 @@ describe('a migration of a version before, which has no phases in its plan', () 
       },
       'Replace',
     );
-    const read = (await app.ledger.getMigration(id))!;
+    const read = (await app.ledger.migrations.get(id))!;
     expect(read).toMatchObject({ phase: 'copy', pass: 0, epoch: 3, walkedRunId, plan: { phases: former } });
     for (const row of rangesOf(read)) {
-      await app.ledger.createRanges([row]);
+      await app.ledger.ranges.create([row]);
       const { pass: __, ...before } = await ranges.getEntity<Record<string, unknown>>(id, row.name);
       await ranges.updateEntity({ ...before, partitionKey: id, rowKey: row.name }, 'Replace');
     }
-    await app.ledger.addFindings([
+    await app.ledger.findings.add([
       { migration: id, database: 0, key: Buffer.from('old'), code: 'x', message: 'm', phase: 'copy', epoch: 2 },
     ]);
     await app.queue.send(rangesOf(read).map(({ name }) => ({ migration: id, range: name })));

@@ -64,7 +64,7 @@ beforeAll(async () => {
 }, 120_000);
 afterEach(async () => {
   for (const id of migrations) {
-    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+    await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   }
   migrations = [];
   await app.takeMessages();

@@ -61,7 +61,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { id } of await app.ledger.listMigrations('open')) await end(id);
+  for (const { id } of await app.ledger.migrations.list('open')) await end(id);
   await neu.client.flushall();
 });
 
@@ -69,7 +69,7 @@ afterEach(async () => {
 async function end(id: string): Promise<void> {
   const row = await cancelMigration(id, app);
   if (row !== undefined) await settleUntouched(row, app);
-  await app.ledger.updateMigration(id, (now) => ({
+  await app.ledger.migrations.update(id, (now) => ({
     ...now,
     state: 'cancelled',
     finishedAt: new Date().toISOString(),
@@ -89,13 +89,13 @@ const clock = (hours: number, since = start - HOUR / 2) => ({ now: start + hours
 it('a timer that fires twice, on two machines at once, starts one migration', async () => {
   const settings = schedulesOf({ name: 'twice', when: hourly, migration: copy });
   await runSchedules(settings, app, starter, clock(-0.25));
-  const before = (await app.ledger.listMigrations()).length;
+  const before = (await app.ledger.migrations.list()).length;
   const both = [app, twin, app, twin];
   const outcomes = await Promise.all(both.map((process) => runSchedules(settings, process, starter, clock(0))));
   outcomes.push(await runSchedules(settings, twin, starter, clock(0.01)));
   const started = new Set(outcomes.flat().map(({ migration }) => migration));
   expect(started.size).toBe(1);
-  expect(await app.ledger.listMigrations()).toHaveLength(before + 1);
+  expect(await app.ledger.migrations.list()).toHaveLength(before + 1);
   const [id = ''] = started;
   expect(tallies).toContain(id);
   const { schedules } = await reportSchedules(settings, app, clock(0.01));

@@ -41,7 +41,7 @@ beforeAll(async () => {
   table = storageClients(env).table('KeyferryMigrations');
 }, 120_000);
 afterEach(async () => {
-  for (const { id } of await app.ledger.listMigrations('open')) await end(id);
+  for (const { id } of await app.ledger.migrations.list('open')) await end(id);
   for await (const { rowKey } of table.listEntities({ queryOptions: { filter: "PartitionKey eq 'target'" } })) {
     await table.deleteEntity('target', rowKey!);
   }
@@ -54,7 +54,7 @@ afterAll(async () => {
 
 const start = (changes: Record<string, unknown> = {}) => startMigration(aRequest(changes), app);
 const end = (id: string) =>
-  app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: new Date().toISOString() }));
+  app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: new Date().toISOString() }));
 const busy = { status: 409, code: 'targetBusy' };
 const claims = async () => {
   const held: Record<string, unknown>[] = [];
@@ -166,12 +166,12 @@ describe('a target', () => {
     await app.takeMessages();
     const { etag: _, ...row } = first;
     const startedAt = new Date(0).toISOString();
-    await app.ledger.createMigration({ ...row, id: 'cut', state: 'planned', phasesWithRows: [], startedAt });
+    await app.ledger.migrations.create({ ...row, id: 'cut', state: 'planned', phasesWithRows: [], startedAt });
     await watchMigrations(app, { ensureTally: () => Promise.resolve() });
-    const cut = await app.ledger.getMigration('cut');
+    const cut = await app.ledger.migrations.get('cut');
     expect(cut).toMatchObject({ state: 'failed', cause: expect.stringContaining(first.id) as string });
     expect(isFinal(cut!)).toBe(true);
-    expect(await app.ledger.listRanges('cut')).toEqual([]);
+    expect(await app.ledger.ranges.list('cut')).toEqual([]);
     await expect(start()).rejects.toMatchObject(busy);
   });
 

@@ -45,8 +45,8 @@ beforeEach(async () => {
   }
 });
 afterEach(async () => {
-  for (const { id } of await app.ledger.listMigrations('open')) {
-    await app.ledger.updateMigration(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
+  for (const { id } of await app.ledger.migrations.list('open')) {
+    await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   }
   await app.takeMessages();
 });
@@ -58,7 +58,7 @@ afterAll(async () => {
 const leftovers = () => target.client.keys(`${TEMPORARY_KEY_PREFIX}*`);
 const start = (changes: Record<string, unknown> = {}) => startMigration(aRequest(changes), app);
 const message = ({ id }: MigrationRow) => ({ migration: id, range: rangeName('copy', 0) });
-const row = async ({ id }: MigrationRow): Promise<RangeRow> => (await app.ledger.getRange(id, rangeName('copy', 0)))!;
+const row = async ({ id }: MigrationRow): Promise<RangeRow> => (await app.ledger.ranges.get(id, rangeName('copy', 0)))!;
 
 /** The app, with something done before each pipeline to the target, and before it is opened. */
 function over(before: (commands: readonly Command[]) => Promise<void>): App {
@@ -124,7 +124,7 @@ describe('a worker that dies in the middle of big keys', () => {
   it('leaves nothing to a migration that is cancelled', async () => {
     const migration = await start();
     await dieMidway(migration);
-    await app.ledger.replaceRange({ ...(await row(migration)), heartbeat: new Date(0).toISOString() });
+    await app.ledger.ranges.replace({ ...(await row(migration)), heartbeat: new Date(0).toISOString() });
     await cancelMigration(migration.id, app);
     expect(await visitMigration(migration.id, app)).toMatchObject({ finished: true, status: { state: 'cancelled' } });
     expect(await leftovers()).toEqual([]);
@@ -133,7 +133,7 @@ describe('a worker that dies in the middle of big keys', () => {
   it('leaves nothing to a migration that fails', async () => {
     const migration = await start();
     await dieMidway(migration);
-    await app.ledger.replaceRange({ ...(await row(migration)), trouble: 'it was so' });
+    await app.ledger.ranges.replace({ ...(await row(migration)), trouble: 'it was so' });
     await failRange(message(migration), app);
     expect(await visitMigration(migration.id, app)).toMatchObject({ finished: true, status: { state: 'failed' } });
     expect(await leftovers()).toEqual([]);
@@ -151,7 +151,7 @@ describe('a worker that dies in the middle of big keys', () => {
   it('holds up the end until the target can be looked through, but not for ever', async () => {
     const migration = await start();
     await dieMidway(migration);
-    await app.ledger.replaceRange({ ...(await row(migration)), heartbeat: new Date(0).toISOString() });
+    await app.ledger.ranges.replace({ ...(await row(migration)), heartbeat: new Date(0).toISOString() });
     await cancelMigration(migration.id, app);
     const away = over(() => Promise.reject(new Error('away')));
     expect(await visitMigration(migration.id, away)).toMatchObject({ finished: false, status: { state: 'running' } });
@@ -163,17 +163,18 @@ describe('a worker that dies in the middle of big keys', () => {
 });
 
 async function quietFor({ id }: MigrationRow, quietSeconds: number): Promise<void> {
-  await app.ledger.putSnapshot(id, { ...(await app.ledger.getSnapshot(id))!, quietSeconds });
+  await app.ledger.snapshots.put(id, { ...(await app.ledger.snapshots.get(id))!, quietSeconds });
 }
 
 it('a worker builds nothing that it could not write down', async () => {
   const migration = await start();
   await target.client.config('RESETSTAT');
   let writes = 0;
-  const ledger = Object.create(app.ledger) as typeof app.ledger;
+  const ranges = Object.create(app.ledger.ranges) as typeof app.ledger.ranges;
+  const ledger = Object.create(app.ledger, { ranges: { value: ranges } }) as typeof app.ledger;
   // The claim of the range is written, nothing after it.
-  ledger.replaceRange = (...row) =>
-    ++writes === 1 ? app.ledger.replaceRange(...row) : Promise.reject(new Error('storage is away'));
+  ranges.replace = (...row) =>
+    ++writes === 1 ? app.ledger.ranges.replace(...row) : Promise.reject(new Error('storage is away'));
   await expect(workOnRange(message(migration), { ...app, ledger })).rejects.toThrow('storage is away');
   expect(await target.client.info('commandstats')).not.toContain('cmdstat_rpush');
   expect(await leftovers()).toEqual([]);

@@ -28,7 +28,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     queue,
     schedules: new ScheduleLedger(clients),
     connections: new Connections(env, 'keyferry-test'),
-    watch: new MigrationWatch(ledger),
+    watch: new MigrationWatch(ledger.migrations),
     budget: new BytesInFlight(settings.bytesInFlight),
     telemetry: noTelemetry,
     takeMessages: async () => {

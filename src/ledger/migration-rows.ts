@@ -1,0 +1,165 @@
+import type { TableClient } from '@azure/data-tables';
+import { firstCourse } from '../migration/course';
+import type { Plan } from '../migration/plan';
+import { finalStates, type MigrationRow, type MigrationState, type UnreadableMigration } from '../migration/rows';
+import { toChunks } from './chunked-text';
+import { chunksOrUndefined, created, found, isConflict, rowKeyText, textForPeople, type Entity } from './entities';
+import { migrationSchema, migrationStateSchema, mustParse, ROW_VERSION, UnreadableRowError } from './row-schemas';
+
+const PARTITION = 'migration';
+
+/** The plan rows: what was decided for each migration, and where it stands. */
+export class MigrationRows {
+  constructor(private readonly table: TableClient) {}
+
+  /** Writes a new plan row; false when there is one with this id. */
+  async create(row: Omit<MigrationRow, 'etag'>): Promise<boolean> {
+    return await created(this.table.createEntity({ partitionKey: PARTITION, rowKey: row.id, ...toPlan(row) }));
+  }
+
+  /** Removes a plan row, where it is there. Only for a migration that never began. */
+  async delete(id: string): Promise<void> {
+    await found(this.table.deleteEntity(PARTITION, rowKeyText(id)).then(() => ({})));
+  }
+
+  /** A plan row; undefined when there is none. @throws UnreadableRowError */
+  async get(id: string): Promise<MigrationRow | undefined> {
+    const entity = await this.planEntity(id);
+    return entity && fromPlan(entity);
+  }
+
+  /** All migrations that can be read, or those of them that have not ended, in no particular order. */
+  async list(which: 'all' | 'open' = 'all'): Promise<MigrationRow[]> {
+    return (await this.read(which)).rows;
+  }
+
+  /** The same, with those that cannot be read. */
+  async read(which: 'all' | 'open'): Promise<{ rows: MigrationRow[]; unreadable: UnreadableMigration[] }> {
+    const rows: MigrationRow[] = [];
+    const unreadable: UnreadableMigration[] = [];
+    const partition = `PartitionKey eq '${PARTITION}'`;
+    const filter = which === 'open' ? `${partition} and finishedAt eq ''` : partition;
+    for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
+      try {
+        rows.push(fromPlan(entity));
+      } catch (error) {
+        if (!(error instanceof UnreadableRowError)) throw error;
+        const { rowKey, startedAt, finishedAt } = entity;
+        const { reason } = error;
+        unreadable.push({
+          id: String(rowKey),
+          reason,
+          startedAt: textOrNull(startedAt),
+          finishedAt: textOrNull(finishedAt),
+        });
+      }
+    }
+    return { rows, unreadable };
+  }
+
+  /** A migration's state, though the rest of its row cannot be read: a state that cannot be read either is `unknown`. */
+  async stateOf(id: string): Promise<MigrationState | 'unknown' | undefined> {
+    const entity = await this.planEntity(id);
+    if (entity === undefined) return undefined;
+    const state = migrationStateSchema.safeParse(entity.state);
+    return state.success ? state.data : 'unknown';
+  }
+
+  /** Ends a migration whose row cannot be read, and leaves the rest of the row as it is. */
+  async failUnreadable(id: string, cause: string): Promise<void> {
+    for (;;) {
+      const entity = await this.planEntity(id);
+      if (entity === undefined || finalStates.some((state) => state === entity.state)) return;
+      const ended = { state: 'failed', cancelRequested: true, finishedAt: new Date().toISOString(), cause };
+      try {
+        await this.table.updateEntity({ partitionKey: PARTITION, rowKey: id, ...ended }, 'Merge', {
+          etag: entity.etag ?? '',
+        });
+        return;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+
+  private async planEntity(id: string): Promise<Entity | undefined> {
+    return await found(this.table.getEntity<Entity>(PARTITION, rowKeyText(id)));
+  }
+
+  /**
+   * Changes a plan row. `change` gives the new row, or undefined to leave it, and may be called again on a newer row.
+   * Returns the row as it is then; undefined when there is none.
+   * @throws UnreadableRowError
+   */
+  async update(id: string, change: (row: MigrationRow) => MigrationRow | undefined): Promise<MigrationRow | undefined> {
+    for (;;) {
+      const row = await this.get(id);
+      if (row === undefined) return undefined;
+      const changed = change(row);
+      if (changed === undefined) return row;
+      try {
+        const { etag } = await this.table.updateEntity(
+          { partitionKey: PARTITION, rowKey: id, ...toPlan(changed) },
+          'Replace',
+          { etag: row.etag },
+        );
+        return { ...changed, etag: etag ?? '' };
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+      }
+    }
+  }
+}
+
+function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
+  return {
+    version: ROW_VERSION,
+    state: row.state,
+    phase: row.phase,
+    pass: row.pass,
+    requestHash: row.requestHash,
+    epoch: row.epoch,
+    walkedRunId: row.walkedRunId,
+    cancelRequested: row.cancelRequested,
+    stopCause: textForPeople(row.stopCause),
+    course: JSON.stringify(row.course),
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt ?? '',
+    cause: row.cause ?? '',
+    traceparent: row.traceparent ?? '',
+    phasesWithRows: row.phasesWithRows.join(','),
+    ...toChunks('plan', row.plan),
+  };
+}
+
+/** @throws UnreadableRowError */
+function fromPlan(entity: Entity): MigrationRow {
+  const id = String(entity.rowKey);
+  const stored = { ...entity, plan: chunksOrUndefined('plan', entity) };
+  const row = mustParse(`The row of the migration "${id}"`, migrationSchema, stored);
+  const plan = row.plan as unknown as Plan;
+  return {
+    id,
+    state: row.state,
+    phase: row.phase,
+    pass: row.pass,
+    requestHash: row.requestHash,
+    plan,
+    epoch: row.epoch,
+    walkedRunId: row.walkedRunId,
+    cancelRequested: row.cancelRequested,
+    stopCause: row.stopCause,
+    // Rows of earlier versions have none.
+    course: row.course ?? firstCourse(plan),
+    startedAt: row.startedAt,
+    finishedAt: row.finishedAt,
+    cause: row.cause,
+    traceparent: row.traceparent,
+    phasesWithRows: row.phasesWithRows,
+    etag: entity.etag ?? '',
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null;
+}

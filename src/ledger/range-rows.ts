@@ -1,0 +1,148 @@
+import type { TableClient, TransactionAction } from '@azure/data-tables';
+import { brokenRange, readRangeName, type RangeRow } from '../migration/rows';
+import {
+  BATCH,
+  created,
+  found,
+  isConflict,
+  isGone,
+  rowKeyText,
+  textForPeople,
+  type Entity,
+  type NewEntity,
+} from './entities';
+import { parseRow, rangeSchema, ROW_VERSION } from './row-schemas';
+import { SURVEY_KEYS, toSurvey } from './surveys';
+
+/** Somebody else wrote the row in between, or it is gone: this worker has lost it. */
+export class LostRowError extends Error {
+  constructor(row: string) {
+    super(`The row ${row} was written by another worker, or deleted.`);
+    this.name = 'LostRowError';
+  }
+}
+
+/** The rows that say what each range has done; the only truth about progress. */
+export class RangeRows {
+  constructor(private readonly table: TableClient) {}
+
+  /** Writes new range rows; those that are there stay as they are. */
+  async create(rows: readonly Omit<RangeRow, 'etag'>[]): Promise<void> {
+    for (let at = 0; at < rows.length; at += BATCH) {
+      const batch = rows.slice(at, at + BATCH);
+      const actions = batch.map((row): TransactionAction => ['create', toRange(row)]);
+      try {
+        await this.table.submitTransaction(actions);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        for (const row of batch) await created(this.table.createEntity(toRange(row)));
+      }
+    }
+  }
+
+  /** A range row, or what stands in for one that cannot be read; undefined when there is none. */
+  async get(migration: string, name: string): Promise<RangeRow | undefined> {
+    const entity = await found(this.table.getEntity<Entity>(rowKeyText(migration), rowKeyText(name)));
+    return entity && fromRange(entity);
+  }
+
+  /**
+   * Writes a range row whole, and what was learnt up to its cursor in the same transaction.
+   * @param survey a packed survey, less than 1 MiB
+   * @throws LostRowError when the row is no longer as `row.etag` knew it, or gone
+   */
+  async replace(row: RangeRow, survey?: Buffer): Promise<RangeRow> {
+    try {
+      if (survey !== undefined) return await this.replaceSurveyed(row, survey);
+      const { etag } = await this.table.updateEntity(toRange(row), 'Replace', { etag: row.etag });
+      return { ...row, etag: etag ?? '' };
+    } catch (error) {
+      if (isConflict(error) || isGone(error)) throw new LostRowError(row.name);
+      throw error;
+    }
+  }
+
+  private async replaceSurveyed(row: RangeRow, survey: Buffer): Promise<RangeRow> {
+    const { subResponses } = await this.table.submitTransaction([
+      ['update', toRange(row), 'Replace', { etag: row.etag }],
+      ['upsert', toSurvey(row, survey), 'Replace'],
+    ]);
+    return { ...row, etag: subResponses[0]?.etag ?? '' };
+  }
+
+  /** All range rows of a migration, or those of one phase, by their numbers; for those that cannot be read, stand-ins. */
+  async list(migration: string, phase?: string): Promise<RangeRow[]> {
+    const rows: RangeRow[] = [];
+    const partition = `PartitionKey eq '${rowKeyText(migration)}'`;
+    const filter =
+      phase === undefined
+        ? `${partition} and (RowKey lt '${SURVEY_KEYS.from}' or RowKey ge '${SURVEY_KEYS.to}')`
+        : `${partition} and RowKey ge '${rowKeyText(phase)}-0' and RowKey lt '${rowKeyText(phase)}-:'`;
+    for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
+      rows.push(fromRange(entity));
+    }
+    return rows;
+  }
+}
+
+function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
+  return {
+    partitionKey: row.migration,
+    rowKey: row.name,
+    version: ROW_VERSION,
+    phase: row.phase,
+    number: row.number,
+    database: row.database,
+    index: row.index,
+    bits: row.bits,
+    state: row.state,
+    epoch: row.epoch,
+    pass: row.pass,
+    generation: row.generation,
+    builders: row.builders.join(' '),
+    cursor: row.cursor,
+    share: String(row.share),
+    counts: JSON.stringify(row.counts),
+    heartbeat: row.heartbeat ?? '',
+    trouble: textForPeople(row.trouble),
+    cause: textForPeople(row.cause),
+  };
+}
+
+/** The row, or what stands in for it where it cannot be read. */
+function fromRange(entity: Entity): RangeRow {
+  const migration = String(entity.partitionKey);
+  const name = String(entity.rowKey);
+  const etag = entity.etag ?? '';
+  const parsed = parseRow(rangeSchema, entity);
+  const named = readRangeName(name);
+  const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;
+  if (!isNamed) {
+    const { phase, number } = named ?? { phase: '', number: -1 };
+    const reason = parsed.ok ? 'phase and number: its name is that of another range' : parsed.reason;
+    const cause = `The ledger's row of the range ${name} cannot be read: ${reason}`;
+    return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, cause);
+  }
+  const row = parsed.value;
+  return {
+    migration,
+    name,
+    phase: row.phase,
+    number: row.number,
+    database: row.database,
+    index: row.index,
+    bits: row.bits,
+    state: row.state,
+    epoch: row.epoch,
+    pass: row.pass,
+    generation: row.generation,
+    builders: row.builders,
+    cursor: row.cursor,
+    share: row.share,
+    counts: row.counts,
+    heartbeat: row.heartbeat,
+    trouble: row.trouble,
+    cause: row.cause,
+    etag,
+  };
+}
