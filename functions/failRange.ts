@@ -1,7 +1,7 @@
 import { app, type InvocationContext } from '@azure/functions';
 import { getApp } from '../src/app/app';
 import { decodeMessage, RANGES_QUEUE } from '../src/ledger/range-queue';
-import { failRange } from '../src/tally/fail-range';
+import { failRange } from '../src/tally/settle-ranges';
 
 app.storageQueue('failRange', {
   queueName: `${RANGES_QUEUE}-poison`,

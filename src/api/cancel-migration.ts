@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import { isFinal, type MigrationRow } from '../migration/rows';
-import { settleUntouched } from '../tally/settle-untouched';
+import { settleUntouched } from '../tally/settle-ranges';
 
 /**
  * Asks a migration to stop. Workers see it within a second or two, finish their page and settle their ranges; ranges that

@@ -23,6 +23,9 @@ const FINDINGS_PER_RANGE = 10_000;
 /** So many generations are told to have left temporary keys; what those before them left has expired long since. */
 const MOST_BUILDERS = 16;
 
+/** What a job needs of the app. */
+export type JobApp = Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>;
+
 /** How a job begins. */
 export interface JobStart {
   /** When what was taken before is paid off, ms since 1970. */
@@ -63,7 +66,7 @@ export class RangeJob implements StopSignal {
   constructor(
     private current: RangeRow,
     readonly migration: MigrationRow,
-    private readonly app: App,
+    private readonly app: JobApp,
     { owedUntil = 0, tookOver = false }: JobStart = {},
   ) {
     this.tookOver = tookOver || migration.epoch > 0;

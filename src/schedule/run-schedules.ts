@@ -3,13 +3,16 @@ import { UnreadableRowError } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { readableMigration } from '../app/readable-migration';
 import { BadRequestError } from '../migration/request';
-import { idFromRequestId, startMigration } from '../start/start-migration';
+import { idFromRequestId, startMigration, type StartApp } from '../start/start-migration';
 import type { TallyStarter } from '../tally/watch-migrations';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import { RedisError } from '../redis/errors';
 import { adopt, decide, firstRow, requestIdOf, settled } from './decide';
 import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
+
+/** What runs by the clock need of the app. */
+type ScheduleApp = StartApp & Pick<App, 'schedules'>;
 
 /** Milliseconds since 1970: now, and when this process read the settings. */
 export interface Clock {
@@ -30,7 +33,7 @@ export interface Outcome extends ScheduledRun {
  */
 export async function runSchedules(
   { schedules, mistakes }: ScheduleSettings,
-  app: App,
+  app: ScheduleApp,
   tallies: TallyStarter,
   clock: Clock,
 ): Promise<Outcome[]> {
@@ -51,7 +54,7 @@ export async function runSchedules(
 async function runSchedule(
   schedule: Schedule,
   known: ScheduleRow | undefined,
-  app: App,
+  app: ScheduleApp,
   tallies: TallyStarter,
   { now, since }: Clock,
 ): Promise<Outcome | undefined> {
@@ -82,7 +85,7 @@ async function carryOut(
   schedule: Schedule,
   row: ScheduleRow,
   run: ScheduledRun,
-  app: App,
+  app: ScheduleApp,
   tallies: TallyStarter,
 ): Promise<Outcome> {
   const requestId = requestIdOf(schedule, Date.parse(run.due));
@@ -100,7 +103,7 @@ async function carryOut(
 async function start(
   schedule: Schedule,
   requestId: string,
-  app: App,
+  app: ScheduleApp,
 ): Promise<Pick<ScheduledRun, 'state' | 'message'>> {
   try {
     await startMigration({ ...schedule.request, requestId }, app);

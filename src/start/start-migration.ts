@@ -16,12 +16,15 @@ import { BadRequestError, type MigrationRequest } from '../migration/request';
 import { shapesOf } from '../migration/rows-of-plan';
 import { claimTarget, giveBackTarget } from './target-claims';
 
+/** What a start needs of the app. */
+export type StartApp = Pick<App, 'connections' | 'ledger' | 'queue' | 'telemetry'>;
+
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
  * the migration that is there.
  * @throws BadRequestError, PlanRefusedError, RedisError
  */
-export async function startMigration(request: MigrationRequest, app: App): Promise<MigrationRow> {
+export async function startMigration(request: MigrationRequest, app: StartApp): Promise<MigrationRow> {
   checkConnectionNames(request, app);
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
   const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { amount, isoTime, type DocumentOf } from '../migration/document';
 import { phaseOf, sideNames } from '../migration/phases';
 import { isFinal, PHASE_NAME, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
-import { SILENT_MS } from './settle-untouched';
+import { SILENT_MS } from './settle-ranges';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */
 export const standings = ['planned', 'active', 'held', 'silent', 'done', 'failed', 'cancelled'] as const;

@@ -8,7 +8,7 @@ import { parallelRangesOf } from '../range/range-shape';
 import type { SideFacts } from '../app/side-facts';
 import { markOf, since } from '../migration/since';
 import { whyStop, type SeenBefore } from './source-loss';
-import { stopMigration } from './stop-migration';
+import { stopMigration } from './settle-ranges';
 
 /**
  * The server that is walked is another process now, or has another data set, so all cursors have lost their meaning: begins a
@@ -22,7 +22,7 @@ export async function restartRanges(
   seen: MigrationRow,
   now: SideFacts,
   before: SeenBefore,
-  app: App,
+  app: Pick<App, 'ledger' | 'queue' | 'telemetry' | 'watch'>,
 ): Promise<'begun' | 'same' | 'stopped'> {
   const mark = markOf(now);
   const { side } = phaseOf(seen.plan, seen);

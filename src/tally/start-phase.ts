@@ -11,7 +11,11 @@ import type { DueStart } from './tally-visit';
  * Begins a phase: writes it down, then its range rows, then its messages. Safe to be done twice, and to be gone on with after
  * a crash between any two of these. Does nothing while a side does not answer.
  */
-export async function startPhase(id: string, due: DueStart, app: App): Promise<void> {
+export async function startPhase(
+  id: string,
+  due: DueStart,
+  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'watch'>,
+): Promise<void> {
   const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;
   const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);

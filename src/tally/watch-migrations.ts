@@ -4,7 +4,7 @@ import { UnreadableRowError } from '../ledger/row-schemas';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { headsOfChains } from '../range/chain';
 import { parallelRangesOf } from '../range/range-shape';
-import { isUntouched, settleUntouched, SILENT_MS } from './settle-untouched';
+import { isUntouched, settleUntouched, SILENT_MS } from './settle-ranges';
 import { resumeStart } from '../start/start-migration';
 
 /** What the watchdog needs of the durable tally. */

@@ -1,4 +1,6 @@
 import type { App } from '../app/app';
+import type { SidesApp } from '../range/range-sides';
+import type { WalkApp } from '../range/walk-range';
 import { compareRange } from '../compare/compare-range';
 import { extraRange } from '../compare/extra-range';
 import { surveyRange } from '../survey/survey-range';
@@ -9,8 +11,11 @@ import type { RangeJob } from '../range/range-job';
 import type { MigrationRow } from '../migration/rows';
 import { phaseOf, type Work } from '../migration/phases';
 
+/** What the work on a range needs of the app. */
+export type WorkApp = SidesApp & WalkApp & Pick<App, 'ledger'>;
+
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
-export type RangeWork = (job: RangeJob, app: App) => Promise<void>;
+export type RangeWork = (job: RangeJob, app: WorkApp) => Promise<void>;
 
 const works: Readonly<Record<Work, RangeWork>> = {
   copy: copyRange,

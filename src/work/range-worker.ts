@@ -7,14 +7,16 @@ import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
-import { continueChain } from '../tally/continue-chain';
-import { RangeJob } from '../range/range-job';
-import { rangeWorkOf } from './range-work';
+import { continueChain } from '../range/chain';
+import { RangeJob, type JobApp } from '../range/range-job';
+import { rangeWorkOf, type WorkApp } from './range-work';
 import { readableMigration } from '../app/readable-migration';
-import { settleBroken } from '../tally/settle-broken';
+import { settleBroken, stopMigration } from '../tally/settle-ranges';
 import { restartRanges } from '../tally/restart-ranges';
 import { factsOrThrow, type SideFacts } from '../app/side-facts';
-import { stopMigration } from '../tally/stop-migration';
+
+/** What a worker needs of the app. */
+type WorkerApp = WorkApp & JobApp & Pick<App, 'queue'>;
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
 const TROUBLE_DELAY_S = 5;
@@ -25,11 +27,11 @@ const TROUBLE_DELAY_S = 5;
  * @throws the error that will not pass by itself, after writing it into the row: the queue delivers again, and at last
  * to the poison queue
  */
-export async function workOnRange(message: RangeMessage, app: App): Promise<void> {
+export async function workOnRange(message: RangeMessage, app: WorkerApp): Promise<void> {
   await app.telemetry.inRange(message, () => work(message, app));
 }
 
-async function work(message: RangeMessage, app: App): Promise<RangeEnd> {
+async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
@@ -69,7 +71,7 @@ async function claim(
   row: RangeRow,
   migration: MigrationRow,
   owedUntil: number | undefined,
-  app: App,
+  app: WorkerApp,
 ): Promise<RangeJob | undefined> {
   try {
     const claimed = await app.ledger.ranges.replace({
@@ -95,7 +97,7 @@ function debtOf({ plan }: MigrationRow, owedUntil: number | undefined): number |
   return keysPerSecond === 0 && bytesPerSecond === 0 ? undefined : owedUntil;
 }
 
-async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: App): Promise<RangeEnd> {
+async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
   if (error instanceof StoppedError) {
     if (error.reason === 'lost') return 'lost';
     if (error.reason === 'cancelled') {

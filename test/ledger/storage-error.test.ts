@@ -27,14 +27,14 @@ describe('storage', () => {
   it('that is there tells what is not in it by no error', async () => {
     const ledger = new Ledger(setting(storage.connectionString));
     await ledger.ensure();
-    expect(await ledger.getMigration('none')).toBeUndefined();
+    expect(await ledger.migrations.get('none')).toBeUndefined();
   });
 
   it('that nothing listens for is said to be away, by tables and by the queue', async () => {
     const port = await freePort();
     const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${port}`));
     const [tables, queue] = await Promise.all([
-      failure(new Ledger(clients).getMigration('m-1')),
+      failure(new Ledger(clients).migrations.get('m-1')),
       failure(new RangeQueue(clients).send([message])),
     ]);
     for (const error of [tables, queue]) {
@@ -48,7 +48,7 @@ describe('storage', () => {
   it('that does not take the key is said to refuse', async () => {
     const clients = setting(storage.connectionString.replace(/AccountKey=[^;]+/, 'AccountKey=d3Jvbmc='));
     const [tables, queue] = await Promise.all([
-      failure(new Ledger(clients).getMigration('m-1')),
+      failure(new Ledger(clients).migrations.get('m-1')),
       failure(new RangeQueue(clients).send([message])),
     ]);
     for (const error of [tables, queue]) expect(error).toMatchObject({ name: 'StorageError', trouble: 'refused' });
@@ -67,7 +67,7 @@ describe('storage', () => {
     const warn = jest.fn();
     const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${await freePort()}`));
     const answer = await answering({ warn } as unknown as InvocationContext, async () => {
-      await new Ledger(clients).getMigration('m-1');
+      await new Ledger(clients).migrations.get('m-1');
       return { status: 200 };
     });
     expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '5' } });

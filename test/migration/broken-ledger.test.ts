@@ -3,7 +3,7 @@ import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
-import { failRange } from '../../src/tally/fail-range';
+import { failRange } from '../../src/tally/settle-ranges';
 import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getHistory, getRanges, getReport, listReports } from '../../src/api/read-migrations';
 import { rangesOf, startMigration } from '../../src/start/start-migration';

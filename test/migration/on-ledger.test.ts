@@ -1,7 +1,7 @@
 import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
-import { failRange } from '../../src/tally/fail-range';
+import { failRange } from '../../src/tally/settle-ranges';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getReport } from '../../src/api/read-migrations';

@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 120_000);
 beforeEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
-  await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
+  await fill(source);
 });
 afterEach(async () => {
   for (const { id } of await app.ledger.migrations.list('open')) {
@@ -48,6 +48,9 @@ afterAll(async () => {
   app.connections.close();
   await Promise.all([source.close(), target.close(), storage.close()]);
 });
+
+const fill = ({ client }: TestServer) =>
+  client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
 
 const [copy, look] = makePhases(aRequest({ verify: 'full' }), false) as [Phase, Phase];
 const [sync, extra] = makePhases(aRequest({ mode: 'sync', deleteExtra: true }), true) as [Phase, Phase];
@@ -159,6 +162,7 @@ describe('a migration of a version before, which has no phases in its plan', () 
     ['compare', { mode: 'compare' }, ['copy/0/3', 'extra/0/3']],
     ['sync', { mode: 'sync', deleteExtra: true }, ['copy/0/3', 'extra/0/3']],
   ])('goes on by the names of then: %s', async (_, request, phases) => {
+    await fill(target);
     await target.client.set('only here', '1');
     const { id, plan } = await startMigration(aRequest(request), app);
     await app.takeMessages();

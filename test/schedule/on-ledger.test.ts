@@ -1,7 +1,7 @@
 import { freePort } from '../../local/servers/free-port';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
-import { settleUntouched } from '../../src/tally/settle-untouched';
+import { settleUntouched } from '../../src/tally/settle-ranges';
 import { reportSchedules } from '../../src/schedule/report-schedules';
 import { runSchedules } from '../../src/schedule/run-schedules';
 import { readSchedules } from '../../src/schedule/schedule-settings';

@@ -1,5 +1,5 @@
 import { noCounts } from '../../src/migration/counts';
-import { isUntouched, SILENT_MS } from '../../src/tally/settle-untouched';
+import { isUntouched, SILENT_MS } from '../../src/tally/settle-ranges';
 import { quietTime } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
 import { silentRanges } from '../../src/tally/watch-migrations';

@@ -1,4 +1,4 @@
-import { mayHaveExtra } from '../../src/tally/room-for-extra';
+import { mayHaveExtra } from '../../src/tally/judge';
 import { noCounts } from '../../src/migration/counts';
 import { aPlan, aRequest } from '../tools/rows';
 

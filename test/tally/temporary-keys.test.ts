@@ -1,7 +1,7 @@
 import type { App } from '../../src/app/app';
 import { rangeName, type MigrationRow, type RangeRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/api/cancel-migration';
-import { failRange } from '../../src/tally/fail-range';
+import { failRange } from '../../src/tally/settle-ranges';
 import { workOnRange } from '../../src/work/range-worker';
 import { getReport } from '../../src/api/read-migrations';
 import { startMigration } from '../../src/start/start-migration';

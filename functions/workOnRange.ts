@@ -3,6 +3,7 @@ import { getApp } from '../src/app/app';
 import { decodeMessage, RANGES_QUEUE } from '../src/ledger/range-queue';
 import { workOnRange } from '../src/work/range-worker';
 
+// What it is called in Azure, in logs and alerts, stays what it was in the first version.
 app.storageQueue('copyRange', {
   queueName: RANGES_QUEUE,
   connection: 'AzureWebJobsStorage',

@@ -1,0 +1,93 @@
+import type { App } from '../app/app';
+import { keysIn, type SideFacts } from '../app/side-facts';
+import type { Counts } from '../migration/counts';
+import { sinceOfSource, sinceOfTarget } from '../migration/course';
+import { walksOf } from '../migration/phases';
+import type { Plan } from '../migration/plan';
+import { sourceKeysAtStart } from '../migration/report';
+import type { MigrationRow } from '../migration/rows';
+import { markOf, onlyRestored, since, UNTOLD } from '../migration/since';
+import { verdict, type Verdict } from '../migration/verdict';
+import { isReplica } from '../redis/probe';
+import type { Sum } from './sum';
+
+/** Asks for the verdict by what the rows say together and both sides tell. */
+export function judge(
+  migration: MigrationRow,
+  sum: Sum,
+  source: SideFacts | undefined,
+  target: SideFacts | undefined,
+  quietSeconds: number,
+  app: Pick<App, 'settings'>,
+): Verdict {
+  const { plan, course } = migration;
+  return verdict({
+    phases: plan.phases,
+    walks: walksOf(migration).map(({ place }) => place),
+    inPlace: plan.inPlace,
+    mayHaveExtra: mayHaveUnmet(plan, sum, source, target),
+    cancelRequested: migration.cancelRequested,
+    stopCause: migration.stopCause,
+    ranges: sum.ranges,
+    counts: sum.counts,
+    walked: sum.walked,
+    source: source && { keys: keysIn(source, plan, 'source'), since: sinceOfSource(course, markOf(source)) },
+    target: target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, markOf(target)) },
+    unreaped: source !== undefined && isReplica(source) ? expiring(source) : 0,
+    targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),
+    targetKeysAtStart: plan.targetKeysAtStart,
+    anew: course.anew,
+    quietSeconds,
+    stallAfter: app.settings.stallSeconds,
+    cause: sum.cause,
+  });
+}
+
+function expiring({ databases }: SideFacts): number {
+  return databases.reduce((sum, { expires }) => sum + (expires ?? 0), 0);
+}
+
+/** Whether the target may have keys that no walk has met. */
+function mayHaveUnmet(
+  plan: Plan,
+  { counts }: Sum,
+  source: SideFacts | undefined,
+  target: SideFacts | undefined,
+): boolean {
+  const stands = (before: SideFacts, now: SideFacts | undefined) =>
+    (now === undefined ? UNTOLD : since(markOf(before), markOf(now))).written === 'no';
+  // A number of keys that is the same says nothing where keys were written.
+  if (!stands(plan.source, source) || !stands(plan.target, target)) return true;
+  return mayHaveExtra(plan, counts, {
+    sourceAtStart: sourceKeysAtStart(plan),
+    sourceNow: source && keysIn(source, plan, 'source'),
+    targetAtStart: plan.targetKeysAtStart,
+    targetNow: target && keysIn(target, plan, 'target'),
+  });
+}
+
+/** Keys in the databases concerned when planned and now; undefined where a side does not answer or tell. */
+export interface KeyNumbers {
+  readonly sourceAtStart: number | undefined;
+  readonly sourceNow: number | undefined;
+  readonly targetAtStart: number | undefined;
+  readonly targetNow: number | undefined;
+}
+
+/**
+ * Whether the target may have keys that a comparison did not meet. It cannot where as many different keys were met there as
+ * it has, and no number on either side has moved since the plan: then the walk over the target is spared.
+ */
+export function mayHaveExtra(
+  { request, databases }: Pick<Plan, 'request' | 'databases'>,
+  counts: Counts,
+  { sourceAtStart, sourceNow, targetAtStart, targetNow }: KeyNumbers,
+): boolean {
+  // Two databases that go into one may have met one key twice; converted sessions are several keys here and others there.
+  const oneToOne =
+    request.convert.length === 0 && new Set(databases.map((d) => d.targetDatabase)).size === databases.length;
+  if (sourceNow === undefined || targetNow === undefined) return true;
+  const still = sourceAtStart === sourceNow && targetAtStart === targetNow && counts.expired === 0;
+  const metOnce = counts.repeats === 0 && counts.scanned === sourceNow;
+  return !(oneToOne && still && metOnce && counts.same + counts.different === targetNow);
+}

@@ -1,0 +1,117 @@
+import type { App } from '../app/app';
+import { readableMigration } from '../app/readable-migration';
+import type { RangeMessage } from '../ledger/range-queue';
+import { LostRowError } from '../ledger/range-rows';
+import { isFinal, isSettled, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { shapesOf } from '../migration/rows-of-plan';
+import { continueChain } from '../range/chain';
+
+/** A worker writes its row every few seconds; one that has not for so long is gone. */
+export const SILENT_MS = 60_000;
+
+/**
+ * Whether nobody works on a range: it is planned, or its worker has been silent for long. A sign that is to come as much
+ * later is none: a clock was wrong.
+ */
+export function isUntouched(row: RangeRow, now: number): boolean {
+  if (isSettled(row)) return false;
+  return row.state === 'planned' || row.heartbeat === null || Math.abs(now - Date.parse(row.heartbeat)) > SILENT_MS;
+}
+
+/** Settles the ranges of a cancelled migration that nobody works on. A worker that takes one meanwhile settles it itself. */
+export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
+  const rows = await app.ledger.ranges.list(migration.id);
+  for (const known of rows) {
+    const row = known.phase === migration.phase ? resetIfOlder(known, migration) : known;
+    if (!isUntouched(row, Date.now())) continue;
+    try {
+      await app.ledger.ranges.replace({ ...row, state: 'cancelled', generation: row.generation + 1 });
+    } catch (error) {
+      if (!(error instanceof LostRowError)) throw error;
+    }
+  }
+}
+
+/**
+ * Settles a range whose row cannot be read: writes over it that it failed, and why, and has its chain go on. A row that
+ * the plan does not know stays as it is.
+ */
+export async function settleBroken(
+  row: RangeRow,
+  migration: MigrationRow,
+  app: Pick<App, 'ledger' | 'queue' | 'telemetry'>,
+): Promise<void> {
+  const shape = shapesOf(migration.plan, row.phase).at(row.number);
+  if (row.number < 0 || shape === undefined) return;
+  try {
+    await app.ledger.ranges.replace({ ...row, ...shape, epoch: migration.epoch, generation: 1 });
+  } catch (error) {
+    if (!(error instanceof LostRowError)) throw error;
+  }
+  app.telemetry.log('error', 'Range failed', {
+    'keyferry.migration': migration.id,
+    'keyferry.range': row.name,
+    'keyferry.trouble': row.cause ?? '',
+  });
+  await continueChain({ ...row, ...shape }, migration, app);
+}
+
+/** So many workers may take a range and die without a word before it is given up. */
+const MOST_DEATHS = 30;
+
+/**
+ * Settles the range of a poisoned message with the cause that its worker wrote last, so that the tally never waits for
+ * it. Where no worker wrote a cause, they did not fail but died (restarts, deployments): the range is sent again.
+ */
+export async function failRange(
+  message: RangeMessage,
+  app: Pick<App, 'ledger' | 'queue' | 'telemetry'>,
+): Promise<void> {
+  const migration = await readableMigration(message.migration, app);
+  if (migration === undefined || isFinal(migration)) return;
+  const known = await app.ledger.ranges.get(message.migration, message.range);
+  if (known?.phase !== migration.phase) return;
+  if (known.broken) {
+    await settleBroken(known, migration, app);
+    return;
+  }
+  const row = resetIfOlder(known, migration);
+  if (isSettled(row)) return;
+  if (row.trouble === null && row.generation < MOST_DEATHS) {
+    await app.queue.send([message]);
+    return;
+  }
+  try {
+    await app.ledger.ranges.replace({
+      ...row,
+      state: 'failed',
+      generation: row.generation + 1,
+      cause: row.trouble ?? `Its worker died ${row.generation} times.`,
+    });
+    app.telemetry.log('error', 'Range failed', { 'keyferry.migration': migration.id, 'keyferry.range': row.name });
+    await continueChain(row, migration, app);
+  } catch (error) {
+    // A worker wrote in the same moment, so the range is alive.
+    if (!(error instanceof LostRowError)) throw error;
+  }
+}
+
+/**
+ * Stops a migration for something that is wrong with a side: workers see it within a second or two and write nothing more; when
+ * all have stopped, it has failed with this cause. The first cause stays. Undefined for an unknown migration.
+ */
+export async function stopMigration(
+  id: string,
+  cause: string,
+  app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
+): Promise<MigrationRow | undefined> {
+  const migration = await app.ledger.migrations.update(id, (row) =>
+    isFinal(row) || row.stopCause !== null ? undefined : { ...row, cancelRequested: true, stopCause: cause },
+  );
+  app.watch.forget(id);
+  if (migration?.stopCause === cause && !isFinal(migration)) {
+    app.telemetry.log('error', 'Migration stopped', { 'keyferry.migration': id, 'keyferry.cause': cause });
+    await settleUntouched(migration, app);
+  }
+  return migration;
+}
