@@ -173,11 +173,7 @@ describe('a migration of a version before, which has no phases in its plan', () 
     // Written as that version did.
     const { phases: _phases, ...planBefore } = plan;
     const { walks: _walks, ...courseBefore } = (await app.ledger.migrations.get(id))!.course;
-    const {
-      walkedRunId,
-      pass: _pass,
-      ...entity
-    } = await migrations.getEntity<Record<string, unknown>>('migration', id);
+    const { walkedRunId, pass: _pass, ...entity } = await migrations.getEntity('migration', id);
     await migrations.updateEntity(
       {
         ...entity,
@@ -196,7 +192,7 @@ describe('a migration of a version before, which has no phases in its plan', () 
     expect(read).toMatchObject({ phase: 'copy', pass: 0, epoch: 3, walkedRunId, plan: { phases: former } });
     for (const row of rangesOf(read)) {
       await app.ledger.ranges.create([row]);
-      const { pass: __, ...before } = await ranges.getEntity<Record<string, unknown>>(id, row.name);
+      const { pass: __, ...before } = await ranges.getEntity(id, row.name);
       await ranges.updateEntity({ ...before, partitionKey: id, rowKey: row.name }, 'Replace');
     }
     await app.ledger.findings.add([
