@@ -20,7 +20,7 @@ const EXAMINED_AT_ONCE = 500;
 const MISSING_CONVERTED = {
   code: 'missing',
   message: 'The session is on the source, and on the target under neither its new name nor its old one.',
-};
+} as const;
 
 /** A key that may differ; of one that a converter claims only whether it is there is looked at. */
 type Suspect = Pair & { readonly claimed: boolean };

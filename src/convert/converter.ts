@@ -1,4 +1,5 @@
 import type { RedisPort } from '../redis/redis-port';
+import type { FindingCode } from '../migration/finding-codes';
 import type { StopSignal } from '../migration/stop';
 
 /** Keys that belong together, read from the source and not yet written. What is inside is the converter's own matter. */
@@ -27,7 +28,7 @@ export type GroupOutcome =
   | { readonly kind: 'converted'; readonly bytes: number }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'expired' }
-  | { readonly kind: 'failed'; readonly key: Buffer; readonly code: string; readonly message: string };
+  | { readonly kind: 'failed'; readonly key: Buffer; readonly code: FindingCode; readonly message: string };
 
 /** Where a converter writes. */
 export interface ConvertContext {

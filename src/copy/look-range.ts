@@ -7,7 +7,7 @@ import { rangeSides, type SidesApp } from '../range/range-sides';
 import { roundsOfNames } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
 
-const MISSING = { code: 'missing', message: 'The key is on the source and not on the target.' };
+const MISSING = { code: 'missing', message: 'The key is on the source and not on the target.' } as const;
 
 /**
  * The second look: walks the source's keys of a range and asks the target for each. One that is not there is looked for again,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { TableClient } from '@azure/data-tables';
-import type { Finding } from '../migration/rows';
+import type { Finding, StoredFinding } from '../migration/rows';
 import { BATCH, created, found, rowKeyText, textForPeople, type Entity } from './entities';
 import { findingSchema, parseRow } from './row-schemas';
 
@@ -50,7 +50,7 @@ export class Findings {
     limit: number,
     continuation: string | undefined,
     counts: Counting = () => true,
-  ): Promise<{ findings: Finding[]; continuation: string | undefined }> {
+  ): Promise<{ findings: StoredFinding[]; continuation: string | undefined }> {
     const pages = this.table
       .listEntities<Entity>({ queryOptions: { filter: `PartitionKey eq '${rowKeyText(migration)}'` } })
       .byPage({ maxPageSize: limit, ...(continuation === undefined ? {} : { continuationToken: continuation }) });
@@ -110,7 +110,7 @@ function toFinding(finding: Finding): FindingEntity {
 }
 
 /** A finding that cannot be read is still one: how many there are was counted. */
-function fromFinding(migration: string, entity: Entity): Finding {
+function fromFinding(migration: string, entity: Entity): StoredFinding {
   const parsed = parseRow(findingSchema, entity);
   if (!parsed.ok) {
     const database = Number(/^\d{1,5}(?=-)/.exec(String(entity.rowKey))?.[0] ?? 0);

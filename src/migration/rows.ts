@@ -1,3 +1,4 @@
+import type { FindingCode } from './finding-codes';
 import { startCursor } from '../keyspace/cursor';
 import { noCounts, type Counts } from './counts';
 import type { Course } from './course';
@@ -102,8 +103,7 @@ export interface RangeRow {
 /** What is wrong with one key. */
 export interface KeyFinding {
   readonly key: Buffer;
-  /** A word for programs: "restore-refused", "missing", "fields-lost-expiry" … */
-  readonly code: string;
+  readonly code: FindingCode;
   readonly message: string;
 }
 
@@ -115,6 +115,9 @@ export interface Finding extends KeyFinding {
   readonly phase?: string | undefined;
   readonly epoch?: number | undefined;
 }
+
+/** A finding as the ledger has it: its code may be one of another version. */
+export type StoredFinding = Omit<Finding, 'code'> & { readonly code: string };
 
 export function rangeName(phase: string, number: number): string {
   return `${phase}-${String(number).padStart(5, '0')}`;

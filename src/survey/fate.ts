@@ -1,3 +1,4 @@
+import type { FindingCode } from '../migration/finding-codes';
 import type { Passage, Withheld } from '../payload/payload-gate';
 import type { KeyFacts } from './key-facts';
 
@@ -71,7 +72,7 @@ export function fatesOf(state: KeyState, rules: FateRules): readonly Fate[] {
 }
 
 /** The fate that makes a key a finding, with words for people. */
-export const lostFates: Readonly<Record<LostFate, { readonly code: string; readonly message: string }>> = {
+export const lostFates: Readonly<Record<LostFate, { readonly code: FindingCode; readonly message: string }>> = {
   unsupportedType: {
     code: 'unsupported-type',
     message: 'The key is of a type that the target does not have: it would not be copied.',

@@ -3,7 +3,7 @@ import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import { SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
 import { RedisError } from '../redis/errors';
-import { copyKeyByCommands, type CommandCopyOptions, type CommandCopyOutcome } from './by-commands';
+import { copyKeyByCommands, type CommandCopyOptions, type CommandCopyOutcome, type Loss } from './by-commands';
 import type { Hindrance } from './hindrance';
 import type { OwnKeys, Written } from './redis-sink';
 import type { Attempt, Side } from './side';
@@ -49,7 +49,7 @@ export class CommandCopier {
         counts.copied++;
         counts.bytes += outcome.bytes;
         // An idle time that begins anew is no difference in data; it is in the documentation.
-        const losses = outcome.losses.filter(({ kind }) => kind !== 'consumer-times');
+        const losses = outcome.losses.filter(isToldLoss);
         const [first] = losses;
         if (first === undefined) return;
         findings.push({ key, code: `lost-${first.kind}`, message: losses.map(({ message }) => message).join(' ') });
@@ -104,4 +104,10 @@ function mustStop(stop: StopSignal): boolean {
   } catch {
     return true;
   }
+}
+
+type ToldLoss = Loss & { readonly kind: Exclude<Loss['kind'], 'consumer-times'> };
+
+function isToldLoss(loss: Loss): loss is ToldLoss {
+  return loss.kind !== 'consumer-times';
 }

@@ -221,7 +221,7 @@ describe('range rows', () => {
 });
 
 describe('findings', () => {
-  const finding = (migration: string, key: Buffer | string, code = 'restore-refused'): Finding => ({
+  const finding = (migration: string, key: Buffer | string, code: Finding['code'] = 'restore-refused'): Finding => ({
     migration,
     database: 3,
     key: Buffer.from(key),

@@ -1,4 +1,4 @@
-import { rangeName, type MigrationRow } from '../../src/migration/rows';
+import { rangeName, type Finding, type MigrationRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
 import { failRange } from '../../src/tally/settle-ranges';
@@ -208,7 +208,7 @@ describe('a new process of the source', () => {
 });
 
 describe('findings of a walk that has begun anew', () => {
-  const finding = (id: string, name: string, code: string) => ({
+  const finding = (id: string, name: string, code: Finding['code']) => ({
     migration: id,
     database: 0,
     key: Buffer.from(name),
@@ -374,7 +374,7 @@ describe('findings', () => {
   it('of another migration are not told for a continuation that was made up', async () => {
     const { id } = await start();
     await app.ledger.findings.add([
-      { migration: 'another', database: 0, key: Buffer.from('x'), code: 'x', message: 'm' },
+      { migration: 'another', database: 0, key: Buffer.from('x'), code: 'missing', message: 'm' },
     ]);
     const place = { nextPartitionKey: 'another', nextRowKey: '0' };
     const page = await getFindings(id, 10, Buffer.from(JSON.stringify(place)).toString('base64'), app);
@@ -384,7 +384,9 @@ describe('findings', () => {
   it('are paged by what was given, with keys as text where they are', async () => {
     const { id } = await start();
     const keys = [Buffer.from('ä'), Buffer.from([0xff]), Buffer.alloc(0)];
-    await app.ledger.findings.add(keys.map((key) => ({ migration: id, database: 0, key, code: 'x', message: 'm' })));
+    await app.ledger.findings.add(
+      keys.map((key) => ({ migration: id, database: 0, key, code: 'missing', message: 'm' })),
+    );
     const seen: string[] = [];
     let continuation: string | undefined;
     do {

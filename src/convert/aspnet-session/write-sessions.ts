@@ -1,3 +1,4 @@
+import { sessionFindings } from './finding-codes';
 import { createHash } from 'node:crypto';
 import { pause } from '../../migration/stop';
 import { expiryByClock } from '../../redis/expiry';
@@ -156,7 +157,7 @@ class Writing {
       else
         item.outcome = failed(
           item.names,
-          'session-locked',
+          'locked',
           'A request holds the lock of this session; convert again when it is over, or use onLocked "convert".',
         );
     }
@@ -189,7 +190,7 @@ class Writing {
       } else if (state === 'exists') item.outcome = { kind: 'conflict' };
       else if (state === 'expired') item.outcome = { kind: 'expired' };
       else if (typeof state === 'object' && 'refused' in state) {
-        item.outcome = failed(item.names, 'session-refused', state.refused);
+        item.outcome = failed(item.names, 'refused', state.refused);
       } else {
         if (typeof state === 'object') [item.seen, item.own] = [state.there, state.own];
         item.outcome = neverStill(item.names, state === 'locked');
@@ -209,7 +210,7 @@ class Writing {
       { nativeTypes, ...(customSerializer === undefined ? {} : { customSerializer }) },
     );
     if (!result.ok) {
-      item.outcome = failed(names, `session-${result.refusal.code}`, result.refusal.message);
+      item.outcome = failed(names, result.refusal.code, result.refusal.message);
       return undefined;
     }
     const given = defaultTimeoutSeconds === undefined ? undefined : Buffer.from(String(defaultTimeoutSeconds));
@@ -249,18 +250,22 @@ function outcomeOfOther({ names, state }: Work): GroupOutcome {
   if (state === 'newer') return { kind: 'conflict' };
   if (state === 'large') {
     const message = `the session has more than ${DEFAULT_SESSION_LIMITS.items} items or ${MOST_SESSION_BYTES} bytes`;
-    return failed(names, 'session-limit', message);
+    return failed(names, 'limit', message);
   }
-  if (typeof state === 'object' && 'refused' in state) return failed(names, 'session-refused', state.refused);
-  return failed(names, 'session-changed', "Something else was written under the session's name during the conversion.");
+  if (typeof state === 'object' && 'refused' in state) return failed(names, 'refused', state.refused);
+  return failed(names, 'changed', "Something else was written under the session's name during the conversion.");
 }
 
 function neverStill(names: SessionNames, locked: boolean): GroupOutcome {
   const what = locked ? 'locked' : 'written to';
   const message = `The session was ${what} every time it was to be converted.`;
-  return failed(names, locked ? 'session-locked' : 'session-changed', message);
+  return failed(names, locked ? 'locked' : 'changed', message);
 }
 
-function failed({ data }: SessionNames, code: string, message: string): GroupOutcome {
-  return { kind: 'failed', key: data, code, message };
+function failed(
+  { data }: SessionNames,
+  code: Parameters<typeof sessionFindings.code>[0],
+  message: string,
+): GroupOutcome {
+  return { kind: 'failed', key: data, code: sessionFindings.code(code), message };
 }

@@ -1,0 +1,151 @@
+/** What a code of a finding means. */
+export interface FindingMeaning {
+  /** Whether the key is on the target; where not, what the target had under its name stays as it was. */
+  readonly onTarget: boolean;
+  /** Of the key, behind "The key ". */
+  readonly means: string;
+  readonly todo: string;
+}
+
+/** Every code of findings but those of converters, which declare their own (`findingsOfConverter`). */
+const COMMON = {
+  'module-missing': {
+    onTarget: false,
+    means: 'was not sent: its type belongs to a module that the target does not have',
+    todo: 'load the module there, or leave the key out (`select`)',
+  },
+  'module-older': {
+    onTarget: false,
+    means: "was not sent: the target's module is older than the one that wrote it",
+    todo: 'update the module on the target',
+  },
+  'payload-not-taken': {
+    onTarget: false,
+    means: 'was not sent: nobody can be sure that the target reads its value',
+    todo: 'upgrade the target',
+  },
+  'unsupported-type': {
+    onTarget: false,
+    means: 'has a type that the target does not know, or that ordinary commands cannot carry',
+    todo: 'upgrade the target, or leave the key out (`select`)',
+  },
+  'no-database': {
+    onTarget: false,
+    means: 'would go into a database that the target does not have (dry run)',
+    todo: 'map it to another with `databases`',
+  },
+  'restore-refused': {
+    onTarget: false,
+    means: 'was refused by the target, in the words of the message',
+    todo: 'as the message says, then a sync',
+  },
+  'command-refused': {
+    onTarget: false,
+    means: 'could not be read, or built, by ordinary commands: a server refused one, in the words of the message',
+    todo: 'as the message says, then a sync',
+  },
+  changing: {
+    onTarget: false,
+    means: 'is a string or a list that was written to in each of three attempts',
+    todo: 'a sync when its writers have stopped',
+  },
+  'temporary-lost': {
+    onTarget: false,
+    means: 'was being built and vanished: the target evicts keys, or was flushed',
+    todo: 'give the target memory or `noeviction`, then a sync',
+  },
+  stopped: {
+    onTarget: false,
+    means: 'was being copied when the work was stopped',
+    todo: 'a sync',
+  },
+  'lost-changed-while-read': {
+    onTarget: true,
+    means:
+      'is a set, hash, sorted set or stream that was written to in each attempt; each of its parts is one that it had at some moment',
+    todo: 'a sync when its writers have stopped',
+  },
+  'lost-field-expiry': {
+    onTarget: true,
+    means: 'is a hash whose fields had expiries of their own, which the target does not know; they stay for ever',
+    todo: 'decide whether that matters, or upgrade the target to 7.4 and copy again',
+  },
+  'lost-pending-entry': {
+    onTarget: true,
+    means: 'is a stream with pending entries that could not be rebuilt (their message is deleted)',
+    todo: 'decide whether that matters',
+  },
+  'lost-stream-facts': {
+    onTarget: true,
+    means: 'is a stream whose counters or last ids an older target does not hold',
+    todo: 'usually nothing',
+  },
+  missing: {
+    onTarget: false,
+    means: 'is on the source and not on the target',
+    todo: 'a sync',
+  },
+  extra: {
+    onTarget: true,
+    means: 'is on the target and not on the source',
+    todo: 'a sync with `deleteExtra`, where it should go',
+  },
+  'different-type': {
+    onTarget: true,
+    means: 'is of another type on the target',
+    todo: 'a sync',
+  },
+  'different-length': {
+    onTarget: true,
+    means: 'has another length on the target, as STRLEN, LLEN, SCARD, ZCARD, HLEN, XLEN say',
+    todo: 'a sync',
+  },
+  'different-value': {
+    onTarget: true,
+    means: 'has another value on the target; of a stream also its last id, groups, consumers, pending entries',
+    todo: 'a sync',
+  },
+  'different-expiry': {
+    onTarget: true,
+    means: "expires at another time on the target, by more than 50 ms with the two servers' clocks taken into account",
+    todo: 'a sync',
+  },
+  'different-field-expiry': {
+    onTarget: true,
+    means: 'is a hash with fields that expire at another time on the target, or on one side only',
+    todo: 'a sync, where the target knows such expiries (from 7.4)',
+  },
+  unreadable: {
+    onTarget: false,
+    means: "is not known any more: the ledger's row of this finding cannot be read",
+    todo: 'a comparison, which finds it again',
+  },
+} as const satisfies Readonly<Record<string, FindingMeaning>>;
+
+export type CommonFindingCode = keyof typeof COMMON;
+
+export const commonFindings: Readonly<Record<CommonFindingCode, FindingMeaning>> = COMMON;
+
+declare const declared: unique symbol;
+
+/** A code that a converter declares. */
+export type ConverterFindingCode = string & { readonly [declared]: true };
+
+/** A word for programs that says what is wrong with a key. There are no others than those that have a meaning here or in a converter. */
+export type FindingCode = CommonFindingCode | ConverterFindingCode;
+
+/** The codes of a converter, which all begin with a word of its own. */
+export interface ConverterFindings<Name extends string = string> {
+  readonly meanings: Readonly<Record<string, FindingMeaning>>;
+  code(name: Name): ConverterFindingCode;
+}
+
+/** Declares the codes of a converter: `prefix-name` for each name. */
+export function findingsOfConverter<Name extends string>(
+  prefix: string,
+  meanings: Readonly<Record<Name, FindingMeaning>>,
+): ConverterFindings<Name> {
+  const code = (name: Name) => `${prefix}-${name}` as ConverterFindingCode;
+  const entries = (Object.keys(meanings) as Name[]).map((name) => [code(name), meanings[name]] as const);
+  return { meanings: Object.fromEntries(entries), code };
+}
