@@ -13,7 +13,7 @@ function handler(request: HttpRequest): HttpResponseInit {
   }
   files ??= readConsoleFiles(path.join(__dirname, '../console'));
   const file = files.get(name === '' ? 'index.html' : name);
-  if (file === undefined) return errorAnswer(404, 'notFound', 'The console has no such file.');
+  if (file === undefined) return errorAnswer('notFound', 'The console has no such file.');
   if (request.headers.get('if-none-match') === file.etag) return { status: 304, headers: file.headers };
   return { status: 200, headers: file.headers, body: file.body };
 }

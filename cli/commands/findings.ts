@@ -1,4 +1,4 @@
-import { findingsTable } from '../display/accounting';
+import { findingsTable, meaningsOf } from '../display/accounting';
 import { counted } from '../display/words';
 import { commandLine } from '../hints';
 import { isEnded, UsageError } from '../outcome';
@@ -23,7 +23,9 @@ export async function findings(id: string, options: FindingsOptions, context: Co
     if (options.json === true) {
       context.display.printJson({ findings: found });
     } else {
-      context.display.print(found.length === 0 ? 'No findings.' : findingsTable(found));
+      context.display.print(
+        found.length === 0 ? 'No findings.' : [findingsTable(found), ...meaningsOf(found)].join('\n'),
+      );
     }
     if (more) {
       context.display.note(

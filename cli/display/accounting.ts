@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { findingCatalogue } from '../../src/convert/finding-catalogue';
 import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
 import { bytes, count, counted, duration, known } from './words';
@@ -126,7 +127,7 @@ function pace({ startedAt, finishedAt, progress, counts }: MigrationReport): str
 
 function findingsPart(report: MigrationReport, { findings, findingsCommand }: AccountingOptions): string {
   const more = report.findings - findings.length;
-  const lines = [`${counted(report.findings, 'finding')}:`, findingsTable(findings)];
+  const lines = [`${counted(report.findings, 'finding')}:`, findingsTable(findings), ...meaningsOf(findings)];
   if (more > 0) lines.push(`${count(more)} more: ${findingsCommand}`);
   return lines.join('\n');
 }
@@ -142,6 +143,17 @@ export function findingsTable(findings: readonly FindingReport[]): string {
     ]),
     ['database', 'key', 'code', 'message'],
   );
+}
+
+/** What the codes of findings mean and what to do, a line each; none for codes that are not known here. */
+export function meaningsOf(findings: readonly FindingReport[]): string[] {
+  return [...new Set(findings.map(({ code }) => code))].flatMap((code) => {
+    const meaning = findingCatalogue[code];
+    if (meaning === undefined) return [];
+    const { means, onTarget, todo } = meaning;
+    const where = onTarget ? '' : ' (not on the target)';
+    return [`${code}${where}: the key ${means}. Do: ${todo}.`.replaceAll('`', '')];
+  });
 }
 
 /** A table without colours, whose columns but the first are aligned as said. */

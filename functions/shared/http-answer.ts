@@ -5,12 +5,16 @@ import { UnreadableRowError } from '../../src/ledger/row-schemas';
 import { StorageError } from '../../src/ledger/storage-error';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
+import { errorCodes, type ErrorCode } from '../../src/api/error-codes';
 import { TooManyStartsError } from '../../src/api/start-limit';
 import { ConnectionSettingsError } from '../../src/redis/connection-settings';
 import { RedisError } from '../../src/redis/errors';
 
 /** A body above this is refused before it is read as JSON. Bytes. */
 const LARGEST_BODY = 64 * 1_024;
+
+/** Seconds. */
+const TRY_AGAIN = { 'retry-after': '5' };
 
 /** The body is larger than any request needs to be. */
 class BodyTooLargeError extends Error {}
@@ -25,17 +29,16 @@ export function json(status: number, body: unknown, headers: Record<string, stri
 
 /** Every error has the same shape. */
 export function errorAnswer(
-  status: number,
-  code: string,
+  code: ErrorCode,
   message: string,
   { details = [], headers = {} }: { details?: readonly RequestMistake[]; headers?: Record<string, string> } = {},
 ): HttpResponseInit {
   const body: ErrorDocument = { error: { code, message, details } };
-  return json(status, body, headers);
+  return json(errorCodes[code].status, body, headers);
 }
 
 export function notFound(id: string): HttpResponseInit {
-  return errorAnswer(404, 'notFound', `There is no migration "${safeText(id, 100)}".`);
+  return errorAnswer('notFound', `There is no migration "${safeText(id, 100)}".`);
 }
 
 /** Reads a request's JSON. @throws BadRequestError when it is none, BodyTooLargeError before it is looked at */
@@ -59,34 +62,29 @@ export async function answering(
     return await handle();
   } catch (error) {
     if (error instanceof BadRequestError) {
-      return errorAnswer(400, 'badRequest', error.message, { details: error.mistakes });
+      return errorAnswer('badRequest', error.message, { details: error.mistakes });
     }
     if (error instanceof BodyTooLargeError) {
-      return errorAnswer(413, 'bodyTooLarge', `The body is larger than ${LARGEST_BODY} bytes.`);
+      return errorAnswer('bodyTooLarge', `The body is larger than ${LARGEST_BODY} bytes.`);
     }
     if (error instanceof TooManyStartsError) {
-      return errorAnswer(429, 'tooManyStarts', error.message, { headers: { 'retry-after': '5' } });
+      return errorAnswer('tooManyStarts', error.message, { headers: TRY_AGAIN });
     }
     if (error instanceof StorageError) {
       context.warn('No storage', error.message);
-      return json(
-        503,
-        { error: { code: 'storageUnavailable', message: error.message, details: [] } },
-        { 'retry-after': '5' },
-      );
+      return errorAnswer('storageUnavailable', error.message, { headers: TRY_AGAIN });
     }
     if (error instanceof PlanRefusedError) {
-      return errorAnswer(error.status, error.code, error.message, { details: error.details });
+      return errorAnswer(error.code, error.message, { details: error.details });
     }
     if (error instanceof UnreadableRowError) {
       context.error('Unreadable row', error.message);
-      return errorAnswer(500, 'unreadable', `${error.message}. Cancelling the migration ends it.`);
+      return errorAnswer('unreadable', `${error.message}. Cancelling the migration ends it.`);
     }
-    if (error instanceof ConnectionSettingsError) return errorAnswer(400, 'badConnection', error.message);
-    if (error instanceof RedisError) return errorAnswer(502, 'redisUnreachable', error.message);
+    if (error instanceof ConnectionSettingsError) return errorAnswer('badConnection', error.message);
+    if (error instanceof RedisError) return errorAnswer('redisUnreachable', error.message);
     context.error('Unforeseen error', error instanceof Error ? error.stack : error);
     return errorAnswer(
-      500,
       'internal',
       `Something unforeseen went wrong; look for invocation ${context.invocationId} in the logs.`,
     );

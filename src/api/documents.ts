@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { amount, type DocumentOf } from '../migration/document';
 import { keyTextSchema } from '../migration/key-text';
+import { findingCatalogue } from '../convert/finding-catalogue';
+import { errorCodes, type ErrorCode } from './error-codes';
 import { mistakeSchema } from '../migration/request';
 import { migrationStates } from '../migration/rows';
 
@@ -11,7 +13,18 @@ export const startedSchema = z
 
 export type Started = DocumentOf<typeof startedSchema>;
 
-const findingSchema = z.object({ database: amount, ...keyTextSchema.shape, code: z.string(), message: z.string() });
+const findingCode = z
+  .string()
+  .meta({ enum: Object.keys(findingCatalogue) })
+  .describe(
+    Object.entries(findingCatalogue)
+      .map(([code, { means, onTarget, todo }]) => {
+        return `\`${code}\`: the key ${means} (${onTarget ? 'it is' : 'it is not'} on the target). Do: ${todo}.`;
+      })
+      .join('\n'),
+  );
+
+const findingSchema = z.object({ database: amount, ...keyTextSchema.shape, code: findingCode, message: z.string() });
 
 /** One finding as it is told. */
 export type FindingReport = DocumentOf<typeof findingSchema>;
@@ -30,7 +43,11 @@ export type FindingsPage = DocumentOf<typeof findingsSchema>;
 export const errorSchema = z
   .object({
     error: z.object({
-      code: z.string().describe('For programs.'),
+      code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]).describe(
+        Object.entries(errorCodes)
+          .map(([code, { status, means }]) => `\`${code}\` (${status}): ${means}`)
+          .join('\n'),
+      ),
       message: z.string(),
       details: z
         .array(mistakeSchema)

@@ -5,6 +5,7 @@ import { migrationRequestSchema } from '../migration/request';
 import { schedulesSchema } from '../schedule/report-schedules';
 import { surveyReportSchema } from '../survey/report-schema';
 import { rangesSchema } from '../tally/range-states';
+import { errorCodes } from './error-codes';
 import { errorSchema, findingsSchema, startedSchema } from './documents';
 
 /** Every document of the API, by the name that its schema gives itself. */
@@ -29,6 +30,7 @@ function answer(description: string, schema: keyof typeof documents): object {
 
 const id = { name: 'id', in: 'path', required: true, schema: text };
 const unknownId = answer('There is no such migration.', 'Error');
+const noStorage = answer(errorCodes.storageUnavailable.means, 'Error');
 
 /** The schemas of all documents, and those that they refer to, each by its id. */
 function componentSchemas(): Record<string, unknown> {
@@ -70,37 +72,42 @@ export function openApiDocument(): object {
             413: answer('The body is larger than 64 KiB.', 'Error'),
             429: answer('Too many starts at once or in a row; Retry-After says when to try again.', 'Error'),
             502: answer('A Redis cannot be reached or does not let in.', 'Error'),
+            503: noStorage,
           },
         },
         get: {
           operationId: 'listMigrations',
-          responses: { 200: answer('The newest migrations first.', 'MigrationList') },
+          responses: { 200: answer('The newest migrations first.', 'MigrationList'), 503: noStorage },
         },
       },
       '/api/migrations/{id}': {
         get: {
           operationId: 'getMigration',
           parameters: [id],
-          responses: { 200: answer('The migration as it stands.', 'Migration'), 404: unknownId },
+          responses: { 200: answer('The migration as it stands.', 'Migration'), 404: unknownId, 503: noStorage },
         },
         delete: {
           operationId: 'cancelMigration',
           parameters: [id],
-          responses: { 202: answer('It stops within seconds.', 'Migration'), 404: unknownId },
+          responses: { 202: answer('It stops within seconds.', 'Migration'), 404: unknownId, 503: noStorage },
         },
       },
       '/api/migrations/{id}/ranges': {
         get: {
           operationId: 'getRanges',
           parameters: [id],
-          responses: { 200: answer('How every range of the current phase stands.', 'Ranges'), 404: unknownId },
+          responses: {
+            200: answer('How every range of the current phase stands.', 'Ranges'),
+            404: unknownId,
+            503: noStorage,
+          },
         },
       },
       '/api/migrations/{id}/history': {
         get: {
           operationId: 'getHistory',
           parameters: [id],
-          responses: { 200: answer('The course so far.', 'History'), 404: unknownId },
+          responses: { 200: answer('The course so far.', 'History'), 404: unknownId, 503: noStorage },
         },
       },
       '/api/migrations/{id}/findings': {
@@ -122,6 +129,7 @@ export function openApiDocument(): object {
             200: answer('One page of findings.', 'Findings'),
             400: answer('The limit or the continuation is none.', 'Error'),
             404: unknownId,
+            503: noStorage,
           },
         },
       },
@@ -132,6 +140,7 @@ export function openApiDocument(): object {
           responses: {
             200: answer('What a dry run has learnt up to now.', 'SurveyReport'),
             404: unknownId,
+            503: noStorage,
             409: answer('The migration is no dry run.', 'Error'),
           },
         },

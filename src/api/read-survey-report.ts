@@ -17,7 +17,7 @@ export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Pr
   const migration = await app.ledger.migrations.get(id);
   if (migration === undefined) return undefined;
   if (migration.plan.request.mode !== 'dry-run') {
-    throw new PlanRefusedError(409, 'noReport', 'Only a dry run has a report; this migration has none.');
+    throw new PlanRefusedError('noReport', 'Only a dry run has a report; this migration has none.');
   }
   const rows = rowsOfPlan(migration, await app.ledger.ranges.list(id, migration.phase));
   const survey = new Survey();

@@ -1,18 +1,22 @@
 import type { ToldFacts, TriedFacts } from './plan-facts';
 import { RULES_OF_TOLD, RULES_OF_TRIED, type Refusal, type Rule } from './refusal-rules';
+import { refusalCodes, type RefusalCode } from './refusal-codes';
 import type { MigrationRequest, RequestMistake } from './request';
 
-/** A migration that must not start as asked; `code` is for programs, the message says what to do. */
+/** A migration that must not start as asked; The message says what to do. */
 export class PlanRefusedError extends Error {
   /** @param details what else speaks against it, by the request's field */
   constructor(
-    readonly status: 400 | 409,
-    readonly code: string,
+    readonly code: RefusalCode,
     message: string,
     readonly details: readonly RequestMistake[] = [],
   ) {
     super(message);
     this.name = 'PlanRefusedError';
+  }
+
+  get status(): 400 | 409 {
+    return refusalCodes[this.code].status;
   }
 }
 
@@ -35,7 +39,6 @@ export function throwRefusals({ mode }: Pick<MigrationRequest, 'mode'>, refusals
   const [first, ...others] = refusals.filter(({ inDryRun }) => mode !== 'dry-run' || inDryRun === 'refused');
   if (first === undefined) return;
   throw new PlanRefusedError(
-    first.status,
     first.code,
     first.message,
     others.map(({ path, message }) => ({ path, message })),

@@ -3,15 +3,14 @@ import { isReplica } from '../redis/probe';
 import { looksForExtra } from './choose-databases';
 import { sideNames } from './phases';
 import type { ToldFacts, TriedFacts } from './plan-facts';
+import type { RefusalCode } from './refusal-codes';
 import type { MigrationRequest } from './request';
 import { isSameServer, replicateEachOther } from './same-server';
 import { doubtOfSource } from './source-doubt';
 
 /** What speaks against a migration. */
 export interface Refusal {
-  readonly status: 400 | 409;
-  /** For programs. */
-  readonly code: string;
+  readonly code: RefusalCode;
   /** The field of the request that it is about. */
   readonly path: keyof MigrationRequest;
   /** Says what to do. */
@@ -34,7 +33,6 @@ const hasWorkInPlace = ({ mode, convert }: MigrationRequest) => mode === 'copy' 
 /** What is wrong with these would look like trouble if either side was tried. */
 export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
   {
-    status: 409,
     code: 'sameServer',
     path: 'target',
     inDryRun: 'refused',
@@ -45,7 +43,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       }),
   },
   {
-    status: 400,
     code: 'inPlaceOnly',
     path: 'target',
     inDryRun: 'refused',
@@ -63,7 +60,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     },
   },
   ...sideNames.map((side): Rule<ToldFacts> => ({
-    status: 400,
     code: 'clusterNotSupported',
     path: side,
     inDryRun: 'refused',
@@ -76,7 +72,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
   })),
   // "All" cannot be said to a server that lists no databases and lets nobody try which there are.
   ...sideNames.map((side): Rule<ToldFacts> => ({
-    status: 400,
     code: 'databasesUnknown',
     path: 'databases',
     inDryRun: 'refused',
@@ -88,7 +83,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       ),
   })),
   {
-    status: 409,
     code: 'sameReplication',
     path: 'target',
     inDryRun: 'told',
@@ -99,7 +93,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       }),
   },
   {
-    status: 400,
     code: 'targetIsReplica',
     path: 'target',
     inDryRun: 'told',
@@ -110,7 +103,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       ),
   },
   {
-    status: 400,
     code: 'databasesCollide',
     path: 'databases',
     inDryRun: 'refused',
@@ -133,7 +125,6 @@ const targetKeys = ({ target, choices }: ToldFacts) =>
 
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
   {
-    status: 400,
     code: 'noSuchDatabase',
     path: 'databases',
     inDryRun: 'refused',
@@ -141,7 +132,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       missing.source.map((database) => `The source "${request.source}" has no database ${database}.`),
   },
   {
-    status: 400,
     code: 'noSuchDatabase',
     path: 'databases',
     inDryRun: 'told',
@@ -153,7 +143,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
   },
   // A session is read, and written, by one script, so that no state of it is a mixture.
   ...sideNames.map((side): Rule<TriedFacts> => ({
-    status: 400,
     code: 'scriptsNeeded',
     path: 'convert',
     inDryRun: 'refused',
@@ -165,7 +154,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       ),
   })),
   {
-    status: 409,
     code: 'targetKeysUnknown',
     path: 'onConflict',
     inDryRun: 'told',
@@ -177,7 +165,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       ),
   },
   {
-    status: 409,
     code: 'targetNotEmpty',
     path: 'onConflict',
     inDryRun: 'told',
@@ -191,7 +178,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     },
   },
   {
-    status: 409,
     code: 'sourceLooksWrong',
     path: 'deleteExtra',
     inDryRun: 'refused',
@@ -203,7 +189,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       ),
   },
   {
-    status: 409,
     code: 'sourceLooksWrong',
     path: 'deleteExtra',
     inDryRun: 'refused',

@@ -92,7 +92,6 @@ function migrationId({ requestId }: MigrationRequest): string {
 function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
   if (row.requestHash === requestHash) return row;
   throw new PlanRefusedError(
-    409,
     'requestIdReused',
     'This requestId was used for a migration with another request; use a new one.',
   );

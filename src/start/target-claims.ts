@@ -103,7 +103,6 @@ async function otherWriter(
 
 function targetBusy(holder: string, { request }: Plan): PlanRefusedError {
   return new PlanRefusedError(
-    409,
     'targetBusy',
     `The migration ${holder} is writing to the target "${request.target}"; wait for it or cancel it.`,
   );
