@@ -196,7 +196,7 @@ describe('a migration of a version before, which has no phases in its plan', () 
       await ranges.updateEntity({ ...before, partitionKey: id, rowKey: row.name }, 'Replace');
     }
     await app.ledger.findings.add([
-      { migration: id, database: 0, key: Buffer.from('old'), code: 'x', message: 'm', phase: 'copy', epoch: 2 },
+      { migration: id, database: 0, key: Buffer.from('old'), code: 'missing', message: 'm', phase: 'copy', epoch: 2 },
     ]);
     await app.queue.send(rangesOf(read).map(({ name }) => ({ migration: id, range: name })));
     expect(await conduct(id)).toEqual(phases);
