@@ -1,5 +1,5 @@
 /** The command's name as the user called it. */
-export function commandName(): string {
+function commandName(): string {
   return process.env.npm_command === 'exec' ? 'npx keyferry' : 'keyferry';
 }
 

@@ -18,7 +18,7 @@ export interface GivenConnection {
 }
 
 /** What requests call a Redis that was given by its address. */
-export const nameOfAddress = { source: 'CLI_SOURCE', target: 'CLI_TARGET' } as const;
+const nameOfAddress = { source: 'CLI_SOURCE', target: 'CLI_TARGET' } as const;
 
 /** Whether a text is a setting's name, as against an address. */
 export function isName(text: string): boolean {

@@ -12,7 +12,8 @@ export class Display {
   private readonly view: ProgressView;
   private readonly warned = new Set<string>();
 
-  constructor(stream: NodeJS.WriteStream = process.stderr) {
+  constructor() {
+    const stream = process.stderr;
     this.view = stream.isTTY
       ? new ProgressBar(stream)
       : new ProgressLines((line) => {

@@ -14,17 +14,19 @@ export interface IncomingRequest {
   body: Buffer;
 }
 
+/** A longer body is refused, as the Functions host does. */
+const MOST_BYTES = 100 * 1024 * 1024;
+
 /** Reads a request to its end. `params` are those of its route. */
 export async function readRequest(
   request: IncomingMessage,
   params: Record<string, string | undefined>,
-  maxBytes = 100 * 1024 * 1024,
 ): Promise<IncomingRequest> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > maxBytes) throw new RangeError('The request body is too large.');
+    if (length > MOST_BYTES) throw new RangeError('The request body is too large.');
     chunks.push(chunk);
   }
   return {

@@ -3,9 +3,9 @@ import { connect as connectTls } from 'node:tls';
 
 /**
  * Sends one PING to a server on 127.0.0.1 and returns the first line of its answer without the line end (`+PONG`,
- * `-NOAUTH …`, `-LOADING …`), or undefined where nothing answers within `timeoutMs`.
+ * `-NOAUTH …`, `-LOADING …`), or undefined where nothing answers within a second.
  */
-export function askPing(port: number, tls: boolean, timeoutMs = 1000): Promise<string | undefined> {
+export function askPing(port: number, tls: boolean): Promise<string | undefined> {
   return new Promise((resolve) => {
     const where = { host: '127.0.0.1', port };
     // The certificate is not looked at: nothing but PING is said here, and any answer will do.
@@ -18,7 +18,7 @@ export function askPing(port: number, tls: boolean, timeoutMs = 1000): Promise<s
     };
     const timer = setTimeout(() => {
       finish(undefined);
-    }, timeoutMs);
+    }, 1_000);
     socket.on('error', () => {
       finish(undefined);
     });

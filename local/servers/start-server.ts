@@ -9,6 +9,9 @@ import type { ServerName } from './server-names';
 import type { ServerProcess } from './server-process';
 import { launch } from './server-process';
 
+/** A start, loading included, takes no longer. */
+const LONGEST_START_MS = 60_000;
+
 /** What `startServer` may be told. */
 export interface StartOptions {
   /** Port on 127.0.0.1; 0 or left out for a free one. */
@@ -22,9 +25,7 @@ export interface StartOptions {
   /** Password of the default user. */
   readonly password?: string;
   /** PEM files; the server then speaks TLS only. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string };
-  /** How long the start may take, loading included, in ms. Default 60,000. */
-  readonly timeoutMs?: number;
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** A server that runs on 127.0.0.1 until it is stopped or this process ends. */
@@ -61,10 +62,9 @@ export async function startServer(want: ServerName | FoundServer, options: Start
   const server = typeof want === 'string' ? await ensureServer(want) : want;
   const ownFolder = options.dataFolder === undefined;
   const folder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'keyferry-redis-')));
-  const timeoutMs = options.timeoutMs ?? 60_000;
   const tls = options.tls !== undefined;
   const start = (port: number): Promise<ServerProcess> =>
-    launch(server, argumentsFor(port, folder, options), { port, tls }, timeoutMs);
+    launch(server, argumentsFor(port, folder, options), { port, tls }, LONGEST_START_MS);
   const cleanUp = async (): Promise<void> => {
     if (ownFolder) await rm(folder, { recursive: true, force: true });
   };
@@ -123,7 +123,7 @@ function argumentsFor(port: number, folder: string, options: StartOptions): stri
     ...(tls
       ? ['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no']
           .concat('--tls-cert-file', tls.cert, '--tls-key-file', tls.key)
-          .concat('--tls-ca-cert-file', tls.ca ?? tls.cert)
+          .concat('--tls-ca-cert-file', tls.cert)
       : ['--port', String(port)]),
     ...(rdb === undefined ? [] : ['--dbfilename', rdb]),
     ...(password === undefined ? [] : ['--requirepass', password]),

@@ -25,17 +25,17 @@ export interface App {
 let current: App | undefined;
 
 /** The process's app, made on first use from the environment. @throws Error that names the setting that is wrong or missing */
-export function getApp(env: Readonly<Record<string, string | undefined>> = process.env): App {
+export function getApp(): App {
   if (current === undefined) {
-    const settings = readAppSettings(env);
-    const clients = storageClients(env);
+    const settings = readAppSettings(process.env);
+    const clients = storageClients(process.env);
     const ledger = new Ledger(clients);
     current = {
       settings,
       ledger,
       queue: new RangeQueue(clients),
       schedules: new ScheduleLedger(clients),
-      connections: new Connections(env, `keyferry-${randomBytes(3).toString('hex')}`),
+      connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
       watch: new MigrationWatch(ledger.migrations),
       budget: new BytesInFlight(settings.bytesInFlight),
       telemetry: getTelemetry(),

@@ -4,7 +4,7 @@ import { lazyAzureCredential } from '../identity/azure-credential';
 import { storageErrors } from './storage-error';
 
 /** The setting that the Functions host itself uses for its storage. */
-export const STORAGE_SETTING = 'AzureWebJobsStorage';
+const STORAGE_SETTING = 'AzureWebJobsStorage';
 
 const TABLES = { additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }] };
 

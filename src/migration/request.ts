@@ -61,7 +61,7 @@ const conversion = z.preprocess(
   sessionOptions,
 );
 
-export const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
+const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
 
 /** What a migration does. */
 export const modes = ['copy', 'dry-run', 'compare', 'sync'] as const;

@@ -151,9 +151,8 @@ function contextOf(
   options: CommandCopyOptions,
   memory: unknown,
 ): Omit<BodyContext, 'untouched'> {
-  const step = (bytes: number): void => {
+  const step = (): void => {
     if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
-    options.onProgress?.(bytes);
   };
   const known = typeof memory === 'number' ? { memory } : {};
   return { source, sourceKey: options.sourceKey, temporary, options, step, ...known };

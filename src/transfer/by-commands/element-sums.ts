@@ -55,7 +55,7 @@ export async function lookAtElements(context: BodyContext, type: Unordered, fiel
   let ended = false;
   const goOn = async () => {
     if (ended) throw new Error('The other side has ended.');
-    context.step(0);
+    context.step();
     await temporary.keep();
   };
   const { chunkBytes, scripts: allowed, clockOffsetMs } = options;

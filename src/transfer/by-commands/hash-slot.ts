@@ -9,14 +9,14 @@ const table = Uint16Array.from({ length: 256 }, (_, index) => {
 });
 
 /** CRC16 (XMODEM), by which Redis Cluster places keys. */
-export function crc16(bytes: Uint8Array): number {
+function crc16(bytes: Uint8Array): number {
   let crc = 0;
   for (const byte of bytes) crc = ((crc << 8) & 0xffff) ^ (table[(crc >> 8) ^ byte] ?? 0);
   return crc;
 }
 
 /** The bytes between the first `{` and the first `}` after it, if there are any: the part that Redis Cluster hashes. */
-export function hashTag(key: Buffer): Buffer | undefined {
+function hashTag(key: Buffer): Buffer | undefined {
   const open = key.indexOf(OPEN);
   if (open < 0) return undefined;
   const close = key.indexOf(CLOSE, open + 1);

@@ -8,7 +8,7 @@ import { copyScanned } from './scan';
 import type { Body, BodyContext, Loss } from './types';
 
 /** One field of a hash; `expireAt` by the source's clock in milliseconds since 1970, absent where it has none. */
-export interface HashField {
+interface HashField {
   readonly name: Buffer;
   readonly value: Buffer;
   readonly expireAt?: number;

@@ -9,4 +9,4 @@ export {
   TEMPORARY_KEY_LIFE_MS,
   TEMPORARY_KEY_PREFIX,
 } from './temporary-names';
-export type { CommandCopyOptions, CommandCopyOutcome, FailureCode, Loss } from './types';
+export type { CommandCopyOptions, CommandCopyOutcome, Loss } from './types';

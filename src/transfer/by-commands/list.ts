@@ -19,7 +19,7 @@ export async function copyList(context: BodyContext): Promise<Body> {
   let bytes = 0;
   for await (const window of readAhead(readWindows(context, (total) => (length = total)))) {
     const size = sizeOf(window);
-    context.step(size);
+    context.step();
     parts.add(written, window);
     const replies = await temporary.write(portions(window).map((part): Command => ['RPUSH', temporary.name, ...part]));
     written += window.length;

@@ -47,7 +47,7 @@ export class Parts {
     try {
       if (this.parts.length === 0 || (await context.untouched())) return 'same';
       for (const group of this.groups(context.options.chunkBytes)) {
-        context.step(0);
+        context.step();
         await context.temporary.keep();
         const digests = await digestsNow(context, group);
         if (group.some(({ digest }, at) => digest !== digests[at])) return 'mixture';

@@ -32,7 +32,7 @@ export async function copyScanned(
   let bytes = 0;
   for await (const page of readAhead(readPages(context, type, () => steps++))) {
     const size = sizeOf(page);
-    context.step(size);
+    context.step();
     await write(page);
     pages++;
     bytes += size;

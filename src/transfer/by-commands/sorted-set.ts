@@ -22,7 +22,7 @@ export async function copySortedSet(context: BodyContext): Promise<Body> {
 }
 
 /** From ZSCAN's member, score, … to ZADD's score and member in pairs. */
-export function scoresFirst(values: readonly Buffer[]): [score: Buffer, member: Buffer][] {
+function scoresFirst(values: readonly Buffer[]): [score: Buffer, member: Buffer][] {
   const pairs: [Buffer, Buffer][] = [];
   for (let at = 0; at + 1 < values.length; at += 2) {
     const [member, score] = values.slice(at, at + 2) as [Buffer, Buffer];

@@ -13,7 +13,7 @@ export async function copyString(context: BodyContext): Promise<Body> {
   let length: number | undefined;
   let written = 0;
   for await (const chunk of readAhead(readChunks(context, (total) => (length = total)))) {
-    context.step(chunk.length);
+    context.step();
     parts.add(written, chunk);
     const first = written === 0;
     const [reply] = await temporary.write([[first ? 'SET' : 'APPEND', temporary.name, chunk]]);

@@ -22,8 +22,6 @@ export interface CommandCopyOptions {
   readonly names: TemporaryNames;
   /** Asked before every chunk; true ends the copy with `failed`, code `stopped`. */
   readonly shouldStop?: (() => boolean) | undefined;
-  /** Told after every chunk how many payload bytes it held. Counts attempts that are begun anew, too. */
-  readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
 /**
@@ -43,7 +41,7 @@ export interface Loss {
 }
 
 /** Codes of keys that could not be copied, apart from errors of server or connection, which are thrown. */
-export type FailureCode = 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped';
+type FailureCode = 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped';
 
 /** What became of the key. `bytes` is the payload written: elements, fields, values, without protocol or overhead. */
 export type CommandCopyOutcome =
@@ -67,8 +65,8 @@ export interface BodyContext {
   readonly options: CommandCopyOptions;
   /** What MEMORY USAGE says of the key (an estimate from five samples), absent where the source refuses to say. */
   readonly memory?: number;
-  /** To be called for every chunk before it is written: throws when the copy must stop, reports progress. */
-  readonly step: (bytes: number) => void;
+  /** To be called for every chunk before it is written: throws when the copy must stop. */
+  readonly step: () => void;
   /** Whether the source says that surely nothing was written to it since the copy began. */
   readonly untouched: () => Promise<boolean>;
 }

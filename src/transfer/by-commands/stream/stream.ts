@@ -31,7 +31,7 @@ export async function copyStream(context: BodyContext): Promise<Body> {
   let bytes = 0;
   for await (const window of readAhead(readWindows(context, info))) {
     const size = sizeOf(window.entries);
-    context.step(size);
+    context.step();
     await temporary.write(windowCommands(temporary.name, window, entries === 0, options.clockOffsetMs));
     entries += window.entries.length;
     bytes += size;
@@ -84,7 +84,7 @@ async function copyConsumers(context: BodyContext, groups: readonly GroupInfo[])
   for (const group of groups.filter(({ consumers }) => consumers > 0)) {
     const names = await readConsumers(context.source, context.sourceKey, group.name);
     for (let at = 0; at < names.length; at += ELEMENTS_PER_COMMAND) {
-      context.step(0);
+      context.step();
       const part = names.slice(at, at + ELEMENTS_PER_COMMAND);
       await temporary.write(
         part.map((name) => consumerCommand(temporary.name, group.name, name, hasCreateConsumer(options.target))),
