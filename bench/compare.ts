@@ -2,21 +2,18 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { Redis } from 'ioredis';
 import { fillServer } from '../demo/generate';
-import type { ServerName } from '../local/servers/server-names';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import { keyferryWith, type Contender } from './contenders';
+import { emptied, measured, withServers, type Servers } from './measure';
 import { median } from './median';
 import { parseCount } from './option-values';
-import { cpuSeconds } from './process-usage';
 import { measuredBy, writeSection } from './results-file';
 
-interface Options {
+interface Options extends Servers {
   readonly keys: number;
   readonly kilobytes: number;
   readonly large: number;
   readonly rounds: number;
-  readonly source: ServerName;
-  readonly target: ServerName;
   readonly write: boolean;
 }
 
@@ -31,15 +28,15 @@ interface Run {
 const WANTED_SYNC = 0.5;
 const WANTED_BYTES = 0.1;
 
-const program = new Command('npm run bench:compare --')
-  .description('Copies, compares and syncs the same keys between two servers on this machine and prints ratios.')
-  .option('--keys <n>', 'keys of the mixed data', parseCount, 1_000_000)
-  .option('--kilobytes <n>', 'strings of 1 KB', parseCount, 200_000)
-  .option('--large <n>', 'strings of 10 KB', parseCount, 60_000)
-  .option('--rounds <n>', 'rounds; the median of each counts', parseCount, 3)
-  .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
-  .option('--target <server>', 'the same', 'redis-7.0')
-  .option('--write', 'write the section in bench/RESULTS.md', false);
+const program = withServers(
+  new Command('npm run bench:compare --')
+    .description('Copies, compares and syncs the same keys between two servers on this machine and prints ratios.')
+    .option('--keys <n>', 'keys of the mixed data', parseCount, 1_000_000)
+    .option('--kilobytes <n>', 'strings of 1 KB', parseCount, 200_000)
+    .option('--large <n>', 'strings of 10 KB', parseCount, 60_000)
+    .option('--rounds <n>', 'rounds; the median of each counts', parseCount, 3)
+    .option('--write', 'write the section in bench/RESULTS.md', false),
+);
 
 const copy = keyferryWith('copy to an empty target', {});
 const unchanged: readonly Contender[] = [
@@ -62,10 +59,9 @@ async function measure(contender: Contender, source: RunningServer, target: Runn
       const [a = 0, b = 0] = await Promise.all(clients.map(traffic));
       return a + b;
     };
-    const [before, cpuBefore] = [await sent(), [cpuSeconds(source.pid), cpuSeconds(target.pid)]];
-    const { seconds, appCpu = 0, note } = await contender.copy(source, target);
-    const cpu = [cpuSeconds(source.pid) - (cpuBefore[0] ?? 0), cpuSeconds(target.pid) - (cpuBefore[1] ?? 0)];
-    const run: Run = { seconds, bytes: (await sent()) - before, cpu: [appCpu, cpu[0] ?? 0, cpu[1] ?? 0] };
+    const before = await sent();
+    const { seconds, appCpu = 0, sourceCpu, targetCpu, note } = await measured(contender, source, target);
+    const run: Run = { seconds, bytes: (await sent()) - before, cpu: [appCpu, sourceCpu, targetCpu] };
     const words = run.cpu.map((value) => value.toFixed(2)).join(' / ');
     console.log(
       `  ${contender.name}: ${seconds.toFixed(2)} s, ${mega(run.bytes)} MB, CPU s of app / source / target ${words}; ${note ?? ''}`,
@@ -82,17 +78,13 @@ function mega(bytes: number): string {
 
 async function rounds(options: Options, source: RunningServer, target: RunningServer): Promise<Map<Contender, Run[]>> {
   const runs = new Map<Contender, Run[]>([copy, ...unchanged].map((contender) => [contender, []]));
-  const client = new Redis(target.url);
   for (let round = 1; round <= options.rounds; round++) {
     console.log(`round ${round}`);
-    await client.flushall();
-    // What the flush left to background threads must not fall into the measurement.
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await emptied(target);
     for (const contender of [copy, ...unchanged]) {
       runs.get(contender)?.push(await measure(contender, source, target));
     }
   }
-  client.disconnect();
   return runs;
 }
 

@@ -1,65 +1,35 @@
 import { availableParallelism, totalmem } from 'node:os';
 import Table from 'cli-table3';
 import { Command } from 'commander';
-import { Redis } from 'ioredis';
 import { fillServer } from '../demo/generate';
 import { startServer, type RunningServer } from '../local/servers/start-server';
-import type { ServerName } from '../local/servers/server-names';
-import { competitors, keyferry, pipeline, replication, type Contender, type Cost } from './contenders';
-import { cpuSeconds } from './process-usage';
+import { competitors, keyferry, pipeline, replication, type Contender } from './contenders';
+import { emptied, measured, withServers, type Measured, type Servers } from './measure';
+import { middle } from './median';
 import { parseCount } from './option-values';
 import { measuredBy, tableRow, writeSection } from './results-file';
 
-interface Options {
+interface Options extends Servers {
   readonly keys: number;
   readonly rounds: number;
-  readonly source: ServerName;
-  readonly target: ServerName;
   readonly growth: readonly number[];
   readonly write: boolean;
 }
 
-interface Measured extends Cost {
-  readonly sourceCpu: number;
-  readonly targetCpu: number;
-  readonly keys: number;
-}
-
-const program = new Command('npm run bench --')
-  .description('Copies the same keys in several ways between two servers on this machine and prints ratios.')
-  .option('--keys <n>', 'keys of the comparison', parseCount, 1_000_000)
-  .option('--rounds <n>', 'rounds; each contender once a round, the median counts', parseCount, 3)
-  .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
-  .option('--target <server>', 'the same', 'redis-7.0')
-  .option(
-    '--growth <list>',
-    'numbers of keys to show how time grows',
-    (text) => text.split(',').map(parseCount),
-    [10_000, 100_000, 300_000, 3_000_000],
-  )
-  .option('--no-growth-runs', 'only the comparison')
-  .option('--write', 'write the section "Copying" of bench/RESULTS.md', false);
-
-async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Measured> {
-  const client = new Redis(target.url);
-  await client.flushall();
-  // What the flush left to background threads must not fall into the measurement.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const before = [cpuSeconds(source.pid), cpuSeconds(target.pid)] as const;
-  const cost = await contender.copy(source, target);
-  const sourceCpu = cpuSeconds(source.pid) - before[0];
-  const targetCpu = cpuSeconds(target.pid) - before[1];
-  const keys = await client.dbsize();
-  client.disconnect();
-  return { ...cost, sourceCpu, targetCpu, keys };
-}
-
-function median(runs: readonly Measured[]): Measured {
-  const sorted = [...runs].sort((a, b) => a.seconds - b.seconds);
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
-  if (middle === undefined) throw new Error('nothing was measured');
-  return middle;
-}
+const program = withServers(
+  new Command('npm run bench --')
+    .description('Copies the same keys in several ways between two servers on this machine and prints ratios.')
+    .option('--keys <n>', 'keys of the comparison', parseCount, 1_000_000)
+    .option('--rounds <n>', 'rounds; each contender once a round, the median counts', parseCount, 3)
+    .option(
+      '--growth <list>',
+      'numbers of keys to show how time grows',
+      (text) => text.split(',').map(parseCount),
+      [10_000, 100_000, 300_000, 3_000_000],
+    )
+    .option('--no-growth-runs', 'only the comparison')
+    .option('--write', 'write the section "Copying" of bench/RESULTS.md', false),
+);
 
 const two = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
 
@@ -103,15 +73,19 @@ async function main(): Promise<void> {
     const runs = new Map<Contender, Measured[]>(contenders.map((contender) => [contender, []]));
     for (let round = 1; round <= options.rounds; round++) {
       for (const contender of contenders) {
-        const run = await measure(contender, source, target);
+        await emptied(target);
+        const run = await measured(contender, source, target);
         runs.get(contender)?.push(run);
         console.log(`round ${round}  ${contender.name}: ${two(run.seconds)} s`);
       }
     }
-    const medians = contenders.map((contender) => ({ contender, run: median(runs.get(contender) ?? []) }));
-    const rows = medians.map(({ contender, run }) => row(contender.name, run));
+    const of = (contender: Contender): Measured => {
+      const run = middle(runs.get(contender) ?? [], ({ seconds }) => seconds);
+      if (run === undefined) throw new Error('nothing was measured');
+      return run;
+    };
+    const rows = contenders.map((contender) => row(contender.name, of(contender)));
     show(rows);
-    const of = (contender: Contender) => median(runs.get(contender) ?? []);
     const [ours, plain, limit] = [of(keyferry), of(pipeline), of(replication)];
     const busier = Math.max(ours.sourceCpu, ours.targetCpu);
     say(`- ${two(plain.seconds / ours.seconds)} times as fast as the plain pipeline (wanted: at least 2.5)`);
@@ -124,11 +98,10 @@ async function main(): Promise<void> {
 
     const growth: string[][] = [];
     for (const keys of options.growthRuns ? options.growth : []) {
-      const client = new Redis(source.url);
-      await client.flushall();
-      client.disconnect();
+      await emptied(source);
       await fillServer({ port: source.port, keys, seed: 1 });
-      growth.push(row(`Keyferry, ${keys.toLocaleString('en')} keys`, await measure(keyferry, source, target)));
+      await emptied(target);
+      growth.push(row(`Keyferry, ${keys.toLocaleString('en')} keys`, await measured(keyferry, source, target)));
     }
     if (growth.length > 0) show(growth);
     if (options.write) await writeResults(options, source, target, [...rows, ...growth], lines);

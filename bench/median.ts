@@ -1,4 +1,9 @@
 /** The value in the middle; of an even number of them the lower one. NaN of none. */
 export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? Number.NaN;
+  return middle(values, (value) => value) ?? Number.NaN;
+}
+
+/** As `median`, of things by a number of each; undefined of none. */
+export function middle<T>(things: readonly T[], of: (thing: T) => number): T | undefined {
+  return [...things].sort((a, b) => of(a) - of(b))[Math.floor((things.length - 1) / 2)];
 }

@@ -1,52 +1,33 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { Command } from 'commander';
-import { Redis } from 'ioredis';
-import { startServer, type RunningServer } from '../local/servers/start-server';
-import type { ServerName } from '../local/servers/server-names';
-import { keyferryWith, type Contender, type Cost } from './contenders';
+import { startServer } from '../local/servers/start-server';
+import { keyferryWith, type Contender } from './contenders';
 import { fillSessions } from './fill-sessions';
+import { emptied, measured, withServers, type Servers } from './measure';
 import { median } from './median';
 import { parseCount } from './option-values';
-import { cpuSeconds } from './process-usage';
 import { measuredBy, tableRow, writeSection } from './results-file';
 
-interface Options {
+interface Options extends Servers {
   readonly sessions: number;
   readonly items: number;
   readonly rounds: number;
-  readonly source: ServerName;
-  readonly target: ServerName;
   readonly write: boolean;
-}
-
-interface Measured extends Cost {
-  readonly sourceCpu: number;
-  readonly targetCpu: number;
 }
 
 /** Converted sessions must come at no less than this share of the keys per second of the same keys copied as they are. */
 const WANTED = 0.5;
 
-const program = new Command('npm run bench:sessions --')
-  .description('Copies ASP.NET sessions converted and as they are, by turns, and prints the ratio.')
-  .option('--sessions <n>', 'sessions, of two keys each', parseCount, 120_000)
-  .option('--items <n>', 'items of each', parseCount, 20)
-  .option('--rounds <n>', 'rounds; the median of their ratios counts', parseCount, 5)
-  .option('--source <server>', 'redis-6.0, redis-7.0, redis-8.0 or valkey-8.1', 'redis-6.0')
-  .option('--target <server>', 'the same', 'redis-7.0')
-  .option('--write', 'write the section "Sessions" of bench/RESULTS.md', false);
+const program = withServers(
+  new Command('npm run bench:sessions --')
+    .description('Copies ASP.NET sessions converted and as they are, by turns, and prints the ratio.')
+    .option('--sessions <n>', 'sessions, of two keys each', parseCount, 120_000)
+    .option('--items <n>', 'items of each', parseCount, 20)
+    .option('--rounds <n>', 'rounds; the median of their ratios counts', parseCount, 5)
+    .option('--write', 'write the section "Sessions" of bench/RESULTS.md', false),
+);
 
 const HEAD = ['round', '', 's', 'keys/s', 'CPU s app', 'CPU s source', 'CPU s target'];
-
-async function measure(contender: Contender, source: RunningServer, target: RunningServer): Promise<Measured> {
-  const client = new Redis(target.url);
-  await client.flushall();
-  client.disconnect();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const before = [cpuSeconds(source.pid), cpuSeconds(target.pid)] as const;
-  const cost = await contender.copy(source, target);
-  return { ...cost, sourceCpu: cpuSeconds(source.pid) - before[0], targetCpu: cpuSeconds(target.pid) - before[1] };
-}
 
 async function main(): Promise<void> {
   const { sessions, items, rounds, write, ...servers } = program.parse().opts<Options>();
@@ -62,7 +43,8 @@ async function main(): Promise<void> {
       const order = round % 2 === 0 ? [converting, plain] : [plain, converting];
       const seconds = new Map<Contender, number>();
       for (const contender of order) {
-        const run = await measure(contender, source, target);
+        await emptied(target);
+        const run = await measured(contender, source, target);
         seconds.set(contender, run.seconds);
         const rate = Math.round((2 * sessions) / run.seconds).toLocaleString('en');
         const cpu = [run.appCpu ?? 0, run.sourceCpu, run.targetCpu].map((value) => value.toFixed(2));

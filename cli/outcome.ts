@@ -1,4 +1,4 @@
-import type { MigrationState } from '../src/migration/rows';
+import { finalStates, type MigrationState } from '../src/migration/rows';
 
 /** What the command tells the shell. */
 export const exitCodes = { completed: 0, differences: 1, usage: 2, failed: 3 } as const;
@@ -31,7 +31,7 @@ export function exitCodeOf(state: MigrationState): number {
 
 /** Whether a migration in this state goes no further. */
 export function isEnded(state: MigrationState): boolean {
-  return ['completed', 'completedWithDifferences', 'failed', 'cancelled'].includes(state);
+  return finalStates.includes(state);
 }
 
 export function messageOf(error: unknown): string {

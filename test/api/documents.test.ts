@@ -6,7 +6,8 @@ import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
-import { startInfoProxy, type InfoProxy } from '../tools/info-proxy';
+import { startInfoProxy } from '../tools/info-proxy';
+import type { Proxy } from '../tools/proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -17,7 +18,7 @@ jest.setTimeout(60_000);
 let storage: TestStorage;
 let source: TestServer;
 let target: TestServer;
-let mute: InfoProxy;
+let mute: Proxy;
 let app: TestApp;
 
 beforeAll(async () => {

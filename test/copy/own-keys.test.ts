@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 afterAll(async () => {
   app.connections.close();
-  proxy.close();
+  await proxy.close();
   await Promise.all([source.close(), target.close(), storage.close()]);
 });
 

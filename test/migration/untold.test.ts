@@ -5,7 +5,8 @@ import { getReport } from '../../src/api/read-migrations';
 import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
-import { startInfoProxy, type Hidden, type InfoProxy } from '../tools/info-proxy';
+import { startInfoProxy, type Hidden } from '../tools/info-proxy';
+import type { Proxy } from '../tools/proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -21,7 +22,7 @@ let source: TestServer;
 let target: TestServer;
 let replica: TestServer;
 let app: TestApp;
-const proxies: InfoProxy[] = [];
+const proxies: Proxy[] = [];
 let migrations: string[] = [];
 
 /** Ways to hide the numbers of keys. */

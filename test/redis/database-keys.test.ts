@@ -3,7 +3,8 @@ import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { Connections } from '../../src/redis/connections';
 import { keysIn, keysInAll } from '../../src/redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../../src/redis/probe';
-import { startInfoProxy, type Hidden, type InfoProxy } from '../tools/info-proxy';
+import { startInfoProxy, type Hidden } from '../tools/info-proxy';
+import type { Proxy } from '../tools/proxy';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
 let server: TestServer;
@@ -41,7 +42,7 @@ async function factsOf(url: string, own: 'own connection' | 'none' = 'own connec
 }
 
 async function behind(hidden: Hidden): Promise<string> {
-  const proxy: InfoProxy = await startInfoProxy(server.server.port, hidden);
+  const proxy: Proxy = await startInfoProxy(server.server.port, hidden);
   ends.push(() => proxy.close());
   return proxy.url;
 }

@@ -86,7 +86,7 @@ describe('a target', () => {
       await expect(startMigration(aRequest(), other)).rejects.toMatchObject(busy);
     } finally {
       other.connections.close();
-      alias.close();
+      await alias.close();
     }
   });
 

@@ -1,4 +1,5 @@
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { startProxy, type Proxy } from './proxy';
 
 /** What a proxy hides of the server behind it. */
 export interface Hidden {
@@ -12,38 +13,11 @@ export interface Hidden {
   readonly commands?: readonly string[];
 }
 
-export interface InfoProxy {
-  readonly port: number;
-  readonly url: string;
-  close(): Promise<void>;
-}
-
 /** A server in front of a Redis server on 127.0.0.1 that hides some of what it tells, as services behind proxies do. */
-export async function startInfoProxy(behind: number, hidden: Hidden): Promise<InfoProxy> {
-  const sockets = new Set<Socket>();
-  const server = createServer((client) => {
-    const redis = connect(behind, '127.0.0.1');
-    for (const socket of [client, redis]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        client.destroy();
-        redis.destroy();
-      });
-    }
+export async function startInfoProxy(behind: number, hidden: Hidden): Promise<Proxy> {
+  return await startProxy(behind, (client, redis) => {
     passOn(client, redis, hidden);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
 }
 
 /** What becomes of a command's reply. */

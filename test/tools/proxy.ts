@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+
+/** A TCP port on 127.0.0.1 in front of a server. */
+export interface Proxy {
+  readonly port: number;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** @param join is told of each connection with the one to the server behind; whichever ends, the other does, too */
+export async function startProxy(behind: number, join: (client: Socket, server: Socket) => void): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  const listener = createServer((client) => {
+    const server = connect(behind, '127.0.0.1');
+    for (const socket of [client, server]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        server.destroy();
+      });
+    }
+    join(client, server);
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo;
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => listener.close(resolve));
+    },
+  };
+}
