@@ -163,6 +163,11 @@ export function phaseOf(plan: HasPhases, named: NamedPhase): Phase {
   return found;
 }
 
+/** Whether a plan has a phase that brings keys to the target. */
+export function writesTarget({ phases }: HasPhases): boolean {
+  return phases.some(({ work }) => work === 'copy' || work === 'sync');
+}
+
 /** A walk that has begun: of the phase at this place of the plan, and in which epoch. */
 export interface Walk {
   readonly place: number;

@@ -162,9 +162,19 @@ function depthAnew(phase: Phase | undefined): LookDepth | undefined {
 }
 
 /** Where the latest walk over the source stands, if a verdict can rest on it alone. */
-function proofOf({ phases, walks }: TallyFacts): number | undefined {
-  const latest = walks.findLast((place) => phases[place]?.side === 'source');
-  return latest !== undefined && phases[latest]?.proves === true ? latest : undefined;
+function proofOf(facts: TallyFacts): number | undefined {
+  const latest = latestOverSource(facts);
+  return facts.phases[latest]?.proves === true ? latest : undefined;
+}
+
+/** Whether numbers left no doubt: a phase that they would have called for, after the latest walk over the source, was left out. */
+function isProvedByNumbers(facts: TallyFacts): boolean {
+  const later = facts.phases.slice(latestOverSource(facts) + 1);
+  return later.some(({ when }) => when.kind === 'inDoubt' && when.byNumbers);
+}
+
+function latestOverSource({ phases, walks }: TallyFacts): number {
+  return walks.findLast((place) => phases[place]?.side === 'source') ?? 0;
 }
 
 function placeOf({ walks }: TallyFacts): number {
@@ -195,10 +205,9 @@ function leavesDoubt(facts: TallyFacts, source: SideNow, target: SideNow): boole
 }
 
 function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
-  const { counts, phases } = facts;
+  const { counts } = facts;
   const looked = proofOf(facts) !== undefined;
-  // Numbers that left no doubt: a phase that they would have called for was left out.
-  const counted = phases.some(({ when }) => when.kind === 'inDoubt' && when.byNumbers);
+  const counted = isProvedByNumbers(facts);
   const lost = looked ? lostWhileLooking(target) : undefined;
   // Where keys went while they were looked at, nobody knows how many are missing.
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;

@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import type { IsOpen } from '../ledger/target-claims';
+import { writesTarget } from '../migration/phases';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
@@ -33,17 +34,12 @@ function targetNames({ request, target }: Plan, app: Pick<App, 'connections'>): 
   return namesOf(request.target, target, app);
 }
 
-/** What writes nothing may look on while others write. */
-function writes({ request: { mode } }: Plan): boolean {
-  return mode === 'copy' || mode === 'sync';
-}
-
 /**
- * Takes the target of a plan for one migration, until that has ended.
+ * Takes the target of a plan for one migration, until that has ended. What writes nothing may look on while others write.
  * @throws PlanRefusedError where another migration writes to it
  */
 export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
-  if (!writes(plan)) return;
+  if (!writesTarget(plan)) return;
   const names = targetNames(plan, app);
   const holder = await app.ledger.targets.claim(names, id, isOpenIn(app));
   if (holder !== id) throw targetBusy(holder, plan);
@@ -55,7 +51,7 @@ export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connec
 
 /** Gives back the target of a migration that never began. */
 export async function giveBackTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
-  if (writes(plan)) await app.ledger.targets.giveBack(targetNames(plan, app), id);
+  if (writesTarget(plan)) await app.ledger.targets.giveBack(targetNames(plan, app), id);
 }
 
 /**
@@ -67,7 +63,7 @@ export async function claimAlso(
   runId: string,
   app: Pick<App, 'ledger'>,
 ): Promise<string | undefined> {
-  if (!writes(plan) || runId === '') return undefined;
+  if (!writesTarget(plan) || runId === '') return undefined;
   const holder = await app.ledger.targets.claim([runId], id, isOpenIn(app));
   return holder === id ? undefined : holder;
 }
@@ -96,7 +92,7 @@ async function otherWriter(
   app: Pick<App, 'connections' | 'ledger'>,
 ): Promise<string | undefined> {
   const others = (await app.ledger.migrations.list('open')).filter(
-    (row) => row.id !== id && row.state !== 'planned' && writes(row.plan) && !finalStates.includes(row.state),
+    (row) => row.id !== id && row.state !== 'planned' && writesTarget(row.plan) && !finalStates.includes(row.state),
   );
   return others.find(({ plan }) => targetNames(plan, app).some((name) => names.includes(name)))?.id;
 }

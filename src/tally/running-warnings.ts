@@ -1,3 +1,4 @@
+import { writesTarget } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -56,12 +57,8 @@ function evicted(side: string, course: Since | undefined): string[] {
 }
 
 /** Only copies are behind what is written meanwhile: a comparison says itself what differs. */
-function written(
-  { request: { mode }, inPlace }: MigrationRow['plan'],
-  restarts: number,
-  course: Since | undefined,
-): string[] {
-  if ((mode !== 'copy' && mode !== 'sync') || inPlace || course === undefined) return [];
+function written(plan: MigrationRow['plan'], restarts: number, course: Since | undefined): string[] {
+  if (!writesTarget(plan) || plan.inPlace || course === undefined) return [];
   if (course.written === 'yes') {
     const times = (course.changes ?? 0) > 0 ? ` (${course.changes} changes)` : '';
     return [

@@ -2,6 +2,7 @@ import type { MigrationRow } from '../migration/rows';
 import { accountedKeys } from '../migration/counts';
 import { addToHistory, type HistoryPoint } from '../migration/history';
 import { etaOf, percentOf, recentRate } from '../migration/progress';
+import { writesTarget } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { runningWarnings } from './running-warnings';
 import { lostKeys } from './source-loss';
@@ -38,8 +39,7 @@ export function makeSnapshot(input: {
   const { done, active, failed, planned, cancelled } = sum.ranges;
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
-  const writes = ['copy', 'sync'].includes(migration.plan.request.mode);
-  const atLeast = ended && !well && writes && failed + cancelled > 0 ? [AT_LEAST] : [];
+  const atLeast = ended && !well && writesTarget(migration.plan) && failed + cancelled > 0 ? [AT_LEAST] : [];
   return {
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,

@@ -1,6 +1,6 @@
 import { noCounts } from '../../src/migration/counts';
 import type { Since } from '../../src/migration/since';
-import { makePhases } from '../../src/migration/phases';
+import { makePhases, type Phase } from '../../src/migration/phases';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
 import { aRequest } from '../tools/rows';
 
@@ -327,6 +327,18 @@ describe('the verdict', () => {
   ])('after a walk that brought fewer keys than the server counts, in %s', (_, changes, kind) => {
     const result = verdictOn({ ...well, ...changes });
     expect(result).toMatchObject({ kind, ...(kind === 'completed' ? {} : { doubt: doubtful }) });
+  });
+
+  it('rests on no look that was left out, and on numbers only where they were judged after the latest walk', () => {
+    const at = (request: Record<string, unknown>, names: string[], walks: number[]) => {
+      const [copy, look] = makePhases(aRequest(request), false);
+      const known: Record<string, Phase> = { copy: copy!, look: look!, onTarget: { ...copy!, side: 'target' } };
+      return verdict({ ...well, phases: names.map((name) => ({ ...known[name]!, name })), walks });
+    };
+    expect(at({ verify: 'none' }, ['copy', 'look', 'onTarget'], [0, 1, 2])).toEqual({ kind: 'completed', missing: 0 });
+    expect(at({ verify: 'none' }, ['copy', 'look', 'onTarget'], [0, 2])).toEqual({ kind: 'completed', missing: null });
+    expect(at({}, ['copy', 'look', 'onTarget'], [0, 2])).toEqual({ kind: 'completed', missing: 0 });
+    expect(at({}, ['copy', 'look', 'copy'], [1, 2])).toEqual({ kind: 'completed', missing: null });
   });
 
   it('is never completed where nobody knows how many keys the source has', () => {
