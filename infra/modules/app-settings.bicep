@@ -81,6 +81,7 @@ var hostSettings = {
 var tuningSettings = union(
   tuning.?rangeSeconds == null ? {} : { KEYFERRY_RANGE_SECONDS: string(tuning.?rangeSeconds) },
   tuning.?checkpointSeconds == null ? {} : { KEYFERRY_CHECKPOINT_SECONDS: string(tuning.?checkpointSeconds) },
+  tuning.?silenceSeconds == null ? {} : { KEYFERRY_SILENCE_SECONDS: string(tuning.?silenceSeconds) },
   tuning.?stallSeconds == null ? {} : { KEYFERRY_STALL_SECONDS: string(tuning.?stallSeconds) },
   tuning.?pageMilliseconds == null ? {} : { KEYFERRY_PAGE_MILLISECONDS: string(tuning.?pageMilliseconds) },
   tuning.?bigKeyMib == null ? {} : { KEYFERRY_BIG_KEY_MIB: string(tuning.?bigKeyMib) },

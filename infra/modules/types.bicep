@@ -36,6 +36,11 @@ type tuningOptions = {
   @maxValue(20)
   checkpointSeconds: int?
 
+  @description('Seconds without a sign of its worker after which a range is sent again.')
+  @minValue(5)
+  @maxValue(600)
+  silenceSeconds: int?
+
   @description('Seconds without any progress after which a migration is given up.')
   @minValue(60)
   stallSeconds: int?

@@ -10,7 +10,7 @@ import { settleUntouched } from '../tally/settle-ranges';
  */
 export async function cancelMigration(
   id: string,
-  app: Pick<App, 'ledger' | 'watch'>,
+  app: Pick<App, 'ledger' | 'settings' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
   const migration = await app.ledger.migrations
     .update(id, (row) => (isFinal(row) || row.cancelRequested ? undefined : { ...row, cancelRequested: true }))

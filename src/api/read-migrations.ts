@@ -34,7 +34,7 @@ export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationLi
 }
 
 /** How every range of the current phase stands; undefined when there is no such migration. */
-export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<RangesReport | undefined> {
+export async function getRanges(id: string, app: Pick<App, 'ledger' | 'settings'>): Promise<RangesReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
   if (row === undefined) return undefined;
@@ -43,6 +43,7 @@ export async function getRanges(id: string, app: Pick<App, 'ledger'>): Promise<R
     row,
     rows.filter(({ number }) => number >= 0),
     Date.now(),
+    app.settings.silenceSeconds * 1_000,
   );
 }
 

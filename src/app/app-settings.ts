@@ -3,17 +3,22 @@ import { z } from 'zod';
 const seconds = (fallback: number) => z.coerce.number().positive().max(86_400).default(fallback);
 
 /** The app's own settings, all optional. */
-const schema = z.object({
+const fields = z.object({
   KEYFERRY_RANGE_SECONDS: seconds(240).describe(
     'How long one queue message works on its range before it hands itself on.',
   ),
-  // Ranges that are silent for a minute are sent again, so a sign must come well within it.
   KEYFERRY_CHECKPOINT_SECONDS: z.coerce
     .number()
     .positive()
     .max(20)
     .default(3)
     .describe('How often a range writes down where it is.'),
+  KEYFERRY_SILENCE_SECONDS: z.coerce
+    .number()
+    .min(5)
+    .max(600)
+    .default(60)
+    .describe('After how long without a sign of its worker a range is sent again.'),
   KEYFERRY_STALL_SECONDS: seconds(1_800).describe('After how long without any progress a migration is given up.'),
   KEYFERRY_PAGE_MILLISECONDS: z.coerce
     .number()
@@ -39,9 +44,16 @@ const schema = z.object({
     .describe('How keys stand in findings: by their names, or by the SHA-256 of these.'),
 });
 
+/** A worker that is well gives a sign every second checkpoint. */
+const schema = fields.refine(
+  ({ KEYFERRY_SILENCE_SECONDS: silence, KEYFERRY_CHECKPOINT_SECONDS: checkpoint }) => silence >= 3 * checkpoint,
+  { path: ['KEYFERRY_SILENCE_SECONDS'], message: 'It must be three times KEYFERRY_CHECKPOINT_SECONDS at least' },
+);
+
 export interface AppSettings {
   readonly rangeSeconds: number;
   readonly checkpointSeconds: number;
+  readonly silenceSeconds: number;
   readonly stallSeconds: number;
   readonly pageMicros: number;
   readonly bigKeyBytes: number;
@@ -52,7 +64,7 @@ export interface AppSettings {
 /** Reads the app's settings. @throws Error that names the setting that is wrong */
 export function readAppSettings(env: Readonly<Record<string, string | undefined>>): AppSettings {
   const known = Object.fromEntries(
-    Object.keys(schema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+    Object.keys(fields.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
   );
   const result = schema.safeParse(known);
   if (!result.success) {
@@ -63,6 +75,7 @@ export function readAppSettings(env: Readonly<Record<string, string | undefined>
   return {
     rangeSeconds: settings.KEYFERRY_RANGE_SECONDS,
     checkpointSeconds: settings.KEYFERRY_CHECKPOINT_SECONDS,
+    silenceSeconds: settings.KEYFERRY_SILENCE_SECONDS,
     stallSeconds: settings.KEYFERRY_STALL_SECONDS,
     pageMicros: settings.KEYFERRY_PAGE_MILLISECONDS * 1_000,
     bigKeyBytes: Math.round(settings.KEYFERRY_BIG_KEY_MIB * 1_048_576),

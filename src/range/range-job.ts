@@ -34,8 +34,8 @@ export interface JobStart {
   readonly tookOver?: boolean;
 }
 
-/** A worker that was not even looked after for so long is taken for gone by the others soon. */
-const FROZEN_MS = 30_000;
+/** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
+const FROZEN = 1 / 2;
 
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
@@ -94,8 +94,7 @@ export class RangeJob implements StopSignal {
 
   check(): void {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
-    const slept = Date.now() - this.watchedAt > FROZEN_MS;
-    if (this.reason === undefined && (slept || Date.now() >= this.deadline)) this.stop('deadline');
+    if (this.reason === undefined && (this.wasFrozen() || Date.now() >= this.deadline)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
 
@@ -227,9 +226,13 @@ export class RangeJob implements StopSignal {
     }
   }
 
+  private wasFrozen(): boolean {
+    return Date.now() - this.watchedAt > FROZEN * this.app.settings.silenceSeconds * 1_000;
+  }
+
   /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
   private async watch(): Promise<void> {
-    if (Date.now() - this.watchedAt > FROZEN_MS) this.stop('deadline');
+    if (this.wasFrozen()) this.stop('deadline');
     this.watchedAt = Date.now();
     try {
       const migration = await this.app.watch.get(this.migration.id);

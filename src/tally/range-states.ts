@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { amount, isoTime, type DocumentOf } from '../migration/document';
 import { phaseOf, sideNames } from '../migration/phases';
 import { isFinal, PHASE_NAME, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
-import { SILENT_MS } from './settle-ranges';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */
 export const standings = ['planned', 'active', 'held', 'silent', 'done', 'failed', 'cancelled'] as const;
@@ -23,7 +22,7 @@ export const rangesSchema = z
           .string()
           .regex(new RegExp(`^[${standings.map((name) => name.charAt(0)).join('')}]*$`))
           .describe(
-            `One letter a range, in the order of the keyspace: the first of ${standings.join(', ')}. Held: something is in its way; silent: its worker has given no sign for a minute.`,
+            `One letter a range, in the order of the keyspace: the first of ${standings.join(', ')}. Held: something is in its way; silent: its worker has given no sign for long.`,
           ),
       }),
     ),
@@ -47,20 +46,32 @@ export type RangesReport = DocumentOf<typeof rangesSchema>;
 
 const WORST_FIRST: readonly Standing[] = ['failed', 'silent', 'held'];
 
-/** How one range stands at a time, ms since 1970; the row must be in its migration's epoch. */
-export function standingOf(row: Pick<RangeRow, 'state' | 'heartbeat' | 'trouble'>, now: number): Standing {
+/**
+ * How one range stands at a time, ms since 1970; the row must be in its migration's epoch.
+ * @param silenceMs after how long without a sign a worker is silent
+ */
+export function standingOf(
+  row: Pick<RangeRow, 'state' | 'heartbeat' | 'trouble'>,
+  now: number,
+  silenceMs: number,
+): Standing {
   if (row.state !== 'active') return row.state;
-  if (row.heartbeat !== null && now - Date.parse(row.heartbeat) > SILENT_MS) return 'silent';
+  if (row.heartbeat !== null && now - Date.parse(row.heartbeat) > silenceMs) return 'silent';
   return row.trouble === null ? 'active' : 'held';
 }
 
 /** Puts the rows of the migration's phase together. Of one that has ended no range is silent: nobody works any more. */
-export function makeRangesReport(migration: MigrationRow, rows: readonly RangeRow[], now: number): RangesReport {
+export function makeRangesReport(
+  migration: MigrationRow,
+  rows: readonly RangeRow[],
+  now: number,
+  silenceMs: number,
+): RangesReport {
   const at = isFinal(migration) ? 0 : now;
   const ranges = rows
     .filter((row) => row.phase === migration.phase)
     .map((row) => resetIfOlder(row, migration))
-    .map((row) => ({ row, state: standingOf(row, at) }))
+    .map((row) => ({ row, state: standingOf(row, at, silenceMs) }))
     .sort((a, b) => a.row.number - b.row.number);
   const letters = new Map<number, string[]>();
   for (const { row, state } of ranges) {

@@ -22,7 +22,7 @@ export async function restartRanges(
   seen: MigrationRow,
   now: SideFacts,
   before: SeenBefore,
-  app: Pick<App, 'ledger' | 'queue' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<'begun' | 'same' | 'stopped'> {
   const mark = markOf(now);
   const { side } = phaseOf(seen.plan, seen);

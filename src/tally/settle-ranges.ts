@@ -6,24 +6,22 @@ import { isFinal, isSettled, resetIfOlder, type MigrationRow, type RangeRow } fr
 import { shapesOf } from '../migration/rows-of-plan';
 import { continueChain } from '../range/chain';
 
-/** A worker writes its row every few seconds; one that has not for so long is gone. */
-export const SILENT_MS = 60_000;
-
 /**
  * Whether nobody works on a range: it is planned, or its worker has been silent for long. A sign that is to come as much
  * later is none: a clock was wrong.
+ * @param silenceMs a worker writes its row every few seconds; one that has not for so long is gone
  */
-export function isUntouched(row: RangeRow, now: number): boolean {
+export function isUntouched(row: RangeRow, now: number, silenceMs: number): boolean {
   if (isSettled(row)) return false;
-  return row.state === 'planned' || row.heartbeat === null || Math.abs(now - Date.parse(row.heartbeat)) > SILENT_MS;
+  return row.state === 'planned' || row.heartbeat === null || Math.abs(now - Date.parse(row.heartbeat)) > silenceMs;
 }
 
 /** Settles the ranges of a cancelled migration that nobody works on. A worker that takes one meanwhile settles it itself. */
-export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<void> {
+export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'ledger' | 'settings'>): Promise<void> {
   const rows = await app.ledger.ranges.list(migration.id);
   for (const known of rows) {
     const row = known.phase === migration.phase ? resetIfOlder(known, migration) : known;
-    if (!isUntouched(row, Date.now())) continue;
+    if (!isUntouched(row, Date.now(), app.settings.silenceSeconds * 1_000)) continue;
     try {
       await app.ledger.ranges.replace({ ...row, state: 'cancelled', generation: row.generation + 1 });
     } catch (error) {
@@ -103,7 +101,7 @@ export async function failRange(
 export async function stopMigration(
   id: string,
   cause: string,
-  app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
   const migration = await app.ledger.migrations.update(id, (row) =>
     isFinal(row) || row.stopCause !== null ? undefined : { ...row, cancelRequested: true, stopCause: cause },

@@ -4,7 +4,7 @@ import { UnreadableRowError } from '../ledger/row-schemas';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { headsOfChains } from '../range/chain';
 import { parallelRangesOf } from '../range/range-shape';
-import { isUntouched, settleUntouched, SILENT_MS } from './settle-ranges';
+import { isUntouched, settleUntouched } from './settle-ranges';
 import { resumeStart } from '../start/start-migration';
 
 /** What the watchdog needs of the durable tally. */
@@ -18,7 +18,7 @@ export interface TallyStarter {
  * silent. Does nothing for what is well.
  */
 export async function watchMigrations(
-  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'settings'>,
   tallies: TallyStarter,
 ): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
@@ -35,10 +35,10 @@ export async function watchMigrations(
 
 async function watchMigration(
   row: MigrationRow,
-  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'settings'>,
   tallies: TallyStarter,
 ): Promise<void> {
-  const migration = isOld(row) ? await resumeStart(row, app) : row;
+  const migration = isOld(row, app) ? await resumeStart(row, app) : row;
   if (migration.state === 'planned') return;
   await tallies.ensureTally(migration.id);
   if (migration.cancelRequested) await settleUntouched(migration, app);
@@ -46,13 +46,18 @@ async function watchMigration(
 }
 
 /** A start takes seconds; the one that still runs is not disturbed. */
-function isOld(row: MigrationRow): boolean {
-  return Date.now() - Date.parse(row.startedAt) > SILENT_MS;
+function isOld(row: MigrationRow, app: Pick<App, 'settings'>): boolean {
+  return Date.now() - Date.parse(row.startedAt) > app.settings.silenceSeconds * 1_000;
 }
 
-async function sendSilentRanges(migration: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
+async function sendSilentRanges(
+  migration: MigrationRow,
+  app: Pick<App, 'ledger' | 'queue' | 'settings'>,
+): Promise<void> {
   const rows = (await app.ledger.ranges.list(migration.id, migration.phase)).map((row) => resetIfOlder(row, migration));
-  const silent = silentRanges(rows, parallelRangesOf(migration.plan), Date.parse(migration.startedAt), Date.now());
+  const startedAt = Date.parse(migration.startedAt);
+  const silenceMs = app.settings.silenceSeconds * 1_000;
+  const silent = silentRanges(rows, parallelRangesOf(migration.plan), startedAt, Date.now(), silenceMs);
   await app.queue.send(silent.map((row) => rangeMessage(migration, row.name)));
 }
 
@@ -65,9 +70,10 @@ export function silentRanges(
   parallelRanges: number,
   startedAt: number,
   now: number,
+  silenceMs: number,
 ): readonly RangeRow[] {
-  const due = headsOfChains(rows, parallelRanges, isSettled).filter((row) => isUntouched(row, now));
+  const due = headsOfChains(rows, parallelRanges, isSettled).filter((row) => isUntouched(row, now, silenceMs));
   const lastSign = Math.max(startedAt, ...rows.map((row) => (row.heartbeat === null ? 0 : Date.parse(row.heartbeat))));
-  const allStill = now - lastSign > SILENT_MS;
+  const allStill = now - lastSign > silenceMs;
   return allStill ? due : due.filter((row) => row.state === 'active');
 }

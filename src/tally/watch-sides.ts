@@ -21,7 +21,7 @@ export async function watchSides(
   known: MigrationRow,
   before: Snapshot,
   { source, target }: Marks,
-  app: Pick<App, 'ledger' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   const { id, plan } = known;
   const seen = (course: Course): Course => {
@@ -62,7 +62,7 @@ export async function watchSource(
   migration: MigrationRow,
   before: Snapshot,
   source: SideFacts,
-  app: Pick<App, 'ledger' | 'queue' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   const { id, plan, course } = migration;
   const stop = whyStop(migration, source, before);

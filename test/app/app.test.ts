@@ -7,6 +7,7 @@ describe("the app's settings", () => {
     expect(readAppSettings({})).toEqual({
       rangeSeconds: 240,
       checkpointSeconds: 3,
+      silenceSeconds: 60,
       stallSeconds: 1_800,
       pageMicros: 2_000,
       bigKeyBytes: 16_777_216,
@@ -27,11 +28,20 @@ describe("the app's settings", () => {
     ['KEYFERRY_RANGE_SECONDS', 'soon'],
     ['KEYFERRY_RANGE_SECONDS', '-1'],
     ['KEYFERRY_CHECKPOINT_SECONDS', '60'],
+    ['KEYFERRY_SILENCE_SECONDS', '4'],
     ['KEYFERRY_MEMORY_MIB', '1e9'],
     ['KEYFERRY_BIG_KEY_MIB', '0'],
   ])('name the one that is wrong: %s=%s', (name, value) => {
     expect(() => readAppSettings({ [name]: value })).toThrow(`The setting ${name} is wrong`);
   });
+});
+
+it('a silence is no shorter than what a worker that is well may be silent', () => {
+  const settings = { KEYFERRY_CHECKPOINT_SECONDS: '4', KEYFERRY_SILENCE_SECONDS: '12' };
+  expect(readAppSettings(settings).silenceSeconds).toBe(12);
+  expect(() => readAppSettings({ ...settings, KEYFERRY_SILENCE_SECONDS: '11' })).toThrow(
+    'The setting KEYFERRY_SILENCE_SECONDS is wrong: It must be three times KEYFERRY_CHECKPOINT_SECONDS at least.',
+  );
 });
 
 describe('the watch over migrations', () => {

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppProcess } from './support/app-process';
-import { until } from './support/app-process';
+import { type AppProcess, retriedAtOnce, until } from './support/app-process';
 import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from './support/stage';
 import { lengthOf, queueOf, send } from './support/storage';
@@ -24,6 +23,7 @@ beforeAll(async () => {
   await old.client.call('ACL', 'SETUSER', 'reader', 'on', '>reading', '~*', '&*', '+@all');
   app = await stage.app({
     ...stage.connections({ OLD: old, NEW: neu }),
+    ...retriedAtOnce,
     REDIS_READER: `redis://reader:reading@127.0.0.1:${old.server.port}`,
   });
 }, 60_000);
@@ -81,7 +81,7 @@ describe('messages delivered more than once', () => {
 
 describe('messages that cannot be worked on', () => {
   beforeAll(async () => {
-    // They are tried again for most of a minute, at the same time as what the first test does.
+    // They are tried again at the same time as what the first test does.
     const queue = queueOf(app, 'ranges');
     await queue.sendMessage('%%% not base64 %%%');
     await send(queue, 'not JSON');

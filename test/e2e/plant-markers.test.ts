@@ -4,7 +4,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { CommandFolder, type Ended } from '../cli/support/command';
 import type { ErrorDocument } from '../../src/api/documents';
-import { until, type AppProcess } from './support/app-process';
+import { retriedAtOnce, until, type AppProcess } from './support/app-process';
 import { Stage, type Side } from './support/stage';
 import { messagesOf, rowsOf, send, queueOf } from './support/storage';
 
@@ -60,6 +60,7 @@ beforeAll(async () => {
   await newer.client.call('HPEXPIREAT', `${KEY}:0`, 4_102_444_800_123, 'FIELDS', 1, `${VALUE}-field`);
   const url = ({ server }: Side, password = PASSWORD) => `redis://${USER}:${password}@127.0.0.1:${server.port}`;
   const settings = {
+    ...retriedAtOnce,
     REDIS_NEWER: url(newer),
     REDIS_OLD: url(old),
     REDIS_NEW: url(neu),

@@ -19,7 +19,11 @@ beforeAll(async () => {
   neu = await stage.side('redis-7.0');
   third = await stage.side('redis-7.0');
   await fill(old, KEYS);
-  app = await stage.app(stage.connections({ OLD: old, NEW: neu, THIRD: third }));
+  app = await stage.app({
+    ...stage.connections({ OLD: old, NEW: neu, THIRD: third }),
+    KEYFERRY_CHECKPOINT_SECONDS: '1',
+    KEYFERRY_SILENCE_SECONDS: '5',
+  });
 }, 60_000);
 
 afterAll(() => stage.clear());
@@ -64,7 +68,8 @@ it('lost messages and lost tallies are found by the watchdog, and the migrations
   expect(await lengthOf(queue)).toBe(0);
   await app.begin();
 
-  const [first, second] = await Promise.all([app.finished(tallyLost, 240_000), app.finished(messagesLost, 240_000)]);
+  const both = Promise.all([app.finished(tallyLost, 240_000), app.finished(messagesLost, 240_000)]);
+  const [first, second] = await app.fireUntil(both, 'watchdog');
   for (const report of [first, second]) {
     expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS }, tally: { accountedKeys: KEYS } });
   }

@@ -1,5 +1,5 @@
 import { noCounts } from '../../src/migration/counts';
-import { isUntouched, SILENT_MS } from '../../src/tally/settle-ranges';
+import { isUntouched } from '../../src/tally/settle-ranges';
 import { quietTime } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
 import { silentRanges } from '../../src/tally/watch-migrations';
@@ -69,9 +69,10 @@ describe('silence', () => {
 
 describe('ranges that are sent again', () => {
   const now = 10_000_000;
+  const SILENT_MS = 60_000;
   const beat = (ago: number) => new Date(now - ago).toISOString();
   const silent = (rows: Parameters<typeof silentRanges>[0], parallel = 0, startedAt = 0) =>
-    silentRanges(rows, parallel, startedAt, now).map(({ number }) => number);
+    silentRanges(rows, parallel, startedAt, now, SILENT_MS).map(({ number }) => number);
 
   it('are active ones whose worker is silent for a minute', () => {
     const rows = [
@@ -80,7 +81,7 @@ describe('ranges that are sent again', () => {
       aRange(2, { state: 'done', heartbeat: beat(SILENT_MS * 9) }),
     ];
     expect(silent(rows)).toEqual([0]);
-    expect(isUntouched(rows[2]!, now)).toBe(false);
+    expect(isUntouched(rows[2]!, now, SILENT_MS)).toBe(false);
   });
 
   it('are not those that wait in the queue while others move', () => {

@@ -17,7 +17,7 @@ describe('how a range stands', () => {
     [{ state: 'failed', heartbeat: old, trouble: null }, 'failed'],
     [{ state: 'cancelled', heartbeat: old, trouble: null }, 'cancelled'],
   ] as const)('%j: %s', (row, standing) => {
-    expect(standingOf(row, now)).toBe(standing);
+    expect(standingOf(row, now, 60_000)).toBe(standing);
   });
 });
 
@@ -30,7 +30,7 @@ describe('the report of ranges', () => {
       aRange(1, { state: 'active', heartbeat: old, share: 0.4567 }),
       aRange(0, { phase: 'look', state: 'planned' }),
     ];
-    const { databases, troubled, phase } = makeRangesReport(aMigration(), rows, now);
+    const { databases, troubled, phase } = makeRangesReport(aMigration(), rows, now, 60_000);
     expect(phase).toBe('copy');
     expect(databases).toEqual([
       { database: 0, states: 'ds' },
@@ -44,19 +44,19 @@ describe('the report of ranges', () => {
 
   it('counts rows of an earlier epoch as planned', () => {
     const rows = [aRange(0, { state: 'done', epoch: 0 }), aRange(1, { state: 'done', epoch: 1 })];
-    expect(makeRangesReport(aMigration({ epoch: 1 }), rows, now).databases[0]?.states).toBe('pd');
+    expect(makeRangesReport(aMigration({ epoch: 1 }), rows, now, 60_000).databases[0]?.states).toBe('pd');
   });
 
   it('calls no range silent of a migration that has ended', () => {
     const ended = aMigration({ state: 'failed', finishedAt: fresh });
-    expect(makeRangesReport(ended, [aRange(0, { state: 'active', heartbeat: old })], now).databases[0]?.states).toBe(
-      'a',
-    );
+    expect(
+      makeRangesReport(ended, [aRange(0, { state: 'active', heartbeat: old })], now, 60_000).databases[0]?.states,
+    ).toBe('a');
   });
 
   it('stays small for 16,384 ranges that are all in trouble', () => {
     const rows = Array.from({ length: 16_384 }, (_, i) => aRange(i, { state: 'failed', cause: 'x'.repeat(200) }));
-    const report = makeRangesReport(aMigration(), rows, now);
+    const report = makeRangesReport(aMigration(), rows, now, 60_000);
     expect(report.databases[0]?.states).toBe('f'.repeat(16_384));
     expect(report.troubled).toHaveLength(100);
     expect(JSON.stringify(report).length).toBeLessThan(60_000);

@@ -17,6 +17,12 @@ export interface Answer<T = unknown> {
   readonly body: T;
 }
 
+/** Settings by which messages that cannot be worked on are given up within seconds: they are tried as often, only sooner. */
+export const retriedAtOnce = {
+  AzureFunctionsJobHost__extensions__queues__visibilityTimeout: '00:00:00',
+  AzureFunctionsJobHost__extensions__queues__maxPollingInterval: '00:00:00.1',
+};
+
 const living = new Set<AppProcess>();
 process.on('exit', () => {
   for (const app of living) app.killAll();
@@ -130,6 +136,17 @@ export class AppProcess {
     });
     if (status !== 202) throw new Error(`${timer} was not run: ${status}`);
     await until(() => this.log.includes(`${timer}: done in`, before), 60_000);
+  }
+
+  /** Runs a timer's function every second, as its clock does every minute, until something has ended. */
+  async fireUntil<T>(ended: Promise<T>, timer: string): Promise<T> {
+    const over = ended.then(
+      () => true,
+      () => true,
+    );
+    do await this.fire(timer);
+    while (!(await Promise.race([over, sleep(1_000, false)])));
+    return ended;
   }
 
   /** POSTs a migration that must be refused. */
