@@ -5,6 +5,7 @@ import createRouter, { type HTTPMethod } from 'find-my-way';
 import type { Logger } from '../logger';
 import { portError } from '../ports';
 import { messageOf } from '../worker/function-worker';
+import { RequestRefusedError } from './http-request';
 
 export type Params = Record<string, string | undefined>;
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse, params: Params) => Promise<void>;
@@ -38,7 +39,10 @@ export class HttpServer {
       const outgoing = response;
       handler(incoming, outgoing, params).catch((error: unknown) => {
         this.log.error(`${incoming.method ?? ''} ${incoming.url?.split('?')[0] ?? ''}: ${messageOf(error)}`);
-        if (!outgoing.headersSent) outgoing.writeHead(500);
+        // What of a refused body is still to come is not read.
+        const refused = error instanceof RequestRefusedError;
+        if (!outgoing.headersSent)
+          outgoing.writeHead(refused ? error.status : 500, refused ? { Connection: 'close' } : {});
         outgoing.end();
       });
     });

@@ -14,9 +14,9 @@ export function startTelemetry(
   env: Readonly<Record<string, string | undefined>>,
   warn: (message: string) => void,
 ): Telemetry {
-  const settings = readTelemetrySettings(env);
-  if (settings === undefined || current.on) return current;
   try {
+    const settings = readTelemetrySettings(env);
+    if (settings === undefined || current.on) return current;
     const { loadProviders } = loadBeside(__filename, './load-providers') as typeof providers;
     current = loadProviders(settings, env);
   } catch (error) {

@@ -112,10 +112,10 @@ describe('messages that cannot be worked on', () => {
     await send(queue, { migration: "x' or '1' eq '1", range: '../..' });
     await send(queue, { migration: id, range: 'copy-99999' });
     expect(await app.finished(id)).toMatchObject(whole);
-    const resting = queueOf(app, 'ranges-poison-poison');
-    // The three from before, and the one whose names are none.
-    await until(async () => (await lengthOf(resting)) === 4, 120_000);
-    expect(await lengthOf(queue)).toBe(0);
-    expect(await lengthOf(queueOf(app, 'ranges-poison'))).toBe(0);
+    // Tried five times, then told and dropped. What is not even base64 reaches no function.
+    for (const name of ['ranges', 'ranges-poison']) {
+      await until(async () => (await lengthOf(queueOf(app, name))) === 0, 120_000);
+    }
+    expect(await lengthOf(queueOf(app, 'ranges-poison-poison'))).toBe(1);
   });
 });
