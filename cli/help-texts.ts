@@ -1,3 +1,5 @@
+import { catalogue } from '../src/convert/catalogue';
+
 /** What the exit code means; part of the help. */
 export const conclusions = `Exit code:
   0  complete                 2  wrong usage, or a request that is not valid
@@ -13,3 +15,7 @@ export const secrets = `Passwords:
   names, hosts and ports of both sides, and a whole address only when it has no password: so resume needs --source
   and --target again where they were given with one, and no others than before are taken.
   With --endpoint only names are taken: those of the app's own settings.`;
+
+/** The converters that there are; part of the help. */
+export const converters = `Converters:
+${catalogue.map(({ name, summary, example }) => `  ${name}\n      ${summary}\n      --convert '${example}'`).join('\n')}`;

@@ -32,7 +32,8 @@ async function main(args: readonly string[]): Promise<number> {
         set(async (context) => (await import('./commands/resume.js')).resume(id, options, context)),
       findings: (id, options) =>
         set(async (context) => (await import('./commands/findings.js')).findings(id, options, context)),
-      session: (options) => set(async (context) => (await import('./commands/session.js')).session(options, context)),
+      showValue: (options, command) =>
+        set(async (context) => (await import('./commands/show-value.js')).showValue(options, command, context)),
     },
     version(),
   );

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { catalogue } from '../src/convert/catalogue';
 
 /** The value of `databases` in a request. */
 export type Databases = 'all' | number[] | Record<string, number | string>;
@@ -51,7 +52,7 @@ export function addConverter(text: string, before: readonly unknown[] = []): unk
   try {
     return [...before, JSON.parse(text)];
   } catch {
-    throw new InvalidArgumentError('Not JSON, for example: {"converter":"aspnet-session-v5","keepOld":false}.');
+    throw new InvalidArgumentError(`Not JSON, for example: ${catalogue[0]?.example ?? ''}`);
   }
 }
 

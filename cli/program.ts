@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander';
+import type { ShowCommand } from '../src/convert/about';
+import { catalogue } from '../src/convert/catalogue';
 import type { CommonOptions } from './commands/context';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
 import type { CompareOptions, SyncOptions } from './commands/compare-and-sync';
-import type { SessionOptions } from './commands/session';
+import type { ShowOptions } from './commands/show-value';
 import type { ResumeOptions } from './commands/resume';
-import { conclusions, secrets } from './help-texts';
+import { conclusions, converters, secrets } from './help-texts';
 import {
   addConverter,
   addRename,
@@ -28,7 +30,7 @@ export interface Actions {
   readonly cancel: (id: string, options: CommonOptions) => Promise<void>;
   readonly resume: (id: string, options: ResumeOptions) => Promise<void>;
   readonly findings: (id: string, options: FindingsOptions) => Promise<void>;
-  readonly session: (options: SessionOptions) => Promise<void>;
+  readonly showValue: (options: ShowOptions, command: ShowCommand) => Promise<void>;
 }
 
 /** The command line of `keyferry`. Mistakes are thrown as CommanderError, after they were told. */
@@ -62,7 +64,7 @@ export function makeProgram(actions: Actions, version: string): Command {
     .option('--limit <n>', 'how many', parsePositive, 100)
     .option('--all', 'all of them')
     .action(actions.findings);
-  addSession(program, actions);
+  for (const { show } of catalogue) if (show !== undefined) addShow(program, show, actions);
   program.addHelpText('after', `\n${conclusions}`);
   return program;
 }
@@ -143,7 +145,7 @@ function sidesAndSelection(command: Command): Command {
     )
     .option(
       '--convert <converter>',
-      'convert keys on the way: aspnet-session-v5, or a converter with its options as JSON; may be repeated',
+      'convert keys on the way: the name of a converter (below), or one with its options as JSON; may be repeated',
       addConverter,
     )
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
@@ -154,7 +156,7 @@ function sidesAndSelection(command: Command): Command {
     .option(...reportOption)
     .option('--wait', 'wait for the verdict', true)
     .option('--no-wait', 'with --endpoint: only start it');
-  return common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`);
+  return common(command).addHelpText('after', `\n${converters}\n\n${secrets}\n\n${conclusions}`);
 }
 
 function addResume(program: Command, actions: Actions): void {
@@ -167,17 +169,17 @@ function addResume(program: Command, actions: Actions): void {
   common(command).addHelpText('after', `\n${secrets}\n\n${conclusions}`).action(actions.resume);
 }
 
-function addSession(program: Command, actions: Actions): void {
+function addShow(program: Command, shown: ShowCommand, actions: Actions): void {
   program
-    .command('session')
-    .description('look into ASP.NET sessions')
+    .command(shown.command)
+    .description(shown.about)
     .command('show')
-    .description('print a session of version 4 or 5 as a table of names, .NET types and values')
+    .description(shown.show)
     .requiredOption('--source <redis>', 'the name of a setting, a redis:// or rediss:// URL, or the portal string')
-    .requiredOption('--key <key>', 'any key of the session, for example {/App_0a1b…}_Data')
+    .requiredOption('--key <key>', shown.key)
     .option('--base64', 'the key is given as base64')
     .option('--database <n>', 'its database', parseCount, 0)
     .option('--json', 'print JSON')
     .option('--verbose', 'show more')
-    .action(actions.session);
+    .action((options: ShowOptions) => actions.showValue(options, shown));
 }

@@ -6,7 +6,7 @@ import { stateBadge } from './list-view.ts';
 import { poll } from './poll.ts';
 import { RangeGrid } from './range-grid.ts';
 import { RateChart } from './rate-chart.ts';
-import { amount, known, moment, shown, size, span, spoken } from './words.ts';
+import { amount, factRows, known, moment, shown, size, span, spoken } from './words.ts';
 
 /** One migration, followed to its end. */
 export function migrationView(
@@ -27,7 +27,7 @@ export function migrationView(
     ended = report.finishedAt !== null;
     head.update(report);
     findings.update(report.findings);
-    const text = JSON.stringify([report.counts, report.tally, report.source, report.target, report.sessions]);
+    const text = JSON.stringify([report.counts, report.tally, report.source, report.target, report.conversions]);
     if (text !== numbersShown) numbers.replaceChildren(...numberCards(report));
     numbersShown = text;
     showWarnings(warnings, report);
@@ -173,7 +173,7 @@ function showWarnings(place: HTMLElement, { warnings }: MigrationReport): void {
 }
 
 function numberCards(report: MigrationReport): HTMLElement[] {
-  const { counts, tally, source, target, sessions, startedAt, finishedAt } = report;
+  const { counts, tally, source, target, conversions, startedAt, finishedAt } = report;
   const countRows = Object.entries(counts).map(([name, value]) => [
     spoken(name),
     name.toLowerCase().includes('bytes') ? size(value) : amount(value),
@@ -199,16 +199,11 @@ function numberCards(report: MigrationReport): HTMLElement[] {
     card('Outcome', table('Keys by outcome', ['outcome', 'keys'], countRows, [1])),
     card('Tally', table('Tally', ['', 'keys'], tallyRows, [1])),
     card('Sides', table('Both sides', ['', shown(source.name, 40), shown(target.name, 40)], sideRows, [1, 2]), times),
-    ...(sessions === null ? [] : [sessionCard(sessions)]),
+    ...conversions.map(conversionCard),
   ];
 }
 
-function sessionCard(sessions: NonNullable<MigrationReport['sessions']>): HTMLElement {
-  const rows = [
-    [sessions.complete ? 'sessions' : 'sessions, at least', amount(sessions.sessions)],
-    ['locked', amount(sessions.locked)],
-    ['in version 5 already', amount(sessions.inVersion5)],
-    ...Object.entries(sessions.byApplication).map(([name, value]) => [`of ${shown(name, 60)}`, amount(value)]),
-  ];
-  return card('ASP.NET sessions', table('ASP.NET sessions when planned', ['', 'sessions'], rows, [1]));
+function conversionCard({ name, facts }: MigrationReport['conversions'][number]): HTMLElement {
+  const title = shown(name, 60);
+  return card(title, table(`${title} when planned`, ['', ''], factRows(facts), [1]));
 }

@@ -14,6 +14,7 @@ export interface Schema {
   readonly items?: Schema;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly $ref?: string;
 }
 
@@ -35,6 +36,7 @@ function resolved(schema: Schema, schemas: Schemas, depth: number): Schema {
   return {
     ...known,
     ...(known.items === undefined ? {} : { items: inner(known.items) }),
+    ...(known.oneOf === undefined ? {} : { oneOf: known.oneOf.map(inner) }),
     ...(known.properties === undefined
       ? {}
       : { properties: Object.fromEntries(Object.entries(known.properties).map(([key, one]) => [key, inner(one)])) }),

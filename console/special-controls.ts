@@ -97,26 +97,49 @@ export function renameControl(path: string, schema: Schema): Control {
 
 /** The converters: each can be switched on, and has its options then. */
 export function convertControl(path: string, schema: Schema): Control {
-  const { converter, ...options } = schema.items?.properties ?? {};
-  const name = typeof converter?.const === 'string' ? converter.const : '';
-  const box = element('input', { type: 'checkbox', id: 'field-convert', 'data-path': path });
-  const inner = controlFor(`${path}.0`, { properties: options });
-  inner.node.querySelector('legend')?.replaceChildren('Options');
-  inner.node.hidden = true;
-  box.addEventListener('change', () => (inner.node.hidden = !box.checked));
+  const choices = (schema.items?.oneOf ?? []).map((one) => converterChoice(path, one));
   const node = element(
     'fieldset',
-    { class: 'group' },
+    { class: 'group', 'data-path': path },
     element('legend', {}, labelOf(path)),
-    element('label', { class: 'box' }, box, name),
-    inner.node,
+    ...choices.flatMap(({ label, options }) => [label, options.node]),
   );
+  node.addEventListener('change', () => {
+    const chosen = choices.filter(({ box }) => box.checked);
+    for (const { box, options } of choices) options.node.hidden = !box.checked;
+    // Mistakes are told by places in the list of those that are chosen.
+    chosen.forEach(({ fields }, place) => {
+      for (const [one, name] of fields) one.dataset.path = `${path}.${place}${name}`;
+    });
+  });
   return {
     node,
     value: () => {
-      if (!box.checked) return undefined;
-      const chosen = Object.entries(inner.value() as object).filter(([, value]) => value !== undefined);
-      return [chosen.length === 0 ? name : { converter: name, ...Object.fromEntries(chosen) }];
+      const chosen = choices.filter(({ box }) => box.checked).map(({ value }) => value());
+      return chosen.length === 0 ? undefined : chosen;
+    },
+  };
+}
+
+function converterChoice(path: string, { properties = {} }: Schema) {
+  const { converter, ...rest } = properties;
+  const name = typeof converter?.const === 'string' ? converter.const : '';
+  const root = `${path}.${name}`;
+  const box = element('input', { type: 'checkbox', id: `field-convert-${name}` });
+  const options = controlFor(root, { properties: rest });
+  options.node.querySelector('legend')?.replaceChildren('Options');
+  options.node.hidden = true;
+  const fields = [options.node, ...options.node.querySelectorAll<HTMLElement>('[data-path]')].map(
+    (one) => [one, (one.dataset.path ?? root).slice(root.length)] as const,
+  );
+  return {
+    box,
+    options,
+    fields,
+    label: element('label', { class: 'box' }, box, name),
+    value: () => {
+      const given = Object.entries(options.value() as object).filter(([, value]) => value !== undefined);
+      return given.length === 0 ? name : { converter: name, ...Object.fromEntries(given) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { MigrationReport } from './api.ts';
 import { safeText } from '../src/basics/safe-text.ts';
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -61,4 +62,14 @@ export function moment(iso: string): string {
 /** What went wrong, for people. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'Something went wrong.';
+}
+
+/** What a converter found, a line for each number: those by names follow one another. */
+export function factRows(facts: MigrationReport['conversions'][number]['facts']): string[][] {
+  return Object.entries(facts).flatMap(([name, value]) => {
+    const words = shown(spoken(name), 60);
+    if (typeof value === 'number') return [[words, amount(value)]];
+    if (typeof value === 'boolean') return [[words, value ? 'yes' : 'no']];
+    return Object.entries(value).map(([of, number]) => [`${words}: ${shown(of, 60)}`, amount(number)]);
+  });
 }

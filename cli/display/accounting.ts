@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { findingCatalogue } from '../../src/convert/finding-catalogue';
+import { findingCatalogue } from '../../src/migration/finding-catalogue';
 import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
 import { bytes, count, counted, duration, known } from './words';

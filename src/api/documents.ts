@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { amount, type DocumentOf } from '../migration/document';
 import { keyTextSchema } from '../migration/key-text';
-import { findingCatalogue } from '../convert/finding-catalogue';
+import { findingCatalogue } from '../migration/finding-catalogue';
 import { errorCodes, type ErrorCode } from './error-codes';
 import { mistakeSchema } from '../migration/request';
 import { migrationStates } from '../migration/rows';

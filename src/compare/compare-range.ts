@@ -1,6 +1,7 @@
-import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeConverters } from '../convert/make-converters';
 import { makeNames, type Names } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
+import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
 import { compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
 import { roundsOfValues, type Look, type Wrong } from '../range/suspects';
@@ -19,7 +20,7 @@ const EXAMINED_AT_ONCE = 500;
 
 const MISSING_CONVERTED = {
   code: 'missing',
-  message: 'The session is on the source, and on the target under neither its new name nor its old one.',
+  message: 'The key is on the source, and on the target neither converted nor as it is.',
 } as const;
 
 /** A key that may differ; of one that a converter claims only whether it is there is looked at. */

@@ -1,6 +1,5 @@
 import type { RedisPort } from '../redis/redis-port';
-import type { FindingCode } from '../migration/finding-codes';
-import type { StopSignal } from '../migration/stop';
+import type { ConverterFindingCode } from './converter-findings';
 
 /** Keys that belong together, read from the source and not yet written. What is inside is the converter's own matter. */
 export type Group = object;
@@ -28,7 +27,7 @@ export type GroupOutcome =
   | { readonly kind: 'converted'; readonly bytes: number }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'expired' }
-  | { readonly kind: 'failed'; readonly key: Buffer; readonly code: FindingCode; readonly message: string };
+  | { readonly kind: 'failed'; readonly key: Buffer; readonly code: ConverterFindingCode; readonly message: string };
 
 /** Where a converter writes. */
 export interface ConvertContext {
@@ -38,7 +37,8 @@ export interface ConvertContext {
   readonly clockOffset: number;
   /** The name that a key gets on the target, after conversion. */
   readonly naming: (key: Buffer) => Buffer;
-  readonly stop: StopSignal;
+  /** Waits so many ms. Throws as soon as the work must end. */
+  readonly pause: (ms: number) => Promise<void>;
 }
 
 /**

@@ -1,33 +1,22 @@
-import type { Plan } from '../migration/plan';
-import { makeSelection, type Selection } from '../migration/selection';
-import { SessionConverter } from './aspnet-session/session-converter';
 import type { Converter } from './converter';
+import type { ConversionOptions, Surroundings } from './converter-kind';
+import { kindOf } from './registry';
 
-/** Sessions that one script reads, or writes, where the server lets a script touch any keys: about 2 ms for ordinary ones. */
-const READ_AT_ONCE = 64;
-const WRITTEN_AT_ONCE = 128;
-
-/** The converters that a plan asks for. A new one is a folder here, an option in the request's schema, and a line below. */
-export function makeConverters(plan: Plan): Converter[] {
-  const { source, target, inPlace } = plan;
-  return plan.request.convert.map(
-    (options) =>
-      new SessionConverter(options, {
-        inPlace,
-        sourceAtOnce: source.abilities.scripts ? READ_AT_ONCE : 1,
-        targetAtOnce: target.abilities.scripts ? WRITTEN_AT_ONCE : 1,
-        memoryUsage: source.abilities.memoryUsage,
-      }),
-  );
+/** What converters are made from: a plan, as far as they know it. */
+export interface ConvertingPlan {
+  readonly request: { readonly convert: readonly ConversionOptions[]; readonly onConflict: string };
+  readonly inPlace: boolean;
+  readonly source: { readonly abilities: Surroundings['source'] };
+  readonly target: { readonly abilities: Surroundings['target'] };
 }
 
-/** Which keys a migration touches. In place there is nothing to copy: only what a converter claims. */
-export function selectionOf(plan: Plan, converters: readonly Converter[]): Selection {
-  const selection = makeSelection(plan.request.select);
-  if (!plan.inPlace) return selection;
-  return {
-    ...selection,
-    all: false,
-    wants: (key, type) => selection.wants(key, type) && converters.some((converter) => converter.claims(key)),
+/** The converters that a plan asks for. */
+export function makeConverters({ request, inPlace, source, target }: ConvertingPlan): Converter[] {
+  const surroundings: Surroundings = {
+    inPlace,
+    onConflict: request.onConflict === 'skip' ? 'skip' : 'replace',
+    source: source.abilities,
+    target: target.abilities,
   };
+  return request.convert.map((options) => kindOf(options).make(options, surroundings));
 }

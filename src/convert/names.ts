@@ -1,6 +1,13 @@
-import type { DatabasePlan, Plan } from '../migration/plan';
 import type { Converter } from './converter';
-import { makeNaming, type Naming } from './rename/naming';
+import { makeNaming, type Naming, type RenameRule } from './rename/naming';
+
+/** A database of the source with its place on the target. */
+export interface MappedDatabase {
+  readonly database: number;
+  readonly targetDatabase: number;
+  /** Put in front of every key name; empty for none. */
+  readonly prefix: string;
+}
 
 /** Where a key of the target may come from. */
 export interface KeyOrigin {
@@ -24,8 +31,8 @@ export interface Names {
 
 /** The names of one database, made once for all work on a range. */
 export function makeNames(
-  { request }: Pick<Plan, 'request'>,
-  { prefix }: Pick<DatabasePlan, 'prefix'>,
+  { request }: { readonly request: { readonly rename: readonly RenameRule[] } },
+  { prefix }: Pick<MappedDatabase, 'prefix'>,
   converters: readonly Converter[],
 ): Names {
   const naming: Naming | undefined = makeNaming(request.rename, prefix);
@@ -55,7 +62,7 @@ export function makeNames(
 export function originsOf(
   key: Buffer,
   targetDatabase: number,
-  databases: readonly DatabasePlan[],
+  databases: readonly MappedDatabase[],
   converters: readonly Converter[],
 ): KeyOrigin[] {
   return databases

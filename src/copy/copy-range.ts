@@ -1,5 +1,6 @@
-import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
+import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
 import { compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
 import { walkRange, type WalkApp } from '../range/walk-range';

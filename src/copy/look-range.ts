@@ -1,7 +1,8 @@
 import { lackingKeys } from '../compare/lacking-keys';
 import { tellDifferences } from '../compare/tell-differences';
-import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
+import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
 import { rangeSides, type SidesApp } from '../range/range-sides';
 import { roundsOfNames } from '../range/suspects';

@@ -1,6 +1,7 @@
 import { comparisonOf } from '../compare/comparison-of';
 import { examine, type Pair } from '../compare/examine';
 import type { Names } from '../convert/names';
+import { pause } from '../migration/stop';
 import { payloadGateOf } from '../migration/transport';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn, type RangeSides, type SidesApp } from '../range/range-sides';
@@ -53,7 +54,13 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, hindrance, job);
 
   const naming = (key: Buffer) => names.onTarget(key);
-  const context = { source: source.port, target: target.port, clockOffset, naming, stop: job };
+  const context = {
+    source: source.port,
+    target: target.port,
+    clockOffset,
+    naming,
+    pause: (ms: number) => pause(ms, job),
+  };
   const conversions = new ConversionWriter(context, onBoth, hindrance);
 
   return new RedisSink(payloads, commands, conversions, own, plan.transport !== 'commands');

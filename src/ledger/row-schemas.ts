@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { plannedConversionSchema } from '../convert/conversion-facts';
+import { storedConversions } from '../convert/registry';
 import { noCounts, type Counts } from '../migration/counts';
 import { lookDepths, phasesWithFormerNames, placeInPlan, works } from '../migration/phases';
 import { migrationRequestSchema } from '../migration/request';
@@ -171,11 +173,13 @@ const plan = z
     transport: z.enum(['payload', 'commands']),
     targetKeysAtStart: count.optional(),
     warnings: z.array(z.string()),
+    conversions: z.array(plannedConversionSchema).optional(),
   })
-  // A plan of an earlier version has none: its rows go by the names that phases had then.
+  // A plan of an earlier version has none: its rows go by the names that phases had then, and what was found stands elsewhere.
   .transform((plan) => ({
     ...plan,
     phases: plan.phases ?? phasesWithFormerNames(plan.request, plan.targetDatabases !== undefined),
+    conversions: plan.conversions ?? storedConversions(plan),
   }));
 
 const mark = z.looseObject({

@@ -20,7 +20,7 @@ export interface Decision {
 
 /** Decides how a migration will run from what both sides told. */
 export function decidePlan(facts: PlanFacts): Decision {
-  const { request, source, target, choices, missing, sessions } = facts;
+  const { request, source, target, choices, missing, conversions = [] } = facts;
   const refusals = refusalsOf(facts);
   const databases = choices.map((choice): DatabasePlan => {
     const keys = keysIn(source, choice.database);
@@ -45,7 +45,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     ...decided,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
     phases: makePhases(request, targetDatabases !== undefined),
-    ...(sessions === undefined ? {} : { sessions }),
+    conversions,
     warnings: warningsOf({ ...facts, ...decided }),
     ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),
   };

@@ -1,8 +1,8 @@
+import type { PlannedConversion } from '../convert/conversion-facts';
 import type { ServerFacts } from '../redis/probe';
 import type { DatabaseChoice } from './choose-databases';
 import type { Plan } from './plan';
 import type { MigrationRequest } from './request';
-import type { SessionCount } from './session-count';
 
 /** Where the connections of both sides lead, as "host:port". */
 export interface Addresses {
@@ -31,7 +31,7 @@ export interface TriedFacts extends ToldFacts {
 
 /** All that a plan is made of. */
 export interface PlanFacts extends TriedFacts {
-  readonly sessions?: SessionCount | undefined;
+  readonly conversions?: readonly PlannedConversion[];
   /** The migration that writes to the source. */
   readonly writerOfSource?: string | undefined;
 }

@@ -1,3 +1,4 @@
+import { kindOf } from '../convert/registry';
 import { isReplica } from '../redis/probe';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
@@ -89,13 +90,9 @@ const RULES: readonly Rule[] = [
   ({ request: { mode, verify, convert } }) =>
     when(
       (mode === 'compare' || verify === 'quick' || verify === 'full') && convert.length > 0,
-      () => 'Converted sessions are only looked for on the target; what they hold is not compared.',
+      () => 'Converted keys are only looked for on the target; what they hold is not compared.',
     ),
-  ({ request: { convert }, inPlace }) =>
-    when(
-      !inPlace && convert.some(({ keepOld }) => !keepOld),
-      () => '"keepOld": false is for a conversion in place; keys of the source are never deleted.',
-    ),
+  ({ request: { convert }, inPlace }) => convert.flatMap((options) => kindOf(options).warnings(options, { inPlace })),
   ({ writerOfSource }) =>
     when(
       writerOfSource !== undefined,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import type { PlannedConversion } from '../convert/conversion-facts';
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { DocumentOf } from './document';
 import type { MigrationRequest } from './request';
 import type { Phase } from './phases';
-import type { SessionCount } from './session-count';
 import type { Transport } from './transport';
 
 /** A database to be walked. */
@@ -37,8 +37,8 @@ export interface Plan {
   /** Source and target are one server: keys are converted where they are, and nothing is copied. */
   readonly inPlace: boolean;
   readonly transport: Transport;
-  /** ASP.NET sessions found, where they are to be converted. */
-  readonly sessions?: SessionCount;
+  /** What each converter of the request found, in the request's order. */
+  readonly conversions: readonly PlannedConversion[];
   /** Keys in the target's databases that are written to, when planned; undefined where it did not tell. */
   readonly targetKeysAtStart?: number | undefined;
   readonly warnings: readonly string[];

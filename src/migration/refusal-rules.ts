@@ -141,7 +141,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
           `The target "${request.target}" has no database ${database}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${database}": "db${database}:"}.`,
       ),
   },
-  // A session is read, and written, by one script, so that no state of it is a mixture.
+  // What is converted is read, and written, by one script, so that no state of it is a mixture.
   ...sideNames.map((side): Rule<TriedFacts> => ({
     code: 'scriptsNeeded',
     path: 'convert',
@@ -150,7 +150,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         refused !== undefined,
         () =>
-          `A conversion reads and writes each session by a Lua script, and the ${side} "${request[side]}" refuses that. ${refused ?? ''} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
+          `A conversion reads and writes by Lua scripts, and the ${side} "${request[side]}" refuses that. ${refused ?? ''} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
       ),
   })),
   {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { plannedConversionSchema } from '../convert/conversion-facts';
 import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, COUNTS_ADD_UP, countsSchema, noCounts, type Counts } from './counts';
 import { amount, isoTime, type DocumentOf } from './document';
@@ -8,7 +9,6 @@ import { progressSchema, type Progress } from './progress';
 import { modes } from './request';
 import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
-import { sessionCountSchema } from './session-count';
 import type { Mark } from './since';
 
 /** The tally's last sum, as it is kept. */
@@ -61,9 +61,7 @@ export const migrationReportSchema = z
       verdict: z.enum(migrationStates).nullable().describe('The state that it ended in; null before that.'),
     }),
     warnings: z.array(z.string()),
-    sessions: sessionCountSchema
-      .nullable()
-      .describe('ASP.NET sessions found when planned, where they are to be converted; null otherwise.'),
+    conversions: z.array(plannedConversionSchema).describe("The request's conversions."),
     findings: amount,
     startedAt: isoTime,
     finishedAt: isoTime.nullable(),
@@ -125,7 +123,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
       verdict: row.finishedAt === null ? null : row.state,
     },
     warnings: [...plan.warnings, ...snapshot.warnings],
-    sessions: plan.sessions ?? null,
+    conversions: plan.conversions,
     findings,
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { conversionSchema } from '../convert/registry';
 import { isConnectionName } from '../redis/connection-settings';
-import { compileRenamePattern } from './rename-pattern';
+import { compileRenamePattern } from '../convert/rename/rename-pattern';
 import type { DocumentOf } from './document';
 
 const connectionName = z
@@ -14,6 +15,8 @@ const WHICH_DATABASES =
   'must be "all", a list of numbers from 0 to 65535, or a map of such numbers to others or to key prefixes (up to 512 characters)';
 const glob = z.string().min(1).max(1_024);
 
+const MOST_CONVERSIONS = 16;
+
 const renameRule = z
   .strictObject({
     from: z.string().min(1).max(1_024).superRefine(refuseBadPattern),
@@ -22,44 +25,6 @@ const renameRule = z
   .describe(
     'A regular expression (RE2) over key names that are UTF-8 text, and what replaces the first match ($1, $2 …).',
   );
-
-const UNKNOWN_CONVERTER = 'Not a known converter; there is "aspnet-session-v5", by its name or as {"converter": …}.';
-
-const sessionOptions = z
-  .strictObject(
-    {
-      converter: z.literal('aspnet-session-v5', { error: UNKNOWN_CONVERTER }),
-      nativeTypes: z
-        .boolean()
-        .default(true)
-        .describe(
-          "Write system values in version 5's own codes; false keeps them as BinaryFormatter wrote them, with DateTime.Kind.",
-        ),
-      customSerializer: z.literal('json').optional().describe('Values are from Json.NET instead of BinaryFormatter.'),
-      applications: z.array(z.string().min(1).max(512)).max(256).default([]).describe('Only these application names.'),
-      braceless: z.boolean().default(false).describe('Key names without braces, as provider 1.x wrote them, too.'),
-      keepOld: z.boolean().default(true).describe("In place: false deletes version 4's keys after each success."),
-      onLocked: z
-        .enum(['retry', 'convert'])
-        .default('retry')
-        .describe('A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway.'),
-      defaultTimeoutSeconds: z
-        .int()
-        .min(60)
-        .max(31_536_000)
-        .multipleOf(60)
-        .optional()
-        .describe("Timeout for sessions that have none; without it version 5's configuration decides."),
-      force: z.boolean().default(false).describe('Overwrite sessions that version 5 has written already.'),
-    },
-    { error: ({ code }) => (code === 'invalid_type' ? UNKNOWN_CONVERTER : undefined) },
-  )
-  .meta({ id: 'AspNetSessionConversion' });
-
-const conversion = z.preprocess(
-  (value) => (value === 'aspnet-session-v5' ? { converter: value } : value),
-  sessionOptions,
-);
 
 const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
 
@@ -107,10 +72,12 @@ export const migrationRequestSchema = z
         'When the target has the key already: replace it, skip it, or (fail) refuse to start on a target with keys.',
       ),
     convert: z
-      .array(conversion)
-      .max(1)
+      .array(conversionSchema)
+      .max(MOST_CONVERSIONS)
       .default([])
-      .describe('Converters by name, or as objects with their options: "aspnet-session-v5".'),
+      .describe(
+        'Converters by name, or as objects with their options; of each key the first that claims it takes care.',
+      ),
     rename: z.array(renameRule).max(32).default([]),
     verify: z
       .enum(['none', 'count', 'quick', 'full'])

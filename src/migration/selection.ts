@@ -1,4 +1,6 @@
 import { globMatcher } from '../keyspace/glob';
+import type { Converter } from '../convert/converter';
+import type { Plan } from './plan';
 import type { MigrationRequest } from './request';
 
 /** Which keys are wanted, and whether their types must be known for that. */
@@ -21,5 +23,19 @@ export function makeSelection(select: MigrationRequest['select']): Selection {
       (match.length === 0 || match.some((matches) => matches(key))) &&
       !exclude.some((matches) => matches(key)) &&
       (types.size === 0 || (type !== undefined && types.has(type))),
+  };
+}
+
+/** Which keys a migration touches. In place there is nothing to copy: only what a converter claims. */
+export function selectionOf(
+  { request, inPlace }: Pick<Plan, 'request' | 'inPlace'>,
+  converters: readonly Converter[],
+): Selection {
+  const selection = makeSelection(request.select);
+  if (!inPlace) return selection;
+  return {
+    ...selection,
+    all: false,
+    wants: (key, type) => selection.wants(key, type) && converters.some((converter) => converter.claims(key)),
   };
 }

@@ -8,40 +8,42 @@ import type { Argument, Command, RedisPort, Reply } from './redis-port';
 export interface Script {
   readonly source: string;
   readonly sha1: string;
-  /** The reply is a list that begins with the microseconds the server worked on it (clock.lua). */
-  readonly tellsWork: boolean;
 }
 
-/** Joins files of scripts/ into one script; the last is the script, the others what it builds on. */
-function load(...names: string[]): Script {
-  const source = names.map((name) => readFileSync(path.join(__dirname, 'scripts', `${name}.lua`), 'utf8')).join('');
-  return { source, sha1: createHash('sha1').update(source).digest('hex'), tellsWork: names[0] === 'clock' };
+/** Hashes of scripts whose reply is a list that begins with the microseconds the server worked on it (clock.lua). */
+const tellingHashes = new Set<string>();
+
+const OWN = path.join(__dirname, 'scripts');
+
+/**
+ * Joins Lua files of a folder into one script; the last is the script, the others what it builds on.
+ * @param first a file of this room's own scripts/ that goes before them
+ */
+export function loadScript(folder: string, names: readonly string[], first?: 'clock' | 'effects'): Script {
+  const files = names.map((name) => path.join(folder, `${name}.lua`));
+  if (first !== undefined) files.unshift(path.join(OWN, `${first}.lua`));
+  const source = files.map((file) => readFileSync(file, 'utf8')).join('');
+  const sha1 = createHash('sha1').update(source).digest('hex');
+  if (first === 'clock') tellingHashes.add(sha1);
+  return { source, sha1 };
 }
+
+const own = (...names: readonly string[]) => loadScript(OWN, names);
+const telling = (...names: readonly string[]) => loadScript(OWN, names, 'clock');
 
 /** One script a file in scripts/, each with a header that documents KEYS, ARGV and the reply. */
 export const scripts = {
-  scanAndRead: load('clock', 'read-keys', 'scan-and-read'),
-  scan: load('clock', 'scan'),
-  read: load('clock', 'read-keys', 'read'),
-  missing: load('clock', 'missing'),
-  scanOverview: load('clock', 'fingerprint', 'overview', 'scan-overview'),
-  keysOverview: load('clock', 'fingerprint', 'overview', 'keys-overview'),
-  fingerprintValues: load('fingerprint', 'fingerprint-values'),
-  partDigests: load('clock', 'fingerprint', 'part-digests'),
-  elementSums: load('clock', 'fingerprint', 'element-sums'),
-  survey: load('clock', 'survey'),
-  sessionCount: load('session-count'),
-  sessionGather: load('clock', 'session-fingerprint', 'session-gather'),
-  sessionMembers: load('clock', 'session-fingerprint', 'session-members'),
-  sessionPrints: load('session-fingerprint', 'session-prints'),
-  sessionWrite: load('effects', 'session-fingerprint', 'session-write'),
+  scanAndRead: telling('read-keys', 'scan-and-read'),
+  scan: telling('scan'),
+  read: telling('read-keys', 'read'),
+  missing: telling('missing'),
+  scanOverview: telling('fingerprint', 'overview', 'scan-overview'),
+  keysOverview: telling('fingerprint', 'overview', 'keys-overview'),
+  fingerprintValues: own('fingerprint', 'fingerprint-values'),
+  partDigests: telling('fingerprint', 'part-digests'),
+  elementSums: telling('fingerprint', 'element-sums'),
+  survey: telling('survey'),
 } as const;
-
-const tellingHashes = new Set(
-  Object.values(scripts)
-    .filter(({ tellsWork }) => tellsWork)
-    .map(({ sha1 }) => sha1),
-);
 
 /** Microseconds that the server says it worked on a script call; undefined for other commands and scripts that do not tell. */
 export function toldMicros([name, hash]: Command, reply: Reply): number | undefined {

@@ -1,9 +1,9 @@
 import type { App } from '../app/app';
-import { addSessionCounts, countSessions, noSessions } from '../convert/aspnet-session/count-sessions';
-import { scriptRefusal } from '../convert/aspnet-session/script-rights';
-import { SessionConverter } from '../convert/aspnet-session/session-converter';
+import type { PlannedConversion } from '../convert/conversion-facts';
+import { kindOf } from '../convert/registry';
 import type { RedisConnection } from '../redis/connection';
 import { asksOf, isRedisError } from '../redis/errors';
+import type { RedisPort } from '../redis/redis-port';
 import type { DatabaseKeys } from '../redis/database-keys';
 import { hasCursorOrder, hasDatabase, probeSource, probeTarget, type ServerFacts } from '../redis/probe';
 import { makeSelection } from '../migration/selection';
@@ -14,7 +14,6 @@ import type { ToldFacts, TriedFacts } from '../migration/plan-facts';
 import { refusalsOf, refusalsOfTold, throwRefusals } from '../migration/plan-refusals';
 import { isSameServer } from '../migration/same-server';
 import type { MigrationRequest } from '../migration/request';
-import type { SessionCount } from '../migration/session-count';
 import { loadedFacts } from '../app/side-facts';
 import { writerOfSource } from './target-claims';
 
@@ -26,7 +25,7 @@ export async function preparePlan(request: MigrationRequest, app: Pick<App, 'con
   throwRefusals(request, refusalsOf(tried));
   const { plan, refusals } = decidePlan({
     ...tried,
-    sessions: await countAllSessions(tried, app),
+    conversions: await prepareConversions(tried, app),
     writerOfSource: isSameServer(tried) ? undefined : await writerOfSource(tried, app),
     // What is told from here on is held against it: probes have called commands that change keys.
     target: { ...(await toldBy(request.target, app)), abilities: tried.target.abilities },
@@ -72,7 +71,6 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
       return { ...abilities, cursorOrder: await hasCursorOrder(port) };
     }),
   ]);
-  const converts = request.convert.length > 0;
   return {
     ...told,
     source: { ...told.source, abilities: sourceAbilities },
@@ -81,12 +79,10 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
       source: await missingOf(source, new Set(choices.map(({ database }) => database))),
       target: await missingOf(target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
     },
-    scriptsRefused: converts
-      ? {
-          source: await reach(source, () => scriptRefusal(source, 'source')),
-          target: await reach(target, () => scriptRefusal(target, 'target')),
-        }
-      : {},
+    scriptsRefused: {
+      source: await reach(source, () => scriptRefusal(request, source, 'source')),
+      target: await reach(target, () => scriptRefusal(request, target, 'target')),
+    },
   };
 }
 
@@ -103,33 +99,40 @@ async function missingOf(connection: RedisConnection, databases: ReadonlySet<num
 /** Counting is for information: a large keyspace is not walked to its end for it before the answer. A dry run does. */
 const COUNTING_MS = 300;
 
-async function countAllSessions(
+async function prepareConversions(
   { request, choices }: ToldFacts,
   app: Pick<App, 'connections'>,
-): Promise<SessionCount | undefined> {
-  const [options] = request.convert;
-  if (options === undefined) return undefined;
-  const converter = new SessionConverter(options, NO_SERVERS);
+): Promise<readonly PlannedConversion[]> {
   const selection = makeSelection(request.select);
-  const end = Date.now() + COUNTING_MS;
-  let sum = noSessions;
-  for (const { database } of choices) {
-    const port = app.connections.get(request.source, database);
-    const counted = await reach(port, () =>
-      countSessions(
-        port,
-        (key) => converter.claims(key) && selection.wants(key, 'hash'),
-        options.braceless,
-        end - Date.now(),
-      ),
-    );
-    sum = addSessionCounts(sum, counted);
+  const context = {
+    databases: choices.map(({ database }) => database),
+    onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>): Promise<T> => {
+      const port = app.connections.get(request.source, database);
+      return reach(port, () => work(port));
+    },
+    wants: (key: Buffer, type: string) => selection.wants(key, type),
+  };
+  const planned: PlannedConversion[] = [];
+  for (const options of request.convert) {
+    const kind = kindOf(options);
+    const facts = await kind.prepare(options, { ...context, until: Date.now() + COUNTING_MS });
+    planned.push({ name: kind.name, facts });
   }
-  return sum;
+  return planned;
 }
 
-/** For asking a converter which names it claims. */
-const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
+/** A side's words where it refuses the scripts of one of the request's converters. */
+async function scriptRefusal(
+  { convert }: MigrationRequest,
+  port: RedisPort,
+  side: 'source' | 'target',
+): Promise<string | undefined> {
+  for (const options of convert) {
+    const refusal = await kindOf(options).scriptRefusal(port, side);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
 
 function largestOf(choices: readonly DatabaseChoice[], lines: readonly DatabaseKeys[]): number {
   const chosen = lines.filter((line) => choices.some(({ database }) => database === line.database));

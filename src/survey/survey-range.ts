@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
-import { makeConverters, selectionOf } from '../convert/make-converters';
+import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
+import { selectionOf } from '../migration/selection';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import type { RangeJob } from '../range/range-job';
 import { rangeSides, type SidesApp } from '../range/range-sides';

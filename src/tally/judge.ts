@@ -83,7 +83,7 @@ export function mayHaveExtra(
   counts: Counts,
   { sourceAtStart, sourceNow, targetAtStart, targetNow }: KeyNumbers,
 ): boolean {
-  // Two databases that go into one may have met one key twice; converted sessions are several keys here and others there.
+  // Two databases that go into one may have met one key twice; converted keys may be several here and others there.
   const oneToOne =
     request.convert.length === 0 && new Set(databases.map((d) => d.targetDatabase)).size === databases.length;
   if (sourceNow === undefined || targetNow === undefined) return true;

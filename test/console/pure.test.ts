@@ -6,7 +6,7 @@ import { ratesOf } from '../../console/rates';
 import { curlCommand, databaseList, databaseMap, shellWord, withoutEmpty } from '../../console/request-text';
 import { parseRoute } from '../../console/route';
 import { choicesOf, requestSchema } from '../../console/schema';
-import { clock, shown, size, span, spoken } from '../../console/words';
+import { clock, factRows, shown, size, span, spoken } from '../../console/words';
 import { openApiDocument } from '../../src/api/openapi';
 import { parseMigrationRequest } from '../../src/migration/request';
 
@@ -163,7 +163,7 @@ describe('the schema', () => {
       expect.arrayContaining(['source', 'target', 'limits', 'convert']),
     );
     expect(choicesOf(schema.properties!.onConflict!)).toEqual(['replace', 'skip', 'fail']);
-    expect(schema.properties!.convert!.items!.properties).toHaveProperty('nativeTypes');
+    expect(schema.properties!.convert!.items!.oneOf![0]!.properties).toHaveProperty('nativeTypes');
     expect(choicesOf(schema.properties!.limits!)).toBeUndefined();
   });
 
@@ -207,6 +207,15 @@ describe('words', () => {
       '4096.0 TiB',
     ]);
     expect(spoken('skippedByFilter')).toBe('skipped by filter');
+  });
+
+  it('tell whatever a converter found', () => {
+    expect(factRows({ sessions: 1_200, byApplication: { '/Shop': 1_000, '/\u0007': 200 }, complete: false })).toEqual([
+      ['sessions', '1,200'],
+      ['by application: /Shop', '1,000'],
+      ['by application: /\\u0007', '200'],
+      ['complete', 'no'],
+    ]);
   });
 });
 

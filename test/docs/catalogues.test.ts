@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { errorCodes } from '../../src/api/error-codes';
 import { openApiDocument } from '../../src/api/openapi';
-import { findingCatalogue } from '../../src/convert/finding-catalogue';
+import { findingCatalogue } from '../../src/migration/finding-catalogue';
 
 const file = path.join(__dirname, '../../docs/operate.md');
 

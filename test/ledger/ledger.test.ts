@@ -6,6 +6,7 @@ import type { Finding } from '../../src/migration/rows';
 import { storageClients, type StorageClients } from '../../src/ledger/storage-clients';
 import { noCounts } from '../../src/migration/counts';
 import { firstSnapshot } from '../../src/migration/report';
+import type { Plan } from '../../src/migration/plan';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
@@ -39,6 +40,17 @@ describe('plan rows', () => {
     // What is undefined is not there.
     expect(isDeepStrictEqual(found, JSON.parse(JSON.stringify(written)))).toBe(true);
     expect(etag).not.toBe('');
+  });
+
+  it('of an earlier version tell what a converter found, which had a field of its own', async () => {
+    const id = freshId();
+    const { conversions: _, ...plan } = aPlan({ request: aRequest({ convert: ['aspnet-session-v5'] }) });
+    const facts = { sessions: 3, byApplication: { '/Shop': 3 }, locked: 1, inVersion5: 0, complete: true };
+    await ledger.createMigration(aMigration({ id, plan: { ...plan, sessions: facts } as unknown as Plan }));
+    expect((await ledger.getMigration(id))?.plan.conversions).toEqual([{ name: 'aspnet-session-v5', facts }]);
+    const without = freshId();
+    await ledger.createMigration(aMigration({ id: without, plan: plan as Plan }));
+    expect((await ledger.getMigration(without))?.plan.conversions).toEqual([]);
   });
 
   it('are created once', async () => {

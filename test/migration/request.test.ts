@@ -71,7 +71,7 @@ describe('a request', () => {
     );
     expect(
       converting({
-        converter: 'aspnet-session-v6',
+        converter: 'aspnet-session-v5',
         nativeTypes: 'no',
         applications: [''],
         onLocked: 'never',
@@ -79,10 +79,11 @@ describe('a request', () => {
         aplications: [],
       }),
     ).toEqual(
-      ['aplications', 'applications.0', 'converter', 'defaultTimeoutSeconds', 'nativeTypes', 'onLocked'].map(
+      ['aplications', 'applications.0', 'defaultTimeoutSeconds', 'nativeTypes', 'onLocked'].map(
         (name) => `convert.0.${name}`,
       ),
     );
+    expect(converting({ converter: 'aspnet-session-v6' })).toEqual(['convert.0.converter']);
     for (const unknown of ['aspnet-session-v6', {}, 5, null, { converter: 'other' }]) {
       expect(messages({ source: 'OLD', target: 'NEW', convert: [unknown] })).toEqual([
         expect.stringMatching(/there is "aspnet-session-v5"/),

@@ -46,6 +46,7 @@ export function aPlan(changes: Partial<Plan> = {}): Plan {
     databases: [{ database: 0, targetDatabase: 0, prefix: '', keys: 1_000, bits: 2 }],
     inPlace: false,
     transport: 'payload',
+    conversions: [],
     targetKeysAtStart: 0,
     warnings: [],
     ...changes,

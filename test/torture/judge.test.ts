@@ -54,7 +54,7 @@ function report(changes: Partial<MigrationReport> = {}): MigrationReport {
     },
     tally: { sourceKeys: 3, accountedKeys: 3, targetKeys: 3, missing: 0, verdict: 'completed' },
     warnings: [],
-    sessions: null,
+    conversions: [],
     findings: 0,
     startedAt: new Date(now - 10_000).toISOString(),
     finishedAt: new Date(now - 1_000).toISOString(),

@@ -1,18 +1,48 @@
-import type { SessionCount } from '../../migration/session-count';
 import type { RedisPort, Reply } from '../../redis/redis-port';
-import { runScript, scripts } from '../../redis/scripts';
+import { runScript } from '../../redis/scripts';
+import type { Converter } from '../converter';
+import type { PrepareContext } from '../converter-kind';
+import { scripts } from './scripts';
 
-export const noSessions: SessionCount = { sessions: 0, byApplication: {}, locked: 0, inVersion5: 0, complete: true };
+/** Version 4 sessions found while planning, by what will happen to them. */
+interface SessionCount {
+  readonly sessions: number;
+  /** By application name, as far as names tell: the text before a session id of ASP.NET's own form (24 of a–z, 0–5). */
+  readonly byApplication: Readonly<Record<string, number>>;
+  /** A request holds them at the moment. */
+  readonly locked: number;
+  /** Version 5 has written them on the source already: theirs stay. */
+  readonly inVersion5: number;
+  /** False when the time for counting was over before the end. */
+  readonly complete: boolean;
+}
+
+const noSessions: SessionCount = { sessions: 0, byApplication: {}, locked: 0, inVersion5: 0, complete: true };
 
 /** Names that one script looks at: a few milliseconds where all of them are sessions'. */
 const COUNT = '1000';
 const MOST_APPLICATIONS = 100;
 
+/** Counts the sessions that a converter would convert. Throws the server's error, or the connection's. */
+export async function countAllSessions(
+  converter: Pick<Converter, 'claims'>,
+  braceless: boolean,
+  { databases, onSource, wants, until }: PrepareContext,
+): Promise<SessionCount> {
+  const isWanted = (key: Buffer) => converter.claims(key) && wants(key, 'hash');
+  let sum = noSessions;
+  for (const database of databases) {
+    const counted = await onSource(database, (port) => countSessions(port, isWanted, braceless, until - Date.now()));
+    sum = addSessionCounts(sum, counted);
+  }
+  return sum;
+}
+
 /**
  * Counts the sessions of one database that `claims` would convert, by walking its names. Takes `milliseconds` at most.
  * Throws the server's error, or the connection's.
  */
-export async function countSessions(
+async function countSessions(
   port: RedisPort,
   claims: (key: Buffer) => boolean,
   braceless: boolean,
@@ -24,7 +54,7 @@ export async function countSessions(
   let complete = false;
   const end = Date.now() + milliseconds;
   const read = (from: string): Promise<Reply> =>
-    runScript(port, scripts.sessionCount, [], [from, COUNT, braceless ? '1' : '0']);
+    runScript(port, scripts.count, [], [from, COUNT, braceless ? '1' : '0']);
   let page: Promise<Reply> | undefined = read('0');
   while (page !== undefined) {
     const reply: Reply = await page;
@@ -49,7 +79,7 @@ export async function countSessions(
 }
 
 /** The sums of several databases. */
-export function addSessionCounts(a: SessionCount, b: SessionCount): SessionCount {
+function addSessionCounts(a: SessionCount, b: SessionCount): SessionCount {
   const applications = new Map(Object.entries(a.byApplication));
   for (const [name, sessions] of Object.entries(b.byApplication)) count(applications, name, sessions);
   return {

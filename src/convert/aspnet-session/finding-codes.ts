@@ -1,4 +1,4 @@
-import { findingsOfConverter } from '../../migration/finding-codes';
+import { findingsOfConverter } from '../converter-findings';
 
 const AS_IT_WAS = 'sign its user in again, or give the applications time to end it';
 

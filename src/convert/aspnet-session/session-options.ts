@@ -1,22 +1,37 @@
+import { z } from 'zod';
 import { DEFAULT_SESSION_LIMITS } from './convert-session';
 import type { SessionLimitsOnServer } from './session-store';
 
 /** What a request may say about the conversion. */
-export interface SessionOptions {
-  readonly nativeTypes: boolean;
-  readonly customSerializer?: 'json' | undefined;
-  /** Only these application names; all when empty. */
-  readonly applications: readonly string[];
-  /** Names without braces, as 1.x wrote them, too. */
-  readonly braceless: boolean;
-  /** In place: false deletes version 4's keys after each success. */
-  readonly keepOld: boolean;
-  readonly onLocked: 'retry' | 'convert';
-  /** Seconds to write where version 4 has no timeout; undefined leaves the key out. */
-  readonly defaultTimeoutSeconds?: number | undefined;
-  /** Overwrite sessions that version 5 has written. */
-  readonly force: boolean;
-}
+export const sessionOptions = z
+  .strictObject({
+    converter: z.literal('aspnet-session-v5'),
+    nativeTypes: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Write system values in version 5's own codes; false keeps them as BinaryFormatter wrote them, with DateTime.Kind.",
+      ),
+    customSerializer: z.literal('json').optional().describe('Values are from Json.NET instead of BinaryFormatter.'),
+    applications: z.array(z.string().min(1).max(512)).max(256).default([]).describe('Only these application names.'),
+    braceless: z.boolean().default(false).describe('Key names without braces, as provider 1.x wrote them, too.'),
+    keepOld: z.boolean().default(true).describe("In place: false deletes version 4's keys after each success."),
+    onLocked: z
+      .enum(['retry', 'convert'])
+      .default('retry')
+      .describe('A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway.'),
+    defaultTimeoutSeconds: z
+      .int()
+      .min(60)
+      .max(31_536_000)
+      .multipleOf(60)
+      .optional()
+      .describe("Timeout for sessions that have none; without it version 5's configuration decides."),
+    force: z.boolean().default(false).describe('Overwrite sessions that version 5 has written already.'),
+  })
+  .meta({ id: 'AspNetSessionConversion' });
+
+export type SessionOptions = Readonly<z.output<typeof sessionOptions>>;
 
 /** What the servers allow, and how they stand to each other. */
 export interface SessionServers {

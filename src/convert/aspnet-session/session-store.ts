@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { inParallel } from '../../basics/in-parallel';
 import { RedisError } from '../../redis/errors';
 import type { Argument, RedisPort, Reply } from '../../redis/redis-port';
-import { runScript, scripts, type Script } from '../../redis/scripts';
+import { runScript, type Script } from '../../redis/scripts';
 import { v4KeyName, type SessionKey } from './keys';
+import { scripts } from './scripts';
 import type { SessionNames } from './session-names';
 
 /** A version 4 session as it stood at one moment. */
@@ -102,7 +103,7 @@ export class SessionStore {
         if (rivals) keys.push(rival ?? data);
       }
       const args = [...this.limitArgs(), String(Math.max(0, left)), flag(leaveNewer), flag(rivals)];
-      const [, now, ...replies] = await this.run(scripts.sessionGather, keys, args);
+      const [, now, ...replies] = await this.run(scripts.gather, keys, args);
       const readAt = Number(String(now));
       const states = replies.map((reply) => sessionState(reply, readAt));
       for (const state of states) if (isStored(state)) left -= state.packed.length;
@@ -120,7 +121,7 @@ export class SessionStore {
         names.push(name, v4KeyName(appId, braced, 'data'), internal);
       }
       const roles = batch.map(({ key }) => (key.version === 5 ? 'newer' : key.role));
-      const [, ...states] = await this.run(scripts.sessionMembers, names, [...this.limitArgs(), ...roles]);
+      const [, ...states] = await this.run(scripts.members, names, [...this.limitArgs(), ...roles]);
       return states.map(String);
     });
     return states.map((state) => (typeof state === 'string' ? state : 'plain'));
@@ -137,7 +138,7 @@ export class SessionStore {
         keys.push(names.data, names.internal);
         args.push(knownExpiry(state), state.sessionTimeoutText ?? '');
       }
-      const replies = (await this.run(scripts.sessionPrints, keys, args)).map(String);
+      const replies = (await this.run(scripts.prints, keys, args)).map(String);
       return replies.map((reply, i) => {
         const state = batch[i]?.state;
         return reply === 'same' || (state !== undefined && reply === fingerprintOf(state));
@@ -159,7 +160,7 @@ export class SessionStore {
         keys.push(names.data, names.internal, names.lock);
         args.push(fingerprint);
       }
-      const replies = await this.run(scripts.sessionWrite, keys, args);
+      const replies = await this.run(scripts.write, keys, args);
       return replies.map((reply) => writeState(String(reply)));
     });
   }

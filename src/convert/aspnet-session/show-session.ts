@@ -1,5 +1,7 @@
 import type { RedisPort, Reply } from '../../redis/redis-port';
+import { UnreadableValueError, type ShownValue } from '../about';
 import { describeV4Session, describeV5Session, type SessionRow } from './describe';
+import { FormatError } from './format-error';
 import { classifySessionKey, v4KeyNames, v5KeyNames } from './keys';
 
 /** One session for eyes. */
@@ -58,5 +60,27 @@ function facts(seconds: Reply | undefined, ttl: Reply | undefined, locked: Reply
     timeoutSeconds: Number.isFinite(timeout) ? timeout : null,
     remainingMs: typeof ttl === 'number' && ttl >= 0 ? ttl : null,
     locked: locked === 1,
+  };
+}
+
+/** A session as a table. Undefined where there is none. @throws UnreadableValueError, the server's error */
+export async function readShownSession(port: RedisPort, key: Buffer): Promise<ShownValue | undefined> {
+  const shown = await showSession(port, key).catch((error: unknown) => {
+    if (!(error instanceof FormatError)) throw error;
+    throw new UnreadableValueError(`The session cannot be read: ${error.message}`);
+  });
+  if (shown === undefined) return undefined;
+  const { version, rows, timeoutSeconds, remainingMs, locked } = shown;
+  return {
+    head: ['name', '.NET type', 'value'],
+    rows: rows.map(({ name, type, value }) => [name, type, value]),
+    facts: [
+      `version ${version}`,
+      `${rows.length} items`,
+      timeoutSeconds === null ? 'no timeout stored' : `timeout ${timeoutSeconds} s`,
+      remainingMs === null ? 'no expiry' : `expires in ${(remainingMs / 1_000).toFixed(0)} s`,
+      ...(locked ? ['locked by a request'] : []),
+    ],
+    document: shown,
   };
 }

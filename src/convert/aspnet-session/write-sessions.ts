@@ -1,6 +1,5 @@
 import { sessionFindings } from './finding-codes';
 import { createHash } from 'node:crypto';
-import { pause } from '../../migration/stop';
 import { expiryByClock } from '../../redis/expiry';
 import type { ConvertContext, GroupOutcome } from '../converter';
 import { convertSession, DEFAULT_SESSION_LIMITS } from './convert-session';
@@ -145,7 +144,7 @@ class Writing {
     let locked = work.filter(({ state }) => state.locked);
     const end = Date.now() + LOCK_MS;
     for (let wait = FIRST_LOOK_MS; locked.length > 0 && Date.now() < end; wait = Math.min(LAST_LOOK_MS, 2 * wait)) {
-      await pause(wait, this.context.stop);
+      await this.context.pause(wait);
       await this.read(locked, ALL_BYTES);
       const there = await this.stillThere(locked);
       free.push(...there.filter(({ state }) => !state.locked));

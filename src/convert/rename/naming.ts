@@ -1,12 +1,17 @@
 import type { RE2JS } from 're2js';
-import { compileRenamePattern } from '../../migration/rename-pattern';
-import type { MigrationRequest } from '../../migration/request';
+import { compileRenamePattern } from './rename-pattern';
+
+/** A regular expression (RE2) over key names, and what replaces its first match ($1, $2 …). */
+export interface RenameRule {
+  readonly from: string;
+  readonly to: string;
+}
 
 /** The name that a key gets on the target. */
 export type Naming = (key: Buffer) => Buffer;
 
 /** Undefined when names stay as they are. Names that are not UTF-8 text are not renamed; prefixes go before all names. */
-export function makeNaming(rules: MigrationRequest['rename'], prefix: string): Naming | undefined {
+export function makeNaming(rules: readonly RenameRule[], prefix: string): Naming | undefined {
   if (rules.length === 0 && prefix === '') return undefined;
   const compiled = rules.map(({ from, to }) => ({ pattern: compileRenamePattern(from), to: toRe2Replacement(to) }));
   const prefixBytes = Buffer.from(prefix, 'utf8');

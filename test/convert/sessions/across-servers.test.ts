@@ -1,3 +1,4 @@
+import { pause } from '../../../src/migration/stop';
 import { serverNames, type ServerName } from '../../../local/servers/server-names';
 import type { RedisConnection } from '../../../src/redis/connection';
 import { startTestServer, type TestServer } from '../../tools/test-server';
@@ -210,7 +211,7 @@ describe.each(serverNames)('sessions converted into %s', (targetName) => {
     const check = () => {
       if (Date.now() > end) throw new Error('stopped');
     };
-    await expect(convert({ stop: { check } })).rejects.toThrow('stopped');
+    await expect(convert({ pause: (ms) => pause(ms, { check }) })).rejects.toThrow('stopped');
     expect(Date.now() - end).toBeLessThan(1_500);
   });
 

@@ -1,7 +1,7 @@
 import { SessionConverter } from '../../../src/convert/aspnet-session/session-converter';
 import type { RedisConnection } from '../../../src/redis/connection';
 import { onEveryServer, type TestServer } from '../../tools/test-server';
-import { convertAll, kinds, never, options, servers, watched, type Conversion } from './support/conversion';
+import { convertAll, justWait, kinds, options, servers, watched, type Conversion } from './support/conversion';
 import { ticksNow, Version4Session, type Items } from './support/version4';
 import { dataName, readVersion5, timeoutName, touchVersion5, writeVersion5 } from './support/version5';
 
@@ -173,7 +173,7 @@ onEveryServer((server) => {
     const forgetful = watched(port, { after: () => (first ? Promise.reject(new Error('lost')) : undefined) });
     const converter = new SessionConverter({ ...options, keepOld: false }, { ...servers, inPlace: true });
     const { groups } = await converter.gather(port, [Buffer.from(session().data)]);
-    const context = { source: port, clockOffset: 0, naming: (key: Buffer) => key, stop: never };
+    const context = { source: port, clockOffset: 0, naming: (key: Buffer) => key, pause: justWait };
     await converter.write([], { ...context, target: port });
     for (let tries = 0; await on.client.exists(session().data); tries++) {
       expect(tries).toBeLessThan(3);

@@ -121,7 +121,7 @@ describe.each(serverNames)('the Redis 4 snapshot into %s', (targetName) => {
     expect(report).toMatchObject({
       state: 'completed',
       counts: { copied: KEYS - 2 * SESSIONS, converted: 2 * SESSIONS, failed: 0, expired: 0, skippedByConflict: 0 },
-      sessions: { sessions: SESSIONS, complete: true },
+      conversions: [{ name: 'aspnet-session-v5', facts: { sessions: SESSIONS, complete: true } }],
     });
     await expectSessions(fresh, lives);
 
@@ -227,7 +227,7 @@ describe('a migration with a conversion', () => {
     expect(report).toMatchObject({
       state: 'completed',
       counts: { copied: 1, converted: 2, skippedByFilter: 3 },
-      sessions: { sessions: 1, byApplication: { '/Shop_1': 1 } },
+      conversions: [{ facts: { sessions: 1, byApplication: { '/Shop_1': 1 } } }],
     });
     expect((await fresh.keys('*')).sort()).toEqual([
       'p:z:1',
@@ -262,7 +262,7 @@ describe('a migration with a conversion', () => {
     const app = await appFor(source, target);
     const report = await migrate(app, { source: 'OLD', target: 'NEW' });
     expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { failed: 1 }, findings: 1 });
-    expect(report.sessions).toMatchObject({ sessions: 3, locked: 1 });
+    expect(report.conversions).toMatchObject([{ facts: { sessions: 3, locked: 1 } }]);
     const found = await getFindings(report.id, 10, undefined, app);
     expect(found?.findings).toMatchObject([{ key: session('/Shop_2').data, code: 'session-not-binary-formatter' }]);
   });

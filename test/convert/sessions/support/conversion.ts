@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { ConvertContext, GroupOutcome } from '../../../../src/convert/converter';
 import { SessionConverter } from '../../../../src/convert/aspnet-session/session-converter';
 import type { SessionOptions, SessionServers } from '../../../../src/convert/aspnet-session/session-options';
@@ -5,6 +6,7 @@ import type { Command, RedisPort, Reply } from '../../../../src/redis/redis-port
 import { measureClockOffset } from '../../../../src/transfer/clock-offset';
 
 export const options: SessionOptions = {
+  converter: 'aspnet-session-v5',
   nativeTypes: true,
   applications: [],
   braceless: false,
@@ -28,16 +30,17 @@ export interface Conversion {
   readonly options?: Partial<SessionOptions>;
   readonly servers?: Partial<SessionServers>;
   readonly naming?: (key: Buffer) => Buffer;
-  readonly stop?: ConvertContext['stop'];
+  readonly pause?: ConvertContext['pause'];
 }
 
-export const never: ConvertContext['stop'] = { check: () => undefined };
+/** Nothing ends the work early. */
+export const justWait: ConvertContext['pause'] = (ms) => setTimeout(ms);
 
 /** Walks a database and converts what it holds, page by page. */
 export async function convertAll(
   source: RedisPort,
   target: RedisPort,
-  { options: changes, servers: abilities, naming, stop }: Conversion = {},
+  { options: changes, servers: abilities, naming, pause }: Conversion = {},
 ): Promise<Converted> {
   const converter = new SessionConverter({ ...options, ...changes }, { ...servers, ...abilities });
   const { targetMinusSource } = await measureClockOffset(source, target);
@@ -46,7 +49,7 @@ export async function convertAll(
     target,
     clockOffset: targetMinusSource,
     naming: naming ?? ((key) => key),
-    stop: stop ?? never,
+    pause: pause ?? justWait,
   };
   const sum: Converted = { outcomes: [], plain: [], members: 0, skipped: 0, conflicts: 0, gone: 0 };
   let cursor = '0';

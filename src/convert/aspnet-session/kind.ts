@@ -1,0 +1,41 @@
+import type { ConverterKind } from '../converter-kind';
+import { scriptRefusal } from '../script-rights';
+import { aboutAspNetSessions } from './about';
+import { countAllSessions } from './count-sessions';
+import { scripts } from './scripts';
+import { SessionConverter } from './session-converter';
+import { sessionOptions, type SessionOptions } from './session-options';
+
+/** Sessions that one script reads, or writes, where the server lets a script touch any keys: about 2 ms for ordinary ones. */
+const READ_AT_ONCE = 64;
+const WRITTEN_AT_ONCE = 128;
+
+/** Names of one slot, which nobody has. */
+const PROBES = ['{keyferry:probe_1}_Data', '{keyferry:probe_1}_Internal'];
+
+/** Whoever asks only for names needs no servers. */
+const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
+
+export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options: typeof sessionOptions } = {
+  name: aboutAspNetSessions.name,
+  options: sessionOptions,
+  formerField: 'sessions',
+
+  scriptRefusal: (port, side) => scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, PROBES),
+
+  async prepare(options, context) {
+    const converter = new SessionConverter(options, NO_SERVERS);
+    return { ...(await countAllSessions(converter, options.braceless, context)) };
+  },
+
+  make: (options, { inPlace, source, target }) =>
+    new SessionConverter(options, {
+      inPlace,
+      sourceAtOnce: source.scripts ? READ_AT_ONCE : 1,
+      targetAtOnce: target.scripts ? WRITTEN_AT_ONCE : 1,
+      memoryUsage: source.memoryUsage,
+    }),
+
+  warnings: ({ keepOld }, { inPlace }) =>
+    inPlace || keepOld ? [] : ['"keepOld": false is for a conversion in place; keys of the source are never deleted.'],
+};

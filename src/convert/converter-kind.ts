@@ -1,0 +1,51 @@
+import type { z } from 'zod';
+import type { RedisPort } from '../redis/redis-port';
+import type { ConversionFacts } from './conversion-facts';
+import type { Converter } from './converter';
+
+/** What a request says of one conversion: which converter, and its options. */
+export interface ConversionOptions {
+  readonly converter: string;
+}
+
+/** How both servers stand to each other, and what they allow. */
+export interface Surroundings {
+  /** Source and target are one server: keys are converted where they are. */
+  readonly inPlace: boolean;
+  /** For keys that the target has already. */
+  readonly onConflict: 'replace' | 'skip';
+  /** `scripts`: one script may touch any keys; otherwise only keys of one slot. */
+  readonly source: { readonly scripts: boolean; readonly memoryUsage: boolean };
+  readonly target: { readonly scripts: boolean };
+}
+
+/** What a converter counts with. */
+export interface PrepareContext {
+  /** The source's databases that are migrated. */
+  readonly databases: readonly number[];
+  /** Runs work on one of them, again where the connection was lost. Throws what names the connection. */
+  readonly onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>) => Promise<T>;
+  /** Which keys the request selects. */
+  readonly wants: (key: Buffer, type: string) => boolean;
+  /** When counting must end, ms since 1970: it is for information, and somebody waits for the answer. */
+  readonly until: number;
+}
+
+/** A kind of converters: everything that is known of it outside its folder. */
+export interface ConverterKind<Options extends ConversionOptions = ConversionOptions> {
+  readonly name: string;
+  /** A strict object, whose `converter` is the name. */
+  readonly options: z.ZodType<Options>;
+  /**
+   * Tries whether the converter's scripts may run on a side. Changes nothing.
+   * @returns the server's refusal. Throws what passes by itself
+   */
+  scriptRefusal(port: RedisPort, side: 'source' | 'target'): Promise<string | undefined>;
+  /** Counts what there is to be converted. Changes nothing. */
+  prepare(options: Options, context: PrepareContext): Promise<ConversionFacts>;
+  make(options: Options, surroundings: Surroundings): Converter;
+  /** What a plan warns of. */
+  warnings(options: Options, surroundings: Pick<Surroundings, 'inPlace'>): readonly string[];
+  /** The field of a stored plan in which earlier versions kept the facts. */
+  readonly formerField?: string;
+}
