@@ -46,11 +46,11 @@ describe('plan rows', () => {
     const id = freshId();
     const { conversions: _, ...plan } = aPlan({ request: aRequest({ convert: ['aspnet-session-v5'] }) });
     const facts = { sessions: 3, byApplication: { '/Shop': 3 }, locked: 1, inVersion5: 0, complete: true };
-    await ledger.createMigration(aMigration({ id, plan: { ...plan, sessions: facts } as unknown as Plan }));
-    expect((await ledger.getMigration(id))?.plan.conversions).toEqual([{ name: 'aspnet-session-v5', facts }]);
+    await ledger.migrations.create(aMigration({ id, plan: { ...plan, sessions: facts } as unknown as Plan }));
+    expect((await ledger.migrations.get(id))?.plan.conversions).toEqual([{ name: 'aspnet-session-v5', facts }]);
     const without = freshId();
-    await ledger.createMigration(aMigration({ id: without, plan: plan as Plan }));
-    expect((await ledger.getMigration(without))?.plan.conversions).toEqual([]);
+    await ledger.migrations.create(aMigration({ id: without, plan: plan as Plan }));
+    expect((await ledger.migrations.get(without))?.plan.conversions).toEqual([]);
   });
 
   it('are created once', async () => {
