@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { ErrorDocument } from '../../src/api/documents';
 import { safeText } from '../../src/basics/safe-text';
-import { UnreadableRowError } from '../../src/ledger/row-schemas';
+import { NewerRowError, UnreadableRowError } from '../../src/ledger/row-schemas';
 import { StorageError } from '../../src/ledger/storage-error';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
@@ -79,7 +79,8 @@ export async function answering(
     }
     if (error instanceof UnreadableRowError) {
       context.error('Unreadable row', error.message);
-      return errorAnswer('unreadable', `${error.message}. Cancelling the migration ends it.`);
+      const advice = error instanceof NewerRowError ? '' : ' Cancelling the migration ends it.';
+      return errorAnswer('unreadable', `${error.message}.${advice}`);
     }
     if (error instanceof ConnectionSettingsError) return errorAnswer('badConnection', error.message);
     if (error instanceof RedisError) return errorAnswer('redisUnreachable', error.message);

@@ -1,12 +1,13 @@
 import type { App } from '../app/app';
-import { UnreadableRowError } from '../ledger/row-schemas';
+import { NewerRowError, UnreadableRowError } from '../ledger/row-schemas';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { settleUntouched } from '../tally/settle-ranges';
 
 /**
  * Asks a migration to stop. Workers see it within a second or two, finish their page and settle their ranges; ranges that
  * nobody works on are settled here. Undefined when there is no such migration; an ended one stays as it is.
- * @throws UnreadableRowError where the row cannot be read, after that migration was ended
+ * @throws UnreadableRowError where the row cannot be read, after that migration was ended; NewerRowError, and does nothing then:
+ * an app of that version may be at it
  */
 export async function cancelMigration(
   id: string,
@@ -23,7 +24,7 @@ export async function cancelMigration(
 /** Of a migration whose row cannot be read nobody works any more; it ends, so that it holds its target no longer. */
 function endUnreadable(id: string, app: Pick<App, 'ledger'>): (error: unknown) => Promise<never> {
   return async (error) => {
-    if (!(error instanceof UnreadableRowError)) throw error;
+    if (!(error instanceof UnreadableRowError) || error instanceof NewerRowError) throw error;
     await app.ledger.migrations.failUnreadable(id, `Cancelled. ${error.message}`);
     throw new UnreadableRowError(error.row, `${error.reason}; it has ended as failed`);
   };

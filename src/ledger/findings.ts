@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { TableClient } from '@azure/data-tables';
 import type { Finding, StoredFinding } from '../migration/rows';
 import { BATCH, created, found, rowKeyText, textForPeople, type Entity } from './entities';
-import { findingSchema, parseRow } from './row-schemas';
+import { findingSchema, parseRow, ROW_VERSION } from './row-schemas';
 
 /** Whether a finding counts: of a walk that began anew, what it found before does not. */
 export type Counting = (finding: Pick<Finding, 'phase' | 'epoch'>) => boolean;
@@ -100,6 +100,7 @@ function toFinding(finding: Finding): FindingEntity {
   return {
     partitionKey: finding.migration,
     rowKey: rowOf(finding),
+    version: ROW_VERSION,
     database: finding.database,
     key: finding.key.subarray(0, LONGEST_KEY),
     code: finding.code,
@@ -111,12 +112,11 @@ function toFinding(finding: Finding): FindingEntity {
 
 /** A finding that cannot be read is still one: how many there are was counted. */
 function fromFinding(migration: string, entity: Entity): StoredFinding {
-  const parsed = parseRow(findingSchema, entity);
+  const parsed = parseRow("The ledger's row of this finding", findingSchema, entity);
   if (!parsed.ok) {
     const database = Number(/^\d{1,5}(?=-)/.exec(String(entity.rowKey))?.[0] ?? 0);
-    const message = `The ledger's row of this finding cannot be read: ${parsed.reason}`;
-    return { migration, database, key: Buffer.alloc(0), code: 'unreadable', message };
+    return { migration, database, key: Buffer.alloc(0), code: 'unreadable', message: parsed.error.message };
   }
-  const { key, ...rest } = parsed.value;
+  const { key, version: _, ...rest } = parsed.value;
   return { migration, key: Buffer.from(key), ...rest };
 }

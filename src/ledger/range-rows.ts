@@ -11,7 +11,7 @@ import {
   type Entity,
   type NewEntity,
 } from './entities';
-import { parseRow, rangeSchema, ROW_VERSION } from './row-schemas';
+import { NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
 import { SURVEY_KEYS, toSurvey } from './surveys';
 
 /** Somebody else wrote the row in between, or it is gone: this worker has lost it. */
@@ -109,19 +109,22 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
   };
 }
 
-/** The row, or what stands in for it where it cannot be read. */
+/** The row, or what stands in for it where it cannot be read. @throws NewerRowError */
 function fromRange(entity: Entity): RangeRow {
   const migration = String(entity.partitionKey);
   const name = String(entity.rowKey);
   const etag = entity.etag ?? '';
-  const parsed = parseRow(rangeSchema, entity);
+  const told = `The ledger's row of the range ${name}`;
+  const parsed = parseRow(told, rangeSchema, entity);
+  if (!parsed.ok && parsed.error instanceof NewerRowError) throw parsed.error;
   const named = readRangeName(name);
   const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;
   if (!isNamed) {
     const { phase, number } = named ?? { phase: '', number: -1 };
-    const reason = parsed.ok ? 'phase and number: its name is that of another range' : parsed.reason;
-    const cause = `The ledger's row of the range ${name} cannot be read: ${reason}`;
-    return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, cause);
+    const { message } = parsed.ok
+      ? new UnreadableRowError(told, 'phase and number: its name is that of another range')
+      : parsed.error;
+    return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, message);
   }
   const row = parsed.value;
   return {

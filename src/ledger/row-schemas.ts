@@ -17,21 +17,51 @@ export class UnreadableRowError extends Error {
   }
 }
 
-/** A row's fields, or what is wrong with them. */
-export type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string };
+/**
+ * The version of rows that this app writes, to be raised when an app before would take a row for something else than it is. All
+ * versions keep `state`, `startedAt` and `finishedAt` of a plan row as they are.
+ * - 1: rows without a version are of it. The phases of a migration stand in no plan.
+ * - 2: plans have their phases, rows their pass.
+ */
+export const ROW_VERSION = 2;
 
-export function parseRow<T>(schema: z.ZodType<T>, entity: unknown): Parsed<T> {
-  const { success, data, error } = schema.safeParse(entity);
+/** A newer version of the app wrote a row: what it says is not known here, so that nothing is decided by it. */
+export class NewerRowError extends UnreadableRowError {
+  constructor(row: string, version: number) {
+    super(
+      row,
+      `a newer version of Keyferry wrote it (rows of version ${version}, and this one knows them up to ${ROW_VERSION}); bring this app up to date`,
+    );
+    this.name = 'NewerRowError';
+  }
+}
+
+/** A row's fields, or what is wrong with them. */
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: UnreadableRowError };
+
+/** @param row how an error names the row */
+export function parseRow<T>(row: string, schema: z.ZodType<T>, stored: unknown): Parsed<T> {
+  const newer = newerVersionOf(stored);
+  if (newer !== undefined) return { ok: false, error: new NewerRowError(row, newer) };
+  const { success, data, error } = schema.safeParse(stored);
   if (success) return { ok: true, value: data };
   const [issue] = error.issues;
-  return { ok: false, reason: `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}` };
+  const reason = `${issue?.path.map(String).join('.') ?? ''}: ${issue?.message ?? ''}`;
+  return { ok: false, error: new UnreadableRowError(row, reason) };
 }
 
 /** @throws UnreadableRowError that names the row so */
-export function mustParse<T>(row: string, schema: z.ZodType<T>, entity: unknown): T {
-  const parsed = parseRow(schema, entity);
-  if (!parsed.ok) throw new UnreadableRowError(row, parsed.reason);
+export function mustParse<T>(row: string, schema: z.ZodType<T>, stored: unknown): T {
+  const parsed = parseRow(row, schema, stored);
+  if (!parsed.ok) throw parsed.error;
   return parsed.value;
+}
+
+function newerVersionOf(stored: unknown): number | undefined {
+  if (typeof stored !== 'object' || stored === null || !('version' in stored)) return undefined;
+  const { version } = stored;
+  return typeof version === 'number' && Number.isInteger(version) && version > ROW_VERSION ? version : undefined;
 }
 
 /** For whoever goes on without a row that cannot be read. */
@@ -39,10 +69,7 @@ export function undefinedIfUnreadable(error: unknown): undefined {
   if (!(error instanceof UnreadableRowError)) throw error;
 }
 
-/** The version of rows that this app writes. Rows without one are older, and of the same form. */
-export const ROW_VERSION = 1;
-
-const version = z.literal(ROW_VERSION).optional();
+export const version = z.int().min(1).max(ROW_VERSION).default(1);
 /** Zod's integers are safe ones. */
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -272,6 +299,7 @@ function withWalks(
 
 /** The tally's last sum. */
 export const snapshotSchema = z.looseObject({
+  version,
   at: time,
   lastHeartbeat: time.nullable(),
   quietSeconds: amount.max(1e9),
@@ -291,6 +319,7 @@ export const snapshotSchema = z.looseObject({
 
 /** A finding's own properties. */
 export const findingSchema = z.object({
+  version,
   database,
   key: z.instanceof(Uint8Array),
   code: z.string().min(1).max(1_000),

@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { z } from 'zod';
 import { created, found, isConflict } from './entities';
+import { NewerRowError, parseRow, ROW_VERSION, version } from './row-schemas';
 import type { StorageClients } from './storage-clients';
 
 /**
@@ -46,13 +47,23 @@ export class ScheduleLedger {
     this.table = clients.table('KeyferrySchedules');
   }
 
-  async list(): Promise<ScheduleRow[]> {
+  /** All rows, and what is wrong with those of a newer version, of which nothing is known but that they are there. */
+  async list(): Promise<{ rows: ScheduleRow[]; newer: NewerRowError[] }> {
     await this.ensure();
     const rows: ScheduleRow[] = [];
-    for await (const entity of this.table.listEntities<Entity>()) rows.push(fromEntity(entity));
-    return rows;
+    const newer: NewerRowError[] = [];
+    for await (const entity of this.table.listEntities<Entity>()) {
+      try {
+        rows.push(fromEntity(entity));
+      } catch (error) {
+        if (!(error instanceof NewerRowError)) throw error;
+        newer.push(error);
+      }
+    }
+    return { rows, newer };
   }
 
+  /** @throws NewerRowError */
   async get(name: string): Promise<ScheduleRow | undefined> {
     await this.ensure();
     const entity = await found(this.table.getEntity<Entity>(PARTITION, keyOf(name)));
@@ -98,6 +109,7 @@ function toEntity(row: Omit<ScheduleRow, 'etag'>): { partitionKey: string; rowKe
   return {
     partitionKey: PARTITION,
     rowKey: keyOf(row.name),
+    version: ROW_VERSION,
     scheduleName: row.name,
     when: row.when,
     settledUntil: row.settledUntil,
@@ -107,6 +119,7 @@ function toEntity(row: Omit<ScheduleRow, 'etag'>): { partitionKey: string; rowKe
 
 const time = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'must be a time');
 const schema = z.object({
+  version,
   scheduleName: z.string().min(1),
   when: z.string(),
   settledUntil: time,
@@ -124,14 +137,17 @@ const schema = z.object({
 /**
  * A row that cannot be read is as that of a schedule which was never seen: its `when` is no schedule's, so what came due
  * before this process read its settings is not caught up. A run of it that is under way still holds its target.
+ * @throws NewerRowError
  */
 function fromEntity(entity: Entity): ScheduleRow {
   const etag = entity.etag ?? '';
-  const parsed = schema.safeParse({ ...entity, run: parsedRun(entity.run) });
-  if (!parsed.success) {
+  const row = `The row of the schedule "${String(entity.rowKey)}"`;
+  const parsed = parseRow(row, schema, { ...entity, run: parsedRun(entity.run) });
+  if (!parsed.ok) {
+    if (parsed.error instanceof NewerRowError) throw parsed.error;
     return { name: String(entity.rowKey), when: '', settledUntil: new Date(0).toISOString(), run: null, etag };
   }
-  const { scheduleName: name, when, settledUntil, run } = parsed.data;
+  const { scheduleName: name, when, settledUntil, run } = parsed.value;
   return { name, when, settledUntil, run, etag };
 }
 

@@ -37,7 +37,8 @@ export async function runSchedules(
   tallies: TallyStarter,
   clock: Clock,
 ): Promise<Outcome[]> {
-  const rows = new Map((await app.schedules.list()).map((row) => [row.name.toLowerCase(), row]));
+  const known = await app.schedules.list();
+  const rows = new Map(known.rows.map((row) => [row.name.toLowerCase(), row]));
   const results = await Promise.allSettled(
     schedules.map((schedule) => runSchedule(schedule, rows.get(schedule.name.toLowerCase()), app, tallies, clock)),
   );
@@ -46,7 +47,8 @@ export async function runSchedules(
     for (const { name } of schedules) rows.delete(name.toLowerCase());
     for (const { name } of rows.values()) await app.schedules.remove(name);
   }
-  const errors = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  const failed = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  const errors = [...known.newer, ...failed];
   if (errors.length > 0) throw new AggregateError(errors, `${errors.length} schedules could not be looked after.`);
   return results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []));
 }

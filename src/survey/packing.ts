@@ -1,20 +1,20 @@
 import { promisify } from 'node:util';
 import { gunzip, gzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { mustParse, UnreadableRowError } from '../ledger/row-schemas';
+import { mustParse, ROW_VERSION, UnreadableRowError, version } from '../ledger/row-schemas';
 import type { FindingKeys } from '../migration/redact-finding';
 import type { KeptNode } from './prefix-tree';
 import { Survey, type KeptSurvey } from './survey';
 
 /** A survey as bytes for the ledger, compressed: JSON of numbers and names. */
 export function packSurvey(survey: Survey): Buffer {
-  return gzipSync(JSON.stringify(survey.toKept()), { level: 3 });
+  return gzipSync(JSON.stringify({ ...survey.toKept(), version: ROW_VERSION }), { level: 3 });
 }
 
 const amount = z.number().min(0);
 const amounts = z.array(z.tuple([z.string(), amount, amount]));
 const schema = z.looseObject({
-  version: z.literal(1),
+  version,
   databases: amounts,
   types: amounts,
   encodings: amounts,

@@ -21,7 +21,6 @@ const noPace: Pace = { firstAt: Infinity, lastAt: 0, readMs: 0, workMs: 0, paylo
 
 /** A survey as it is kept in the ledger. */
 export interface KeptSurvey {
-  readonly version: 1;
   readonly databases: KeptAmounts;
   readonly types: KeptAmounts;
   readonly encodings: KeptAmounts;
@@ -114,7 +113,6 @@ export class Survey {
 
   toKept(): KeptSurvey {
     return {
-      version: 1,
       databases: this.databases.toKept(),
       types: this.types.toKept(),
       encodings: this.encodings.toKept(),

@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { UnreadableRowError } from '../../src/ledger/row-schemas';
+import { NewerRowError, ROW_VERSION, UnreadableRowError } from '../../src/ledger/row-schemas';
 import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
@@ -196,7 +196,8 @@ const garbage: [string, Record<string, unknown>][] = [
   ['epoch', { epoch: 'one' }],
   ['generation', { generation: -1 }],
   ['heartbeat', { heartbeat: 'long ago' }],
-  ['version', { version: 2 }],
+  ['version', { version: 0 }],
+  ['version', { version: 'two' }],
 ];
 
 describe('a range row with garbage', () => {
@@ -296,6 +297,68 @@ describe('a plan row with garbage', () => {
     const broken = await start({ requestId: 'one' });
     await spoilPlan(broken.id, { plan0: '' });
     await expect(start({ requestId: 'one' })).rejects.toThrow(UnreadableRowError);
+  });
+});
+
+describe('a row of a newer version', () => {
+  const newer = { version: ROW_VERSION + 1 };
+
+  it('of a plan is listed as unreadable, holds its target, and is not touched', async () => {
+    const migration = await start();
+    const messages = await app.takeMessages();
+    await spoilPlan(migration.id, newer);
+    app.watch.forget(migration.id);
+    const before = await migrations.getEntity('migration', migration.id);
+    expect(await listReports(app)).toMatchObject({ migrations: [{ id: migration.id, state: 'unreadable' }] });
+    for (const read of [getReport, getRanges, getHistory, visitMigration, cancelMigration]) {
+      await expect(read(migration.id, app)).rejects.toThrow(NewerRowError);
+      await expect(read(migration.id, app)).rejects.toThrow(/a newer version of Keyferry wrote it .* up to date$/);
+    }
+    for (const message of messages) await workOnRange(message, app);
+    await failRange(messages[0]!, app);
+    await expect(watchMigrations(app, tallies)).rejects.toThrow('1 migrations could not be looked after');
+    await expect(start()).rejects.toMatchObject({ code: 'targetBusy' });
+    expect((await migrations.getEntity('migration', migration.id)).etag).toBe(before.etag);
+  });
+
+  it('of a range stops whoever meets it, and judges nothing', async () => {
+    const migration = await start();
+    const messages = await app.takeMessages();
+    const { version: _, ...theirs } = await ranges.getEntity(migration.id, 'copy-00002');
+    await spoil(migration, 'copy-00002', newer);
+    const before = await ranges.getEntity(migration.id, 'copy-00002');
+    const message = messages.find(({ range }) => range === 'copy-00002')!;
+    await expect(workOnRange(message, app)).rejects.toThrow(NewerRowError);
+    await expect(failRange(message, app)).rejects.toThrow(NewerRowError);
+    for (const read of [getRanges, visitMigration])
+      await expect(read(migration.id, app)).rejects.toThrow(NewerRowError);
+    expect((await ranges.getEntity(migration.id, 'copy-00002')).etag).toBe(before.etag);
+    expect(await getReport(migration.id, app)).toMatchObject({ state: 'running', cause: null });
+
+    // It goes on as soon as an app is there that knows such rows; one without a version is known to all.
+    await ranges.updateEntity({ ...theirs, partitionKey: migration.id, rowKey: 'copy-00002' }, 'Replace');
+    for (const one of messages) await workOnRange(one, app);
+    expect((await tally(migration.id)).status.state).toBe('completed');
+  });
+
+  it('of a sum keeps a visit from adding up without it', async () => {
+    const migration = await start();
+    await visitMigration(migration.id, app);
+    const at = { partitionKey: 'snapshot', rowKey: migration.id };
+    const { json0 } = await migrations.getEntity<{ json0: string }>(at.partitionKey, at.rowKey);
+    await migrations.updateEntity({ ...at, json0: JSON.stringify({ ...JSON.parse(json0), ...newer }) }, 'Merge');
+    await expect(visitMigration(migration.id, app)).rejects.toThrow(NewerRowError);
+    await migrations.updateEntity({ ...at, json0 }, 'Merge');
+    await workAll();
+    expect((await tally(migration.id)).status.state).toBe('completed');
+  });
+
+  it('of a finding is told as one that cannot be read', async () => {
+    const { id } = await start();
+    await findings.createEntity({ partitionKey: id, rowKey: '7-abc', ...newer });
+    expect(await getFindings(id, 10, undefined, app)).toMatchObject({
+      findings: [{ database: 7, code: 'unreadable', message: expect.stringContaining('newer version') as string }],
+    });
   });
 });
 

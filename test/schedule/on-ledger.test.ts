@@ -1,4 +1,5 @@
 import { freePort } from '../../local/servers/free-port';
+import { NewerRowError, ROW_VERSION } from '../../src/ledger/row-schemas';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { settleUntouched } from '../../src/tally/settle-ranges';
@@ -57,7 +58,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   tallies.length = 0;
-  for (const { name } of await app.schedules.list()) await app.schedules.remove(name);
+  for (const { name } of (await app.schedules.list()).rows) await app.schedules.remove(name);
 });
 
 afterEach(async () => {
@@ -194,9 +195,9 @@ it('a schedule that was taken out of the settings makes up for nothing when it c
   await runSchedules(settings, app, starter, clock(-0.25));
   const broken = readSchedules({ ...connections, SCHEDULED_MIGRATIONS: '[{"name":"gone"}]' });
   await runSchedules(broken, app, starter, clock(-0.2));
-  expect(await app.schedules.list()).toHaveLength(1);
+  expect((await app.schedules.list()).rows).toHaveLength(1);
   await runSchedules(schedulesOf(), app, starter, clock(-0.1));
-  expect(await app.schedules.list()).toEqual([]);
+  expect((await app.schedules.list()).rows).toEqual([]);
   expect(await runSchedules(settings, app, starter, clock(5.5, start + 5.2 * HOUR))).toEqual([]);
 });
 
@@ -254,6 +255,23 @@ describe('what cannot be read in the storage', () => {
       expect(later.map(({ schedule, state }) => `${schedule} ${state}`)).toEqual(['Broken started', 'other started']);
     },
   );
+
+  it('of a schedule since a newer version wrote it is told and left alone, and keeps no other from its time', async () => {
+    const unhindered = { ...other, name: 'unhindered' };
+    const settings = schedulesOf({ name: 'Newer', when: hourly, migration: copy }, unhindered);
+    await runSchedules(settings, app, starter, clock(-0.25));
+    const newer = { partitionKey: 'schedule', rowKey: 'newer', version: ROW_VERSION + 1 };
+    await table('KeyferrySchedules').updateEntity(newer, 'Merge');
+    const { etag } = await table('KeyferrySchedules').getEntity('schedule', 'newer');
+    for (const one of [settings, schedulesOf(unhindered)]) {
+      const running = runSchedules(one, app, starter, clock(0));
+      await expect(running).rejects.toMatchObject({ errors: [expect.any(NewerRowError)] });
+    }
+    expect((await app.ledger.migrations.list('open')).map(({ plan }) => plan.request.target)).toEqual(['THIRD']);
+    expect((await table('KeyferrySchedules').getEntity('schedule', 'newer')).etag).toBe(etag);
+    await expect(reportSchedules(settings, app, clock(0))).rejects.toThrow(NewerRowError);
+    await table('KeyferrySchedules').deleteEntity('schedule', 'newer');
+  });
 
   it('of the migration of a run is waited for as for one that holds the target', async () => {
     const settings = schedulesOf({ name: 'unread', when: hourly, migration: copy }, { ...other, name: 'beside' });
