@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { plannedConversionSchema } from '../convert/conversion-facts';
 import { storedConversions } from '../convert/registry';
-import { noCounts, type Counts } from '../migration/counts';
+import { countsSchema, type Counts } from '../migration/counts';
 import { lookDepths, phasesWithFormerNames, placeInPlan, works } from '../migration/phases';
 import { migrationRequestSchema } from '../migration/request';
 import { migrationStates, PHASE_NAME, rangeStates } from '../migration/rows';
@@ -99,10 +99,6 @@ const share = z
   .transform(Number)
   .pipe(z.number().min(0).max(1));
 
-const counts = z.object(
-  Object.fromEntries(Object.keys(noCounts).map((name) => [name, count])) as Record<keyof Counts, typeof count>,
-);
-
 /** Reads JSON, then the schema. */
 function json<T extends z.ZodType>(schema: T) {
   return z
@@ -143,7 +139,7 @@ export const rangeSchema = z.object({
   builders,
   cursor,
   share,
-  counts: json(counts),
+  counts: json(countsSchema),
   heartbeat: timeOrNull,
   trouble: textOrNull,
   cause: textOrNull,
@@ -162,7 +158,7 @@ const facts = z.looseObject({
   abilities: z.looseObject({}),
 });
 
-const countName = z.enum(Object.keys(noCounts) as (keyof Counts)[]);
+const countName = z.enum(Object.keys(countsSchema.shape) as (keyof Counts)[]);
 
 const phase = z.object({
   name: phaseName,
@@ -303,7 +299,7 @@ export const snapshotSchema = z.looseObject({
   at: time,
   lastHeartbeat: time.nullable(),
   quietSeconds: amount.max(1e9),
-  counts,
+  counts: countsSchema,
   progress: z.looseObject({
     percent: z.number().min(0).max(100),
     keysPerSecond: amount,
