@@ -55,9 +55,10 @@ export class RangeJob implements StopSignal {
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
   private watchedAt = Date.now();
-  private readonly deadline: number;
+  private deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
+  private hasFrozen = false;
   private building: Promise<void> | undefined;
   /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
   private pageCounts: Counts | undefined;
@@ -96,6 +97,23 @@ export class RangeJob implements StopSignal {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
     if (this.reason === undefined && (this.wasFrozen() || Date.now() >= this.deadline)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
+  }
+
+  /**
+   * Does what would have to be done all over again otherwise, for up to `ms` even beyond the deadline, which holds again afterwards.
+   * A process that was frozen gets no more time. Throws what the work throws.
+   */
+  async beyondDeadline<T>(ms: number, work: () => Promise<T>): Promise<T> {
+    const { deadline } = this;
+    if (!this.hasFrozen) {
+      this.deadline = Math.max(deadline, Date.now() + ms);
+      if (this.reason === 'deadline') this.reason = undefined;
+    }
+    try {
+      return await work();
+    } finally {
+      this.deadline = deadline;
+    }
   }
 
   /**
@@ -227,7 +245,8 @@ export class RangeJob implements StopSignal {
   }
 
   private wasFrozen(): boolean {
-    return Date.now() - this.watchedAt > FROZEN * this.app.settings.silenceSeconds * 1_000;
+    this.hasFrozen ||= Date.now() - this.watchedAt > FROZEN * this.app.settings.silenceSeconds * 1_000;
+    return this.hasFrozen;
   }
 
   /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */

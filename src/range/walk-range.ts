@@ -13,6 +13,9 @@ import { Suspects, type SecondLook } from './suspects';
 /** Parts of one range that are in work while the next one is read. */
 const PARTS_IN_WORK = 2;
 
+/** How long a look at suspects may go on beyond the deadline of the message. */
+const MOST_BEYOND_MS = 30_000;
+
 /** What a mode did with a part of the keys. */
 export interface Outcome<Suspect = never> {
   readonly counts: Partial<Counts>;
@@ -101,6 +104,8 @@ export async function walkRange<Suspect = never, Seen = never>(
     // What is on its way is still counted: where pages are slow, a range would else never get beyond its first ones.
     const mayCount = error instanceof StoppedError && error.reason !== 'lost' && !progress.isBroken;
     if (mayCount) await finishAll().catch(() => undefined);
+    // Nor beyond its first suspects, where looking at them again takes longer than is left.
+    if (mayCount && error.reason === 'deadline' && !progress.isBroken) await progress.end().catch(() => undefined);
     throw error;
   } finally {
     await Promise.allSettled(inWork.map(({ outcome }) => outcome));
@@ -137,12 +142,17 @@ class Progress<Suspect> {
     this.isBroken = false;
   }
 
-  /** To be called behind the last part. */
+  /** To be called behind the last part, or the last one that was done. */
   async end(): Promise<void> {
-    if (this.suspects?.none === false) await this.settle();
+    if (this.suspects?.none === false && this.next !== undefined) await this.settle();
   }
 
   private async settle(): Promise<void> {
+    // Cut off at the deadline, it would be cut off again with the next message: the cursor is before all suspects.
+    await this.job.beyondDeadline(MOST_BEYOND_MS, () => this.settleNow());
+  }
+
+  private async settleNow(): Promise<void> {
     const { counts = noCounts, findings = [] } = (await this.suspects?.settle()) ?? {};
     const stand = await this.job.addFirstFindings(findings);
     await this.job.add(addCounts(counts, { findings: stand }), [], this.next, this.move);

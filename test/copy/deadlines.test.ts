@@ -38,3 +38,19 @@ it('a page that a deadline stops in the middle is written by the next worker, wh
     expect(await target.client.dbsize()).toBe(KEYS);
   }
 });
+
+it('a comparison, and a sync that deletes, get to their end with messages shorter than their second look', async () => {
+  await run(app, { verify: 'none' });
+  await target.client.del('key:1', 'key:4000');
+  await target.client.set('key:2', 'other');
+  await target.client.set('extra', 'x');
+  expect((await run(app, { mode: 'compare' })).report).toMatchObject({
+    state: 'completedWithDifferences',
+    tally: { missing: 2 },
+    counts: { different: 1, extra: 1, same: KEYS - 3 },
+  });
+  expect((await run(app, { mode: 'sync', deleteExtra: true })).report).toMatchObject({
+    state: 'completed',
+    counts: { copied: 3, deleted: 1 },
+  });
+});

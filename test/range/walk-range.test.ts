@@ -32,6 +32,7 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
       moved?.();
       return Promise.resolve();
     },
+    beyondDeadline: (_: number, work: () => Promise<unknown>) => work(),
     addFirstFindings: (found: readonly KeyFinding[]) => {
       findings.push(...found.map(({ key }) => key.toString()));
       return Promise.resolve(found.length);
@@ -149,6 +150,20 @@ it('keeps the cursor before suspects whose second look was stopped, whatever was
   });
   expect(error).toBeInstanceOf(StoppedError);
   expect(cursors).toEqual([]);
+});
+
+it('looks at suspects again before it hands on, so that the cursor gets behind them', async () => {
+  const { cursors, error, findings } = await walked<string>({
+    work: (part) => (nameOf(part) === 'c' ? stopped() : Promise.resolve({ ...done, suspects: [nameOf(part)] })),
+    secondLook: {
+      rounds: { ...rounds, most: 10 },
+      look: () => Promise.resolve({ counts: { same: 1 }, wrong: [] }),
+      end: (wrong) => Promise.resolve({ counts: {}, findings: wrong }),
+    },
+  });
+  expect(error).toBeInstanceOf(StoppedError);
+  expect(cursors).toEqual([2n]);
+  expect(findings).toEqual([]);
 });
 
 it('works on one part at a time where bytes are limited', async () => {
