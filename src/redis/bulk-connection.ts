@@ -3,7 +3,8 @@ import { connect as connectTls } from 'node:tls';
 import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
-import { RedisError, replyError, socketError } from './errors';
+import { isRedisError, RedisError, replyError, socketError } from './errors';
+import { inTime } from './first-answers';
 import type { Command, StatusPort } from './redis-port';
 import { StatusParser } from './status-parser';
 
@@ -70,17 +71,18 @@ export class BulkConnection implements StatusPort {
   }
 
   private async open(): Promise<void> {
+    const { name } = this.settings;
     const old = this.socket;
     this.isOpen = false;
     // Batches under way on a connection whose token has run out end with it.
     old?.destroy();
-    const credentials = await credentialsOf(this.settings.name, this.credentials);
+    const credentials = await credentialsOf(name, this.credentials);
     this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
     const socket = await this.connect();
     const waiting: Batch[] = [];
     this.socket = socket;
     this.waiting = waiting;
-    listen(this.settings.name, socket, waiting, () => {
+    listen(name, socket, waiting, () => {
       if (this.socket !== socket) return;
       this.socket = undefined;
       this.isOpen = false;
@@ -95,11 +97,17 @@ export class BulkConnection implements StatusPort {
     const essential = handshake.length;
     handshake.push(['CLIENT', 'SETNAME', this.clientName]);
     try {
-      const refusals = await this.send(socket, EncodedCommands.of(handshake));
-      for (const [place, error] of refusals) if (place < essential) throw error;
+      const refusals = await inTime(
+        this.send(socket, EncodedCommands.of(handshake)),
+        () => new RedisError('timeout', name),
+      );
+      for (const [place, error] of refusals) {
+        // What a server says before it hangs up stands in the place of whatever was sent.
+        if (place < essential || isRedisError(error, 'protectedMode', 'tooManyClients')) throw error;
+      }
     } catch (error) {
       socket.destroy();
-      throw error;
+      throw isRedisError(error, 'connectionLost') ? socketError(name, error.cause, 'closedAtOnce') : error;
     }
     this.isOpen = true;
   }

@@ -3,17 +3,19 @@ import { Redis, type RedisOptions } from 'ioredis';
 import type { ConnectionSettings } from './connection-settings';
 import { EncodedCommand } from './encoded-command';
 import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
-import { errorFromClient, isRedisError, RedisError, socketError } from './errors';
+import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
+import { inTime } from './first-answers';
 import { infoField } from './info';
 import type { Command, RedisPort, Reply } from './redis-port';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** A server that has taken the connection answers the first commands in this time, or not at all. */
-const FIRST_ANSWER_TIMEOUT_MS = 10_000;
 /** A command that gets no byte for so long is on a dead connection. */
 const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes. */
 const PING_INTERVAL_MS = 60_000;
+
+/** How an error reply begins. */
+const MINUS = 0x2d;
 
 /** A pipeline takes made commands as a connection does, though its type does not say so. */
 interface Sender {
@@ -103,50 +105,72 @@ export class RedisConnection implements RedisPort {
     const { name } = this.settings;
     this.forget(this.redis);
     const credentials = await credentialsOf(name, this.credentials);
-    const redis = new Redis(this.options(credentials));
+    const redis = new Redis(this.options());
     this.redis = redis;
     const errors: Error[] = [];
-    // Without a listener ioredis prints errors; the first one tells more than the "Connection is closed." of connect().
+    // Without a listener ioredis prints errors; the first one tells more than "Connection is closed."
     redis.on('error', (error: Error) => errors.push(error));
     redis.on('end', () => {
       this.forget(redis);
     });
+    // What a server says before anything is asked, as in protected mode, the client library leaves out.
+    let unasked: string | undefined;
+    redis.once('connect', () => {
+      redis.stream.once('data', (chunk: Buffer) => {
+        if (chunk[0] === MINUS) unasked = chunk.toString('latin1', 1).split('\r\n', 1)[0];
+      });
+    });
     try {
       await redis.connect();
-      const info = await inTime(this.firstAnswers(redis), () => new RedisError('timeout', name));
+      const info = await inTime(this.firstAnswers(redis, credentials), () => new RedisError('timeout', name));
       this.currentRunId = infoField(info, 'run_id') ?? '';
       this.keepAlive(redis, credentials);
     } catch (error) {
       this.forget(redis);
-      const first = errors[0] ?? error;
-      throw isReply(first) ? errorFromClient(name, first) : socketError(name, first, 'closedAtOnce');
+      if (isReply(error)) throw errorFromClient(name, error);
+      if (unasked !== undefined) throw replyError(name, unasked);
+      throw socketError(name, errors[0] ?? error, 'closedAtOnce');
     }
   }
 
-  private async firstAnswers(redis: Redis): Promise<string> {
-    // Not by ioredis's own option: it would go on in database 0 when the server has no such database.
-    if (this.database !== 0) await redis.select(this.database);
-    // Without the right to INFO a restart of the server cannot be told from a lost connection.
-    return await redis.info('server').catch((error: unknown) => {
-      const told = errorFromClient(this.settings.name, error);
-      if (isRedisError(told, 'noRight', 'unknownCommand')) return '';
-      throw error;
-    });
-  }
-
-  private options(credentials: Credentials | undefined) {
-    const { host, port, tls } = this.settings;
+  /**
+   * Signs in, chooses the database and gives INFO server, in one go; empty where INFO is refused. By ourselves, since the
+   * client library would go on without a password that is not asked for, and in database 0 where there is no other, and
+   * would not see what a server says before it hangs up.
+   */
+  private async firstAnswers(redis: Redis, credentials: Credentials | undefined): Promise<string> {
     const username = credentials?.username ?? this.settings.username;
     const password = credentials?.password ?? this.settings.password;
+    const signingIn =
+      password === undefined
+        ? undefined
+        : username === undefined
+          ? redis.auth(password)
+          : redis.auth(username, password);
+    const choosing = this.database === 0 ? undefined : redis.select(this.database);
+    const [signedIn, chosen, info] = await Promise.allSettled([
+      signingIn,
+      choosing,
+      redis.info('server'),
+      redis.client('SETNAME', this.clientName),
+    ]);
+    for (const answer of [signedIn, chosen]) if (answer.status === 'rejected') throw answer.reason;
+    if (info.status === 'fulfilled') return info.value;
+    const reason: unknown = info.reason;
+    // Without the right to INFO a restart of the server cannot be told from a lost connection.
+    const isRefused = isRedisError(errorFromClient(this.settings.name, reason), 'noRight', 'unknownCommand');
+    if (isRefused) return '';
+    throw reason;
+  }
+
+  private options() {
+    const { host, port, tls } = this.settings;
     return {
       host,
       port,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
       ...(tls ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
       lazyConnect: true,
       protocol: 2 as const,
-      connectionName: this.clientName,
       disableClientInfo: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
       // A socket that is not closed by then is destroyed; its timer holds the process up.
@@ -192,19 +216,4 @@ export class RedisConnection implements RedisPort {
 
 function isReply(error: unknown): boolean {
   return error instanceof Error && error.name === 'ReplyError';
-}
-
-async function inTime<T>(work: Promise<T>, late: () => Error): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(late());
-    }, FIRST_ANSWER_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, end]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
 }

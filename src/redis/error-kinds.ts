@@ -44,7 +44,7 @@ const TABLE = {
   },
   closedAtOnce: {
     asks: 'retry',
-    says: 'the server closed the connection; is this a TLS port without rediss:// or ssl=True, or a full client list?',
+    says: 'the server closed the connection; is this a TLS port without rediss:// or ssl=True, a server in protected mode, or one whose clients are all taken?',
   },
   connectionLost: { asks: 'retry', says: 'the connection was lost in the middle of work.' },
   notOpen: { asks: 'retry', says: 'the connection is not open.' },

@@ -128,7 +128,9 @@ export function socketError(connection: string, error: unknown, otherwise: Error
   const kind =
     BY_CODE.find(([codes]) => codes.test(code))?.[1] ??
     (/Socket timeout|timed out|connect timeout/i.test(text) ? 'timeout' : undefined) ??
-    (/^Protocol error|unexpected form/i.test(text) ? 'notRedis' : undefined) ??
+    (otherwise === 'closedAtOnce' && /RESP type|^Protocol error|unexpected form/i.test(text)
+      ? 'notRedis'
+      : undefined) ??
     (/wrong version number|packet length too long/i.test(text) ? 'notTls' : undefined) ??
     (/certificate/i.test(text) ? 'certificate' : undefined);
   return new RedisError(kind ?? otherwise, connection, { ...(code === '' ? {} : { code }), cause: error });
