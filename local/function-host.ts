@@ -1,5 +1,4 @@
-import { TableClient } from '@azure/data-tables';
-import { QueueServiceClient } from '@azure/storage-queue';
+import { storageClients, type StorageClients } from '../src/ledger/storage-clients';
 import { resolveSettings } from './app-settings';
 import { durableClientInput, type DurableEndpoints } from './durable/client-binding';
 import { InstanceStore } from './durable/instance-store';
@@ -49,7 +48,7 @@ export class FunctionHost {
   url = '';
   private readonly worker: FunctionWorker;
   private readonly server: HttpServer;
-  private readonly queues: QueueServiceClient;
+  private readonly storage: StorageClients;
   private readonly sendWatch = new SendWatch();
   private readonly leases: LeaseJournal;
   private readonly listeners: QueueListener[] = [];
@@ -66,7 +65,7 @@ export class FunctionHost {
   ) {
     this.worker = new FunctionWorker(options.log);
     this.server = new HttpServer(options.log);
-    this.queues = QueueServiceClient.fromConnectionString(options.connectionString);
+    this.storage = storageClients({ AzureWebJobsStorage: options.connectionString });
     this.leases = new LeaseJournal(options.leaseFile);
   }
 
@@ -149,8 +148,8 @@ export class FunctionHost {
   private addQueue(queueName: string, handle: ConstructorParameters<typeof QueueListener>[0]['handle']): string {
     const { options, hostJson } = this;
     const listener = new QueueListener({
-      queue: this.queues.getQueueClient(queueName),
-      poisonQueue: this.queues.getQueueClient(`${queueName}-poison`),
+      queue: this.storage.queues.getQueueClient(queueName),
+      poisonQueue: this.storage.queues.getQueueClient(`${queueName}-poison`),
       options: hostJson.queues,
       leaseMs: options.leaseMs,
       leases: this.leases,
@@ -186,11 +185,8 @@ export class FunctionHost {
   private addDurable(): void {
     const orchestrators = this.triggersOf('orchestrationTrigger');
     if (orchestrators.size === 0) return;
-    const { connectionString, log } = this.options;
-    const table = TableClient.fromConnectionString(connectionString, `${this.hostJson.durable.hubName}Local`, {
-      allowInsecureConnection: true,
-    });
-    const store = new InstanceStore(table);
+    const { log } = this.options;
+    const store = new InstanceStore(this.storage.table(`${this.hostJson.durable.hubName}Local`));
     const activities = this.triggersOf('activityTrigger');
     const engine = new OrchestrationEngine({ worker: this.worker, store, log, orchestrators, activities });
     this.engine = engine;
@@ -239,7 +235,7 @@ export class FunctionHost {
     }
     try {
       const response = await this.worker.invoke(name, invocation);
-      await sendOutputs(this.queues, this.hostJson.queues.messageEncoding, bindings, response);
+      await sendOutputs(this.storage.queues, this.hostJson.queues.messageEncoding, bindings, response);
       if (this.options.log.verbose)
         this.options.log.debug(`${name}: done in ${Math.round(performance.now() - started)} ms`);
       return response;
@@ -257,7 +253,7 @@ export class FunctionHost {
     const left = await this.leases.leftBehind();
     const given = await Promise.allSettled(
       left.map(async ({ queue, messageId, receipt }) =>
-        this.queues.getQueueClient(queue).updateMessage(messageId, receipt, undefined, 0),
+        this.storage.queues.getQueueClient(queue).updateMessage(messageId, receipt, undefined, 0),
       ),
     );
     const count = given.filter(({ status }) => status === 'fulfilled').length;

@@ -1,12 +1,22 @@
 import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { lazyAzureCredential } from '../identity/azure-credential';
+import { asRequestPolicy, BoundedHttp } from './bounded-http';
 import { storageErrors } from './storage-error';
 
 /** The setting that the Functions host itself uses for its storage. */
 const STORAGE_SETTING = 'AzureWebJobsStorage';
 
-const TABLES = { additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }] };
+/** One for all clients: they share their connections. */
+const http = new BoundedHttp();
+
+const QUEUES = { httpClient: asRequestPolicy(http) };
+
+/** For clients of tables, which throw StorageError where storage cannot be used. */
+const TABLES = {
+  httpClient: http,
+  additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }],
+};
 
 /** Makes clients of the app's storage account. Those of tables throw StorageError where it cannot be used. */
 export interface StorageClients {
@@ -28,7 +38,7 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
     return {
       table: (name) => TableClient.fromConnectionString(connection, name, options),
       tables: TableServiceClient.fromConnectionString(connection, options),
-      queues: QueueServiceClient.fromConnectionString(connection),
+      queues: QueueServiceClient.fromConnectionString(connection, QUEUES),
     };
   }
   const account = settings[`${STORAGE_SETTING}__accountName`];
@@ -47,7 +57,7 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
   return {
     table: (name) => new TableClient(tableUri, name, credential, TABLES),
     tables: new TableServiceClient(tableUri, credential, TABLES),
-    queues: new QueueServiceClient(queueUri, credential),
+    queues: new QueueServiceClient(queueUri, credential, QUEUES),
   };
 }
 
