@@ -1,45 +1,35 @@
 import { z } from 'zod';
+import { safeText } from '../basics/safe-text';
 
-const seconds = (fallback: number) => z.coerce.number().positive().max(86_400).default(fallback);
+/** A setting's text as a number within bounds. */
+const number = (fallback: number, least: number, most: number, means: string) =>
+  z
+    .string()
+    .transform((text, context) => {
+      const value = text.trim() === '' ? Number.NaN : Number(text);
+      if (value >= least && value <= most) return value;
+      const bounds = `from ${least.toLocaleString('en')} to ${most.toLocaleString('en')}`;
+      context.addIssue(`"${safeText(text, 40)}" is not a number ${bounds}`);
+      return z.NEVER;
+    })
+    .default(fallback)
+    .describe(means);
+
+const DAY = 86_400;
 
 /** The app's own settings, all optional. */
 const fields = z.object({
-  KEYFERRY_RANGE_SECONDS: seconds(240).describe(
-    'How long one queue message works on its range before it hands itself on.',
-  ),
-  KEYFERRY_CHECKPOINT_SECONDS: z.coerce
-    .number()
-    .positive()
-    .max(20)
-    .default(3)
-    .describe('How often a range writes down where it is.'),
-  KEYFERRY_SILENCE_SECONDS: z.coerce
-    .number()
-    .min(5)
-    .max(600)
-    .default(60)
-    .describe('After how long without a sign of its worker a range is sent again.'),
-  KEYFERRY_STALL_SECONDS: seconds(1_800).describe('After how long without any progress a migration is given up.'),
-  KEYFERRY_PAGE_MILLISECONDS: z.coerce
-    .number()
-    .min(0.1)
-    .max(1_000)
-    .default(2)
-    .describe('Server time that one page should take.'),
-  KEYFERRY_BIG_KEY_MIB: z.coerce
-    .number()
-    .min(0.01)
-    .max(256)
-    .default(16)
-    .describe('Keys above this are copied by commands in chunks, never whole.'),
-  KEYFERRY_MEMORY_MIB: z.coerce
-    .number()
-    .min(1)
-    .max(4_096)
-    .default(64)
-    .describe('Bytes that one instance may have read and not yet written.'),
+  KEYFERRY_RANGE_SECONDS: number(240, 0.5, DAY, 'How long one message works on its range before it hands itself on.'),
+  KEYFERRY_CHECKPOINT_SECONDS: number(3, 0.1, 20, 'How often a range writes down where it is.'),
+  KEYFERRY_SILENCE_SECONDS: number(60, 5, 600, 'After how long without a sign of its worker a range is sent again.'),
+  KEYFERRY_STALL_SECONDS: number(1_800, 10, DAY, 'After how long without any progress a migration is given up.'),
+  KEYFERRY_PAGE_MILLISECONDS: number(2, 0.1, 1_000, 'Server time that one page should take.'),
+  KEYFERRY_BIG_KEY_MIB: number(16, 0.01, 256, 'Keys above this are copied by commands in chunks, never whole.'),
+  KEYFERRY_MEMORY_MIB: number(64, 1, 4_096, 'Bytes that one instance may have read and not yet written.'),
   KEYFERRY_FINDING_KEYS: z
-    .enum(['name', 'hash'])
+    .enum(['name', 'hash'], {
+      error: ({ input }) => `${JSON.stringify(safeText(String(input), 40))} is neither name nor hash`,
+    })
     .default('name')
     .describe('How keys stand in findings: by their names, or by the SHA-256 of these.'),
 });

@@ -25,14 +25,21 @@ describe("the app's settings", () => {
   });
 
   it.each([
-    ['KEYFERRY_RANGE_SECONDS', 'soon'],
-    ['KEYFERRY_RANGE_SECONDS', '-1'],
-    ['KEYFERRY_CHECKPOINT_SECONDS', '60'],
-    ['KEYFERRY_SILENCE_SECONDS', '4'],
-    ['KEYFERRY_MEMORY_MIB', '1e9'],
-    ['KEYFERRY_BIG_KEY_MIB', '0'],
-  ])('name the one that is wrong: %s=%s', (name, value) => {
-    expect(() => readAppSettings({ [name]: value })).toThrow(`The setting ${name} is wrong`);
+    ['KEYFERRY_RANGE_SECONDS', 'soon', '"soon" is not a number from 0.5 to 86,400'],
+    ['KEYFERRY_RANGE_SECONDS', '-1', '"-1" is not a number from 0.5 to 86,400'],
+    ['KEYFERRY_RANGE_SECONDS', ' ', '" " is not a number from 0.5 to 86,400'],
+    ['KEYFERRY_RANGE_SECONDS', '86401', '"86401" is not a number from 0.5 to 86,400'],
+    ['KEYFERRY_STALL_SECONDS', 'Infinity', '"Infinity" is not a number from 10 to 86,400'],
+    ['KEYFERRY_STALL_SECONDS', 'NaN', '"NaN" is not a number from 10 to 86,400'],
+    ['KEYFERRY_CHECKPOINT_SECONDS', '60', '"60" is not a number from 0.1 to 20'],
+    ['KEYFERRY_SILENCE_SECONDS', '4', '"4" is not a number from 5 to 600'],
+    ['KEYFERRY_PAGE_MILLISECONDS', '1e300', '"1e300" is not a number from 0.1 to 1,000'],
+    ['KEYFERRY_MEMORY_MIB', '1e9', '"1e9" is not a number from 1 to 4,096'],
+    ['KEYFERRY_BIG_KEY_MIB', '0', '"0" is not a number from 0.01 to 256'],
+    ['KEYFERRY_FINDING_KEYS', 'sha', '"sha" is neither name nor hash'],
+    ['KEYFERRY_BIG_KEY_MIB', `16\n${'x'.repeat(50)}`, `"16\\n${'x'.repeat(35)}…" is not a number from 0.01 to 256`],
+  ])('name the one that is wrong, and what may stand there: %s=%j', (name, value, why) => {
+    expect(() => readAppSettings({ [name]: value })).toThrow(`The setting ${name} is wrong: ${why}.`);
   });
 });
 
