@@ -1,37 +1,26 @@
 import { createHash } from 'node:crypto';
 import { fillOdd } from '../e2e/support/fill-odd';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 import { run } from '../tools/modes';
 
 jest.setTimeout(120_000);
 
-let storage: TestStorage;
+const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
 let app: TestApp;
 
 beforeAll(async () => {
-  [storage, old, neu] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: old.server.url,
-    REDIS_NEW: neu.server.url,
-  });
+  [old, neu] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
+  app = await stage.testApp({ OLD: old, NEW: neu });
 }, 120_000);
 afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([old.close(), neu.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 it.each(['quick', 'full'])('finds nothing between a server and its copy: %s', async (verify) => {
-  const keys = await fillOdd({ server: old.server, client: old.client, where: old.server });
+  const keys = await fillOdd(old);
   expect((await run(app, {})).report.state).toBe('completed');
   const { report, findings, messages } = await run(app, { mode: 'compare', verify });
   expect([findings, messages]).toEqual([[], []]);

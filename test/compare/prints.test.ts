@@ -13,14 +13,12 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => Promise.all(servers.map((server) => server.close())));
 
-const side = ({ server, client }: TestServer) => ({ server, client, where: server });
-
 it('are the same on every server and in every encoding, and by script and by commands', async () => {
   const all = await Promise.all(
     servers.map(async (server) => {
       const { client } = server;
       await client.flushall();
-      await fillOdd(side(server));
+      await fillOdd(server);
       // What 6.0 does not have.
       await client.xgroup('DELCONSUMER', 'stream:groups', 'from-start', 'idle');
       const keys = (await client.keysBuffer('*')).sort(Buffer.compare);
@@ -36,7 +34,7 @@ it('are the same on every server and in every encoding, and by script and by com
 it('count the fields of a hash that expire by themselves', async () => {
   const server = servers[1]!;
   await server.client.flushall();
-  await fillFieldExpiries(side(server));
+  await fillFieldExpiries(server);
   const port = await server.connect();
   const keys = ['fields:and-key', 'fields:large', 'fields:small'].map((key) => Buffer.from(key));
   for (const windows of [scriptWindows(port), commandWindows(port)]) {

@@ -1,5 +1,5 @@
-import type { AppProcess } from '../e2e/support/app-process';
-import { Stage } from '../e2e/support/stage';
+import type { AppProcess } from '../tools/app-process';
+import { Stage } from '../tools/stage';
 import { browserStartTimeout } from '../tools/chromium';
 import { ConsoleStage } from './support/console-stage';
 import { startKeyGate, type KeyGate } from './support/key-gate';

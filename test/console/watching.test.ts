@@ -1,6 +1,6 @@
-import type { AppProcess } from '../e2e/support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fill } from '../e2e/support/fill';
-import { Stage, type Side } from '../e2e/support/stage';
+import { Stage, type Side } from '../tools/stage';
 import { browserStartTimeout } from '../tools/chromium';
 import { ConsoleStage } from './support/console-stage';
 

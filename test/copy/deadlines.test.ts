@@ -1,34 +1,27 @@
 import { run } from '../tools/modes';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 jest.setTimeout(120_000);
 
 const KEYS = 8_000;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-8.0'),
-    startTestServer('redis-6.0'),
-  ]);
+  [source, target] = await Promise.all([stage.side('redis-8.0'), stage.side('redis-6.0')]);
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-    KEYFERRY_RANGE_SECONDS: '0.7',
-  });
+  app = await stage.testApp(
+    { OLD: source, NEW: target },
+    {
+      KEYFERRY_RANGE_SECONDS: '0.7',
+    },
+  );
 }, 120_000);
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 it('a page that a deadline stops in the middle is written by the next worker, whatever became of the page behind it', async () => {
   for (let round = 0; round < 3; round++) {

@@ -5,42 +5,37 @@ import { startMigration } from '../../src/start/start-migration';
 import { run } from '../tools/modes';
 import { startCuttingProxy, type CuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 jest.setTimeout(60_000);
 
 const KEYS = 3_000;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let proxy: CuttingProxy;
 let app: TestApp;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   proxy = await startCuttingProxy(target.server.port, 100_000);
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i, 'PX', 600000) end", 0, KEYS);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-    REDIS_CUT: proxy.url,
-  });
+  app = await stage.testApp(
+    { OLD: source, NEW: target },
+    {
+      REDIS_CUT: proxy.url,
+    },
+  );
 }, 120_000);
 beforeEach(async () => {
   await target.client.flushall();
   await target.client.mset({ 'key:1': 'of the target', 'key:2': 'of the target' });
 });
 afterAll(async () => {
-  app.connections.close();
+  await stage.clear();
   await proxy.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
 });
 
 describe('with onConflict "skip", keys that the migration wrote itself are no conflicts', () => {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppProcess } from './support/app-process';
-import { until } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
+import { until } from '../tools/app-process';
 import { fill } from './support/fill';
 import { fillOdd } from './support/fill-odd';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(240_000);
 

@@ -1,7 +1,7 @@
 import { fill } from './support/fill';
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fillForPlanting, plant } from './support/plant';
-import { Stage, type Side } from './support/stage';
+import { Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(180_000);
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until, type AppProcess } from './support/app-process';
+import { until, type AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, callsOf, Stage, type Side } from './support/stage';
+import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(240_000);
 

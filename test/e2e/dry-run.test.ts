@@ -8,9 +8,9 @@ import type { MigrationReport } from '../../src/migration/report';
 import { surveyReportSchema } from '../../src/survey/report-schema';
 import type { SurveyReport } from '../../src/survey/report-schema';
 import type { ErrorDocument } from '../../src/api/documents';
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
-import { callsOf, digest, Stage, type Side } from './support/stage';
+import { callsOf, digest, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(180_000);
 

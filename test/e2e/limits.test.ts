@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { MigrationReport } from '../../src/migration/report';
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(300_000);
 

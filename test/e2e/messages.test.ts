@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AppProcess, retriedAtOnce, until } from './support/app-process';
+import { type AppProcess, retriedAtOnce, until } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 import { lengthOf, queueOf, send } from './support/storage';
 
 jest.setTimeout(180_000);

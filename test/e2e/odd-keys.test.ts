@@ -1,6 +1,6 @@
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fillFieldExpiries, fillOdd } from './support/fill-odd';
-import { compareServers, digest, Stage, type Side } from './support/stage';
+import { compareServers, digest, Stage, type Side } from '../tools/stage';
 
 const stage = new Stage();
 let app: AppProcess;

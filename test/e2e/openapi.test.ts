@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
 import { freePort } from '../../local/servers/free-port';
-import type { Answer, AppProcess } from './support/app-process';
+import type { Answer, AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
-import { Stage, type Side } from './support/stage';
+import { Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(60_000);
 

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { CommandFolder, type Ended } from '../cli/support/command';
 import type { ErrorDocument } from '../../src/api/documents';
-import { retriedAtOnce, until, type AppProcess } from './support/app-process';
-import { Stage, type Side } from './support/stage';
+import { retriedAtOnce, until, type AppProcess } from '../tools/app-process';
+import { Stage, type Side } from '../tools/stage';
 import { messagesOf, rowsOf, send, queueOf } from './support/storage';
 
 jest.setTimeout(180_000);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { generate } from 'selfsigned';
 import { freePort } from '../../local/servers/free-port';
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(60_000);
 

@@ -1,7 +1,7 @@
-import type { AppProcess } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
 import { fillOdd } from './support/fill-odd';
 import { fill } from './support/fill';
-import { compareServers, callsOf, Stage, type Side } from './support/stage';
+import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(60_000);
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SchedulesReport } from '../../src/schedule/report-schedules';
-import { type AppProcess, until } from './support/app-process';
+import { type AppProcess, until } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(420_000);
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AppProcess } from './support/app-process';
-import { until } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
+import { until } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, callsOf, Stage, type Side } from './support/stage';
+import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
 jest.setTimeout(180_000);
 

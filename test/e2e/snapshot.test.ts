@@ -1,8 +1,8 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { AppProcess } from './support/app-process';
-import { compareServers, digest, Stage, type Side } from './support/stage';
+import type { AppProcess } from '../tools/app-process';
+import { compareServers, digest, Stage, type Side } from '../tools/stage';
 
 const snapshot = path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb');
 const KEYS = { all: 18_270, byDatabase: { 0: 17_269, 1: 700, 5: 300, 15: 1 } };

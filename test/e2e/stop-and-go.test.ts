@@ -1,7 +1,7 @@
-import type { AppProcess } from './support/app-process';
-import { until } from './support/app-process';
+import type { AppProcess } from '../tools/app-process';
+import { until } from '../tools/app-process';
 import { fill } from './support/fill';
-import { compareServers, Stage, type Side } from './support/stage';
+import { compareServers, Stage, type Side } from '../tools/stage';
 import { lengthOf, queueOf } from './support/storage';
 
 jest.setTimeout(300_000);

@@ -12,15 +12,15 @@ import { visitMigration, type Visit } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
 import { readSurveyReport } from '../../src/api/read-survey-report';
 import { aRequest } from '../tools/rows';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 // Not that any of it takes long by itself: the machine may be busy.
 jest.setTimeout(60_000);
 
 const KEYS = 12_000;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
@@ -29,19 +29,10 @@ let migrations: TableClient;
 let findings: TableClient;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
-  const env = {
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-  };
-  app = await makeTestApp(env);
-  const clients = storageClients(env);
+  app = await stage.testApp({ OLD: source, NEW: target });
+  const clients = storageClients(app.env);
   ranges = clients.table('KeyferryRanges');
   migrations = clients.table('KeyferryMigrations');
   findings = clients.table('KeyferryFindings');
@@ -56,10 +47,7 @@ afterEach(async () => {
   await app.takeMessages();
   await target.client.flushall();
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 /** Gives the target what the source has. */
 const fillTarget = () => target.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);

@@ -13,34 +13,29 @@ import { visitMigration, type DueStart } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
 import { readServerFacts } from '../../src/redis/probe';
 import { aRequest } from '../tools/rows';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 // Not that any of it takes long by itself: the machine may be busy.
 jest.setTimeout(60_000);
 
 const KEYS = 12_000;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
 let migrations: string[] = [];
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-    REDIS_SAME: source.server.url,
-    REDIS_DEAD: 'redis://:geheim@127.0.0.1:1',
-  });
+  app = await stage.testApp(
+    { OLD: source, NEW: target, SAME: source },
+    {
+      REDIS_DEAD: 'redis://:geheim@127.0.0.1:1',
+    },
+  );
 }, 120_000);
 afterEach(async () => {
   for (const id of migrations) {
@@ -50,10 +45,7 @@ afterEach(async () => {
   await app.takeMessages();
   await target.client.flushall();
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 async function start(changes: Record<string, unknown> = {}): Promise<MigrationRow> {
   const migration = await startMigration(aRequest(changes), app);

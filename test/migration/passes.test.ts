@@ -7,32 +7,22 @@ import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
 import { aRequest } from '../tools/rows';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 // Not that any of it takes long by itself: the machine may be busy.
 jest.setTimeout(60_000);
 
 const KEYS = 12_000;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
-let env: Record<string, string>;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
-  env = {
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-  };
-  app = await makeTestApp(env);
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
+  app = await stage.testApp({ OLD: source, NEW: target });
 }, 120_000);
 beforeEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
@@ -44,10 +34,7 @@ afterEach(async () => {
   }
   await app.takeMessages();
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 const fill = ({ client }: TestServer) =>
   client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
@@ -60,7 +47,7 @@ const always: Phase = { ...look, when: { kind: 'always' } };
 async function startWith(phases: readonly Phase[], request: Record<string, unknown> = {}): Promise<MigrationRow> {
   const { id } = await startMigration(aRequest(request), app);
   await app.takeMessages();
-  const clients = storageClients(env);
+  const clients = storageClients(app.env);
   const ranges = clients.table('KeyferryRanges');
   for (const { name } of await app.ledger.ranges.list(id)) await ranges.deleteEntity(id, name);
   const changed = await app.ledger.migrations.update(id, (row) => ({
@@ -167,7 +154,7 @@ describe('a migration of a version before, which has no phases in its plan', () 
     const { id, plan } = await startMigration(aRequest(request), app);
     await app.takeMessages();
     const former = phasesWithFormerNames(plan.request, true);
-    const clients = storageClients(env);
+    const clients = storageClients(app.env);
     const [migrations, ranges] = [clients.table('KeyferryMigrations'), clients.table('KeyferryRanges')];
     for (const { name } of await app.ledger.ranges.list(id)) await ranges.deleteEntity(id, name);
     // Written as that version did.

@@ -2,39 +2,31 @@ import type { Redis } from 'ioredis';
 import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { run, type Events } from '../tools/modes';
-import { makeTestApp, type TestApp } from '../tools/test-app';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
 jest.setTimeout(180_000);
 
 const KEYS = 6_000;
-let storage: TestStorage;
+const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
 let app: TestApp;
 
 beforeAll(async () => {
-  [storage, old, neu] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-7.0', { rdb: 'dump.rdb' }),
-    startTestServer('redis-7.0', { rdb: 'dump.rdb' }),
+  [old, neu] = await Promise.all([
+    stage.side('redis-7.0', { rdb: 'dump.rdb' }),
+    stage.side('redis-7.0', { rdb: 'dump.rdb' }),
   ]);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: old.server.url,
-    REDIS_NEW: neu.server.url,
-  });
+  app = await stage.testApp({ OLD: old, NEW: neu });
 }, 120_000);
 beforeEach(async () => {
   await Promise.all([old, neu].map(({ server }) => forgetData(server)));
   await Promise.all([old.client.flushall(), neu.client.flushall()]);
   await fill(old.client, KEYS);
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([old.close(), neu.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 const fill = (client: Redis, to: number, from = 1) =>
   client.eval("for i = ARGV[1], ARGV[2] do redis.call('SET', 'key:' .. i, i) end", 0, from, to);

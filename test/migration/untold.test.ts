@@ -8,16 +8,16 @@ import { visitMigration } from '../../src/tally/tally-visit';
 import { startInfoProxy, type Hidden } from '../tools/info-proxy';
 import type { Proxy } from '../tools/proxy';
 import { aRequest } from '../tools/rows';
+import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
 jest.setTimeout(60_000);
 
 const KEYS = 21_000;
 /** A replica is served at once. */
 const atOnce = { args: ['--repl-diskless-sync-delay', '0'] };
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let replica: TestServer;
@@ -40,11 +40,10 @@ const ways: Readonly<Record<string, Hidden>> = {
 };
 
 beforeAll(async () => {
-  [storage, source, target, replica] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-7.0', atOnce),
-    startTestServer('redis-7.0', atOnce),
+  [source, target, replica] = await Promise.all([
+    stage.side('redis-6.0'),
+    stage.side('redis-7.0', atOnce),
+    stage.side('redis-7.0', atOnce),
   ]);
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, KEYS);
   const settings: Record<string, string> = {};
@@ -55,13 +54,12 @@ beforeAll(async () => {
       settings[`REDIS_${side}_${way}`] = proxy.url;
     }
   }
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-    REDIS_REPLICA: replica.server.url,
-    ...settings,
-  });
+  app = await stage.testApp(
+    { OLD: source, NEW: target, REPLICA: replica },
+    {
+      ...settings,
+    },
+  );
 }, 120_000);
 afterEach(async () => {
   for (const id of migrations) {
@@ -72,9 +70,8 @@ afterEach(async () => {
   await target.client.flushall();
 });
 afterAll(async () => {
-  app.connections.close();
+  await stage.clear();
   await Promise.all(proxies.map((proxy) => proxy.close()));
-  await Promise.all([source.close(), target.close(), replica.close(), storage.close()]);
 });
 
 async function start(changes: Record<string, unknown>): Promise<MigrationRow> {
@@ -158,7 +155,7 @@ describe('a target that hides its numbers of keys', () => {
     try {
       await few.client.eval("for i = 1, 50 do redis.call('SET', 'key:' .. i, i) end", 0);
       const shrunk = await makeTestApp({
-        AzureWebJobsStorage: storage.connectionString,
+        ...app.env,
         REDIS_OLD: few.server.url,
         REDIS_NEW: proxies[Object.keys(ways).indexOf(name.slice(4)) * 2 + 1]!.url,
       });

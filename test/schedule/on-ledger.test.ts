@@ -6,20 +6,19 @@ import { settleUntouched } from '../../src/tally/settle-ranges';
 import { reportSchedules } from '../../src/schedule/report-schedules';
 import { runSchedules } from '../../src/schedule/run-schedules';
 import { readSchedules } from '../../src/schedule/schedule-settings';
-import { makeTestApp, type TestApp } from '../tools/test-app';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
 jest.setTimeout(120_000);
 
-let storage: TestStorage;
+const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
 let third: TestServer;
 let app: TestApp;
 /** Another process over the same storage. */
 let twin: TestApp;
-let connections: Record<string, string>;
 let closedPort: number;
 const tallies: string[] = [];
 const starter = {
@@ -30,31 +29,16 @@ const starter = {
 };
 
 beforeAll(async () => {
-  [storage, old, neu, third] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-7.0'),
-    startTestServer('redis-7.0'),
-  ]);
+  [old, neu, third] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-7.0'), stage.side('redis-7.0')]);
   closedPort = await freePort();
-  connections = {
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: old.server.url,
-    REDIS_NEW: neu.server.url,
-    REDIS_THIRD: third.server.url,
-    REDIS_CLOSED: `redis://127.0.0.1:${closedPort}`,
-  };
   await old.client.set('key', 'value');
-  app = await makeTestApp(connections);
-  twin = await makeTestApp(connections);
+  const sides = { OLD: old, NEW: neu, THIRD: third };
+  const closed = { REDIS_CLOSED: `redis://127.0.0.1:${closedPort}` };
+  app = await stage.testApp(sides, closed);
+  twin = await stage.testApp(sides, closed);
 }, 180_000);
 
-afterAll(async () => {
-  app.connections.close();
-  twin.connections.close();
-  await Promise.all([old, neu, third].map((server) => server.close()));
-  await storage.close();
-});
+afterAll(() => stage.clear());
 
 beforeEach(async () => {
   tallies.length = 0;
@@ -80,7 +64,7 @@ async function end(id: string): Promise<void> {
 const hourly = { cron: '0 0 * * * *' };
 const copy = { source: 'OLD', target: 'NEW' };
 const schedulesOf = (...entries: unknown[]) =>
-  readSchedules({ ...connections, SCHEDULED_MIGRATIONS: JSON.stringify(entries) });
+  readSchedules({ ...app.env, SCHEDULED_MIGRATIONS: JSON.stringify(entries) });
 
 const HOUR = 3_600_000;
 /** A whole hour of the past. What is settled goes by the real clock, so that tests begin there. */
@@ -193,7 +177,7 @@ it('a start that was cut short is finished by the next look, also when the setti
 it('a schedule that was taken out of the settings makes up for nothing when it comes back', async () => {
   const settings = schedulesOf({ name: 'gone', when: hourly, migration: copy });
   await runSchedules(settings, app, starter, clock(-0.25));
-  const broken = readSchedules({ ...connections, SCHEDULED_MIGRATIONS: '[{"name":"gone"}]' });
+  const broken = readSchedules({ ...app.env, SCHEDULED_MIGRATIONS: '[{"name":"gone"}]' });
   await runSchedules(broken, app, starter, clock(-0.2));
   expect((await app.schedules.list()).rows).toHaveLength(1);
   await runSchedules(schedulesOf(), app, starter, clock(-0.1));
@@ -203,7 +187,7 @@ it('a schedule that was taken out of the settings makes up for nothing when it c
 
 it('tells the times to come in UTC and as the clock shows them, and what is wrong', async () => {
   const settings = readSchedules({
-    ...connections,
+    ...app.env,
     SCHEDULED_MIGRATIONS: JSON.stringify([
       {
         name: 'sunday',
@@ -238,7 +222,7 @@ it('tells the times to come in UTC and as the clock shows them, and what is wron
 
 describe('what cannot be read in the storage', () => {
   const other = { name: 'other', when: hourly, migration: { source: 'OLD', target: 'THIRD' } };
-  const table = (name: string) => storageClients(connections).table(name);
+  const table = (name: string) => storageClients(app.env).table(name);
 
   it.each([{ run: 'no json' }, { run: '{"state":"dancing"}' }, { settledUntil: 'never' }, { scheduleName: 5 }])(
     'of a schedule is as if it was never seen, and keeps no other from its time: %j',

@@ -9,36 +9,31 @@ import { claimAlso, claimTarget } from '../../src/start/target-claims';
 import { watchMigrations } from '../../src/tally/watch-migrations';
 import { startCuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';
+import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import type { TestServer } from '../tools/test-server';
 
 // Not that any of it takes long by itself: the machine may be busy.
 jest.setTimeout(60_000);
 
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
 let table: TableClient;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   await source.client.mset('a', '1', 'b', '2');
   const { port } = new URL(target.server.url);
-  const env = {
-    AzureWebJobsStorage: storage.connectionString,
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-    REDIS_URL: `redis://LocalHost:${port}`,
-    REDIS_PORTAL: `127.1:${port},abortConnect=False`,
-  };
-  app = await makeTestApp(env);
-  table = storageClients(env).table('KeyferryMigrations');
+  app = await stage.testApp(
+    { OLD: source, NEW: target },
+    {
+      REDIS_URL: `redis://LocalHost:${port}`,
+      REDIS_PORTAL: `127.1:${port},abortConnect=False`,
+    },
+  );
+  table = storageClients(app.env).table('KeyferryMigrations');
 }, 120_000);
 afterEach(async () => {
   for (const { id } of await app.ledger.migrations.list('open')) await end(id);
@@ -47,10 +42,7 @@ afterEach(async () => {
   }
   await app.takeMessages();
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 const start = (changes: Record<string, unknown> = {}) => startMigration(aRequest(changes), app);
 const end = (id: string) =>
@@ -78,8 +70,7 @@ describe('a target', () => {
     await visitMigration(first.id, app);
     const alias = await startCuttingProxy(Number(new URL(target.server.url).port), Infinity);
     const other = await makeTestApp({
-      AzureWebJobsStorage: storage.connectionString,
-      REDIS_OLD: source.server.url,
+      ...app.env,
       REDIS_NEW: alias.url,
     });
     try {

@@ -1,41 +1,28 @@
 import { compareServers } from '../tools/compare-servers';
+import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import type { TestServer } from '../tools/test-server';
 import { fillOdd } from '../e2e/support/fill-odd';
 import { run } from '../tools/modes';
 
 jest.setTimeout(120_000);
 
-let storage: TestStorage;
+const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
 let app: TestApp;
 
-const settings = () => ({
-  AzureWebJobsStorage: storage.connectionString,
-  REDIS_OLD: old.server.url,
-  REDIS_NEW: neu.server.url,
-});
-
 beforeAll(async () => {
-  [storage, old, neu] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
-  app = await makeTestApp(settings());
+  [old, neu] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
+  app = await stage.testApp({ OLD: old, NEW: neu });
 }, 120_000);
 afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([old.close(), neu.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 const differences = async () => (await compareServers(old.server, neu.server)).differences.map(({ text }) => text);
 
 it('copies everything to an empty target, and then only what differs', async () => {
-  const keys = await fillOdd({ server: old.server, client: old.client, where: old.server });
+  const keys = await fillOdd(old);
   expect((await run(app, { mode: 'sync' })).report).toMatchObject({
     state: 'completed',
     counts: { scanned: keys, copied: keys, same: 0 },
@@ -85,7 +72,7 @@ it('does not delete for a source that is empty or has shrunk, unless forced', as
 
 it('carries the latest expiries that a server takes, in every mode and by commands too', async () => {
   const times = ['9007199254740991', '9007199254740992', '4611686018427387904', '9223372036854775807'];
-  const careful = await makeTestApp({ ...settings(), KEYFERRY_BIG_KEY_MIB: '0.1' });
+  const careful = await makeTestApp({ ...app.env, KEYFERRY_BIG_KEY_MIB: '0.1' });
   for (const time of times) {
     await old.client.set(`small:${time}`, 'x');
     // By commands, since it is above the limit for big keys.

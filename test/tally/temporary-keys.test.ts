@@ -12,30 +12,26 @@ import type { RedisConnection } from '../../src/redis/connection';
 import type { Command } from '../../src/redis/redis-port';
 import { TEMPORARY_KEY_PREFIX } from '../../src/transfer/by-commands';
 import { aRequest } from '../tools/rows';
-import { makeTestApp, type TestApp } from '../tools/test-app';
-import { startTestServer, type TestServer } from '../tools/test-server';
-import { startTestStorage, type TestStorage } from '../tools/test-storage';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
 
 jest.setTimeout(60_000);
 
 const SMALL = 20;
-let storage: TestStorage;
+const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
 let app: TestApp;
 
 beforeAll(async () => {
-  [storage, source, target] = await Promise.all([
-    startTestStorage(),
-    startTestServer('redis-6.0'),
-    startTestServer('redis-8.0'),
-  ]);
-  app = await makeTestApp({
-    AzureWebJobsStorage: storage.connectionString,
-    KEYFERRY_BIG_KEY_MIB: '0.01',
-    REDIS_OLD: source.server.url,
-    REDIS_NEW: target.server.url,
-  });
+  [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
+  app = await stage.testApp(
+    { OLD: source, NEW: target },
+    {
+      KEYFERRY_BIG_KEY_MIB: '0.01',
+    },
+  );
 }, 120_000);
 beforeEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
@@ -50,10 +46,7 @@ afterEach(async () => {
   }
   await app.takeMessages();
 });
-afterAll(async () => {
-  app.connections.close();
-  await Promise.all([source.close(), target.close(), storage.close()]);
-});
+afterAll(() => stage.clear());
 
 const leftovers = () => target.client.keys(`${TEMPORARY_KEY_PREFIX}*`);
 const start = (changes: Record<string, unknown> = {}) => startMigration(aRequest(changes), app);

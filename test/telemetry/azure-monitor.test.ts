@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { generate } from 'selfsigned';
-import { until } from '../e2e/support/app-process';
+import { until } from '../tools/app-process';
 import { fill } from '../e2e/support/fill';
-import { Stage } from '../e2e/support/stage';
+import { Stage } from '../tools/stage';
 
 jest.setTimeout(120_000);
 

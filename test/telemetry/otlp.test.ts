@@ -1,8 +1,8 @@
-import type { AppProcess } from '../e2e/support/app-process';
-import { until } from '../e2e/support/app-process';
+import type { AppProcess } from '../tools/app-process';
+import { until } from '../tools/app-process';
 import { fill } from '../e2e/support/fill';
 import { fillFieldExpiries } from '../e2e/support/fill-odd';
-import { Stage, type Side } from '../e2e/support/stage';
+import { Stage, type Side } from '../tools/stage';
 import { OtlpReceiver, type SeenLog, type SeenPoint, type SeenSpan } from './support/otlp-receiver';
 
 jest.setTimeout(120_000);

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 
 import type { ServerName } from '../../local/servers/server-names';
 import type { RunningServer, StartOptions } from '../../local/servers/start-server';
-import { startServer } from '../../local/servers/start-server';
+import { Stage } from './stage';
 
 export { serverNames } from '../../local/servers/server-names';
 export type { ServerName } from '../../local/servers/server-names';
@@ -45,23 +45,18 @@ export interface TestServers {
  * Start servers in `beforeAll(…, serverStartTimeout)`.
  */
 export function useTestServers(): TestServers {
-  const running: RunningServer[] = [];
+  const stage = new Stage();
   const clients: Redis[] = [];
   const folders: string[] = [];
 
   afterAll(async () => {
     await Promise.all(clients.map(leave));
-    await Promise.all(running.map((server) => server.kill()));
+    await stage.clear();
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   });
 
-  const start = async (name: ServerName, options: StartOptions = {}): Promise<RunningServer> => {
-    // Redis 6.0 has DEBUG always, and does not know the option.
-    const debug = name === 'redis-6.0' ? [] : ['--enable-debug-command', 'local'];
-    const server = await startServer(name, { ...options, args: [...debug, ...(options.args ?? [])] });
-    running.push(server);
-    return server;
-  };
+  const start = async (name: ServerName, options: StartOptions = {}): Promise<RunningServer> =>
+    (await stage.side(name, options)).server;
   return {
     start,
     startWithSnapshot: async (name, options = {}) => {

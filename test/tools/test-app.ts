@@ -11,6 +11,8 @@ import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 
 /** An app as one process has it, made from settings, without functions around it. */
 export interface TestApp extends App {
+  /** The settings it was made from. */
+  readonly env: Readonly<Record<string, string>>;
   /** Takes all messages that are in the queue of ranges. */
   takeMessages(): Promise<RangeMessage[]>;
 }
@@ -23,6 +25,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
   await Promise.all([ledger.ensure(), queue.ensure()]);
   const client = clients.queues.getQueueClient(RANGES_QUEUE);
   return {
+    env,
     settings,
     ledger,
     queue,

@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { serverNames, type ServerName } from '../../local/servers/server-names';
 import { startServer, type RunningServer, type StartOptions } from '../../local/servers/start-server';
 import { BulkConnection } from '../../src/redis/bulk-connection';
@@ -17,9 +17,24 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startTestServer(name: ServerName, options: StartOptions = {}): Promise<TestServer> {
-  const server = await startServer(name, options);
-  const client = new Redis(server.url, { maxRetriesPerRequest: 20, retryStrategy: () => 20 });
+/**
+ * Starts a server with DEBUG allowed.
+ * @param clientOptions how the test's own client behaves otherwise: it comes back 20 times within half a second
+ */
+export async function startTestServer(
+  name: ServerName,
+  options: StartOptions = {},
+  clientOptions: Pick<RedisOptions, 'maxRetriesPerRequest' | 'protocol' | 'retryStrategy'> = {},
+): Promise<TestServer> {
+  // Redis 6.0 has DEBUG always, and does not know the option.
+  const debug = name === 'redis-6.0' ? [] : ['--enable-debug-command', 'yes'];
+  const server = await startServer(name, { ...options, args: [...debug, ...(options.args ?? [])] });
+  const client = new Redis(server.url, {
+    maxRetriesPerRequest: 20,
+    retryStrategy: () => 20,
+    ...(options.tls ? { tls: { rejectUnauthorized: false } } : {}),
+    ...clientOptions,
+  });
   client.on('error', () => undefined);
   const connections: (RedisConnection | BulkConnection)[] = [];
   const settings = readConnectionSettings('IT', { REDIS_IT: server.url });

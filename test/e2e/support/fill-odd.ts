@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { Side } from './stage';
+import type { Side } from '../../tools/stage';
 
 const YEAR_2100 = 4_102_444_800_123;
 

@@ -1,4 +1,4 @@
-import type { Side } from './stage';
+import type { Side } from '../../tools/stage';
 
 const MIXED = `
 local from, to, prefix, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])

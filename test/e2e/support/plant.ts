@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { fill } from './fill';
-import type { Side } from './stage';
+import type { Side } from '../../tools/stage';
 
 const YEAR_2100 = 4_102_444_800_000;
 const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;

@@ -1,6 +1,6 @@
 import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueClient } from '@azure/storage-queue';
-import type { AppProcess } from './app-process';
+import type { AppProcess } from '../../tools/app-process';
 
 // The account and key that every Azurite has; public, in Azurite's README.
 const account = 'devstoreaccount1';

@@ -1,11 +1,12 @@
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 
 import type { ServerName } from '../../../local/servers/server-names';
-import { startServer, type RunningServer, type StartOptions } from '../../../local/servers/start-server';
+import type { RunningServer, StartOptions } from '../../../local/servers/start-server';
 import { errorFromClient, type RedisError } from '../../../src/redis/errors';
 import type { Command, RedisPort, Reply } from '../../../src/redis/redis-port';
 import { copyKeyByCommands, TemporaryNames, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands';
 import type { Abilities, CommandCopyOptions, CommandCopyOutcome } from '../../../src/transfer/by-commands';
+import { startTestServer } from '../../tools/test-server';
 
 /** A running server with a client for the test's own commands and a port for the code under test. */
 export interface Side {
@@ -20,9 +21,8 @@ export async function startSide(
   args: readonly string[] = [],
   options: StartOptions = {},
 ): Promise<Side> {
-  const server = await startServer(name, { args, ...options });
-  const client = new Redis(server.url, { protocol: 2, maxRetriesPerRequest: 0, retryStrategy: () => null });
-  client.on('error', () => undefined);
+  const unforgiving = { protocol: 2, maxRetriesPerRequest: 0, retryStrategy: () => null } as const;
+  const { server, client } = await startTestServer(name, { args, ...options }, unforgiving);
   const [major = 0, minor = 0] = server.version.split('.').map(Number);
   return { server, client, port: portOver(client), abilities: { major, minor, valkey: server.flavour === 'valkey' } };
 }

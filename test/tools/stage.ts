@@ -1,39 +1,59 @@
-import { Redis } from 'ioredis';
-import type { ServerName } from '../../../local/servers/server-names';
-import { startServer, type RunningServer, type StartOptions } from '../../../local/servers/start-server';
-import { compareServers as compareInDetail, type CompareOptions } from '../../tools/compare-servers';
+import type { Redis } from 'ioredis';
+import type { ServerName } from '../../local/servers/server-names';
+import type { StartOptions } from '../../local/servers/start-server';
 import { AppProcess } from './app-process';
+import { compareServers as compareInDetail, type CompareOptions } from './compare-servers';
+import { makeTestApp, type TestApp } from './test-app';
+import { startTestServer, type TestServer } from './test-server';
+import { startTestStorage, type TestStorage } from './test-storage';
 
-/** A server with a client for the test's own commands. */
-export interface Side {
-  readonly server: RunningServer;
-  readonly client: Redis;
-  /** For tools of the tests, which do not check certificates. */
-  readonly where: { readonly url: string };
-}
+/** One side of a migration. */
+export type Side = TestServer;
 
-/** The servers and apps of one test file, all ended by `clear`. */
+/** The servers, storage and apps of one test file, all ended by `clear`. */
 export class Stage {
   private readonly ends: (() => Promise<unknown>)[] = [];
+  private storages: Promise<TestStorage> | undefined;
 
+  /** A server whose client waits for it as long as it must: tests restart servers. */
   async side(name: ServerName, options: StartOptions = {}): Promise<Side> {
-    const server = await startServer(name, { ...options, args: [...debugAllowed(name), ...(options.args ?? [])] });
-    this.ends.push(() => server.kill());
-    // Reconnects by itself: tests restart servers.
-    const client = new Redis(server.url, {
+    const side = await startTestServer(name, options, {
       retryStrategy: () => 50,
       maxRetriesPerRequest: null,
       protocol: 2,
-      ...(options.tls ? { tls: { rejectUnauthorized: false } } : {}),
     });
-    client.on('error', () => undefined);
-    this.ends.push(() => {
-      client.disconnect();
-      return Promise.resolve();
-    });
-    return { server, client, where: { url: server.url } };
+    this.ends.push(() => side.close());
+    return side;
   }
 
+  /** The storage of this file, begun when it is first asked for. */
+  storage(): Promise<TestStorage> {
+    this.storages ??= startTestStorage().then((storage) => {
+      this.ends.push(() => storage.close());
+      return storage;
+    });
+    return this.storages;
+  }
+
+  /** An app without functions around it, over the storage of this file. */
+  async testApp(
+    sides: Readonly<Record<string, Side>>,
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<TestApp> {
+    const { connectionString } = await this.storage();
+    const app = await makeTestApp({
+      AzureWebJobsStorage: connectionString,
+      ...this.connections(sides),
+      ...settings,
+    });
+    this.ends.push(() => {
+      app.connections.close();
+      return Promise.resolve();
+    });
+    return app;
+  }
+
+  /** The built app in a process of its own, with storage of its own. */
   async app(settings: Readonly<Record<string, string>>): Promise<AppProcess> {
     const app = await AppProcess.start(settings);
     this.ends.push(() => app.remove());
@@ -72,11 +92,6 @@ export class Stage {
   }
 }
 
-/** DEBUG is forbidden by default from 7.0. */
-function debugAllowed(name: ServerName): string[] {
-  return name === 'redis-6.0' ? [] : ['--enable-debug-command', 'yes'];
-}
-
 /** The server's own hash over all keys, values and expiries of all databases. */
 export async function digest({ client }: Side): Promise<string> {
   return String(await client.call('DEBUG', 'DIGEST'));
@@ -102,7 +117,7 @@ export async function compareServers(
 ): Promise<{ keys: number; differences: string[] }> {
   const options = place === undefined ? {} : { expectedAt: place };
   const limit = others === 'others too' ? Infinity : 50;
-  const { compared, total, differences } = await compareInDetail(source.where, target.where, { ...options, limit });
+  const { compared, total, differences } = await compareInDetail(source.server, target.server, { ...options, limit });
   const counted = differences.filter(({ kind }) => kind !== 'extra' || others === 'no others');
   const more = total > differences.length ? [`and ${total - differences.length} more`] : [];
   return { keys: compared, differences: [...counted.map(({ text }) => text), ...more] };

@@ -5,10 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ErrorDocument, FindingsPage } from '../../../src/api/documents';
-import type { MigrationReport } from '../../../src/migration/report';
+import type { ErrorDocument, FindingsPage } from '../../src/api/documents';
+import type { MigrationReport } from '../../src/migration/report';
 
-const root = path.resolve(__dirname, '../../..');
+const root = path.resolve(__dirname, '../..');
 
 /** What the HTTP API answered. */
 export interface Answer<T = unknown> {
