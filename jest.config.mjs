@@ -18,7 +18,7 @@ const common = {
 /** unit: pure code and single parts, on real servers where they need one. e2e: whole migrations through the HTTP API. */
 export default {
   // Real servers on a machine that may have other work: nothing is judged by how long it takes. (Not an option of a project.)
-  testTimeout: 120_000,
+  testTimeout: 300_000,
   projects: [
     {
       ...common,

@@ -13,8 +13,6 @@ import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
-jest.setTimeout(60_000);
-
 let storage: TestStorage;
 let source: TestServer;
 let target: TestServer;
@@ -39,7 +37,7 @@ beforeAll(async () => {
     REDIS_MUTE: mute.url,
   });
   await source.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, 1_000);
-}, 120_000);
+});
 afterEach(() => target.client.flushall());
 afterAll(async () => {
   app.connections.close();

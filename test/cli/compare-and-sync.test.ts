@@ -2,8 +2,6 @@ import type { MigrationReport } from '../../src/migration/report';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder } from './support/command';
 
-jest.setTimeout(180_000);
-
 let here: CommandFolder;
 let old: TestServer;
 let fresh: TestServer;
@@ -12,7 +10,7 @@ beforeAll(async () => {
   await buildCommand();
   here = new CommandFolder();
   [old, fresh] = await Promise.all([startTestServer('redis-6.0'), startTestServer('redis-8.0')]);
-}, 180_000);
+});
 afterAll(async () => {
   await Promise.all([old, fresh].map((server) => server.close()));
   here.remove();

@@ -6,13 +6,12 @@ import { freePort } from '../../local/servers/free-port';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder, root, Running } from './support/command';
 
-const MINUTES = 180_000;
 let here: CommandFolder;
 
 beforeAll(async () => {
   await buildCommand();
   here = new CommandFolder();
-}, MINUTES);
+});
 afterAll(() => {
   here.remove();
 });
@@ -49,65 +48,57 @@ describe('on an app that runs elsewhere', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     url = /Listening on (\S+)/.exec(app.stdout)?.[1] ?? '';
-  }, MINUTES);
+  });
   afterAll(async () => {
     app.signal('SIGINT');
     await app.end();
     await Promise.all([source.close(), target.close()]);
-  }, MINUTES);
+  });
 
-  test(
-    'all commands work there, without anything kept here',
-    async () => {
-      const at = ['--endpoint', `${url}/api/`, '--json'];
-      const names = ['--source', 'OLD', '--target', 'NEW'];
-      const done = await here.run(['migrate', ...names, ...at]);
-      const report = JSON.parse(done.stdout) as { id: string };
-      expect(report).toMatchObject({ state: 'completed', tally: { accountedKeys: 500 } });
-      expect(done.code).toBe(0);
-      const status = await here.run(['status', report.id, ...at]);
-      expect(JSON.parse(status.stdout)).toEqual(report);
-      expect(JSON.parse((await here.run(['list', ...at])).stdout)).toMatchObject({ migrations: [{ id: report.id }] });
-      expect((await here.run(['findings', report.id, ...at])).stdout).toMatch(/"findings": \[\]/);
-      const schedules = await here.run(['schedules', '--endpoint', url]);
-      expect(schedules.stdout).toMatch(/YEARLY .*OLD .*NEW .*-01-01T05:30:00\+05:30 .*-01-01 00:00:00 .*–/);
-      expect(schedules.stderr).toContain('SCHEDULED_MIGRATION_WRONG.when');
-      expect(schedules.code).toBe(1);
-      expect(JSON.parse((await here.run(['schedules', ...at])).stdout)).toMatchObject({
-        schedules: [{ name: 'YEARLY' }],
-      });
+  test('all commands work there, without anything kept here', async () => {
+    const at = ['--endpoint', `${url}/api/`, '--json'];
+    const names = ['--source', 'OLD', '--target', 'NEW'];
+    const done = await here.run(['migrate', ...names, ...at]);
+    const report = JSON.parse(done.stdout) as { id: string };
+    expect(report).toMatchObject({ state: 'completed', tally: { accountedKeys: 500 } });
+    expect(done.code).toBe(0);
+    const status = await here.run(['status', report.id, ...at]);
+    expect(JSON.parse(status.stdout)).toEqual(report);
+    expect(JSON.parse((await here.run(['list', ...at])).stdout)).toMatchObject({ migrations: [{ id: report.id }] });
+    expect((await here.run(['findings', report.id, ...at])).stdout).toMatch(/"findings": \[\]/);
+    const schedules = await here.run(['schedules', '--endpoint', url]);
+    expect(schedules.stdout).toMatch(/YEARLY .*OLD .*NEW .*-01-01T05:30:00\+05:30 .*-01-01 00:00:00 .*–/);
+    expect(schedules.stderr).toContain('SCHEDULED_MIGRATION_WRONG.when');
+    expect(schedules.code).toBe(1);
+    expect(JSON.parse((await here.run(['schedules', ...at])).stdout)).toMatchObject({
+      schedules: [{ name: 'YEARLY' }],
+    });
 
-      const slow = await here.run(['migrate', ...names, '--keys-per-second', '20', '--no-wait', ...at]);
-      expect(slow.code).toBe(0);
-      const { id, state } = JSON.parse(slow.stdout) as { id: string; state: string };
-      expect(state).toBe('running');
-      const follower = here.start(['resume', id, '--endpoint', url]);
-      const cancelled = await here.run(['cancel', id, ...at]);
-      expect(JSON.parse(cancelled.stdout)).toMatchObject({ id, state: 'cancelled' });
-      expect((await follower.end()).code).toBe(3);
-    },
-    MINUTES,
-  );
+    const slow = await here.run(['migrate', ...names, '--keys-per-second', '20', '--no-wait', ...at]);
+    expect(slow.code).toBe(0);
+    const { id, state } = JSON.parse(slow.stdout) as { id: string; state: string };
+    expect(state).toBe('running');
+    const follower = here.start(['resume', id, '--endpoint', url]);
+    const cancelled = await here.run(['cancel', id, ...at]);
+    expect(JSON.parse(cancelled.stdout)).toMatchObject({ id, state: 'cancelled' });
+    expect((await follower.end()).code).toBe(3);
+  });
 
-  test(
-    'a refused request is shown with all that is wrong with it',
-    async () => {
-      const { code, stdout, stderr } = await here.run(
-        ['migrate', '--source', 'OLD', '--target', 'NEW', '--on-conflict', 'ask', '--types', 'blob'].concat(
-          '--convert',
-          'no-such-conversion',
-          '--endpoint',
-          url,
-        ),
-      );
-      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-      expect(stderr).toMatch(/not valid/);
-      expect(stderr).toMatch(/--on-conflict: /);
-      expect(stderr).toMatch(/--types \(select\.types\.0\): /);
-      expect(stderr).toMatch(/--convert/);
-    },
-    MINUTES,
-  );
+  test('a refused request is shown with all that is wrong with it', async () => {
+    const { code, stdout, stderr } = await here.run(
+      ['migrate', '--source', 'OLD', '--target', 'NEW', '--on-conflict', 'ask', '--types', 'blob'].concat(
+        '--convert',
+        'no-such-conversion',
+        '--endpoint',
+        url,
+      ),
+    );
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/not valid/);
+    expect(stderr).toMatch(/--on-conflict: /);
+    expect(stderr).toMatch(/--types \(select\.types\.0\): /);
+    expect(stderr).toMatch(/--convert/);
+  });
 });
 
 describe('an app that answers as told', () => {
@@ -181,34 +172,30 @@ describe('an app that answers as told', () => {
     expect(nobody.code).toBe(3);
   });
 
-  test(
-    'answers that do not come are asked for again, a start with the same request id; warnings are shown once',
-    async () => {
-      answer = (request, response) => {
-        const number = asked.length;
-        if (number === 1 || number === 3) request.socket.destroy();
-        else if (number === 4) response.writeHead(503).end();
-        else if (number === 2) {
-          response.writeHead(202).end(JSON.stringify({ id: 'm1', state: 'running', statusUrl: 'x' }));
-        } else response.end(report(number < 7 ? 'running' : 'failed'));
-      };
-      const { code, stdout, stderr } = await here.run(
-        ['migrate', '--source', 'OLD', '--target', 'NEW', '--endpoint', url].concat('--key', 'k'),
-      );
-      expect(code).toBe(3);
-      expect(stdout).toMatch(/FAILED\. No more room\./);
-      expect(stderr.match(/The target is full/g)).toHaveLength(1);
-      expect(stderr).toMatch(/trying again/);
-      const [first, second] = asked.map(({ body }) => body);
-      expect(first).toBe(second);
-      expect(JSON.parse(first ?? '')).toEqual({
-        source: 'OLD',
-        target: 'NEW',
-        requestId: expect.any(String) as string,
-      });
-    },
-    MINUTES,
-  );
+  test('answers that do not come are asked for again, a start with the same request id; warnings are shown once', async () => {
+    answer = (request, response) => {
+      const number = asked.length;
+      if (number === 1 || number === 3) request.socket.destroy();
+      else if (number === 4) response.writeHead(503).end();
+      else if (number === 2) {
+        response.writeHead(202).end(JSON.stringify({ id: 'm1', state: 'running', statusUrl: 'x' }));
+      } else response.end(report(number < 7 ? 'running' : 'failed'));
+    };
+    const { code, stdout, stderr } = await here.run(
+      ['migrate', '--source', 'OLD', '--target', 'NEW', '--endpoint', url].concat('--key', 'k'),
+    );
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/FAILED\. No more room\./);
+    expect(stderr.match(/The target is full/g)).toHaveLength(1);
+    expect(stderr).toMatch(/trying again/);
+    const [first, second] = asked.map(({ body }) => body);
+    expect(first).toBe(second);
+    expect(JSON.parse(first ?? '')).toEqual({
+      source: 'OLD',
+      target: 'NEW',
+      requestId: expect.any(String) as string,
+    });
+  });
 
   test('Ctrl-C leaves a deployed migration alone and says so', async () => {
     answer = (_, response) => response.end(report('running'));

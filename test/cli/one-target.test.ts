@@ -2,8 +2,6 @@ import { startTestServer, type TestServer } from '../tools/test-server';
 import { fillServer } from '../../demo/generate';
 import { buildCommand, CommandFolder } from './support/command';
 
-jest.setTimeout(180_000);
-
 const KEYS = 20_000;
 let here: CommandFolder;
 let source: TestServer;
@@ -13,7 +11,7 @@ beforeAll(async () => {
   await buildCommand();
   [source, target] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-7.0')]);
   await fillServer({ url: source.server.url, keys: KEYS });
-}, 240_000);
+});
 afterAll(async () => {
   await Promise.all([source.close(), target.close()]);
 });

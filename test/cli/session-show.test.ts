@@ -39,5 +39,5 @@ describe('keyferry session show', () => {
     expect((await show('--source', server.url, '--key', '{/None_0}_Data')).code).toBe(1);
     expect((await show('--source', server.url, '--key', '%', '--base64')).code).toBe(2);
     expect((await show('--source', 'redis://127.0.0.1:1', '--key', '{/None_0}_Data')).code).toBe(3);
-  }, 120_000);
+  });
 });

@@ -79,21 +79,21 @@ describe('a checkout', () => {
     const later = new Date(Date.now() + 5_000);
     utimesSync(path.join(folder, 'src/b.lua'), later, later);
     expect((await run()).stderr).toBe('keyferry: building…\n');
-  }, 30_000);
+  });
 
   test('is built once when two calls want it', async () => {
     const both = await Promise.all([run(), run()]);
     expect(both.map(({ code }) => code)).toEqual([7, 7]);
     expect(execFileSync('cat', [path.join(folder, 'builds')], { encoding: 'utf8' })).toBe('x');
     expect(existsSync(path.join(folder, 'dist/.building'))).toBe(false);
-  }, 30_000);
+  });
 
   test('that cannot be built says why', async () => {
     write('build.js', 'console.log("a.ts(1,1): wrong"); process.exit(2)');
     const { code, stdout, stderr } = await run();
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/a\.ts\(1,1\): wrong[^]*the build failed/);
-  }, 30_000);
+  });
 });
 
 describe('an older Node', () => {

@@ -4,13 +4,11 @@ import { valuePrints } from '../../src/compare/value-prints';
 import { fillFieldExpiries, fillOdd } from '../e2e/support/fill-odd';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
-jest.setTimeout(120_000);
-
 let servers: TestServer[];
 
 beforeAll(async () => {
   servers = await Promise.all((['redis-6.0', 'redis-8.0', 'valkey-8.1'] as const).map((name) => startTestServer(name)));
-}, 120_000);
+});
 afterAll(() => Promise.all(servers.map((server) => server.close())));
 
 it('are the same on every server and in every encoding, and by script and by commands', async () => {

@@ -4,9 +4,6 @@ import { browserStartTimeout } from '../tools/chromium';
 import { ConsoleStage } from './support/console-stage';
 import { startKeyGate, type KeyGate } from './support/key-gate';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(120_000);
-
 const YEAR_2100 = 4_102_444_800_000;
 const PLAIN = 120;
 const hostile: (string | Buffer)[] = [

@@ -13,9 +13,6 @@ import { aMigration, aPlan, aRange } from '../tools/rows';
 import { browserStartTimeout } from '../tools/chromium';
 import { ConsoleStage } from './support/console-stage';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(300_000);
-
 const RANGES = 16_384;
 const DONE = 9_000;
 const FAILED = new Set([3_000, 3_001, 12_345]);

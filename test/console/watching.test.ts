@@ -4,9 +4,6 @@ import { Stage, type Side } from '../tools/stage';
 import { browserStartTimeout } from '../tools/chromium';
 import { ConsoleStage } from './support/console-stage';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(120_000);
-
 const KEYS = 60_000;
 const stage = new Stage();
 const consoles = new ConsoleStage();

@@ -3,8 +3,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-jest.setTimeout(120_000);
-
 const KEYS = 8_000;
 const stage = new Stage();
 let source: TestServer;
@@ -20,7 +18,7 @@ beforeAll(async () => {
       KEYFERRY_RANGE_SECONDS: '0.7',
     },
   );
-}, 120_000);
+});
 afterAll(() => stage.clear());
 
 it('a page that a deadline stops in the middle is written by the next worker, whatever became of the page behind it', async () => {

@@ -9,8 +9,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-jest.setTimeout(60_000);
-
 const KEYS = 3_000;
 const stage = new Stage();
 let source: TestServer;
@@ -28,7 +26,7 @@ beforeAll(async () => {
       REDIS_CUT: proxy.url,
     },
   );
-}, 120_000);
+});
 beforeEach(async () => {
   await target.client.flushall();
   await target.client.mset({ 'key:1': 'of the target', 'key:2': 'of the target' });

@@ -5,8 +5,6 @@ import { digest, flush, keyCounts, serverNames, serverStartTimeout, useTestServe
 const servers = useTestServers();
 const all: RunningServer[] = [];
 
-jest.setTimeout(60_000);
-
 beforeAll(async () => {
   for (const name of serverNames) all.push(await servers.start(name));
 }, serverStartTimeout);

@@ -5,8 +5,6 @@ import { fill } from './support/fill';
 import { fillOdd } from './support/fill-odd';
 import { compareServers, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(240_000);
-
 // docs/upgrade-basic-c0.md, step by step: a cache that loses its data when it is upgraded.
 const stage = new Stage();
 /** The cache before the upgrade, on the port that it keeps. */
@@ -36,7 +34,7 @@ beforeAll(async () => {
   await fill(cache, 10, { prefix: 'other:', database: 3, ttl: 3_600_000 });
   await fill(cache, SHORT, { prefix: 'short:', ttl: SHORT_MS });
   filledAt = Date.now();
-}, 120_000);
+});
 
 afterAll(() => stage.clear());
 

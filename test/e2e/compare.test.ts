@@ -3,8 +3,6 @@ import type { AppProcess } from '../tools/app-process';
 import { fillForPlanting, plant } from './support/plant';
 import { Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(180_000);
-
 const KEYS = 10_000;
 const PLANTED = 200;
 const stage = new Stage();

@@ -3,8 +3,6 @@ import { until, type AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(240_000);
-
 const stage = new Stage();
 let app: AppProcess;
 let old: Side;
@@ -24,7 +22,7 @@ beforeAll(async () => {
     ...stage.connections({ OLD: old, NEW: neu }),
     KEYFERRY_CHECKPOINT_SECONDS: String(CHECKPOINT_S),
   });
-}, 60_000);
+});
 
 afterAll(() => stage.clear());
 

@@ -12,8 +12,6 @@ import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { callsOf, digest, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(180_000);
-
 const snapshot = path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb');
 const KEYS = 18_270;
 

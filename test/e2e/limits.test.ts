@@ -4,8 +4,6 @@ import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(300_000);
-
 const stage = new Stage();
 let old: Side;
 let neu: Side;
@@ -19,7 +17,7 @@ beforeAll(async () => {
     KEYFERRY_BIG_KEY_MIB: '1',
     KEYFERRY_CHECKPOINT_SECONDS: '1',
   });
-}, 60_000);
+});
 afterAll(() => stage.clear());
 beforeEach(async () => {
   await Promise.all([old, neu].map(({ client }) => client.flushall()));

@@ -4,8 +4,6 @@ import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from '../tools/stage';
 import { lengthOf, queueOf, send } from './support/storage';
 
-jest.setTimeout(180_000);
-
 const stage = new Stage();
 let app: AppProcess;
 let old: Side;
@@ -26,7 +24,7 @@ beforeAll(async () => {
     ...retriedAtOnce,
     REDIS_READER: `redis://reader:reading@127.0.0.1:${old.server.port}`,
   });
-}, 60_000);
+});
 
 afterAll(() => stage.clear());
 

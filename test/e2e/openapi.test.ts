@@ -5,8 +5,6 @@ import type { Answer, AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(60_000);
-
 interface OpenApi {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, { responses: Readonly<Record<string, unknown>> }>>>>;

@@ -8,8 +8,6 @@ import { retriedAtOnce, until, type AppProcess } from '../tools/app-process';
 import { Stage, type Side } from '../tools/stage';
 import { messagesOf, rowsOf, send, queueOf } from './support/storage';
 
-jest.setTimeout(180_000);
-
 /** Words that nothing but a Redis may hold. */
 const KEY = 'PLANTEDKEY';
 const VALUE = 'PLANTEDVALUE';
@@ -72,7 +70,7 @@ beforeAll(async () => {
   };
   app = await stage.app(settings);
   withHashes = await stage.app({ ...settings, KEYFERRY_FINDING_KEYS: 'hash' });
-}, 120_000);
+});
 
 afterAll(async () => {
   await stage.clear();

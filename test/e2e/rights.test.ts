@@ -3,8 +3,6 @@ import { fillOdd } from './support/fill-odd';
 import { fill } from './support/fill';
 import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(60_000);
-
 const stage = new Stage();
 let app: AppProcess;
 let old: Side;
@@ -37,7 +35,7 @@ beforeAll(async () => {
     }
   }
   app = await stage.app(settings);
-}, 60_000);
+});
 
 afterAll(() => stage.clear());
 

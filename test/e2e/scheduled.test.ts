@@ -16,7 +16,7 @@ beforeAll(async () => {
   neu = await stage.side('redis-7.0');
   third = await stage.side('redis-7.0');
   await fill(old, 2_000);
-}, 60_000);
+});
 
 afterAll(() => stage.clear());
 

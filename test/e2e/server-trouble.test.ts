@@ -4,8 +4,6 @@ import { until } from '../tools/app-process';
 import { fill } from './support/fill';
 import { compareServers, callsOf, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(180_000);
-
 const KEYS = 30_000;
 /** Keeps its data over a restart that is ordered. */
 const PERSISTENT = ['--save', '3600 1'];
@@ -34,7 +32,7 @@ describe('a target that is full', () => {
     for (const version of targets) sides[nameOf(version)] = await full.side(version);
     await fill(sides.OLD, KEYS);
     app = await full.app(full.connections(sides));
-  }, 60_000);
+  });
 
   afterAll(() => full.clear());
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
     OLDER6: await stage.side('redis-6.0'),
   };
   app = await stage.app(stage.connections(sides));
-}, 120_000);
+});
 
 afterAll(async () => {
   await stage.clear();
@@ -74,5 +74,5 @@ describe.each([
     expect(await digest(sides[target])).toBe(expected);
     expect(await digest(sides[source])).toBe(before);
     expect(await compareServers(sides[source], sides[target])).toEqual({ keys: KEYS.all, differences: [] });
-  }, 120_000);
+  });
 });

@@ -4,8 +4,6 @@ import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from '../tools/stage';
 import { lengthOf, queueOf } from './support/storage';
 
-jest.setTimeout(300_000);
-
 const stage = new Stage();
 let app: AppProcess;
 let old: Side;
@@ -24,7 +22,7 @@ beforeAll(async () => {
     KEYFERRY_CHECKPOINT_SECONDS: '1',
     KEYFERRY_SILENCE_SECONDS: '5',
   });
-}, 60_000);
+});
 
 afterAll(() => stage.clear());
 

@@ -2,8 +2,6 @@ import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from '../tools/stage';
 
-jest.setTimeout(180_000);
-
 const KEYS = 40_000;
 const stage = new Stage();
 let app: AppProcess;

@@ -30,7 +30,7 @@ test('what azd deploys has the functions where package.json says, and nothing th
   expect(existsSync(path.join(app, 'host.json'))).toBe(true);
   // azd reads it there, and leaves out node_modules where there is none.
   expect(readFileSync(path.join(app, '.funcignore'), 'utf8')).not.toContain('node_modules');
-}, 120_000);
+});
 
 test('.funcignore keeps the app in and everything else out', () => {
   spawnSync('git', ['init', '--quiet', folder]);

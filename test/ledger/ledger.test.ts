@@ -10,9 +10,6 @@ import type { Plan } from '../../src/migration/plan';
 import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 let storage: TestStorage;
 let clients: StorageClients;
 let ledger: Ledger;
@@ -25,7 +22,7 @@ beforeAll(async () => {
   ledger = new Ledger(clients);
   expect(await ledger.migrations.get('before there is a table')).toBeUndefined();
   await Promise.all([ledger.ensure(), new Ledger(clients).ensure()]);
-}, 60_000);
+});
 afterAll(async () => {
   await storage.close();
 });

@@ -8,8 +8,6 @@ import { storageClients } from '../../src/ledger/storage-clients';
 import { StorageError } from '../../src/ledger/storage-error';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
-jest.setTimeout(60_000);
-
 const message = { migration: 'm-1', range: 'copy-00000' };
 
 describe('storage', () => {

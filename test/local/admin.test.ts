@@ -20,11 +20,11 @@ const settled = (range: string): boolean => existsSync(path.join(host.stateFolde
 beforeAll(async () => {
   host = await HostProcess.create();
   await host.start(['--port', '0', '--verbose']);
-}, 30_000);
+});
 
 afterAll(async () => {
   await host.stop();
-}, 30_000);
+});
 
 test('a timer is run at once by who has the master key', async () => {
   // Its schedule names a day that never comes.

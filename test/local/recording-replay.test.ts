@@ -42,7 +42,7 @@ beforeAll(async () => {
   for (const name of ['http', 'queues', 'tally', 'watchdog']) {
     await import(path.join(__dirname, 'fixture-app/functions', `${name}.js`));
   }
-}, 30_000);
+});
 
 afterAll(async () => {
   management.close();

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await until(() => host.recorded<RecordedInvocation>().some((item) => item.function === 'watchdog'), 11_000);
   await host.stop();
   seen = host.recorded();
-}, 60_000);
+});
 
 afterAll(async () => {
   await host.stop();

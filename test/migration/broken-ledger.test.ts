@@ -16,9 +16,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const KEYS = 12_000;
 const stage = new Stage();
 let source: TestServer;
@@ -36,7 +33,7 @@ beforeAll(async () => {
   ranges = clients.table('KeyferryRanges');
   migrations = clients.table('KeyferryMigrations');
   findings = clients.table('KeyferryFindings');
-}, 120_000);
+});
 afterEach(async () => {
   for await (const { rowKey } of migrations.listEntities({ queryOptions: { filter: "PartitionKey eq 'migration'" } })) {
     await migrations.deleteEntity('migration', rowKey!);

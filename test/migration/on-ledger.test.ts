@@ -17,9 +17,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const KEYS = 12_000;
 const stage = new Stage();
 let source: TestServer;
@@ -36,7 +33,7 @@ beforeAll(async () => {
       REDIS_DEAD: 'redis://:geheim@127.0.0.1:1',
     },
   );
-}, 120_000);
+});
 afterEach(async () => {
   for (const id of migrations) {
     await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));

@@ -11,9 +11,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const KEYS = 12_000;
 const stage = new Stage();
 let source: TestServer;
@@ -23,7 +20,7 @@ let app: TestApp;
 beforeAll(async () => {
   [source, target] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   app = await stage.testApp({ OLD: source, NEW: target });
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
   await fill(source);

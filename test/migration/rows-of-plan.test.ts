@@ -4,6 +4,7 @@ import { rangesOf } from '../../src/start/start-migration';
 import { rowsOfPlan } from '../../src/migration/rows-of-plan';
 import { sumRanges } from '../../src/tally/sum';
 import { aMigration, aPlan, aRange } from '../tools/rows';
+import { processorTime } from '../tools/processor-time';
 
 const migration = aMigration({ phasesWithRows: ['copy'] });
 const rows = rangesOf(migration).map((row): RangeRow => ({ ...row, etag: 'e' }));
@@ -84,9 +85,9 @@ describe('rows held against the plan', () => {
     const plan = aPlan({ databases: [{ database: 0, targetDatabase: 0, prefix: '', keys: 1e9, bits: 14 }] });
     const large = aMigration({ plan, phasesWithRows: ['copy'] });
     const many = rangesOf(large).map((row): RangeRow => ({ ...row, state: 'active', etag: 'e' }));
-    const begun = performance.now();
+    const spent = processorTime();
     expect(sumRanges(large, many).ranges).toMatchObject({ active: 16_384, failed: 0 });
-    expect(performance.now() - begun).toBeLessThan(5_000);
+    expect(spent()).toBeLessThan(5_000);
   });
 });
 

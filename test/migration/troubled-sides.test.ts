@@ -6,8 +6,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
-jest.setTimeout(180_000);
-
 const KEYS = 6_000;
 const stage = new Stage();
 let old: TestServer;
@@ -20,7 +18,7 @@ beforeAll(async () => {
     stage.side('redis-7.0', { rdb: 'dump.rdb' }),
   ]);
   app = await stage.testApp({ OLD: old, NEW: neu });
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([old, neu].map(({ server }) => forgetData(server)));
   await Promise.all([old.client.flushall(), neu.client.flushall()]);

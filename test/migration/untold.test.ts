@@ -12,8 +12,6 @@ import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
-jest.setTimeout(60_000);
-
 const KEYS = 21_000;
 /** A replica is served at once. */
 const atOnce = { args: ['--repl-diskless-sync-delay', '0'] };
@@ -60,7 +58,7 @@ beforeAll(async () => {
       ...settings,
     },
   );
-}, 120_000);
+});
 afterEach(async () => {
   for (const id of migrations) {
     await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));

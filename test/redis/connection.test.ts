@@ -4,9 +4,6 @@ import { Connections } from '../../src/redis/connections';
 import { entraCredentials, type CredentialSource } from '../../src/redis/credentials';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const settle = async (call: Promise<unknown>): Promise<unknown> => await call.catch((error: unknown) => error);
 
 /** A connection to a running server, as a user of it or with what Entra ID gave. */

@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = await startTestServer('redis-7.0');
   await server.client.mset('a', '1', 'b', '2', 'c', '3');
   await server.client.multi().select(5).set('d', '1').select(0).exec();
-}, 120_000);
+});
 afterEach(async () => {
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
 });

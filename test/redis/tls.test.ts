@@ -45,7 +45,7 @@ describe('a server that speaks TLS with a certificate of an own authority', () =
     const key = path.join(folder, 'key.pem');
     await Promise.all([writeFile(cert, made.cert), writeFile(key, made.private)]);
     server = await startServer('redis-7.0', { tls: { cert, key } });
-  }, 60_000);
+  });
   afterAll(async () => {
     await server.kill();
     await rm(folder, { recursive: true });
@@ -74,13 +74,13 @@ describe('a server that speaks TLS with a certificate of an own authority', () =
       inChild('127.0.0.1', { NODE_EXTRA_CA_CERTS: cert }),
     ]);
     expect([name, address]).toEqual(['PONG', 'PONG']);
-  }, 60_000);
+  });
 
   it('is refused under a name that is not in the certificate, trusted or not', async () => {
     expect(await inChild('127.0.0.2', { NODE_EXTRA_CA_CERTS: cert })).toMatch(
       /ERR_TLS_CERT_ALTNAME_INVALID|ECONNREFUSED/,
     );
-  }, 60_000);
+  });
 
   it('is not spoken to in plain text, and says so', async () => {
     const settings = readConnectionSettings('IT', { REDIS_IT: `redis://127.0.0.1:${server.port}` });

@@ -10,8 +10,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
-jest.setTimeout(120_000);
-
 const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
@@ -36,7 +34,7 @@ beforeAll(async () => {
   const closed = { REDIS_CLOSED: `redis://127.0.0.1:${closedPort}` };
   app = await stage.testApp(sides, closed);
   twin = await stage.testApp(sides, closed);
-}, 180_000);
+});
 
 afterAll(() => stage.clear());
 

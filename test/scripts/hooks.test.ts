@@ -128,7 +128,7 @@ describe('a commit', () => {
     expect(refused.status).not.toBe(0);
     expect(refused.stderr + refused.stdout).toContain('no-debugger');
     expect(run('git', ['log', '--oneline']).stdout.split('\n')).toHaveLength(1);
-  }, 120_000);
+  });
 
   test('goes on where nothing is installed', () => {
     staged('a.mjs', 'export   const a=1\n');

@@ -13,9 +13,6 @@ import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const stage = new Stage();
 let source: TestServer;
 let target: TestServer;
@@ -34,7 +31,7 @@ beforeAll(async () => {
     },
   );
   table = storageClients(app.env).table('KeyferryMigrations');
-}, 120_000);
+});
 afterEach(async () => {
   for (const { id } of await app.ledger.migrations.list('open')) await end(id);
   for await (const { rowKey } of table.listEntities({ queryOptions: { filter: "PartitionKey eq 'target'" } })) {

@@ -5,8 +5,6 @@ import type { TestServer } from '../tools/test-server';
 import { fillOdd } from '../e2e/support/fill-odd';
 import { run } from '../tools/modes';
 
-jest.setTimeout(120_000);
-
 const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
@@ -15,7 +13,7 @@ let app: TestApp;
 beforeAll(async () => {
   [old, neu] = await Promise.all([stage.side('redis-6.0'), stage.side('redis-8.0')]);
   app = await stage.testApp({ OLD: old, NEW: neu });
-}, 120_000);
+});
 afterEach(() => Promise.all([old.client.flushall(), neu.client.flushall()]));
 afterAll(() => stage.clear());
 

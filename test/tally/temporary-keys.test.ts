@@ -16,8 +16,6 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
 
-jest.setTimeout(60_000);
-
 const SMALL = 20;
 const stage = new Stage();
 let source: TestServer;
@@ -32,7 +30,7 @@ beforeAll(async () => {
       KEYFERRY_BIG_KEY_MIB: '0.01',
     },
   );
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
   for (let i = 0; i < SMALL; i++) await source.client.set(`key:${i}`, i);

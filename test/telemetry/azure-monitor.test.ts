@@ -9,8 +9,6 @@ import { until } from '../tools/app-process';
 import { fill } from '../e2e/support/fill';
 import { Stage } from '../tools/stage';
 
-jest.setTimeout(120_000);
-
 interface Envelope {
   readonly name: string;
   readonly data: { readonly baseType: string; readonly baseData: Record<string, unknown> };

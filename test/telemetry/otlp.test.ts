@@ -5,8 +5,6 @@ import { fillFieldExpiries } from '../e2e/support/fill-odd';
 import { Stage, type Side } from '../tools/stage';
 import { OtlpReceiver, type SeenLog, type SeenPoint, type SeenSpan } from './support/otlp-receiver';
 
-jest.setTimeout(120_000);
-
 const KEYS = 30_000;
 const stage = new Stage();
 let receiver: OtlpReceiver;

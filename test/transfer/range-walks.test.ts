@@ -3,9 +3,6 @@ import { ScriptPageReader } from '../../src/transfer/page-reader';
 import { onEveryServer } from '../tools/test-server';
 import { rangesOfBits, walk, walkAll, walkOptions } from './walking';
 
-// Not that any of it takes long by itself: the machine may be busy.
-jest.setTimeout(60_000);
-
 const KEYS = 100_000;
 const limits = { bigKeyBytes: 1e6, pageBytes: 1e6, lookAtSizes: false };
 const FILL = "for i = ARGV[1], ARGV[2] do redis.call('SET', ARGV[3] .. i, i) end";

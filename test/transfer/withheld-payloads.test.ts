@@ -7,8 +7,6 @@ import { startTestServer, type TestServer } from '../tools/test-server';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 import { run } from '../tools/modes';
 
-jest.setTimeout(120_000);
-
 const KEYS = 300;
 /** Its DUMP payload is as long as the module's one that takes its place. */
 const STAND_IN = 'a value of 20 bytes.';

@@ -1,6 +1,7 @@
 import { describeV4Session, describeV5Session, FormatError } from '../../../src/convert/aspnet-session';
 import { collections, vector, vectors } from './support/fixtures';
 import { int32, stream, text } from './support/nrbf-writer';
+import { processorTime } from '../../tools/processor-time';
 
 const row = (name: string) => {
   const { type, value } = describeV4Session([[Buffer.from('x'), vector(name).nrbf]])[0]!;
@@ -96,9 +97,9 @@ describe('a session for eyes', () => {
         ...Array<Buffer>(20).fill(Buffer.concat([Buffer.of(9), int32(Math.min(i + 2, 30))])),
       ]),
     );
-    const start = performance.now();
+    const spent = processorTime();
     expect(show(stream(...wide)).length).toBeLessThan(600);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(spent()).toBeLessThan(500);
     const many = stream(
       '1001000000',
       int32(50_000),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 
 import { firstEqualNames, FormatError } from '../../../src/convert/aspnet-session';
+import { processorTime } from '../../tools/processor-time';
 
 const first = (...names: string[]): number[] => firstEqualNames(names.map((name) => Buffer.from(name)));
 
@@ -69,9 +70,9 @@ describe('firstEqualNames', () => {
 
   it('is quick for many names, and refuses more than it can compare', () => {
     const many = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`námé${i}`));
-    const start = performance.now();
+    const spent = processorTime();
     expect(firstEqualNames(many)).toEqual(many.map((_, i) => i));
-    expect(performance.now() - start).toBeLessThan(3000);
+    expect(spent()).toBeLessThan(3000);
     const plain = Buffer.alloc(2 * 1024 * 1024, 'a');
     expect(firstEqualNames([plain, plain])).toEqual([0, 0]);
     expect(() => firstEqualNames([plain, Buffer.from('é')])).toThrow(FormatError);

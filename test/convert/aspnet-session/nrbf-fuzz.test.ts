@@ -43,7 +43,7 @@ describe('damaged input', () => {
     expect(seen.converted + seen.refused).toBe(ROUNDS);
     expect(seen.converted).toBeGreaterThan(ROUNDS / 100);
     expect(seen.refused).toBeGreaterThan(ROUNDS / 2);
-  }, 120_000);
+  });
 
   it('can be shown: version 4 fields', () => {
     const next = random(7);
@@ -54,7 +54,7 @@ describe('damaged input', () => {
       const { type, value: shown } = rows[0]!;
       if (/[\p{C}]/u.test(type + shown) || shown.length > 3000) throw new Error(`unsafe: ${shown}`);
     }
-  }, 60_000);
+  });
 
   it('can be shown, or is a FormatError: version 5 blobs', () => {
     const next = random(5);
@@ -75,7 +75,7 @@ describe('damaged input', () => {
       }
     }
     expect(shown).toBeGreaterThan(3000);
-  }, 60_000);
+  });
 
   it('random bytes behind a header', () => {
     const next = random(99);

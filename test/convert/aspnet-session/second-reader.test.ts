@@ -42,8 +42,6 @@ for (string line; (line = Console.ReadLine()) != null;) {
   } catch (Exception error) { Console.WriteLine(error.GetType().Name + ": " + error.Message.ReplaceLineEndings(" ")); }
 }`;
 
-jest.setTimeout(120_000);
-
 const dotnetMajor = (): string | undefined => {
   const { status, stdout } = spawnSync('dotnet', ['--version'], { encoding: 'utf8' });
   const major = status === 0 ? stdout.split('.', 1)[0] : undefined;

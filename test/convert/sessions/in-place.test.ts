@@ -5,8 +5,6 @@ import { convertAll, justWait, kinds, options, servers, watched, type Conversion
 import { ticksNow, Version4Session, type Items } from './support/version4';
 import { dataName, readVersion5, timeoutName, touchVersion5, writeVersion5 } from './support/version5';
 
-jest.setTimeout(60_000);
-
 const A = '/Shop_0a1b2c3d4e5f0a1b2c3d4e5f';
 
 onEveryServer((server) => {

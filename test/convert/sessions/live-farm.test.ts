@@ -6,8 +6,6 @@ import { convertAll, kinds, watched } from './support/conversion';
 import { Farm, itemsOfVersion, type Versions } from './support/farm';
 import { readVersion5 } from './support/version5';
 
-jest.setTimeout(120_000);
-
 const SESSIONS = 150;
 const PASSES = 5;
 
@@ -102,7 +100,7 @@ describe('while a farm of version 4 goes on writing', () => {
 
   beforeAll(async () => {
     [source, target] = await Promise.all([startTestServer('redis-6.0'), startTestServer('redis-7.0')]);
-  }, 180_000);
+  });
   afterEach(async () => {
     await Promise.all([source.client.flushall(), target.client.flushall()]);
   });

@@ -4,8 +4,6 @@ import { convertAll, kinds, type Conversion } from './support/conversion';
 import { streamOf, ticksNow, Version4Session } from './support/version4';
 import { readVersion5 } from './support/version5';
 
-jest.setTimeout(60_000);
-
 let source: TestServer;
 let target: TestServer;
 let from: RedisConnection;
@@ -14,7 +12,7 @@ let to: RedisConnection;
 beforeAll(async () => {
   [source, target] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-8.0')]);
   [from, to] = await Promise.all([source.connect(), target.connect()]);
-}, 180_000);
+});
 afterEach(async () => {
   await Promise.all([source.client.flushall(), target.client.flushall()]);
 });

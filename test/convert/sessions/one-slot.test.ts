@@ -4,8 +4,6 @@ import { convertAll, kinds, type Conversion } from './support/conversion';
 import { Version4Session } from './support/version4';
 import { readVersion5 } from './support/version5';
 
-jest.setTimeout(60_000);
-
 const SESSIONS = 80;
 
 describe('into a server whose scripts may touch one slot only', () => {
@@ -26,7 +24,7 @@ describe('into a server whose scripts may touch one slot only', () => {
     [from, to] = await Promise.all([source.connect(), target.connect()]);
     for (let i = 0; i < SESSIONS; i++)
       await new Version4Session(source.client, `/Shop_${i}`).set({ a: String(i) }, 600);
-  }, 180_000);
+  });
   afterEach(async () => {
     await target.client.flushall();
   });

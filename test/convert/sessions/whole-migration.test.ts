@@ -16,8 +16,6 @@ import { expectedSessions } from '../aspnet-session/support/fixtures';
 import { dataName, itemsOf, readVersion5, timeoutName } from './support/version5';
 import { ticksNow, Version4Session } from './support/version4';
 
-jest.setTimeout(120_000);
-
 const SESSIONS = 170;
 const KEYS = 18_270;
 const servers = useTestServers();

@@ -16,11 +16,11 @@ const call = async (path: string, method = 'GET', body?: string): Promise<Respon
 beforeAll(async () => {
   host = await HostProcess.create();
   await host.start();
-}, 30_000);
+});
 
 afterAll(async () => {
   await host.stop();
-}, 30_000);
+});
 
 test('the recorded calls of the durable client are answered in the recorded shape', async () => {
   // As if the ranges of the first migration had been copied.
@@ -47,7 +47,7 @@ test('the recorded calls of the durable client are answered in the recorded shap
       expect([header, answer.headers.has(header)]).toEqual([header, header in response.headers]);
     }
   }
-}, 60_000);
+});
 
 test('an instance can be started, listed, suspended, terminated and purged', async () => {
   const started = await call('/runtime/webhooks/durabletask/orchestrators/slowly', 'POST');

@@ -12,7 +12,7 @@ let to: Side;
 
 beforeAll(async () => {
   [from, to] = await Promise.all([startSide('redis-8.0'), startSide('redis-6.0')]);
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([from.client.flushall(), to.client.flushall()]);
 });
@@ -167,7 +167,7 @@ describe('expiries of hash fields', () => {
   let newer: Side;
   beforeAll(async () => {
     newer = await startSide('redis-8.0');
-  }, 120_000);
+  });
   afterAll(() => stopSide(newer));
 
   it.each([true, false])('changed while the hash is copied are noticed (scripts: %s)', async (script) => {

@@ -8,7 +8,7 @@ let to: Side;
 
 beforeAll(async () => {
   [from, to] = await Promise.all([startSide('redis-8.0'), startSide('redis-6.0')]);
-}, 120_000);
+});
 beforeEach(async () => {
   await to.client.config('SET', 'maxmemory', '0');
   await Promise.all([from.client.flushall(), to.client.flushall()]);

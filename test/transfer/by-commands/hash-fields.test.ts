@@ -8,7 +8,7 @@ let older: Side;
 
 beforeAll(async () => {
   [from, newer, older] = await Promise.all([startSide('redis-8.0'), startSide('redis-8.0'), startSide('redis-6.0')]);
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([from, newer, older].map(({ client }) => client.flushall()));
 });

@@ -34,7 +34,7 @@ let cluster: Side;
 
 beforeAll(async () => {
   cluster = await startSide('redis-7.0', ['--cluster-enabled', 'yes']);
-}, 120_000);
+});
 afterAll(() => stopSide(cluster));
 
 /** The slots as a real server in cluster mode gives them. */

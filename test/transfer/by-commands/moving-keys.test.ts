@@ -6,7 +6,7 @@ let to: Side;
 
 beforeAll(async () => {
   [from, to] = await Promise.all([startSide('redis-7.0'), startSide('redis-6.0')]);
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([from.client.flushall(), to.client.flushall()]);
 });

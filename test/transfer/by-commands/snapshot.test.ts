@@ -22,7 +22,7 @@ beforeAll(async () => {
     startSide('redis-7.0', ['--enable-debug-command', 'yes'], { dataFolder: folder, rdb: 'dump.rdb' }),
     startSide('redis-6.0'),
   ]);
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all([stopSide(from), stopSide(to)]);
   await rm(folder, { recursive: true, force: true });
@@ -55,4 +55,4 @@ it('carries all 18,270 keys of a snapshot by commands, equal by DEBUG DIGEST', a
   expect(copied).toBe(18_270);
   expect(await from.client.call('DEBUG', 'DIGEST')).toBe(digest);
   expect(await to.client.call('DEBUG', 'DIGEST')).toBe(digest);
-}, 60_000);
+});

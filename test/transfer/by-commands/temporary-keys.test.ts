@@ -15,7 +15,7 @@ let to: Side;
 
 beforeAll(async () => {
   [from, to] = await Promise.all([startSide('redis-7.0'), startSide('redis-6.0')]);
-}, 120_000);
+});
 beforeEach(async () => {
   await Promise.all([from.client.flushall(), to.client.flushall()]);
 });
@@ -88,7 +88,6 @@ describe.each([
       }
       expect(left).toBeGreaterThan(20);
     },
-    60_000,
   );
 });
 
