@@ -1,6 +1,6 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { ConnectionSettings } from './connection-settings';
+import { tlsOptions, type ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
@@ -115,9 +115,7 @@ export class BulkConnection implements StatusPort {
   private connect(): Promise<Socket> {
     const { name, host, port, tls } = this.settings;
     return new Promise((resolve, reject) => {
-      const socket = tls
-        ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}) })
-        : connectTcp({ host, port });
+      const socket = tls ? connectTls({ host, port, ...tlsOptions(this.settings) }) : connectTcp({ host, port });
       const fail = (error: Error) => {
         socket.destroy();
         reject(socketError(name, error, 'closedAtOnce'));

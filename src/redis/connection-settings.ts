@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /** Where one Redis is and how to sign in, read from the app's settings. Never leaves the process. */
 export interface ConnectionSettings {
   /** The connection's name as requests use it, for example "OLD". */
@@ -5,6 +7,8 @@ export interface ConnectionSettings {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
+  /** The name in the server's certificate, where it is not that of `host`. */
+  readonly tlsHost?: string;
   readonly username?: string;
   readonly password?: string;
   /** Sign in with Entra ID instead of a password; clientId chooses a user-assigned identity. */
@@ -78,7 +82,10 @@ function fromUrl(name: string, text: string): ConnectionSettings {
   try {
     url = new URL(text);
   } catch {
-    throw new ConnectionSettingsError(name, `REDIS_${name} is not a URL that can be read.`);
+    throw new ConnectionSettingsError(
+      name,
+      `REDIS_${name} is not a URL that can be read; "/", "#", "?" and "%" in a user name or password must be percent-encoded (%2F, %23, %3F, %25).`,
+    );
   }
   if (!url.hostname) throw new ConnectionSettingsError(name, `REDIS_${name} names no host.`);
   if (/^\/\d+$/.test(url.pathname) && url.pathname !== '/0') {
@@ -129,7 +136,13 @@ function decode(name: string, text: string): string {
 
 /** The options of StackExchange.Redis that change nothing here and may stand in a portal string. */
 const IGNORED_OPTIONS =
-  /^(abortconnect|connecttimeout|synctimeout|asynctimeout|connectretry|keepalive|name|resolvedns|allowadmin|version|sslprotocols|responsetimeout|configcheckseconds|defaultversion|tiebreaker|protocol|channelprefix|proxy|highintegrity|setclientlibrary|checkcertificaterevocation)$/;
+  /^(abortconnect|connecttimeout|synctimeout|asynctimeout|connectretry|keepalive|name|resolvedns|allowadmin|version|sslprotocols|responsetimeout|configcheckseconds|defaultversion|tiebreaker|protocol|channelprefix|proxy|highintegrity|setclientlibrary|checkcertificaterevocation|highprioritythreads|writebuffer|configchannel|setlib)$/;
+
+/** Its options that cannot be left out of account, and what to give instead. */
+const OTHER_OPTIONS: Readonly<Record<string, string>> = {
+  servicename: 'serviceName=, which asks a Sentinel: give host and port of the master that it tells',
+  tunnel: 'tunnel=: tunnels are not supported',
+};
 
 function fromPortalString(name: string, text: string): ConnectionSettings {
   const [endpoint = '', ...options] = text.split(',').map((part) => part.trim());
@@ -144,6 +157,7 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
   let tls: boolean | undefined;
   let username: string | undefined;
   let password: string | undefined;
+  let tlsHost: string | undefined;
   for (const option of options) {
     if (option === '') continue;
     const at = option.indexOf('=');
@@ -151,6 +165,7 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
     const value = at < 0 ? '' : option.slice(at + 1);
     if (key === 'password') password = value;
     else if (key === 'user') username = value;
+    else if (key === 'sslhost') tlsHost = value;
     else if (key === 'ssl') {
       if (!/^(true|false)$/i.test(value)) {
         throw new ConnectionSettingsError(name, `REDIS_${name} has an ssl= that is neither True nor False.`);
@@ -161,12 +176,14 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
         name,
         `REDIS_${name} has defaultDatabase=: leave it out and name databases in the request ("databases").`,
       );
+    } else if (OTHER_OPTIONS[key] !== undefined) {
+      throw new ConnectionSettingsError(name, `REDIS_${name} has ${OTHER_OPTIONS[key]}.`);
     } else if (key !== 'defaultdatabase' && !IGNORED_OPTIONS.test(key)) {
       throw new ConnectionSettingsError(
         name,
         at < 0
           ? `REDIS_${name} has a part without "=" after the host: only one host is understood, and a password with a comma needs the URL form.`
-          : `REDIS_${name} has an option that is not understood.`,
+          : `REDIS_${name} has an option that is not understood (the ${ordinal(options.indexOf(option) + 1)} after the host); it may be part of a password with a comma, which needs the URL form.`,
       );
     }
   }
@@ -176,9 +193,20 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
     host,
     port,
     tls: tls ?? port === 6380,
+    ...(tlsHost ? { tlsHost } : {}),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
   };
+}
+
+function ordinal(number: number): string {
+  return ['first', 'second', 'third'][number - 1] ?? `${number}th`;
+}
+
+/** How TLS is spoken: under the certificate's name where one is known. */
+export function tlsOptions({ host, tlsHost }: Pick<ConnectionSettings, 'host' | 'tlsHost'>): { servername?: string } {
+  const servername = tlsHost ?? (isIP(host) === 0 ? host : undefined);
+  return servername === undefined ? {} : { servername };
 }
 
 function fromHostName(

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
-import type { ConnectionSettings } from './connection-settings';
+import { tlsOptions, type ConnectionSettings } from './connection-settings';
 import { EncodedCommand } from './encoded-command';
 import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
 import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
@@ -123,6 +122,7 @@ export class RedisConnection implements RedisPort {
     try {
       await redis.connect();
       const info = await inTime(this.firstAnswers(redis, credentials), () => new RedisError('timeout', name));
+      if (infoField(info, 'redis_mode') === 'sentinel') throw new RedisError('sentinel', name);
       this.currentRunId = infoField(info, 'run_id') ?? '';
       this.keepAlive(redis, credentials);
     } catch (error) {
@@ -168,7 +168,7 @@ export class RedisConnection implements RedisPort {
     return {
       host,
       port,
-      ...(tls ? { tls: isIP(host) === 0 ? { servername: host } : {} } : {}),
+      ...(tls ? { tls: tlsOptions(this.settings) } : {}),
       lazyConnect: true,
       protocol: 2 as const,
       disableClientInfo: true,

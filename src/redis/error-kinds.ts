@@ -61,6 +61,10 @@ const TABLE = {
     asks: 'stop',
     says: 'what answers there does not speak the Redis protocol; check host and port, and whether this is a TLS port without rediss:// or ssl=True.',
   },
+  sentinel: {
+    asks: 'stop',
+    says: 'this is a Sentinel, which has no keys; give host and port of the master that it tells (SENTINEL MASTERS).',
+  },
   tooManyClients: {
     asks: 'retry',
     says: 'the server has as many clients as it takes; end some of them, or raise its maxclients.',

@@ -27,6 +27,7 @@ describe('a connection as a URL', () => {
   it.each([
     ['redis://', /names no host|not a URL/],
     ['redis://localhost:99999', /not a URL/],
+    ['redis://:abc/d=@cache.example:6380', /percent-encoded \(%2F/],
     ['redis://localhost:0', /port/],
     ['redis://localhost/5', /ends in a database/],
     ['redis://:100%@localhost', /percent-encoded/],
@@ -54,6 +55,11 @@ describe('a connection as the Azure portal shows it', () => {
     ['cache,ssl=true', { host: 'cache', port: 6380, tls: true }],
     ['cache:6380,user=me,password=x,', { host: 'cache', port: 6380, tls: true, username: 'me', password: 'x' }],
     ['cache:6380,ssl=False,syncTimeout=5000', { host: 'cache', port: 6380, tls: false }],
+    ['cache:6380,highPriorityThreads=True,writeBuffer=4096,configChannel=x', { host: 'cache', port: 6380, tls: true }],
+    [
+      '10.0.0.4:6380,sslHost=my.cache.example',
+      { host: '10.0.0.4', port: 6380, tls: true, tlsHost: 'my.cache.example' },
+    ],
     ['[::1]:6379,defaultDatabase=0', { host: '::1', port: 6379, tls: false }],
   ])('%s', (text, expected) => {
     expect(read(text)).toEqual({ name: 'OLD', ...expected });
@@ -63,7 +69,9 @@ describe('a connection as the Azure portal shows it', () => {
     ['cache:6380,password=geheim,ssl=maybe', /neither True nor False/],
     ['cache:6380,password=geheim,defaultDatabase=3', /defaultDatabase/],
     ['cache:6380,password=ge,heim', /password with a comma/],
-    ['cache:6380,password=ge,he=im', /not understood/],
+    ['cache:6380,password=ge,he=im', /not understood \(the second after the host\).*URL form/],
+    ['sentinel:26379,serviceName=mymaster', /serviceName=.*master that it tells/],
+    ['cache:6380,tunnel=http:proxy', /tunnel=/],
     ['cache:6380,other:6380,password=geheim', /only one host/],
     ['cache:70000,password=geheim', /port/],
     ['http://cache:6380,password=geheim', /neither a redis:\/\//],

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
+import path from 'node:path';
+import { ensureServer } from '../../local/servers/find-server';
 import { freePort } from '../../local/servers/free-port';
 import type { ServerName } from '../../local/servers/server-names';
 import type { StartOptions } from '../../local/servers/start-server';
@@ -220,6 +223,29 @@ it('a server whose clients are all taken says so', async () => {
   await withServer('redis-7.0', { args: ['--maxclients', '1'] }, async ({ server }) => {
     expectMet(await metAtOnce(server.url), 'tooManyClients', /as many clients as it takes/);
   });
+});
+
+it('a Sentinel is told to be one', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'keyferry-sentinel-'));
+  const file = path.join(folder, 'sentinel.conf');
+  await writeFile(file, '');
+  const port = await freePort();
+  const found = await ensureServer('redis-7.0');
+  const args = [...found.args, file, '--sentinel', '--port', String(port), '--bind', '127.0.0.1', '--dir', folder];
+  const sentinel = spawn(found.command, args, { stdio: 'ignore', env: { ...process.env, ...found.env } });
+  try {
+    let error: unknown;
+    for (let wait = 0; wait < 200; wait++) {
+      const settings = readConnectionSettings('NEW', { REDIS_NEW: `redis://127.0.0.1:${port}` });
+      error = await new RedisConnection(settings, 0, 'x').ready().catch((reason: unknown) => reason);
+      if ((error as RedisError).kind !== 'connectionRefused') break;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    expectMet(error as RedisError, 'sentinel', /a Sentinel, which has no keys; give host and port of the master/);
+  } finally {
+    sentinel.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 describe('what is no Redis', () => {

@@ -76,6 +76,17 @@ describe('a server that speaks TLS with a certificate of an own authority', () =
     expect([name, address]).toEqual(['PONG', 'PONG']);
   });
 
+  it('is accepted under another name where the connection says that it is the one in the certificate', async () => {
+    const setting = `127.0.0.2:${server.port},ssl=True,sslHost=localhost`;
+    expect(await inChild('127.0.0.2', { NODE_EXTRA_CA_CERTS: cert, REDIS_IT: setting })).toMatch(/PONG|ECONNREFUSED/);
+    const right = `127.0.0.1:${server.port},ssl=True,sslHost=localhost`;
+    expect(await inChild('127.0.0.1', { NODE_EXTRA_CA_CERTS: cert, REDIS_IT: right })).toBe('PONG');
+    const wrong = `127.0.0.1:${server.port},ssl=True,sslHost=elsewhere`;
+    expect(await inChild('127.0.0.1', { NODE_EXTRA_CA_CERTS: cert, REDIS_IT: wrong })).toBe(
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    );
+  }, 60_000);
+
   it('is refused under a name that is not in the certificate, trusted or not', async () => {
     expect(await inChild('127.0.0.2', { NODE_EXTRA_CA_CERTS: cert })).toMatch(
       /ERR_TLS_CERT_ALTNAME_INVALID|ECONNREFUSED/,
