@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { inParallel } from '../../basics/in-parallel';
-import { RedisError } from '../../redis/errors';
 import type { Argument, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, type Script } from '../../redis/scripts';
+import { inBatches, type Refused } from '../batches';
 import { v4KeyName, type SessionKey } from './keys';
 import { scripts } from './scripts';
 import type { SessionNames } from './session-names';
@@ -19,23 +18,12 @@ export interface StoredSession {
   readonly readAt: number;
 }
 
-/** The server refused to handle this one session. */
-export interface RefusedSession {
-  readonly refused: string;
-}
-
 /** What the server has under a session's data name; see session-gather.lua. */
-export type SessionState = StoredSession | RefusedSession | 'gone' | 'plain' | 'newer' | 'large' | 'later';
+export type SessionState = StoredSession | Refused | 'gone' | 'plain' | 'newer' | 'large' | 'later';
 
 /** What became of one written session; see session-write.lua. */
 export type WriteState =
-  | RefusedSession
-  | { readonly there: string; readonly own: boolean }
-  | 'written'
-  | 'exists'
-  | 'changed'
-  | 'locked'
-  | 'expired';
+  Refused | { readonly there: string; readonly own: boolean } | 'written' | 'exists' | 'changed' | 'locked' | 'expired';
 
 export interface SessionToWrite {
   readonly names: SessionNames;
@@ -71,8 +59,6 @@ export interface WriteMode {
   readonly inPlace: { readonly deleteOld: boolean; readonly thoughLocked: boolean } | undefined;
 }
 
-/** Single sessions, where a script may touch no more, are asked for at the same time. */
-const SINGLES_AT_ONCE = 16;
 /** So many short questions take about the time of reading one session. */
 const QUESTIONS_A_SESSION = 4;
 /** A visit of version 4 moves the expiry of what was read so long after the visit before by as much, at least. */
@@ -95,7 +81,7 @@ export class SessionStore {
    */
   async gather(sessions: readonly SessionNames[], bytes: number, leaveNewer: boolean): Promise<SessionState[]> {
     let left = bytes;
-    return await this.inBatches(sessions, 1, async (batch): Promise<SessionState[]> => {
+    return await inBatches(sessions, this.atOnce, async (batch): Promise<SessionState[]> => {
       const rivals = batch.some(({ rival }) => rival !== undefined);
       const keys: Buffer[] = [];
       for (const { data, internal, lock, newData, rival } of batch) {
@@ -113,7 +99,7 @@ export class SessionStore {
 
   /** "member", "alone", "plain" or "gone", as session-members.lua tells; a refusal is "plain". */
   async members(members: readonly SessionMember[]): Promise<string[]> {
-    const states = await this.inBatches(members, QUESTIONS_A_SESSION, async (batch) => {
+    const states = await inBatches(members, this.questionsAtOnce, async (batch) => {
       const names: Buffer[] = [];
       for (const { name, key } of batch) {
         const { appId, braced, role } = key;
@@ -131,7 +117,7 @@ export class SessionStore {
   async areSame(
     sessions: readonly { readonly names: SessionNames; readonly state: StoredSession }[],
   ): Promise<boolean[]> {
-    const answers = await this.inBatches(sessions, QUESTIONS_A_SESSION, async (batch) => {
+    const answers = await inBatches(sessions, this.questionsAtOnce, async (batch) => {
       const keys: Buffer[] = [];
       const args: Argument[] = [];
       for (const { names, state } of batch) {
@@ -150,7 +136,7 @@ export class SessionStore {
   async write(sessions: readonly SessionToWrite[], { naming, force, inPlace }: WriteMode): Promise<WriteState[]> {
     const isInPlace = inPlace !== undefined;
     const flags = [isInPlace, inPlace?.deleteOld === true, inPlace?.thoughLocked === true, force].map(flag);
-    return await this.inBatches(sessions, 1, async (batch): Promise<WriteState[]> => {
+    return await inBatches(sessions, this.atOnce, async (batch): Promise<WriteState[]> => {
       const keys: Buffer[] = [];
       const args: Argument[] = [...flags];
       for (const { names, blob, timeoutText, expiry, seen, fingerprint } of batch) {
@@ -165,23 +151,12 @@ export class SessionStore {
     });
   }
 
-  private limitArgs(): string[] {
-    return [String(this.limits.items), String(this.limits.bytes)];
+  private get questionsAtOnce(): number {
+    return this.atOnce <= 1 ? 1 : this.atOnce * QUESTIONS_A_SESSION;
   }
 
-  /** What concerns single sessions only is told of each; everything else is thrown. */
-  private async inBatches<T, R>(
-    items: readonly T[],
-    times: number,
-    work: (batch: readonly T[]) => Promise<R[]>,
-  ): Promise<(R | RefusedSession)[]> {
-    if (this.atOnce <= 1) return await singly(items, work);
-    const size = this.atOnce * times;
-    const results: (R | RefusedSession)[] = [];
-    for (let at = 0; at < items.length; at += size) {
-      for (const result of await together(items.slice(at, at + size), work)) results.push(result);
-    }
-    return results;
+  private limitArgs(): string[] {
+    return [String(this.limits.items), String(this.limits.bytes)];
   }
 
   private async run(script: Script, keys: readonly Buffer[], args: readonly Argument[]): Promise<Reply[]> {
@@ -210,38 +185,6 @@ function knownExpiry({ expiry, sessionTimeoutText, readAt }: StoredSession): str
 
 export function isStored(state: SessionState): state is StoredSession {
   return typeof state === 'object' && 'packed' in state;
-}
-
-async function together<T, R>(
-  batch: readonly T[],
-  work: (batch: readonly T[]) => Promise<R[]>,
-): Promise<(R | RefusedSession)[]> {
-  try {
-    return await work(batch);
-  } catch (error) {
-    if (!concernsKeys(error)) throw error;
-    return await singly(batch, work);
-  }
-}
-
-async function singly<T, R>(
-  items: readonly T[],
-  work: (batch: readonly T[]) => Promise<R[]>,
-): Promise<(R | RefusedSession)[]> {
-  const results = await inParallel(items, SINGLES_AT_ONCE, async (item): Promise<(R | RefusedSession)[]> => {
-    try {
-      return await work([item]);
-    } catch (error) {
-      if (!concernsKeys(error)) throw error;
-      return [{ refused: error.message }];
-    }
-  });
-  return results.flat();
-}
-
-/** Whether it is an answer of the server that has to do with these keys, not with the server's state or the user's rights. */
-function concernsKeys(error: unknown): error is RedisError {
-  return error instanceof RedisError && error.asks === 'key';
 }
 
 function sessionState(reply: Reply | undefined, readAt: number): SessionState {

@@ -1,4 +1,4 @@
-import { compileRenamePattern } from '../../src/convert/rename/rename-pattern';
+import { compileRenamePattern } from '../../../src/convert/rename/rename-pattern';
 
 it.each([
   String.raw`(\pL{1,1000})`.repeat(68),
