@@ -1,16 +1,16 @@
 import { makeConverters } from '../convert/make-converters';
-import { makeNames, type Names } from '../convert/names';
+import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
-import { compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
+import { attemptOn, compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
 import { roundsOfValues, type Look, type Wrong } from '../range/suspects';
 import { walkRange, type Outcome, type WalkApp } from '../range/walk-range';
 import type { Part } from '../transfer/range-pages';
+import { lookAtClaimed } from './claimed-keys';
 import { comparisonOf, depthOf } from './comparison-of';
 import { examine, type Comparison, type Pair } from './examine';
 import { lookAtPage } from './first-look';
-import { lackingKeys } from './lacking-keys';
 import type { Overview } from './overview';
 import { withOverviews } from './overview-reader';
 import { tellDifferences } from './tell-differences';
@@ -18,12 +18,7 @@ import { tellDifferences } from './tell-differences';
 /** Keys that are examined together. */
 const EXAMINED_AT_ONCE = 500;
 
-const MISSING_CONVERTED = {
-  code: 'missing',
-  message: 'The key is on the source, and on the target neither converted nor as it is.',
-} as const;
-
-/** A key that may differ; of one that a converter claims only whether it is there is looked at. */
+/** A key that may differ. */
 type Suspect = Pair & { readonly claimed: boolean };
 
 /**
@@ -39,34 +34,49 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
   const names = makeNames(plan, sides.database, converters);
   const pairOf = (key: Buffer): Pair => ({ source: key, target: names.onTarget(key) });
 
+  const claimedContext = {
+    ...comparison,
+    converters,
+    names,
+    onBoth: attemptOn(job, sides.source.guard, sides.target.guard),
+  };
+
   const work = async ({ page, seen, counts }: Part<Overview>): Promise<Outcome<Suspect>> => {
-    const claimed = page.keys.filter((key) => names.claims(key));
-    const plain = claimed.length === 0 ? page.keys : page.keys.filter((key) => !names.claims(key));
+    const isClaimed = page.keys.map((key) => names.claims(key));
+    const claimed = await lookAtClaimed(
+      page.keys.filter((_, i) => isClaimed[i]),
+      claimedContext,
+    );
+    const isSeenWhole = !isClaimed.includes(true);
+    const plain = isSeenWhole ? page.keys : [...page.keys.filter((_, i) => isClaimed[i] !== true), ...claimed.plain];
     const pairs = plain.map(pairOf);
-    const look = await lookAtPage(pairs, claimed.length === 0 ? seen : undefined, comparison);
+    const look = await lookAtPage(pairs, isSeenWhole ? seen : undefined, comparison);
     const different = [...look.missing, ...look.otherExpiry, ...look.different];
     return {
-      counts: addCounts(addCounts(noCounts, counts), { same: look.same.length, expired: look.gone.length }),
+      counts: addCounts(addCounts(noCounts, counts), {
+        same: look.same.length + claimed.same,
+        expired: look.gone.length + claimed.gone,
+      }),
       suspects: [
         ...different.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false })),
-        ...claimed.map((key): Suspect => ({ ...pairOf(key), claimed: true })),
+        ...claimed.wrong.map(({ key }): Suspect => ({ ...pairOf(key), claimed: true })),
       ],
     };
   };
 
   const look = async (suspects: readonly Suspect[]): Promise<Look<Suspect>> => {
-    const plain = await examined(
-      suspects.filter(({ claimed }) => !claimed),
-      comparison,
+    const claimed = await lookAtClaimed(
+      suspects.filter((suspect) => suspect.claimed).map(({ source }) => source),
+      claimedContext,
     );
-    const claimed = await lookedFor(
-      suspects.filter((suspect) => suspect.claimed),
-      names,
-      comparison,
-    );
+    const others = claimed.plain.map((key): Suspect => ({ ...pairOf(key), claimed: true }));
+    const plain = await examined([...suspects.filter((suspect) => !suspect.claimed), ...others], comparison);
     return {
-      counts: addCounts(addCounts(noCounts, plain.counts), claimed.counts),
-      wrong: [...plain.wrong, ...claimed.wrong],
+      counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone }),
+      wrong: [
+        ...plain.wrong,
+        ...claimed.wrong.map((finding) => ({ suspect: { ...pairOf(finding.key), claimed: true }, finding })),
+      ],
     };
   };
 
@@ -93,17 +103,4 @@ async function examined(suspects: readonly Suspect[], comparison: Comparison): P
     });
   }
   return { wrong, counts };
-}
-
-/** Keys that a converter claims are on the target converted, or as they are. Values are not compared. */
-async function lookedFor(suspects: readonly Suspect[], names: Names, comparison: Comparison): Promise<Look<Suspect>> {
-  const keys = suspects.map(({ source }) => source);
-  const { missing, gone } = await lackingKeys(keys, names, comparison);
-  const lost = new Set(missing);
-  return {
-    wrong: suspects
-      .filter(({ source }) => lost.has(source))
-      .map((suspect): Wrong<Suspect> => ({ suspect, finding: { key: suspect.source, ...MISSING_CONVERTED } })),
-    counts: { same: keys.length - missing.length - gone, expired: gone },
-  };
 }

@@ -44,8 +44,11 @@ export interface ConverterKind<Options extends ConversionOptions = ConversionOpt
   /** Counts what there is to be converted. Changes nothing. */
   prepare(options: Options, context: PrepareContext): Promise<ConversionFacts>;
   make(options: Options, surroundings: Surroundings): Converter;
-  /** What a plan warns of. */
-  warnings(options: Options, surroundings: Pick<Surroundings, 'inPlace'>): readonly string[];
+  /**
+   * What a plan warns of.
+   * @param course whether the conversion is done in place, and whether values are compared, at once or in the end
+   */
+  warnings(options: Options, course: { readonly inPlace: boolean; readonly compares: boolean }): readonly string[];
   /** The field of a stored plan in which earlier versions kept the facts. */
   readonly formerField?: string;
 }

@@ -41,6 +41,29 @@ export interface ConvertContext {
   readonly pause: (ms: number) => Promise<void>;
 }
 
+/** Where a converter compares. */
+export interface CompareContext {
+  readonly source: RedisPort;
+  readonly target: RedisPort;
+  /** The name that a key gets on the target, after conversion. */
+  readonly naming: (key: Buffer) => Buffer;
+  /** Whether two absolute expiries, each in ms of its own server's clock and 0 for none, are the same moment. */
+  readonly expiriesAgree: (source: number, target: number) => boolean;
+}
+
+/**
+ * What a comparison says of a claimed key: "same" (the target has what it is converted to), "gone" (from the source), "plain" (it
+ * looks like the converter's by name only, and is compared as it is), or how what the target has differs.
+ */
+export type Compared =
+  | 'same'
+  | 'gone'
+  | 'plain'
+  | {
+      readonly code: 'missing' | 'different-type' | 'different-value' | 'different-expiry';
+      readonly message: string;
+    };
+
 /**
  * Changes keys while they are copied. A converter claims keys by their names, reads what belongs to them and writes the
  * new form. A group of keys has one key that leads it: whatever order SCAN gives them in, the group is handled when its
@@ -58,4 +81,9 @@ export interface Converter {
   nameAfter(key: Buffer): Buffer | undefined;
   /** Names of keys on the source that a key of the target may have been made of; none where it is not of the converter's making. */
   namesBefore(key: Buffer): readonly Buffer[];
+  /**
+   * Compares claimed keys with what the target has of them, for each one answer. Not there: of what is converted only the names
+   * are looked for. Throws the server's error, or the connection's.
+   */
+  compare?(keys: readonly Buffer[], context: CompareContext): Promise<readonly Compared[]>;
 }

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { aspNetSessions } from './aspnet-session/kind';
+import { distributedCache } from './distributed-cache/kind';
 import type { PlannedConversion } from './conversion-facts';
 import type { ConverterKind } from './converter-kind';
 
 /** The converters that there are. Another one is a folder here, a line in this list, and one in catalogue.ts. */
-const kinds: readonly ConverterKind[] = [aspNetSessions];
-const schemas = [aspNetSessions.options] as const;
+const kinds: readonly ConverterKind[] = [aspNetSessions, distributedCache];
+const schemas = [aspNetSessions.options, distributedCache.options] as const;
 
 const UNKNOWN = `Not a known converter; there is ${kinds.map(({ name }) => `"${name}"`).join(', ')}, by its name or as {"converter": …}.`;
 

@@ -87,12 +87,10 @@ const RULES: readonly Rule[] = [
       mode === 'compare' && rename.length > 0,
       () => 'Extra keys on the target are not looked for: names that "rename" made cannot be led back.',
     ),
-  ({ request: { mode, verify, convert } }) =>
-    when(
-      (mode === 'compare' || verify === 'quick' || verify === 'full') && convert.length > 0,
-      () => 'Converted keys are only looked for on the target; what they hold is not compared.',
-    ),
-  ({ request: { convert }, inPlace }) => convert.flatMap((options) => kindOf(options).warnings(options, { inPlace })),
+  ({ request: { mode, verify, convert }, inPlace }) => {
+    const compares = mode === 'compare' || verify === 'quick' || verify === 'full';
+    return convert.flatMap((options) => kindOf(options).warnings(options, { inPlace, compares }));
+  },
   ({ writerOfSource }) =>
     when(
       writerOfSource !== undefined,

@@ -163,7 +163,9 @@ describe('the schema', () => {
       expect.arrayContaining(['source', 'target', 'limits', 'convert']),
     );
     expect(choicesOf(schema.properties!.onConflict!)).toEqual(['replace', 'skip', 'fail']);
-    expect(schema.properties!.convert!.items!.oneOf![0]!.properties).toHaveProperty('nativeTypes');
+    const [sessions, cache] = schema.properties!.convert!.items!.oneOf!;
+    expect(sessions!.properties).toHaveProperty('nativeTypes');
+    expect(cache!.properties).toHaveProperty('instanceName');
     expect(choicesOf(schema.properties!.limits!)).toBeUndefined();
   });
 

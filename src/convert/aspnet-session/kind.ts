@@ -36,6 +36,10 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
       memoryUsage: source.memoryUsage,
     }),
 
-  warnings: ({ keepOld }, { inPlace }) =>
-    inPlace || keepOld ? [] : ['"keepOld": false is for a conversion in place; keys of the source are never deleted.'],
+  warnings: ({ keepOld }, { inPlace, compares }) => [
+    ...(compares ? ['Converted sessions are only looked for on the target; what they hold is not compared.'] : []),
+    ...(inPlace || keepOld
+      ? []
+      : ['"keepOld": false is for a conversion in place; keys of the source are never deleted.']),
+  ],
 };

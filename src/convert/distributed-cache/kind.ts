@@ -1,0 +1,30 @@
+import type { ConverterKind } from '../converter-kind';
+import { scriptRefusal } from '../script-rights';
+import { aboutDistributedCache } from './about';
+import { CacheConverter } from './cache-converter';
+import { countEntries } from './count';
+import { cacheOptions, type CacheOptions } from './options';
+import { scripts } from './scripts';
+
+/** A name that nobody has. */
+const PROBE = 'keyferry:probe_1';
+
+/** Whoever asks only for names needs no servers. */
+const NO_SERVERS = {
+  inPlace: false,
+  onConflict: 'replace',
+  source: { scripts: false, memoryUsage: false },
+  target: { scripts: false },
+} as const;
+
+export const distributedCache: ConverterKind<CacheOptions> & { readonly options: typeof cacheOptions } = {
+  name: aboutDistributedCache.name,
+  options: cacheOptions,
+  scriptRefusal: (port, side) => scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, [PROBE]),
+  async prepare(options, context) {
+    const converter = new CacheConverter(options, NO_SERVERS);
+    return await countEntries({ claims: (key) => converter.claims(key) }, options.to, context);
+  },
+  make: (options, surroundings) => new CacheConverter(options, surroundings),
+  warnings: () => [],
+};
