@@ -53,9 +53,13 @@ async function check(name, ...commands) {
 }
 
 async function tests() {
-  const projects = ['unit', 'e2e'].filter((project) => only.includes(project));
+  const wanted = ['unit', 'e2e'].filter((project) => only.includes(project));
+  if (wanted.length === 0) return;
+  const isBuilt = await run('build', 'at the end', ['npm', 'run', '--silent', 'build']);
+  if (!isBuilt) total.failed++;
+  // Whole migrations run on what was built; the others can still tell something.
+  const projects = isBuilt ? wanted : wanted.filter((project) => project !== 'e2e');
   if (projects.length === 0) return;
-  if (!(await run('build', 'at the end', ['npm', 'run', '--silent', 'build']))) total.failed++;
   const folder = mkdtempSync(path.join(tmpdir(), 'keyferry-test-'));
   const file = path.join(folder, 'result.json');
   const workers = 2 * availableParallelism();
