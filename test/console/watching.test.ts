@@ -138,7 +138,7 @@ consoles.it('mistakes in a request are told where they are', async () => {
   await page.getByLabel('Map of databases, one a line').fill('0 = 3\n1 = db1:');
   await page.getByRole('button', { name: 'Add a rule' }).click();
   await page.getByLabel('From').fill('(');
-  await page.getByLabel('To', { exact: true }).fill('x');
+  await page.getByRole('textbox', { name: 'To', exact: true }).fill('x');
   await page.getByLabel('aspnet-session-v5').check();
   await page.getByLabel('On locked').selectOption('convert');
   const json = JSON.parse((await page.getByLabel('The request as JSON').textContent()) ?? '') as unknown;
