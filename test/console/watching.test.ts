@@ -141,18 +141,22 @@ consoles.it('mistakes in a request are told where they are', async () => {
   await page.getByRole('textbox', { name: 'To', exact: true }).fill('x');
   await page.getByLabel('aspnet-session-v5').check();
   await page.getByLabel('On locked').selectOption('convert');
+  await page.getByLabel('distributed-cache').check();
   const json = JSON.parse((await page.getByLabel('The request as JSON').textContent()) ?? '') as unknown;
   expect(json).toEqual({
     source: 'no name',
     target: 'NEW',
     databases: { 0: 3, 1: 'db1:' },
     rename: [{ from: '(', to: 'x' }],
-    convert: [{ converter: 'aspnet-session-v5', onLocked: 'convert' }],
+    convert: [{ converter: 'aspnet-session-v5', onLocked: 'convert' }, 'distributed-cache'],
   });
   await page.getByRole('button', { name: 'Start the migration' }).click();
   const alert = await page.getByRole('alert').textContent();
   expect(alert).toContain('source');
   expect(alert).toContain('rename.0.from');
+  // Of the second one that is chosen, wherever it stands in the form.
+  expect(alert).toContain('convert.1.to');
+  expect(await page.locator('#field-convert-distributed-cache-to').getAttribute('aria-invalid')).toBe('true');
   expect(await page.getByLabel('Source', { exact: true }).getAttribute('aria-invalid')).toBe('true');
   expect(await page.evaluate(() => document.activeElement?.id)).toBe('field-source');
   await close();
