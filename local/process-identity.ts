@@ -16,11 +16,10 @@ export function processIdentity(pid: number): string | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // Fields after the command's closing parenthesis; the state is the 3rd field, the start time the 22nd.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z') return undefined;
-    const command = createHash('sha256')
-      .update(readFileSync(`/proc/${pid}/cmdline`))
-      .digest('base64');
-    return `${fields[19] ?? ''} ${command}`;
+    const command = readFileSync(`/proc/${pid}/cmdline`);
+    // One that has ended, or is ending: its memory, and with it the command, is gone first.
+    if (fields[0] === 'Z' || command.length === 0) return undefined;
+    return `${fields[19] ?? ''} ${createHash('sha256').update(command).digest('base64')}`;
   } catch {
     return '';
   }
