@@ -32,6 +32,11 @@ export class RequestRefusedError extends Error {
 const LARGEST_BODY_SETTING = 'FUNCTIONS_REQUEST_BODY_SIZE_LIMIT';
 const LARGEST_BODY = 1_048_576;
 
+/** A setting that is no number of bytes sets no limit aside. */
+function largestBody(setting: string | undefined): number {
+  return setting !== undefined && /^[1-9]\d{0,14}$/.test(setting.trim()) ? Number(setting) : LARGEST_BODY;
+}
+
 /** Reads a request to its end. `params` are those of its route. @throws RequestRefusedError */
 export async function readRequest(
   request: IncomingMessage,
@@ -39,7 +44,7 @@ export async function readRequest(
 ): Promise<IncomingRequest> {
   const url = `http://${request.headers.host ?? '127.0.0.1'}${request.url ?? '/'}`;
   if (!URL.canParse(url)) throw new RequestRefusedError(400, 'The Host header, or the path, is malformed.');
-  const maxBytes = Number(process.env[LARGEST_BODY_SETTING] ?? LARGEST_BODY);
+  const maxBytes = largestBody(process.env[LARGEST_BODY_SETTING]);
   const tooLarge = new RequestRefusedError(413, `The body is larger than ${maxBytes} bytes.`);
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const chunks: Buffer[] = [];

@@ -50,3 +50,12 @@ it('a body up to the limit is taken whole', async () => {
   );
   expect(taken).toBe(body.length);
 });
+
+it.each(['', 'none', '0', '-1', 'Infinity'])('a size limit of "%s" sets no limit aside', async (setting) => {
+  process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT = setting;
+  try {
+    expect(await statusOf(`POST /things HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n`)).toMatch(/ 413 /);
+  } finally {
+    delete process.env.FUNCTIONS_REQUEST_BODY_SIZE_LIMIT;
+  }
+});
