@@ -8,7 +8,7 @@ import type { Comparison } from './examine';
 import type { Depth } from './overview';
 
 /** Two expiries are the same when they are no further apart, ms. */
-export const EXPIRY_TOLERANCE_MS = 50;
+const EXPIRY_TOLERANCE_MS = 50;
 
 /** How closely the keys of a phase are compared. */
 export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' | 'course'>): Depth {
@@ -35,7 +35,7 @@ export function comparisonOf(
 }
 
 /** Whether two expiries, each by its own server's clock and 0 for none, are the same moment. */
-export function agreeWithin(toleranceMs: number, targetMinusSource: number) {
+function agreeWithin(toleranceMs: number, targetMinusSource: number) {
   return (source: number, target: number): boolean => {
     if (source === 0 || target === 0) return source === target;
     return Math.abs(expiryByClock(target, 0) - expiryByClock(source, targetMinusSource)) <= toleranceMs;

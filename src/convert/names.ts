@@ -1,5 +1,5 @@
 import type { Converter } from './converter';
-import { makeNaming, type Naming, type RenameRule } from './rename/naming';
+import { makeNaming, type RenameRule } from './rename/naming';
 
 /** A database of the source with its place on the target. */
 export interface MappedDatabase {
@@ -17,8 +17,6 @@ export interface KeyOrigin {
 
 /** What the keys of one database of the source are called on the target: by converters, rename rules and the prefix. */
 export interface Names {
-  /** Whether keys that no converter claims may get another name. */
-  readonly change: boolean;
   /** The name of a key that is copied as it is; of a key in its new form, too. */
   onTarget(key: Buffer): Buffer;
   /** The names under which a key may be on the target: converted first, then as it is. None where it need not be there. */
@@ -35,7 +33,7 @@ export function makeNames(
   { prefix }: Pick<MappedDatabase, 'prefix'>,
   converters: readonly Converter[],
 ): Names {
-  const naming: Naming | undefined = makeNaming(request.rename, prefix);
+  const naming = makeNaming(request.rename, prefix);
   const onTarget = (key: Buffer) => naming?.(key) ?? key;
   const claimant = (key: Buffer) => converters.find((converter) => converter.claims(key));
   const converted = (key: Buffer) => {
@@ -43,7 +41,6 @@ export function makeNames(
     return after === undefined ? undefined : onTarget(after);
   };
   return {
-    change: naming !== undefined,
     onTarget,
     claims: (key) => claimant(key) !== undefined,
     converted,

@@ -136,28 +136,10 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
 function fromPlan(entity: Entity): MigrationRow {
   const id = String(entity.rowKey);
   const stored = { ...entity, plan: chunksOrUndefined('plan', entity) };
-  const row = mustParse(`The row of the migration "${id}"`, migrationSchema, stored);
+  const { version: _, ...row } = mustParse(`The row of the migration "${id}"`, migrationSchema, stored);
   const plan = row.plan as unknown as Plan;
-  return {
-    id,
-    state: row.state,
-    phase: row.phase,
-    pass: row.pass,
-    requestHash: row.requestHash,
-    plan,
-    epoch: row.epoch,
-    walkedRunId: row.walkedRunId,
-    cancelRequested: row.cancelRequested,
-    stopCause: row.stopCause,
-    // Rows of earlier versions have none.
-    course: row.course ?? firstCourse(plan),
-    startedAt: row.startedAt,
-    finishedAt: row.finishedAt,
-    cause: row.cause,
-    traceparent: row.traceparent,
-    phasesWithRows: row.phasesWithRows,
-    etag: entity.etag ?? '',
-  };
+  // Rows of earlier versions have no course.
+  return { ...row, id, plan, course: row.course ?? firstCourse(plan), etag: entity.etag ?? '' };
 }
 
 function textOrNull(value: unknown): string | null {

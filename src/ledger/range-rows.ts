@@ -126,26 +126,6 @@ function fromRange(entity: Entity): RangeRow {
       : parsed.error;
     return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, message);
   }
-  const row = parsed.value;
-  return {
-    migration,
-    name,
-    phase: row.phase,
-    number: row.number,
-    database: row.database,
-    index: row.index,
-    bits: row.bits,
-    state: row.state,
-    epoch: row.epoch,
-    pass: row.pass,
-    generation: row.generation,
-    builders: row.builders,
-    cursor: row.cursor,
-    share: row.share,
-    counts: row.counts,
-    heartbeat: row.heartbeat,
-    trouble: row.trouble,
-    cause: row.cause,
-    etag,
-  };
+  const { version: _, ...row } = parsed.value;
+  return { migration, name, ...row, etag };
 }

@@ -1,4 +1,5 @@
-import type { DatabaseKeys } from '../redis/database-keys';
+import { keysInAll, type DatabaseKeys } from '../redis/database-keys';
+import type { ServerFacts } from '../redis/probe';
 import type { MigrationRequest } from './request';
 
 /** A database of the source, and where its keys go. */
@@ -43,4 +44,15 @@ function same(database: number): DatabaseChoice {
 /** Whether the target is walked for extra keys. They cannot be told where names were changed by rules, which do not run backwards. */
 export function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean {
   return (mode === 'compare' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
+}
+
+/** Keys in the target's databases that are written to, as it told; undefined where it did not. */
+export function targetKeysIn({
+  target,
+  choices,
+}: {
+  readonly target: ServerFacts;
+  readonly choices: readonly DatabaseChoice[];
+}): number | undefined {
+  return keysInAll(target, new Set(choices.map(({ targetDatabase }) => targetDatabase)));
 }

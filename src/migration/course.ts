@@ -1,5 +1,5 @@
 import type { ServerFacts } from '../redis/probe';
-import { walksOf, type LookDepth, type Walk } from './phases';
+import { walksOf, type LookDepth, type SideName, type Walk } from './phases';
 import type { Finding, MigrationRow } from './rows';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
 
@@ -52,7 +52,7 @@ export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth
 }
 
 /** The same with a side as it is seen now; the very same where it is the process known. */
-export function see(course: Course, side: 'source' | 'target', now: Mark): Course {
+export function see(course: Course, side: SideName, now: Mark): Course {
   const { seen, restarts } = course;
   if (since(seen[side], now).process !== 'changed') return course;
   return {
@@ -87,7 +87,7 @@ export function withReset(course: Since, reset: boolean): Since {
 }
 
 /** The same with counters of a side set back. */
-export function seeReset(course: Course, side: 'source' | 'target'): Course {
+export function seeReset(course: Course, side: SideName): Course {
   return course.reset[side] ? course : { ...course, reset: { ...course.reset, [side]: true } };
 }
 

@@ -1,7 +1,7 @@
 import { bitsFor } from '../keyspace/split';
-import { keysIn, keysInAll } from '../redis/database-keys';
+import { keysIn } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
-import { looksForExtra } from './choose-databases';
+import { looksForExtra, targetKeysIn } from './choose-databases';
 import { makePhases } from './phases';
 import type { DatabasePlan, Plan, WalkedDatabase } from './plan';
 import type { PlanFacts } from './plan-facts';
@@ -36,7 +36,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     databases,
     inPlace: isSameServer(facts),
     transport: chooseTransport({ source, target }),
-    targetKeysAtStart: keysInAll(target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
+    targetKeysAtStart: targetKeysIn(facts),
   };
   const plan = {
     request,

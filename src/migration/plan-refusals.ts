@@ -3,7 +3,7 @@ import { RULES_OF_TOLD, RULES_OF_TRIED, type Refusal, type Rule } from './refusa
 import { refusalCodes, type RefusalCode } from './refusal-codes';
 import type { MigrationRequest, RequestMistake } from './request';
 
-/** A migration that must not start as asked; The message says what to do. */
+/** A migration that must not start as asked; the message says what to do. */
 export class PlanRefusedError extends Error {
   /** @param details what else speaks against it, by the request's field */
   constructor(

@@ -1,6 +1,6 @@
-import { keysIn, keysInAll, sumOfKnown } from '../redis/database-keys';
+import { keysIn, sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
-import { looksForExtra } from './choose-databases';
+import { looksForExtra, targetKeysIn } from './choose-databases';
 import { sideNames } from './phases';
 import type { ToldFacts, TriedFacts } from './plan-facts';
 import type { RefusalCode } from './refusal-codes';
@@ -120,9 +120,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
   },
 ];
 
-const targetKeys = ({ target, choices }: ToldFacts) =>
-  keysInAll(target, new Set(choices.map(({ targetDatabase }) => targetDatabase)));
-
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
   {
     code: 'noSuchDatabase',
@@ -159,7 +156,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     inDryRun: 'told',
     reasons: (facts) =>
       when(
-        facts.request.onConflict === 'fail' && targetKeys(facts) === undefined,
+        facts.request.onConflict === 'fail' && targetKeysIn(facts) === undefined,
         () =>
           `onConflict is "fail" and the target "${facts.request.target}" does not tell whether it has keys. Allow its user INFO keyspace or DBSIZE, or choose another onConflict.`,
       ),
@@ -169,7 +166,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     path: 'onConflict',
     inDryRun: 'told',
     reasons: (facts) => {
-      const keys = targetKeys(facts) ?? 0;
+      const keys = targetKeysIn(facts) ?? 0;
       return when(
         facts.request.onConflict === 'fail' && keys > 0,
         () =>
@@ -198,7 +195,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       if (!request.deleteExtra || request.force || missing.source.length > 0) return [];
       const doubt = doubtOfSource({
         sourceKeys: sumOfKnown(choices.map(({ database }) => keysIn(source, database))),
-        targetKeys: targetKeys(facts),
+        targetKeys: targetKeysIn(facts),
         shrinkPercent: request.limits.shrinkPercent,
       });
       return doubt === undefined ? [] : [doubt];

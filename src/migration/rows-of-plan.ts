@@ -24,8 +24,9 @@ export function shapesOf(plan: WalkPlan, phase: string): Shape[] {
 }
 
 /**
- * Holds the rows that the ledger gave against the plan: the rows of all walks that count, each as it counts in its one. A row that is lost, cannot be read, or says what cannot be, is a failed range that says so; what the plan
- * does not know is one too, with a number below zero.
+ * Holds the rows that the ledger gave against the plan: the rows of all walks that count, each as it counts in its one. A row
+ * that is lost, cannot be read, or says what cannot be, is a failed range that says so; what the plan does not know is one too,
+ * with a number below zero.
  * @param rows all rows of the walks wanted
  * @param wanted all walks that have begun and count, or the current one alone
  */

@@ -9,6 +9,7 @@ import { hasCursorOrder, hasDatabase, probeSource, probeTarget, type ServerFacts
 import { makeSelection } from '../migration/selection';
 import { chooseDatabases, type DatabaseChoice } from '../migration/choose-databases';
 import { decidePlan } from '../migration/decide-plan';
+import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import type { ToldFacts, TriedFacts } from '../migration/plan-facts';
 import { refusalsOf, refusalsOfTold, throwRefusals } from '../migration/plan-refusals';
@@ -125,7 +126,7 @@ async function prepareConversions(
 async function scriptRefusal(
   { convert }: MigrationRequest,
   port: RedisPort,
-  side: 'source' | 'target',
+  side: SideName,
 ): Promise<string | undefined> {
   for (const options of convert) {
     const refusal = await kindOf(options).scriptRefusal(port, side);

@@ -1,3 +1,4 @@
+import type { SideName } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import type { Counts } from '../migration/counts';
 import { keyText } from '../migration/key-text';
@@ -16,7 +17,7 @@ export const TOP_PREFIXES = 50;
 export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Counts, complete: boolean): SurveyReport {
   const { plan } = row;
   const { fates } = survey;
-  const side = (name: 'source' | 'target') => ({
+  const side = (name: SideName) => ({
     name: plan.request[name],
     software: plan[name].software,
     version: plan[name].version,
