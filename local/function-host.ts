@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { TableClient } from '@azure/data-tables';
 import { storageClients, type StorageClients } from '../src/ledger/storage-clients';
 import { resolveSettings } from './app-settings';
 import { durableClientInput, type DurableEndpoints } from './durable/client-binding';
@@ -15,6 +17,7 @@ import { handMadeMessage, toQueueInvocation } from './queue/queue-message';
 import { sendOutputs } from './queue/queue-output';
 import { SendWatch } from './queue/send-watch';
 import { startTimer, type RunningTimer, toTimerInvocation } from './timer/timer-listener';
+import { TimerLock } from './timer/timer-lock';
 import { installCoreModule, type RegisteredFunction } from './worker/core-module';
 import { type BindingInfo, bindingText, type InvocationResponse } from './worker/core-types';
 import { FunctionWorker, type Invocation, messageOf } from './worker/function-worker';
@@ -25,8 +28,10 @@ export interface FunctionHostOptions {
   appRoot: string;
   port: number;
   connectionString: string;
-  leaseMs: number;
+  /** Where the leases of queue messages are noted, so that the next host gives them back; undefined where none may. */
   leaseFile: string | undefined;
+  /** Whether other hosts may work on the same storage. */
+  oneOfSeveral: boolean;
   /** What calls of /admin/functions must carry. */
   masterKey: string;
   log: Logger;
@@ -42,6 +47,13 @@ export interface FunctionListing {
 
 const drainMs = 5000;
 
+/**
+ * For how long a queue message is leased, renewed at half time, and for how long Durable Functions keep an instance that they
+ * work on from other hosts. As in Azure, whatever host.json says; alone on its storage, a host need not wait for so long.
+ */
+const LEASE_MS = { azure: 600_000, alone: 30_000 };
+const INSTANCE_LOCK_MS = 300_000;
+
 /** The host of one app: loads it, listens for its triggers, and runs its functions. */
 export class FunctionHost {
   readonly listing: FunctionListing[] = [];
@@ -53,6 +65,8 @@ export class FunctionHost {
   private readonly leases: LeaseJournal;
   private readonly listeners: QueueListener[] = [];
   private readonly timers: RunningTimer[] = [];
+  private readonly timerLocks: TimerLock[] = [];
+  private readonly hostId = randomUUID();
   private readonly startups: (() => Promise<void>)[] = [];
   /** Function name in lower case → runs it at once with an input of the caller. */
   private readonly manualRuns = new Map<string, (input: string) => Promise<unknown>>();
@@ -85,6 +99,7 @@ export class FunctionHost {
   async close(): Promise<void> {
     this.server.refuse();
     for (const timer of this.timers) timer.stop();
+    await Promise.all(this.timerLocks.map((lock) => lock.end()));
     await Promise.all(this.listeners.map(async (listener) => listener.stop()));
     if (await this.worker.drain(drainMs)) {
       await Promise.all(this.listeners.map(async (listener) => listener.settled()));
@@ -108,6 +123,7 @@ export class FunctionHost {
     addAdminApi(this.server, options.masterKey, (name, input) => this.runManually(name, input));
     await worker.start(options.appRoot);
     await this.giveBackLeases();
+    if (this.startups.length > 0) await this.hubTable().createTable();
     for (const startup of this.startups) await startup();
     for (const listener of this.listeners) listener.start();
   }
@@ -147,11 +163,12 @@ export class FunctionHost {
 
   private addQueue(queueName: string, handle: ConstructorParameters<typeof QueueListener>[0]['handle']): string {
     const { options, hostJson } = this;
+    const isPoison = queueName.endsWith('-poison');
     const listener = new QueueListener({
       queue: this.storage.queues.getQueueClient(queueName),
-      poisonQueue: this.storage.queues.getQueueClient(`${queueName}-poison`),
+      poisonQueue: isPoison ? undefined : this.storage.queues.getQueueClient(`${queueName}-poison`),
       options: hostJson.queues,
-      leaseMs: options.leaseMs,
+      leaseMs: options.oneOfSeveral ? LEASE_MS.azure : LEASE_MS.alone,
       leases: this.leases,
       handle,
       log: options.log,
@@ -174,9 +191,15 @@ export class FunctionHost {
       await run(toTimerInvocation(bindingName, new Date())).catch(() => undefined); // Logged by `run`.
     };
     this.manualRuns.set(name.toLowerCase(), fire);
-    // eslint-disable-next-line @typescript-eslint/require-await
+    const lock = this.options.oneOfSeveral ? new TimerLock(this.hubTable(), name, this.hostId) : undefined;
+    if (lock !== undefined) this.timerLocks.push(lock);
     this.startups.push(async () => {
-      this.timers.push(startTimer(schedule, fire));
+      await lock?.begin();
+      this.timers.push(
+        startTimer(schedule, async () => {
+          if (lock?.isHeld !== false) await fire();
+        }),
+      );
       if (binding.runOnStartup === true) void fire();
     });
     return schedule;
@@ -185,14 +208,14 @@ export class FunctionHost {
   private addDurable(): void {
     const orchestrators = this.triggersOf('orchestrationTrigger');
     if (orchestrators.size === 0) return;
-    const { log } = this.options;
-    const store = new InstanceStore(this.storage.table(`${this.hostJson.durable.hubName}Local`));
+    const { log, oneOfSeveral } = this.options;
+    const store = new InstanceStore(this.hubTable(), { host: this.hostId, ms: INSTANCE_LOCK_MS });
     const activities = this.triggersOf('activityTrigger');
-    const engine = new OrchestrationEngine({ worker: this.worker, store, log, orchestrators, activities });
+    const { worker } = this;
+    const engine = new OrchestrationEngine({ worker, store, log, orchestrators, activities, oneOfSeveral });
     this.engine = engine;
     addManagementApi(this.server, engine, () => this.endpoints());
     this.startups.push(async () => {
-      await store.createTable();
       const count = await engine.resumeAll();
       if (count > 0) log.info(`${count} orchestration(s) of an earlier run go on.`);
     });
@@ -243,6 +266,11 @@ export class FunctionHost {
       this.options.log.error(`${name}: ${messageOf(error)}`);
       throw error;
     }
+  }
+
+  /** What hosts over one storage tell each other. */
+  private hubTable(): TableClient {
+    return this.storage.table(`${this.hostJson.durable.hubName}Local`);
   }
 
   private endpoints(): DurableEndpoints {

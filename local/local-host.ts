@@ -18,8 +18,12 @@ export interface LocalHostOptions {
   storageConnectionString?: string;
   /** App settings, put into process.env as the Functions host does. */
   settings?: Record<string, string>;
-  /** How long a queue message is leased, in milliseconds; renewed at half time. Azure's is 10 minutes. */
-  leaseMs?: number;
+  /**
+   * As every host in Azure: others may work on the same storage, so that what this one had when it was killed stays leased and
+   * locked for as long as there. Otherwise the next host over the folder goes on with it at once. So by
+   * default where `storageConnectionString` is given.
+   */
+  oneOfSeveral?: boolean;
   log: Logger;
 }
 
@@ -44,6 +48,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
   let azurite: Azurite | undefined;
   try {
     if (options.storageConnectionString === undefined) azurite = await startAzurite(dataFolder, options.log);
+    const oneOfSeveral = options.oneOfSeveral ?? options.storageConnectionString !== undefined;
     const connectionString = options.storageConnectionString ?? azurite?.connectionString ?? '';
     Object.assign(process.env, options.settings, {
       ...withoutProxyForLoopback(process.env),
@@ -55,8 +60,8 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
       appRoot: path.resolve(options.appRoot),
       port: options.port,
       connectionString,
-      leaseMs: options.leaseMs ?? 30_000,
-      leaseFile: path.join(dataFolder, 'leases.json'),
+      leaseFile: oneOfSeveral ? undefined : path.join(dataFolder, 'leases.json'),
+      oneOfSeveral,
       masterKey: await readMasterKey(dataFolder),
       log: options.log,
     });

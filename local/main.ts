@@ -10,6 +10,7 @@ interface Options {
   port: number;
   app: string;
   data?: string;
+  oneOfSeveral?: true;
   verbose?: true;
 }
 
@@ -18,6 +19,10 @@ const program = new Command('npm start --')
   .option('--port <number>', 'port on 127.0.0.1 (0: a free one)', parsePort, 7071)
   .option('--app <folder>', 'folder of the app, with host.json and local.settings.json', process.cwd())
   .option('--data <folder>', 'folder for the data of the storage emulator (default: .keyferry in the app folder)')
+  .option(
+    '--one-of-several',
+    'leave messages and orchestrations of a killed host locked for as long as in Azure (always with storage of your own)',
+  )
   .option('--verbose', 'show what the functions log')
   .addHelpText(
     'after',
@@ -42,6 +47,7 @@ async function main(): Promise<void> {
     port: options.port,
     dataFolder: options.data ?? path.join(options.app, '.keyferry'),
     ...(ownStorage ? { storageConnectionString: storage } : {}),
+    ...(options.oneOfSeveral === undefined ? {} : { oneOfSeveral: true }),
     settings,
     log,
   });

@@ -35,6 +35,9 @@ export interface ActiveInstanceSetup {
   onError(error: unknown): void;
 }
 
+/** A lock that ends sooner is taken anew. */
+const LOCK_LEFT_MS = 120_000;
+
 /**
  * One instance that has not ended: takes messages, runs an episode for them (one at a time), writes it down, and only
  * then starts what the episode asked for. What is lost with the process is done again: activities run twice.
@@ -56,7 +59,7 @@ export class ActiveInstance {
   ) {}
 
   /** Runs the first episode of a new instance. */
-  begin(): void {
+  start(): void {
     this.begun = true;
     this.pump();
   }
@@ -64,6 +67,7 @@ export class ActiveInstance {
   /** Goes on where an earlier host has left off. */
   resume(history: HistoryEvent[], events: StoredEvent[]): void {
     this.history = history;
+    if (this.record.terminateFor !== '') this.termination = this.record.terminateFor;
     for (const stored of events) this.accept(stored);
     if (history.length > 0) {
       const open = outstanding(history);
@@ -100,6 +104,14 @@ export class ActiveInstance {
     this.pump();
   }
 
+  /** Keeps other hosts away from an instance that has written nothing for long. */
+  async keep(): Promise<void> {
+    const { lockedUntil } = this.record;
+    if (this.running !== undefined || this.stopped || Date.parse(lockedUntil) - Date.now() > LOCK_LEFT_MS) return;
+    // As an episode, so that none begins meanwhile.
+    await this.occupy(() => this.setup.store.take(this.record));
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     for (const timer of this.timers.values()) timer.cancel();
@@ -122,8 +134,11 @@ export class ActiveInstance {
   }
 
   private pump(): void {
-    if (this.running) return;
-    this.running = this.work()
+    if (this.running === undefined) void this.occupy(() => this.work());
+  }
+
+  private occupy(work: () => Promise<void>): Promise<void> {
+    const running = work()
       .catch((error: unknown) => {
         // What is in memory may no longer be what is written: the engine loads the instance anew.
         this.abandon();
@@ -134,6 +149,8 @@ export class ActiveInstance {
         // A message may have come after the loop had looked for the last time.
         if (this.hasWork()) this.pump();
       });
+    this.running = running;
+    return running;
   }
 
   private hasWork(): boolean {

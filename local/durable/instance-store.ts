@@ -17,6 +17,19 @@ export interface InstanceRecord {
   updatedAt: string;
   /** How many rows of history the present execution has. */
   pages: number;
+  /** The host that runs it, and until when no other one may; empty where none does. */
+  owner: string;
+  lockedUntil: string;
+  /** Why it is to be terminated, as another host was asked; empty where it is not. */
+  terminateFor: string;
+  /** Of its row; empty before it is written. */
+  etag: string;
+}
+
+/** By which name a host holds instances, and for how long without a sign of it others leave them to it. */
+export interface InstanceLock {
+  readonly host: string;
+  readonly ms: number;
 }
 
 /** An external event that was accepted and that no episode has seen yet. */
@@ -34,10 +47,14 @@ const instanceKey = 'instance';
  * all. Rows: `instance`, `history-<execution>-<page>`, `event-<key>`.
  */
 export class InstanceStore {
-  constructor(private readonly table: TableClient) {}
+  constructor(
+    private readonly table: TableClient,
+    private readonly lock: InstanceLock,
+  ) {}
 
-  async createTable(): Promise<void> {
-    await this.table.createTable();
+  /** Whether an instance is in the hands of another host, or was when that died. */
+  isLocked({ owner, lockedUntil }: InstanceRecord): boolean {
+    return owner !== '' && owner !== this.lock.host && Date.parse(lockedUntil) > Date.now();
   }
 
   async get(instanceId: string): Promise<InstanceRecord | undefined> {
@@ -74,19 +91,53 @@ export class InstanceStore {
     return { history: pages.flatMap((page) => JSON.parse(joinText(page, 'body') ?? '[]') as HistoryEvent[]), events };
   }
 
-  /** Writes a new instance over whatever an ended one of the same id has left. */
-  async create(record: InstanceRecord): Promise<void> {
+  /** Writes a new instance over whatever an ended one of the same id has left. @throws RestError 409 or 412 where another host did */
+  async create(record: InstanceRecord, ended: InstanceRecord | undefined): Promise<void> {
     await this.deleteRows(record.instanceId, (rowKey) => rowKey !== instanceKey);
-    await this.table.upsertEntity(toRow(record), 'Replace');
+    this.hold(record);
+    const { etag } = await (ended === undefined
+      ? this.table.createEntity(toRow(record))
+      : this.table.updateEntity(toRow(record), 'Replace', { etag: ended.etag }));
+    record.etag = etag ?? '';
+  }
+
+  /** Takes an instance into this host's hands, or keeps it there. @throws RestError 412 where another host wrote it meanwhile */
+  async take(record: InstanceRecord): Promise<void> {
+    this.hold(record);
+    await this.update(record);
+  }
+
+  /** Lets other hosts have an instance. @throws as `take` */
+  async release(record: InstanceRecord): Promise<void> {
+    record.owner = '';
+    record.lockedUntil = '';
+    await this.update(record);
+  }
+
+  /** Has whoever runs an instance terminate it. @throws as `take` */
+  async askToTerminate(record: InstanceRecord, reason: string): Promise<void> {
+    record.terminateFor = reason;
+    await this.update(record);
+  }
+
+  private async update(record: InstanceRecord): Promise<void> {
+    const { etag } = await this.table.updateEntity(toRow(record), 'Replace', { etag: record.etag });
+    record.etag = etag ?? '';
+  }
+
+  private hold(record: InstanceRecord): void {
+    record.owner = this.lock.host;
+    record.lockedUntil = new Date(Date.now() + this.lock.ms).toISOString();
   }
 
   /**
    * Writes the outcome of one episode at once: the instance, its new events, and that the events it took are done.
+   * @throws RestError 412 where another host wrote the instance meanwhile
    * @param newEvents the events since the last save; they become one page
    */
   async save(record: InstanceRecord, newEvents: HistoryEvent[], taken: StoredEvent[] = []): Promise<void> {
     if (newEvents.length === 0 && taken.length === 0) {
-      await this.table.upsertEntity(toRow(record), 'Replace');
+      await this.take(record);
       return;
     }
     const actions: TransactionAction[] = [];
@@ -99,9 +150,11 @@ export class InstanceStore {
         'Replace',
       ]);
     }
-    actions.push(['upsert', toRow(record), 'Replace']);
+    this.hold(record);
+    const place = actions.push(['update', toRow(record), 'Replace', { etag: record.etag }]) - 1;
     for (const { key: rowKey } of taken.slice(0, 90)) actions.push(['delete', key(record.instanceId, rowKey)]);
-    await this.table.submitTransaction(actions);
+    const { subResponses } = await this.table.submitTransaction(actions);
+    record.etag = subResponses[place]?.etag ?? '';
     for (const { key: rowKey } of taken.slice(90)) await this.table.deleteEntity(record.instanceId, rowKey);
   }
 
@@ -149,6 +202,9 @@ function toRow(record: InstanceRecord): Row {
     createdAt: record.createdAt,
     updatedAt: record.updatedAt,
     pages: record.pages,
+    owner: record.owner,
+    lockedUntil: record.lockedUntil,
+    terminateFor: record.terminateFor,
     ...splitText('input', record.input),
     ...splitText('output', record.output),
     ...splitText('customStatus', record.customStatus),
@@ -167,5 +223,13 @@ function toRecord(row: Row): InstanceRecord {
     createdAt: String(row.createdAt),
     updatedAt: String(row.updatedAt),
     pages: Number(row.pages),
+    owner: textOf(row.owner),
+    lockedUntil: textOf(row.lockedUntil),
+    terminateFor: textOf(row.terminateFor),
+    etag: textOf(row.etag),
   };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }

@@ -17,9 +17,21 @@ export class DurableError extends Error {
 
 const ended: RuntimeStatus[] = ['Completed', 'Failed', 'Terminated'];
 
-/** The task hub of one app: starts instances, keeps the active ones in memory, answers what they are doing. */
+/** How often a host looks for instances that nobody runs, where it is one of several. */
+const LOOK_MS = 2_000;
+
+/**
+ * The task hub of one app: starts instances, keeps the active ones in memory, answers what they are doing.
+ *
+ * Where the host is one of several it takes over what another one lets go of, and what a host that died had as the storage
+ * provider of Durable Functions does: not before its lock has run out, and messages that come too early are tried again
+ * after 2, 4, 8 … 256 seconds. Source: Azure/durabletask, DurableTask.AzureStorage (ControlQueueVisibilityTimeout,
+ * AbandonMessageAsync).
+ */
 export class OrchestrationEngine {
   private readonly active = new Map<string, ActiveInstance>();
+  private readonly tries = new Map<string, BackOff>();
+  private looking: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(
@@ -29,17 +41,56 @@ export class OrchestrationEngine {
       log: Logger;
       orchestrators: ReadonlyMap<string, string>;
       activities: ReadonlyMap<string, string>;
+      /** Whether other hosts may run instances of the same hub. */
+      oneOfSeveral: boolean;
     },
   ) {}
 
-  /** Takes up every instance that had not ended when the host did. */
+  /** Takes up the instances that have not ended and that no other host has; those that become free later, too. */
   async resumeAll(): Promise<number> {
-    const records = await this.setup.store.list(['Pending', 'Running', 'Suspended']);
-    for (const record of records) {
-      const { history, events } = await this.setup.store.load(record);
-      this.activate(record).resume(history, events);
+    const count = await this.takeUpFree();
+    if (this.setup.oneOfSeveral) {
+      this.looking = setInterval(() => {
+        this.takeUpFree().catch((error: unknown) => {
+          this.setup.log.warn(`orchestrations: ${messageOf(error)}`);
+        });
+      }, LOOK_MS);
     }
-    return records.length;
+    return count;
+  }
+
+  private async takeUpFree(): Promise<number> {
+    let count = 0;
+    for (const record of await this.setup.store.list(['Pending', 'Running', 'Suspended'])) {
+      const mine = this.active.get(record.instanceId);
+      if (mine !== undefined) await mine.keep();
+      else if (await this.takeUp(record)) count++;
+    }
+    return count;
+  }
+
+  /** Goes on with an instance where nobody else has it. */
+  private async takeUp(record: InstanceRecord): Promise<boolean> {
+    const { store } = this.setup;
+    const { instanceId } = record;
+    if (this.setup.oneOfSeveral && store.isLocked(record)) {
+      const tries = this.tries.get(instanceId) ?? new BackOff();
+      this.tries.set(instanceId, tries);
+      tries.failed();
+      return false;
+    }
+    if (this.tries.get(instanceId)?.waits === true && record.owner !== '') return false;
+    try {
+      await store.take(record);
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode === 412) return false;
+      throw error;
+    }
+    this.tries.delete(instanceId);
+    if (this.stopped || this.active.has(instanceId)) return false;
+    const { history, events } = await store.load(record);
+    this.activate(record).resume(history, events);
+    return true;
   }
 
   /**
@@ -77,15 +128,21 @@ export class OrchestrationEngine {
       createdAt: now,
       updatedAt: now,
       pages: 0,
+      owner: '',
+      lockedUntil: '',
+      terminateFor: '',
+      etag: '',
     };
     const instance = this.activate(record);
     try {
-      await this.setup.store.create(record);
+      await this.setup.store.create(record, stored);
     } catch (error) {
       this.active.delete(instanceId);
-      throw error;
+      const { statusCode } = error as { statusCode?: number };
+      if (statusCode !== 409 && statusCode !== 412) throw error;
+      throw new DurableError(409, 'An Orchestration instance with this id was started by another host.');
     }
-    instance.begin();
+    instance.start();
     return instanceId;
   }
 
@@ -112,7 +169,10 @@ export class OrchestrationEngine {
 
   /** @throws DurableError 404 unknown, 410 ended */
   async terminate(instanceId: string, reason: string): Promise<void> {
-    await (await this.running(instanceId)).terminate(reason);
+    const elsewhere = this.active.has(instanceId) ? undefined : await this.setup.store.get(instanceId);
+    if (this.setup.oneOfSeveral && elsewhere !== undefined && !ended.includes(elsewhere.status)) {
+      await this.setup.store.askToTerminate(elsewhere, reason);
+    } else await (await this.running(instanceId)).terminate(reason);
   }
 
   /** @throws DurableError 404 unknown, 410 ended */
@@ -136,7 +196,13 @@ export class OrchestrationEngine {
   /** Starts no more episodes, timers and activities; resolves when the present episodes are written. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.all([...this.active.values()].map((instance) => instance.stop()));
+    clearInterval(this.looking);
+    const instances = [...this.active.values()];
+    await Promise.all(instances.map((instance) => instance.stop()));
+    // What cannot be let go of is locked for a while.
+    if (this.setup.oneOfSeveral) {
+      await Promise.allSettled(instances.map(({ record }) => this.setup.store.release(record)));
+    }
   }
 
   private async running(instanceId: string): Promise<ActiveInstance> {
@@ -152,9 +218,7 @@ export class OrchestrationEngine {
     try {
       const record = await this.setup.store.get(instanceId);
       this.active.delete(instanceId);
-      if (!record || ended.includes(record.status)) return;
-      const { history, events } = await this.setup.store.load(record);
-      this.activate(record).resume(history, events);
+      if (record && !ended.includes(record.status)) await this.takeUp(record);
     } catch (error) {
       this.setup.log.warn(`orchestration ${instanceId}: ${messageOf(error)}`);
       setTimeout(() => void this.reload(instanceId), 1000).unref();
@@ -180,5 +244,21 @@ export class OrchestrationEngine {
     });
     this.active.set(record.instanceId, instance);
     return instance;
+  }
+}
+
+/** When something is tried again that came too early: 2, 4, 8 … 256 seconds after the time before. */
+class BackOff {
+  private seconds = 1;
+  private until = 0;
+
+  get waits(): boolean {
+    return Date.now() < this.until;
+  }
+
+  failed(): void {
+    if (this.waits) return;
+    this.seconds = Math.min(256, this.seconds * 2);
+    this.until = Date.now() + this.seconds * 1_000;
   }
 }

@@ -8,8 +8,8 @@ import { Waker } from './waker';
 
 export interface QueueListenerOptions {
   queue: QueueClient;
-  /** Where messages go that failed too often; made when first needed. */
-  poisonQueue: QueueClient;
+  /** Where messages go that failed too often, made when first needed; undefined for a queue of such messages. */
+  poisonQueue: QueueClient | undefined;
   options: QueueOptions;
   /** How long a message is hidden from others while it is worked on; renewed at half time. Azure's is 10 minutes. */
   leaseMs: number;
@@ -117,7 +117,7 @@ export class QueueListener {
   }
 
   private async process(message: DequeuedMessageItem): Promise<void> {
-    const { queue, options, leaseMs, leases, handle, log } = this.setup;
+    const { queue, poisonQueue, options, leaseMs, leases, handle, log } = this.setup;
     const { messageId } = message;
     let receipt = message.popReceipt;
     const text = decodeMessage(message.messageText, options.messageEncoding);
@@ -149,6 +149,8 @@ export class QueueListener {
     await renewal;
     try {
       if (failure === undefined) await queue.deleteMessage(messageId, receipt);
+      else if (poisonQueue === undefined)
+        log.warn(`queue ${queue.name}: message ${messageId} comes again when its lease ends.`);
       else if (message.dequeueCount >= options.maxDequeueCount) await this.moveToPoison(message, receipt);
       else await this.release(messageId, receipt);
     } finally {
@@ -164,6 +166,8 @@ export class QueueListener {
 
   private async moveToPoison(message: DequeuedMessageItem, receipt: string): Promise<void> {
     const { queue, poisonQueue, log } = this.setup;
+    // Of a message that nobody takes, the host makes nothing: it stays, and comes again.
+    if (poisonQueue === undefined) return;
     log.warn(
       `queue ${queue.name}: message ${message.messageId} moved to ${poisonQueue.name} after ${message.dequeueCount} attempts.`,
     );

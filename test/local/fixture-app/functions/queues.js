@@ -1,5 +1,5 @@
 const { app } = require('@azure/functions');
-const { settle } = require('../settled');
+const { note, settle } = require('../settled');
 
 app.storageQueue('copyRange', {
   queueName: 'ranges',
@@ -14,6 +14,10 @@ app.storageQueue('failRange', {
   queueName: 'ranges-poison',
   connection: 'AzureWebJobsStorage',
   handler: (message) => {
+    if (message.refused) {
+      note('failRange refuses');
+      throw new Error('planted refusal');
+    }
     settle(message.migrationId, message.range);
   },
 });
