@@ -1,7 +1,8 @@
 import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
-import { keysInAll } from '../redis/database-keys';
+import { keysInAll, type OnOwnConnection } from '../redis/database-keys';
 import { RedisError } from '../redis/errors';
+import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
@@ -34,11 +35,15 @@ export async function factsOrThrow(
   return await loadedFacts(request[side], app);
 }
 
-/** What the server of a connection tells. @throws RedisError, also while it reads its data from disk */
+/** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */
 export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const connection = app.connections.get(name, 0);
   await connection.ready();
-  const facts = await readServerFacts(connection, (call) => app.connections.withOwn(name, call));
+  const servers = await connection.servers();
+  const onOwn: OnOwnConnection = (call) => app.connections.withOwn(name, call);
+  // The other nodes of a cluster would need other ways in, and have one database.
+  const own = servers.length === 1 ? onOwn : undefined;
+  const facts = mergeFacts(await Promise.all(servers.map((server) => readServerFacts(server, own))));
   if (facts.loading) throw new RedisError('loading', name);
   return facts;
 }

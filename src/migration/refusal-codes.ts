@@ -11,7 +11,7 @@ const TABLE = {
     status: 400,
     means: 'A conversion in place takes no rename, no other databases and no `onConflict: "fail"`.',
   },
-  clusterNotSupported: { status: 400, means: 'A side runs in open-source cluster mode.' },
+  clusterNotSupported: { status: 400, means: 'A side is a cluster, with which this cannot be done.' },
   databasesUnknown: {
     status: 400,
     means: 'A side does not tell which databases it has: they must be named in `databases`.',

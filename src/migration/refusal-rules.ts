@@ -61,15 +61,26 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
   },
   ...sideNames.map((side): Rule<ToldFacts> => ({
     code: 'clusterNotSupported',
-    path: side,
+    path: 'convert',
     inDryRun: 'refused',
     reasons: ({ request, [side]: { cluster } }) =>
       when(
-        cluster,
+        cluster && request.convert.length > 0,
         () =>
-          `"${request[side]}" runs in open-source cluster mode, which is not supported; use a non-clustered or single-endpoint (Enterprise policy) instance.`,
+          `"${request[side]}" runs in open-source cluster mode, where keys are not converted yet: leave out "convert", or use a non-clustered or single-endpoint (Enterprise policy) instance.`,
       ),
   })),
+  {
+    code: 'clusterNotSupported',
+    path: 'deleteExtra',
+    inDryRun: 'refused',
+    reasons: ({ request, source }) =>
+      when(
+        source.cluster && request.deleteExtra,
+        () =>
+          `"${request.source}" is a cluster: a node of it that restarted empty would look as if its keys were to be deleted from the target. Leave out "deleteExtra".`,
+      ),
+  },
   // "All" cannot be said to a server that lists no databases and lets nobody try which there are.
   ...sideNames.map((side): Rule<ToldFacts> => ({
     code: 'databasesUnknown',
@@ -121,6 +132,17 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
 ];
 
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
+  {
+    code: 'clusterNotSupported',
+    path: 'source',
+    inDryRun: 'refused',
+    reasons: ({ request, source }) =>
+      when(
+        source.cluster && !source.abilities.scripts,
+        () =>
+          `"${request.source}" is a cluster, which is read by scripts, and this user may not run EVAL there: allow it.`,
+      ),
+  },
   {
     code: 'noSuchDatabase',
     path: 'databases',

@@ -1,9 +1,11 @@
+import { processesOf } from '../redis/merge-facts';
 import type { ToldFacts } from './plan-facts';
 
 /** Whether both connections lead to one server. */
 export function isSameServer({ request, source, target }: ToldFacts): boolean {
   const sameName = request.source.toUpperCase() === request.target.toUpperCase();
-  return sameName || (source.runId !== '' && source.runId === target.runId);
+  const ofTarget = processesOf(target.runId);
+  return sameName || processesOf(source.runId).some((process) => ofTarget.includes(process));
 }
 
 /**

@@ -7,6 +7,7 @@ import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
+import { SlotReader } from '../transfer/slot-reader';
 import type { RangeJob } from './range-job';
 import { expectedKeysOf } from './range-shape';
 import { timedReader } from './timed';
@@ -42,7 +43,8 @@ export function sideOf(
     connection,
     guard,
     port: side === 'source' || plan.inPlace ? governedPort(connection, job.governor) : connection,
-    scripts: plan[side].abilities.scripts,
+    // Scripts with keys want them all in one slot.
+    scripts: plan[side].abilities.scripts && !plan[side].cluster,
     attempt: attemptOn(job, guard),
   };
 }
@@ -65,9 +67,12 @@ export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: W
     pageBytes: PAGE_BYTES,
     lookAtSizes: isSource && plan.source.abilities.memoryUsage,
   };
-  const reader = side.scripts
-    ? new ScriptPageReader(side.connection, limits)
-    : new PipelinePageReader(side.connection, limits);
+  const { cluster } = app.connections.get(plan.request[name], walked.database);
+  const reader = plan[name].cluster
+    ? new SlotReader(cluster, job.row, limits)
+    : side.scripts
+      ? new ScriptPageReader(side.connection, limits)
+      : new PipelinePageReader(side.connection, limits);
   return {
     ...side,
     // Of the target only names are read, and its limits are nobody's.

@@ -1,6 +1,5 @@
 import type { PageReader } from '../transfer/page-reader';
-import type { EncodedCommands } from '../redis/encoded-command';
-import type { StatusPort } from '../redis/redis-port';
+import type { KeyedPort } from '../redis/redis-port';
 import type { Telemetry } from '../telemetry/telemetry';
 
 const MICROS = 1_000_000;
@@ -34,13 +33,13 @@ export function timedReader(reader: PageReader, migration: string, telemetry: Te
 }
 
 /** As `timedReader`, for the connection that pages are written through. */
-export function timedWrites(port: StatusPort, migration: string, telemetry: Telemetry): StatusPort {
+export function timedWrites(port: KeyedPort, migration: string, telemetry: Telemetry): KeyedPort {
   if (!telemetry.on) return port;
   return {
-    sendAll: async (commands: EncodedCommands) => {
-      if (commands.count === 0) return await port.sendAll(commands);
+    sendKeyed: async (keys, encode) => {
+      if (keys.length === 0) return await port.sendKeyed(keys, encode);
       const began = performance.now();
-      const refusals = await port.sendAll(commands);
+      const refusals = await port.sendKeyed(keys, encode);
       telemetry.call('target', migration, (performance.now() - began) / 1_000);
       return refusals;
     },

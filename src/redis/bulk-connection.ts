@@ -5,7 +5,7 @@ import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
-import type { Command, StatusPort } from './redis-port';
+import type { Command, KeyedPort, StatusPort } from './redis-port';
 import { StatusParser } from './status-parser';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -28,7 +28,7 @@ interface Batch {
  * command, and a script that restores a page costs the server half as much again as the plain commands.
  * It opens when `ready` is called, never reconnects by itself and never resends.
  */
-export class BulkConnection implements StatusPort {
+export class BulkConnection implements StatusPort, KeyedPort {
   private socket: Socket | undefined;
   private opening: Promise<void> | undefined;
   private isOpen = false;
@@ -63,6 +63,10 @@ export class BulkConnection implements StatusPort {
       throw new RedisError('notOpen', this.settings.name);
     }
     return await this.send(socket, commands);
+  }
+
+  async sendKeyed(_keys: readonly Buffer[], encode: () => EncodedCommands): Promise<ReadonlyMap<number, RedisError>> {
+    return await this.sendAll(encode());
   }
 
   /** Ends the connection at once; what is under way fails. */

@@ -29,6 +29,7 @@ export class RedisConnection implements RedisPort {
   private redis: Redis | undefined;
   private opening: Promise<void> | undefined;
   private currentRunId: string | undefined;
+  private mode: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private usedAt = Date.now();
 
@@ -42,6 +43,11 @@ export class RedisConnection implements RedisPort {
   /** The run id of the server process on the other end; undefined while not connected. Empty where a server tells none. */
   get runId(): string | undefined {
     return this.currentRunId;
+  }
+
+  /** Whether the server, when it was last reached, was a node of a cluster. */
+  get isClusterNode(): boolean {
+    return this.mode === 'cluster';
   }
 
   /** When something was last sent, ms since 1970. */
@@ -122,7 +128,9 @@ export class RedisConnection implements RedisPort {
     try {
       await redis.connect();
       const info = await inTime(this.firstAnswers(redis, credentials), () => new RedisError('timeout', name));
-      if (infoField(info, 'redis_mode') === 'sentinel') throw new RedisError('sentinel', name);
+      // Valkey calls it so from 8.0.
+      this.mode = infoField(info, 'redis_mode') ?? infoField(info, 'server_mode');
+      if (this.mode === 'sentinel') throw new RedisError('sentinel', name);
       this.currentRunId = infoField(info, 'run_id') ?? '';
       this.keepAlive(redis, credentials);
     } catch (error) {

@@ -1,8 +1,10 @@
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { BulkConnection } from './bulk-connection';
+import { Cluster } from './cluster';
 import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
+import { RoutedBulk, RoutedConnection } from './routed-connection';
 
 /** How many connections one process opens to one database of one Redis. Ranges share them. */
 const LANES = 2;
@@ -10,15 +12,18 @@ const LANES = 2;
 const IDLE_MS = 5 * 60_000;
 
 interface Entry {
-  readonly lanes: RedisConnection[];
+  readonly seeds: readonly RedisConnection[];
+  readonly lanes: readonly RoutedConnection[];
   next: number;
+  readonly bulkSeed: BulkConnection;
   /** For writing keys in bulk; one is enough, since its commands go out without waiting for replies. */
-  readonly bulk: BulkConnection;
+  readonly bulk: RoutedBulk;
 }
 
 /** The process's connections, by name and database, opened on first use and shared by everything that runs in it. */
 export class Connections {
   private readonly entries = new Map<string, Entry>();
+  private readonly clusters = new Map<string, Cluster>();
   private readonly credentialSources = new Map<string, CredentialSource>();
   private readonly sweeper: NodeJS.Timeout;
 
@@ -36,7 +41,7 @@ export class Connections {
    * A connection to one database of the Redis that the settings name so; not necessarily open yet.
    * @throws ConnectionSettingsError when the settings have no such name, or cannot be read
    */
-  get(name: string, database: number): RedisConnection {
+  get(name: string, database: number): RoutedConnection {
     const { lanes, next } = this.entry(name, database);
     const lane = lanes[next % LANES];
     if (lane === undefined) throw new Error('unreachable: a connection has at least one lane');
@@ -44,7 +49,7 @@ export class Connections {
   }
 
   /** The connection for writing keys in bulk to one database; not necessarily open yet. @throws ConnectionSettingsError */
-  bulk(name: string, database: number): BulkConnection {
+  bulk(name: string, database: number): RoutedBulk {
     return this.entry(name, database).bulk;
   }
 
@@ -71,12 +76,20 @@ export class Connections {
     if (entry === undefined) {
       const settings = readConnectionSettings(name, this.settings);
       const credentials = this.credentialsFor(settings);
-      const lanes = Array.from(
+      const cluster = this.clusterOf(name, settings);
+      const seeds = Array.from(
         { length: LANES },
         () => new RedisConnection(settings, database, this.clientName, credentials),
       );
-      const bulk = new BulkConnection(settings, database, this.clientName, credentials);
-      entry = { lanes, next: 0, bulk };
+      const lanes = seeds.map((seed) => new RoutedConnection(seed, cluster));
+      const bulkSeed = new BulkConnection(settings, database, this.clientName, credentials);
+      entry = {
+        seeds,
+        lanes,
+        next: 0,
+        bulkSeed,
+        bulk: new RoutedBulk(bulkSeed, cluster, { ready: () => this.get(name, database).ready() }),
+      };
       this.entries.set(id, entry);
     }
     entry.next++;
@@ -86,8 +99,17 @@ export class Connections {
   /** Ends all connections. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const { lanes, bulk } of this.entries.values()) for (const lane of [...lanes, bulk]) lane.close();
+    for (const { seeds, bulkSeed } of this.entries.values()) for (const each of [...seeds, bulkSeed]) each.close();
+    for (const cluster of this.clusters.values()) cluster.close();
     this.entries.clear();
+    this.clusters.clear();
+  }
+
+  /** Shared by all databases: a cluster has only one. */
+  private clusterOf(name: string, settings: ConnectionSettings): Cluster {
+    const cluster = this.clusters.get(name) ?? new Cluster(settings, this.clientName, this.credentialsFor(settings));
+    this.clusters.set(name, cluster);
+    return cluster;
   }
 
   private credentialsFor({ entra }: ConnectionSettings): CredentialSource | undefined {
@@ -104,9 +126,9 @@ export class Connections {
 
   private closeIdle(): void {
     // Entries stay: who holds a lane of one may open it again, and it must end with the others.
-    for (const { lanes } of this.entries.values()) {
-      if (lanes.some((lane) => Date.now() - lane.lastUse < IDLE_MS)) continue;
-      for (const lane of lanes) lane.close();
+    for (const { seeds } of this.entries.values()) {
+      if (seeds.some((seed) => Date.now() - seed.lastUse < IDLE_MS)) continue;
+      for (const seed of seeds) seed.close();
     }
   }
 }

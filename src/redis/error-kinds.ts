@@ -141,8 +141,8 @@ const TABLE = {
     says: 'the server is out of memory; work goes on with its place kept when memory is freed or its limit is raised.',
   },
   moved: {
-    asks: 'stop',
-    says: 'these keys are on another node of a cluster; a node of a cluster cannot be a side by itself.',
+    asks: 'retry',
+    says: 'the nodes of the cluster send these keys from one to the other; work goes on when they agree who has them.',
   },
 
   // Answers that have to do with a key, a script or a transaction.

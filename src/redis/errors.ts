@@ -1,4 +1,5 @@
 import { safeText } from '../basics/safe-text';
+import { SLOTS } from '../keyspace/hash-slot';
 import { errorKinds, sentenceOf, type ErrorAsks, type ErrorDetails, type ErrorKind } from './error-kinds';
 
 export type { ErrorAsks, ErrorKind } from './error-kinds';
@@ -10,21 +11,47 @@ export type { ErrorAsks, ErrorKind } from './error-kinds';
 export class RedisError extends Error {
   /** The command that was refused, in capitals, where that is known. */
   readonly command: string | undefined;
+  /** Where a node of a cluster sends the caller. */
+  readonly redirect: Redirect | undefined;
 
   constructor(
     readonly kind: ErrorKind,
     /** The name of the connection it came from. */
     readonly connection: string,
-    { cause, ...details }: ErrorDetails & { readonly cause?: unknown } = {},
+    {
+      cause,
+      redirect,
+      ...details
+    }: ErrorDetails & { readonly cause?: unknown; readonly redirect?: Redirect | undefined } = {},
   ) {
     super(sentenceOf(kind, connection, details), cause === undefined ? undefined : { cause });
     this.name = 'RedisError';
     this.command = details.command;
+    this.redirect = redirect;
   }
 
   get asks(): ErrorAsks {
     return errorKinds[this.kind].asks;
   }
+}
+
+/** `moved`: another node owns the slot; `ask`: its keys are on their way there, and this one command is to be tried there. */
+export interface Redirect {
+  readonly kind: 'moved' | 'ask';
+  readonly slot: number;
+  /** Empty where the node does not tell it: that of the connection. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads "MOVED 3999 127.0.0.1:6381"; undefined for any other reply. A host may be missing, an IPv6 address, or "?".
+ * @see https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#redirection-and-resharding
+ */
+export function readRedirect(reply: string): Redirect | undefined {
+  const [, word, slot, host = '', port] = /^-?(MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})$/.exec(reply.trim()) ?? [];
+  if (word === undefined || Number(slot) >= SLOTS || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  return { kind: word === 'ASK' ? 'ask' : 'moved', slot: Number(slot), host, port: Number(port) };
 }
 
 /** What an error asks for; undefined for one that came from no Redis. */
@@ -76,6 +103,8 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
   [/max number of clients/i, 'tooManyClients'],
   [/DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode/i, 'noSuchDatabase'],
   [/no such key|requires the key to exist/i, 'noSuchKey'],
+  // What a script says of a key that is on another node.
+  [/access a non local key in a cluster node/i, 'moved'],
 ];
 
 /**
@@ -89,7 +118,8 @@ export function replyError(connection: string, reply: string, sent?: string, cau
   const kind = first ?? BY_WORDS.find(([words]) => words.test(text))?.[1] ?? 'refused';
   const command = commandOf(kind, text, sent);
   const words = kind === 'refused' ? safeText(withoutArguments(text).trim(), LONGEST) : undefined;
-  return new RedisError(kind, connection, { command, words, cause: cause ?? withoutArguments(reply) });
+  const redirect = kind === 'moved' ? readRedirect(text) : undefined;
+  return new RedisError(kind, connection, { command, words, redirect, cause: cause ?? withoutArguments(reply) });
 }
 
 /**

@@ -58,6 +58,11 @@ export interface ServerFacts extends Databases {
   readonly commandCalls?: Readonly<Record<string, number>> | undefined;
 }
 
+/** The process that the cursors of a walk over a server belong to: of a cluster, whose slots any node may have, none. */
+export function cursorProcessOf({ cluster, runId }: Pick<ServerFacts, 'cluster' | 'runId'>): string {
+  return cluster ? '' : runId;
+}
+
 /** What the source can do, tried on it. */
 export interface SourceAbilities {
   readonly scripts: boolean;
@@ -178,6 +183,16 @@ export async function probeSource(port: RedisPort, largest: RedisPort): Promise<
     functions: Array.isArray(functions) ? functions.length : 0,
     ...modulesIn(modules),
   };
+}
+
+/** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
+export async function probeClusterSource(port: RedisPort, masters: readonly RedisPort[]): Promise<SourceAbilities> {
+  const abilities = await probeSource(port, port);
+  const versions: number[] = [];
+  // A node without keys tells none.
+  for (const master of abilities.dump ? masters : []) versions.push((await writtenVersion(master)) ?? 0);
+  const payloadVersion = Math.max(0, ...versions);
+  return { ...abilities, cursorOrder: true, ...(payloadVersion === 0 ? {} : { payloadVersion }) };
 }
 
 /** Tries what the target allows. */

@@ -26,3 +26,15 @@ export interface StatusPort {
   /** Sends all at once, and lets go of them. Gives the refusals by the commands' places; a lost connection throws. */
   sendAll(commands: EncodedCommands): Promise<ReadonlyMap<number, RedisError>>;
 }
+
+/** The same where each command is about one key, and may belong to another server than the next one. */
+export interface KeyedPort {
+  /**
+   * Sends one command for each key. Gives the refusals by the keys' places; a lost connection throws.
+   * @param encode the commands at these places, or all; called again for those that are sent on
+   */
+  sendKeyed(
+    keys: readonly Buffer[],
+    encode: (places?: readonly number[]) => EncodedCommands,
+  ): Promise<ReadonlyMap<number, RedisError>>;
+}

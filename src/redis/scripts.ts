@@ -35,6 +35,8 @@ const telling = (...names: readonly string[]) => loadScript(OWN, names, 'clock')
 export const scripts = {
   scanAndRead: telling('read-keys', 'scan-and-read'),
   scan: telling('scan'),
+  slotPage: telling('read-keys', 'slot-keys', 'slot-page'),
+  slotNames: telling('slot-keys', 'slot-names'),
   read: telling('read-keys', 'read'),
   missing: telling('missing'),
   scanOverview: telling('fingerprint', 'overview', 'scan-overview'),

@@ -1,11 +1,18 @@
 import type { App } from '../app/app';
 import type { PlannedConversion } from '../convert/conversion-facts';
 import { kindOf } from '../convert/registry';
-import type { RedisConnection } from '../redis/connection';
+import type { RoutedConnection } from '../redis/routed-connection';
 import { asksOf, isRedisError } from '../redis/errors';
 import type { RedisPort } from '../redis/redis-port';
 import type { DatabaseKeys } from '../redis/database-keys';
-import { hasCursorOrder, hasDatabase, probeSource, probeTarget, type ServerFacts } from '../redis/probe';
+import {
+  hasCursorOrder,
+  hasDatabase,
+  probeClusterSource,
+  probeSource,
+  probeTarget,
+  type ServerFacts,
+} from '../redis/probe';
 import { makeSelection } from '../migration/selection';
 import { chooseDatabases, type DatabaseChoice } from '../migration/choose-databases';
 import { decidePlan } from '../migration/decide-plan';
@@ -60,12 +67,15 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
   const largest = largestOf(choices, told.source.databases);
   const [sourceAbilities, targetAbilities] = await Promise.all([
     reach(source, async () => {
+      if (told.source.cluster) return await probeClusterSource(source, await source.servers());
       const port = app.connections.get(request.source, largest);
       await port.ready();
       return await probeSource(source, port);
     }),
     reach(target, async () => {
       const abilities = await probeTarget(target, told.target);
+      // Its slots are walked, whatever cursors the nodes have.
+      if (told.target.cluster) return { ...abilities, cursorOrder: true };
       if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
       const port = app.connections.get(request.target, largestIn(told.target.databases));
       await port.ready();
@@ -88,7 +98,7 @@ async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Pro
 }
 
 /** The databases that a side does not have. Database 0 is always there. */
-async function missingOf(connection: RedisConnection, databases: ReadonlySet<number>): Promise<number[]> {
+async function missingOf(connection: RoutedConnection, databases: ReadonlySet<number>): Promise<number[]> {
   const missing: number[] = [];
   for (const database of databases) {
     if (database === 0) continue;
@@ -152,7 +162,7 @@ function sizeForProbe({ keys }: DatabaseKeys): number {
 
 const TRIES = 3;
 
-async function reach<T>(connection: RedisConnection, call: () => Promise<T>): Promise<T> {
+async function reach<T>(connection: RoutedConnection, call: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       await connection.ready();

@@ -4,6 +4,7 @@ import { isFinal, isSettled, resetIfOlder, rangeName, type MigrationRow, type Ra
 import { rangeMessage } from '../ledger/range-queue';
 import { startCursor } from '../keyspace/cursor';
 import { ConnectionSettingsError } from '../redis/connection-settings';
+import { cursorProcessOf } from '../redis/probe';
 import { headsOfChains } from '../range/chain';
 import { noCounts } from '../migration/counts';
 import { firstCourse } from '../migration/course';
@@ -41,7 +42,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
     requestHash,
     plan,
     epoch: 0,
-    walkedRunId: plan.source.runId,
+    walkedRunId: cursorProcessOf(plan.source),
     cancelRequested: false,
     stopCause: null,
     course: firstCourse(plan),

@@ -4,6 +4,7 @@ import { writesTarget } from '../migration/phases';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
+import { processesOf } from '../redis/merge-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
 
 /** A claim may be this much older than its migration's row: the start is still under way. */
@@ -17,7 +18,8 @@ type Side = Pick<Plan['source'], 'runId'>;
  */
 function namesOf(connection: string, { runId }: Side, app: Pick<App, 'connections'>): string[] {
   const address = addressOf(connection, app);
-  return [runId || connection.toUpperCase(), ...(address === undefined ? [] : [`address ${address}`])];
+  const processes = runId === '' ? [connection.toUpperCase()] : processesOf(runId);
+  return [...processes, ...(address === undefined ? [] : [`address ${address}`])];
 }
 
 function addressOf(connection: string, app: Pick<App, 'connections'>): string | undefined {
@@ -64,7 +66,7 @@ export async function claimAlso(
   app: Pick<App, 'ledger'>,
 ): Promise<string | undefined> {
   if (!writesTarget(plan) || runId === '') return undefined;
-  const holder = await app.ledger.targets.claim([runId], id, isOpenIn(app));
+  const holder = await app.ledger.targets.claim(processesOf(runId), id, isOpenIn(app));
   return holder === id ? undefined : holder;
 }
 

@@ -3,6 +3,7 @@ import { see, sinceOfTarget, walkBegins, type Course } from '../migration/course
 import { phaseAt, phaseOf, placeInPlan, walksOf, withWalk, type LookDepth } from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { factsOf } from '../app/side-facts';
+import { cursorProcessOf } from '../redis/probe';
 import { hasOtherData, markOf, type Mark } from '../migration/since';
 import { ensureRows } from '../start/start-migration';
 import type { DueStart } from './tally-visit';
@@ -39,7 +40,7 @@ export async function startPhase(
       pass,
       epoch,
       state: phase.state,
-      walkedRunId: phase.side === 'target' ? target.runId : source.runId,
+      walkedRunId: cursorProcessOf(phase.side === 'target' ? target : source),
       // Of what is walked again no row is there as it must be.
       phasesWithRows: row.phasesWithRows.filter((name) => before.includes(name)),
       course: { ...courseOf(row, due, isAnew, sides), walks },

@@ -48,7 +48,7 @@ export async function sweepTemporaryKeys(
     for (const database of new Set(databases.map(({ targetDatabase }) => targetDatabase))) {
       const connection = app.connections.get(request.target, database);
       await connection.ready();
-      await sweepDatabase(connection, migration.id, unlink, until);
+      for (const server of await connection.servers()) await sweepDatabase(server, migration.id, unlink, until);
     }
     return { done: true, warnings: [] };
   } catch {

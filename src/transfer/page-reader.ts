@@ -76,8 +76,7 @@ export class ScriptPageReader implements PageReader {
     const reply = list(
       await runScript(this.port, scripts.scanAndRead, [], [String(cursor), String(count), ...this.limits]),
     );
-    const names = new PackedReader(packed(reply[2]));
-    const keys = Array.from({ length: names.array() }, () => names.bytes());
+    const keys = readNames(packed(reply[2]));
     return { next: BigInt(text(reply[1])), page: readPacked(keys, Number(reply[0]), packed(reply[3])) };
   }
 }
@@ -185,8 +184,14 @@ export class PipelinePageReader implements PageReader {
   }
 }
 
+/** Reads a MessagePack of names. */
+export function readNames(packedNames: Buffer): Buffer[] {
+  const names = new PackedReader(packedNames);
+  return Array.from({ length: names.array() }, () => names.bytes());
+}
+
 /** Reads what read-keys.lua packed. Payloads are views of it. */
-function readPacked(keys: readonly Buffer[], micros: number, entries: Buffer): ReadKeys {
+export function readPacked(keys: readonly Buffer[], micros: number, entries: Buffer): ReadKeys {
   const reader = new PackedReader(entries);
   if (reader.array() !== 2 * keys.length) throw unexpected();
   const expiries = new Array<number>(keys.length);
@@ -220,12 +225,12 @@ function unwrap(reply: Reply | Error | undefined): Reply {
   return reply;
 }
 
-function list(reply: Reply | undefined): Reply[] {
+export function list(reply: Reply | undefined): Reply[] {
   if (!Array.isArray(reply)) throw unexpected();
   return reply;
 }
 
-function packed(reply: Reply | undefined): Buffer {
+export function packed(reply: Reply | undefined): Buffer {
   if (!Buffer.isBuffer(reply)) throw unexpected();
   return reply;
 }
@@ -234,6 +239,6 @@ function unexpected(): Error {
   return new Error('The server answered in an unexpected form.');
 }
 
-function text(reply: Reply | undefined): string {
+export function text(reply: Reply | undefined): string {
   return Buffer.isBuffer(reply) ? reply.toString('latin1') : String(reply);
 }

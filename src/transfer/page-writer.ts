@@ -1,5 +1,5 @@
 import type { RedisError } from '../redis/errors';
-import type { StatusPort } from '../redis/redis-port';
+import type { KeyedPort } from '../redis/redis-port';
 import { encodeRestores } from './encode-restores';
 
 /** One key to be restored. */
@@ -27,12 +27,13 @@ export interface WriteOptions {
 
 /**
  * Restores pages into one database of the target, by plain RESTORE commands that go out together. (A script that restores
- * a page takes the server half as much CPU again, and proxies and clusters refuse it.)
+ * a page takes the server half as much CPU again, and proxies and clusters refuse it.) What belongs to several nodes of a
+ * cluster goes to each in one piece.
  */
 export class PageWriter {
   /** @param targetNow the target's clock at this moment, in ms since 1970 */
   constructor(
-    private readonly port: StatusPort,
+    private readonly port: KeyedPort,
     private readonly options: WriteOptions,
     private readonly targetNow: () => number,
   ) {}
@@ -52,10 +53,17 @@ export class PageWriter {
         places.push(index);
       }
     });
-    const commands = encodeRestores(alive, { ...this.options, now });
-    for (const [place, error] of await this.port.sendAll(commands)) {
+    const refused = await this.port.sendKeyed(
+      alive.map(({ key }) => key),
+      (chosen) => encodeRestores(chosen === undefined ? alive : entriesAt(alive, chosen), { ...this.options, now }),
+    );
+    for (const [place, error] of refused) {
       refusals.push({ index: places[place] ?? 0, kind: error.kind, error });
     }
     return refusals;
   }
+}
+
+function entriesAt(entries: readonly RestoreEntry[], places: readonly number[]): RestoreEntry[] {
+  return places.flatMap((place) => entries[place] ?? []);
 }

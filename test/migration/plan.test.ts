@@ -143,8 +143,36 @@ describe('what is refused', () => {
   it.each<[string, Changes, number, string]>([
     ['one server on both sides', { target: { runId: 'source-run' } }, 409, 'sameServer'],
     ['one name on both sides', { request: { target: 'old' } }, 409, 'sameServer'],
-    ['a cluster as source', { source: { cluster: true } }, 400, 'clusterNotSupported'],
-    ['a cluster as target', { target: { cluster: true } }, 400, 'clusterNotSupported'],
+    [
+      'one node of a cluster on both sides',
+      { source: { runId: 'a+b', cluster: true }, target: { runId: 'b+c', cluster: true } },
+      409,
+      'sameServer',
+    ],
+    [
+      'a conversion from a cluster',
+      { source: { cluster: true }, request: { convert: ['aspnet-session-v5'] } },
+      400,
+      'clusterNotSupported',
+    ],
+    [
+      'a conversion to a cluster',
+      { target: { cluster: true }, request: { convert: ['aspnet-session-v5'] } },
+      400,
+      'clusterNotSupported',
+    ],
+    [
+      'deletion by what a cluster says',
+      { source: { cluster: true }, request: { mode: 'sync', deleteExtra: true } },
+      400,
+      'clusterNotSupported',
+    ],
+    [
+      'a cluster that allows no scripts',
+      { source: { cluster: true }, sourceAbilities: { scripts: false } },
+      400,
+      'clusterNotSupported',
+    ],
     ['a replica as target', { target: { role: 'slave' } }, 400, 'targetIsReplica'],
     ['two databases into one', { request: { databases: { '0': 3, '5': 3 } } }, 400, 'databasesCollide'],
     ['two databases under one prefix', { request: { databases: { '0': 'a:', '5': 'a:' } } }, 400, 'databasesCollide'],
@@ -253,7 +281,7 @@ describe('what is refused', () => {
     ]);
     expect(made.databases.map(({ missingOnTarget }) => missingOnTarget)).toEqual([undefined, true]);
     const refused: readonly Changes[] = [
-      { source: { cluster: true } },
+      { source: { cluster: true }, sourceAbilities: { scripts: false } },
       { missing: { source: [3] } },
       { request: { target: 'OLD' } },
     ];

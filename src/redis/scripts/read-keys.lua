@@ -13,7 +13,7 @@ end
 -- PEXPIRETIME is exact; it came with 7.0, and so did REDIS_VERSION_NUM. Before, PTTL is all there is and clocks run on
 -- inside a script, so the clock is read again every few keys; where it jumped (the process was interrupted), the keys in
 -- between are asked again one by one.
-local has_expiretime = redis.REDIS_VERSION_NUM and type(redis.pcall('PEXPIRETIME', '')) == 'number'
+local has_expiretime = redis.REDIS_VERSION_NUM ~= nil
 local KEYS_A_CLOCK, JUMP_MS = 32, 1
 local clock = now_ms()
 
@@ -40,6 +40,8 @@ end
 
 local function read_keys(keys, big, left, look)
   local entries = {}
+  -- A user may lack the right to it; tried on a key that may be asked for.
+  if #keys > 0 then has_expiretime = has_expiretime and type(redis.pcall('PEXPIRETIME', keys[1])) == 'number' end
   local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
   local settled = 0
   for i = 1, #keys do

@@ -1,6 +1,5 @@
 export type { Abilities } from './abilities';
 export { copyKeyByCommands } from './copy-key';
-export { hashSlot } from './hash-slot';
 export {
   isTemporaryKey,
   isTemporaryKeyOf,

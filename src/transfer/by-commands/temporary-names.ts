@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { tagForSlotOf } from './hash-slot';
+import { tagForSlotOf } from '../../keyspace/hash-slot';
 
 /** How every temporary key begins. */
 export const TEMPORARY_KEY_PREFIX = 'keyferry:temporary:';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { hashSlot, tagForSlotOf } from '../../../src/transfer/by-commands/hash-slot';
+import { hashSlot, tagForSlotOf } from '../../../src/keyspace/hash-slot';
 import { isTemporaryKey } from '../../../src/transfer/by-commands';
 import { names, startSide, stopSide, type Side } from './support';
 

@@ -1,4 +1,5 @@
-const SLOTS = 16_384;
+/** Slots of a Redis cluster. */
+export const SLOTS = 16_384;
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 

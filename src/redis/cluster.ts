@@ -1,0 +1,181 @@
+import { SLOTS } from '../keyspace/hash-slot';
+import { BulkConnection } from './bulk-connection';
+import { RedisConnection } from './connection';
+import type { ConnectionSettings } from './connection-settings';
+import type { CredentialSource } from './credentials';
+import { RedisError, type Redirect } from './errors';
+import { addressText, hostOf, parseTopology, type NodeAddress, type Topology } from './topology';
+
+/** Who owns which slots, and this process's connections to the nodes: one for commands and one for writing in bulk to each. */
+export class Cluster {
+  /** Whether it is one at all: set by who finds it out. Until then nothing else here is asked. */
+  isOne = false;
+  private topology: Topology | undefined;
+  /** Slots that a node has said to be elsewhere since the topology was read. */
+  private readonly moved = new Map<number, NodeAddress>();
+  private refreshing: Promise<void> | undefined;
+  /** The topology may be out of date, and is read again before anything else is sent. */
+  private isStale = true;
+  private isClosed = false;
+  private readonly lanes = new Map<string, RedisConnection>();
+  private readonly bulks = new Map<string, BulkConnection>();
+
+  constructor(
+    private readonly seed: ConnectionSettings,
+    private readonly clientName: string,
+    private readonly credentials?: CredentialSource,
+  ) {}
+
+  /** The name of the connection in the settings. */
+  get name(): string {
+    return this.seed.name;
+  }
+
+  /** Whether it is known who owns which slots, as far as nothing has spoken against it. */
+  get isKnown(): boolean {
+    return this.topology !== undefined && !this.isStale;
+  }
+
+  /** Reads who owns which slots, where that is not known. @throws RedisError where no node tells */
+  async ready(): Promise<void> {
+    if (!this.isKnown) await this.refresh();
+  }
+
+  /** Has the topology read again before the next call: a node was lost, or is no master any more. */
+  suspect(): void {
+    this.isStale = true;
+  }
+
+  /** Takes over what a node says of a slot. Where it has moved, others may have as well: they are asked for. */
+  redirected({ kind, slot, host, port }: Redirect): NodeAddress {
+    const address = { host: hostOf(host, this.seed.host), port };
+    if (kind === 'moved') {
+      this.moved.set(slot, address);
+      // Nobody waits for it: what it would say of this slot is known.
+      this.refresh(address).catch(() => undefined);
+    }
+    return address;
+  }
+
+  /** The node that owns a slot. @throws RedisError where none does, or that is not known */
+  ownerOf(slot: number): NodeAddress {
+    const owner = this.moved.get(slot) ?? this.topology?.ownerOf(slot);
+    if (owner === undefined) throw new RedisError('clusterDown', this.name);
+    return owner;
+  }
+
+  /** The masters that own slots; none before `ready`. */
+  get masters(): readonly NodeAddress[] {
+    return this.topology?.masters ?? [];
+  }
+
+  /** The node for what has no key. @throws RedisError where none is known */
+  get anyMaster(): NodeAddress {
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const owner = this.topology?.ownerOf(slot);
+      if (owner !== undefined) return owner;
+    }
+    throw new RedisError('clusterDown', this.name);
+  }
+
+  /** The open connection to a node. @throws RedisError */
+  async lane(address: NodeAddress): Promise<RedisConnection> {
+    return await this.open(
+      connectionTo(
+        this.lanes,
+        address,
+        () => new RedisConnection(this.at(address), 0, this.clientName, this.credentials),
+      ),
+    );
+  }
+
+  /** The open connection to a node for writing in bulk. @throws RedisError */
+  async bulk(address: NodeAddress): Promise<BulkConnection> {
+    return await this.open(
+      connectionTo(
+        this.bulks,
+        address,
+        () => new BulkConnection(this.at(address), 0, this.clientName, this.credentials),
+      ),
+    );
+  }
+
+  /** Ends all connections; no other is opened afterwards. */
+  close(): void {
+    this.isClosed = true;
+    for (const connection of [...this.lanes.values(), ...this.bulks.values()]) connection.close();
+  }
+
+  private async open<T extends RedisConnection | BulkConnection>(connection: T): Promise<T> {
+    if (this.isClosed) throw new RedisError('notOpen', this.name);
+    try {
+      await connection.ready();
+      this.closeIfEnded(connection);
+      return connection;
+    } catch (error) {
+      this.suspect();
+      throw error;
+    }
+  }
+
+  /** A connection that was opened while all were closed. */
+  private closeIfEnded(connection: RedisConnection | BulkConnection): void {
+    if (this.isClosed) connection.close();
+  }
+
+  /** How a node is reached: as the seed is, and under the seed's name in TLS certificates. */
+  private at({ host, port }: NodeAddress): ConnectionSettings {
+    const { seed } = this;
+    return { ...seed, host, port, ...(seed.tls ? { tlsHost: seed.tlsHost ?? seed.host } : {}) };
+  }
+
+  private async refresh(first?: NodeAddress): Promise<void> {
+    this.refreshing ??= this.readTopology(first).finally(() => (this.refreshing = undefined));
+    await this.refreshing;
+  }
+
+  /** Asks the nodes that are known, one after the other, until one answers. @throws RedisError, the seed's where none does */
+  private async readTopology(first: NodeAddress | undefined): Promise<void> {
+    const { seed, topology } = this;
+    const asked = new Map(
+      [...(first === undefined ? [] : [first]), ...(topology?.masters ?? []), ...(topology?.replicas ?? []), seed].map(
+        ({ host, port }) => [addressText({ host, port }), { host, port }],
+      ),
+    );
+    const asOf = new Map(this.moved);
+    let failure: unknown;
+    for (const address of asked.values()) {
+      try {
+        const lane = await this.lane(address);
+        this.topology = parseTopology(await lane.call('CLUSTER', 'SLOTS'), address.host);
+        // What a node has said since may be newer.
+        for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
+        this.isStale = false;
+        this.closeOthers();
+        return;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** Ends the connections to nodes that are no masters any more. */
+  private closeOthers(): void {
+    const masters = new Set([...this.masters, ...this.moved.values()].map(addressText));
+    for (const connections of [this.lanes, this.bulks]) {
+      for (const [address, connection] of connections) {
+        if (masters.has(address)) continue;
+        connection.close();
+        connections.delete(address);
+      }
+    }
+  }
+}
+
+function connectionTo<T>(connections: Map<string, T>, address: NodeAddress, make: () => T): T {
+  const text = addressText(address);
+  const connection = connections.get(text) ?? make();
+  connections.set(text, connection);
+  return connection;
+}

@@ -1,0 +1,99 @@
+import type { BulkConnection } from './bulk-connection';
+import type { Cluster } from './cluster';
+import type { RedisConnection } from './connection';
+import type { EncodedCommands } from './encoded-command';
+import { isRedisError, type RedisError } from './errors';
+import type { Command, KeyedPort, RedisPort, Reply } from './redis-port';
+import { routedCall, routedPipeline, routedSend } from './routing';
+
+/**
+ * A connection to one database of a Redis, whether that is one server or a cluster: which of both it is shows when it is opened.
+ * To a cluster every command goes to the node that owns its key.
+ */
+export class RoutedConnection implements RedisPort {
+  constructor(
+    private readonly seed: RedisConnection,
+    /** To be asked only where it is one. */
+    readonly cluster: Cluster,
+  ) {}
+
+  /**
+   * The run id of the server process on the other end; undefined while not connected. Empty where a server tells none, and for
+   * a cluster, whose nodes may take each other's places.
+   */
+  get runId(): string | undefined {
+    if (!this.cluster.isOne) return this.seed.runId;
+    return this.cluster.isKnown ? '' : undefined;
+  }
+
+  /** Opens what is not open. @throws RedisError */
+  async ready(): Promise<void> {
+    if (!this.cluster.isOne) {
+      await this.seed.ready();
+      if (!this.seed.isClusterNode) return;
+      this.cluster.isOne = true;
+    }
+    await this.cluster.ready();
+  }
+
+  async call(...command: Command): Promise<Reply> {
+    if (this.cluster.isOne) return await routedCall(this.cluster, command);
+    return await this.seed.call(...command).catch((error: unknown) => {
+      this.hear(error);
+      throw error;
+    });
+  }
+
+  async pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
+    if (this.cluster.isOne) return await routedPipeline(this.cluster, commands);
+    const replies = await this.seed.pipeline(commands);
+    replies.forEach((reply) => {
+      this.hear(reply);
+    });
+    return replies;
+  }
+
+  /** The server itself, or the masters of a cluster; to be opened before, and to be used at once. @throws RedisError */
+  async servers(): Promise<readonly RedisPort[]> {
+    if (!this.cluster.isOne) return [this.seed];
+    return await Promise.all(this.cluster.masters.map(async (master) => await this.cluster.lane(master)));
+  }
+
+  /** Ends the connection at once; what is under way fails. */
+  close(): void {
+    this.seed.close();
+  }
+
+  /** What INFO hides shows when a node sends a key to another one. */
+  private hear(answer: unknown): void {
+    if (isRedisError(answer, 'moved')) this.cluster.isOne = true;
+  }
+}
+
+/** The same for writing keys in bulk. */
+export class RoutedBulk implements KeyedPort {
+  constructor(
+    private readonly seed: BulkConnection,
+    private readonly cluster: Cluster,
+    /** Finds out whether it is a cluster, which the answers to what is written in bulk do not tell. */
+    private readonly opener: Pick<RoutedConnection, 'ready'>,
+  ) {}
+
+  get runId(): string | undefined {
+    if (!this.cluster.isOne) return this.seed.runId;
+    return this.cluster.isKnown ? '' : undefined;
+  }
+
+  /** Opens what is not open. @throws RedisError */
+  async ready(): Promise<void> {
+    await this.opener.ready();
+    if (!this.cluster.isOne) await this.seed.ready();
+  }
+
+  async sendKeyed(
+    keys: readonly Buffer[],
+    encode: (places?: readonly number[]) => EncodedCommands,
+  ): Promise<ReadonlyMap<number, RedisError>> {
+    return this.cluster.isOne ? await routedSend(this.cluster, keys, encode) : await this.seed.sendKeyed(keys, encode);
+  }
+}

@@ -1,0 +1,140 @@
+import { hashSlot, SLOTS } from '../../src/keyspace/hash-slot';
+import { Connections } from '../../src/redis/connections';
+import { EncodedCommands } from '../../src/redis/encoded-command';
+import type { Command } from '../../src/redis/redis-port';
+import { startTestCluster, type TestCluster } from '../tools/test-cluster';
+
+let cluster: TestCluster;
+let connections: Connections;
+
+beforeAll(async () => {
+  cluster = await startTestCluster('redis-7.0', { replicas: 1, nodeTimeoutMs: 1_000 });
+});
+beforeEach(async () => {
+  connections = new Connections({ REDIS_C: cluster.server.url }, 'keyferry-test');
+  await connections.get('C', 0).ready();
+});
+afterEach(() => {
+  connections.close();
+});
+afterAll(() => cluster.close());
+
+const names = (count: number, prefix = 'key') => Array.from({ length: count }, (_, i) => Buffer.from(`${prefix}:${i}`));
+const sets = (keys: readonly Buffer[], value: string) => keys.map((key): Command => ['SET', key, value]);
+
+it('every command goes to the node that owns its key, and the replies come in the order of the commands', async () => {
+  const port = connections.get('C', 0);
+  const keys = names(2_000);
+  const replies = await port.pipeline(
+    keys.flatMap((key, i): Command[] => [
+      ['SET', key, String(i)],
+      ['GET', key],
+    ]),
+  );
+  expect(replies.filter((_, i) => i % 2 === 1).map(String)).toEqual(keys.map((_, i) => String(i)));
+  expect(await port.call('GET', keys[7]!)).toEqual(Buffer.from('7'));
+  expect(await cluster.keys()).toBe(2_000);
+  // What has no key, a transaction, and a refusal.
+  const [time, multi, , exec, wrong, again] = await port.pipeline([
+    ['TIME'],
+    ['MULTI'],
+    ['INCR', 'key:1'],
+    ['EXEC'],
+    ['LPUSH', 'key:1', 'x'],
+    ['GET', 'key:1'],
+  ]);
+  expect(time).toHaveLength(2);
+  expect(String(multi)).toBe('OK');
+  expect(exec).toEqual([2]);
+  expect(wrong).toMatchObject({ kind: 'wrongType' });
+  expect(String(again)).toBe('2');
+  expect(port.runId).toBe('');
+});
+
+it('what is written in bulk comes to its nodes, and refusals have the places of their keys', async () => {
+  const bulk = connections.bulk('C', 0);
+  await bulk.ready();
+  const keys = names(5_000, 'bulk');
+  await connections.get('C', 0).call('LPUSH', keys[4_321]!, 'x');
+  const commands = keys.map((key, i): Command => (i === 4_321 ? ['INCR', key] : ['SET', key, String(i)]));
+  const refusals = await bulk.sendKeyed(keys, (places) =>
+    EncodedCommands.of(places === undefined ? commands : places.map((place) => commands[place]!)),
+  );
+  expect([...refusals.keys()]).toEqual([4_321]);
+  const values = await connections.get('C', 0).pipeline(keys.slice(0, 100).map((key): Command => ['GET', key]));
+  expect(values.map(String)).toEqual(keys.slice(0, 100).map((_, i) => String(i)));
+});
+
+it('slots that move meanwhile, and such that are on their way, lose no command', async () => {
+  const port = connections.get('C', 0);
+  const bulk = connections.bulk('C', 0);
+  await bulk.ready();
+  const owned = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const writing = async () => {
+    for (let round = 0; round < 30; round++) {
+      const keys = names(600, `moving:${round}`);
+      const commands = sets(keys, 'x');
+      const refusals = await bulk.sendKeyed(keys, (places) =>
+        EncodedCommands.of(places === undefined ? commands : places.map((place) => commands[place]!)),
+      );
+      expect(refusals.size).toBe(0);
+      const replies = await port.pipeline(keys.map((key): Command => ['APPEND', key, 'y']));
+      expect(replies.every((reply) => reply === 2)).toBe(true);
+    }
+  };
+  await Promise.all([writing(), cluster.moveSlots(0, 1, owned(0, 300))]);
+  const there = await Promise.all(
+    Array.from({ length: 30 }, async (_, round) => {
+      const replies = await port.pipeline(names(600, `moving:${round}`).map((key): Command => ['GET', key]));
+      return replies.filter((reply) => String(reply) === 'xy').length;
+    }),
+  );
+  expect(there).toEqual(there.map(() => 600));
+});
+
+it('a slot that is left half moved is written to and read', async () => {
+  const [from, to] = await Promise.all([cluster.clients[2]!.cluster('MYID'), cluster.clients[1]!.cluster('MYID')]);
+  const slot = SLOTS - 1;
+  const keys = names(400_000)
+    .filter((key) => hashSlot(key) === slot)
+    .slice(0, 12);
+  const port = connections.get('C', 0);
+  await port.pipeline(sets(keys.slice(0, 6), 'old'));
+  await cluster.clients[1]!.cluster('SETSLOT', slot, 'IMPORTING', from);
+  await cluster.clients[2]!.cluster('SETSLOT', slot, 'MIGRATING', to);
+  try {
+    const bulk = connections.bulk('C', 0);
+    await bulk.ready();
+    const commands = sets(keys, 'new');
+    const refusals = await bulk.sendKeyed(keys, (places) =>
+      EncodedCommands.of(places === undefined ? commands : places.map((place) => commands[place]!)),
+    );
+    expect(refusals.size).toBe(0);
+    const replies = await port.pipeline(keys.flatMap((key): Command[] => [['MULTI'], ['GET', key], ['EXEC']]));
+    expect(replies.filter((_, i) => i % 3 === 2).map(String)).toEqual(keys.map(() => 'new'));
+    expect(await cluster.clients[1]!.call('ASKING')).toBe('OK');
+  } finally {
+    for (const client of cluster.clients.slice(0, 3)) await client.cluster('SETSLOT', slot, 'STABLE');
+  }
+});
+
+it('a master that is gone is told, and its replica is found', async () => {
+  const port = connections.get('C', 0);
+  const keys = names(300, 'failover');
+  await port.pipeline(sets(keys, 'x'));
+  await cluster.clients[0]!.call('WAIT', 1, 5_000);
+  await cluster.nodes[0]!.kill();
+  await expect(port.pipeline(sets(keys, 'y'))).rejects.toMatchObject({ asks: 'retry', connection: 'C' });
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      await port.ready();
+      const replies = await port.pipeline(sets(keys, 'z'));
+      if (replies.every((reply) => String(reply) === 'OK')) break;
+    } catch (error) {
+      expect(error).toMatchObject({ asks: 'retry' });
+    }
+    expect(Date.now()).toBeLessThan(deadline);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});

@@ -1,0 +1,84 @@
+import { Redis } from 'ioredis';
+import { startCluster, type ClusterOptions } from '../../local/servers/start-cluster';
+import type { RunningServer } from '../../local/servers/start-server';
+import type { ServerName } from '../../local/servers/server-names';
+import type { TestServer } from './test-server';
+
+/** A running cluster, with a client to each node. */
+export interface TestCluster {
+  readonly nodes: readonly RunningServer[];
+  /** By the places of the nodes: masters first, as they were at the start. */
+  readonly clients: readonly Redis[];
+  /** As a side of a migration: its first node. */
+  readonly server: { readonly url: string };
+  /** Keys on those of its nodes that are masters. */
+  keys(): Promise<number>;
+  /** What `digest` of a server with the same keys gives; for an odd number of masters. */
+  digest(): Promise<string>;
+  /** Moves slots with their keys from one node to another, as redis-cli does, a few keys at a time. */
+  moveSlots(from: number, to: number, slots: readonly number[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a cluster with DEBUG allowed. */
+export async function startTestCluster(name: ServerName, options: ClusterOptions = {}): Promise<TestCluster> {
+  const debug = name === 'redis-6.0' ? [] : ['--enable-debug-command', 'yes'];
+  const cluster = await startCluster(name, { ...options, args: [...debug, ...(options.args ?? [])] });
+  const clients = cluster.nodes.map((node) => {
+    const client = new Redis(node.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
+    client.on('error', () => undefined);
+    return client;
+  });
+  const client = (place: number) => {
+    const found = clients[place];
+    if (found === undefined) throw new RangeError(`The cluster has no node ${place}.`);
+    return found;
+  };
+  const masters = async () => {
+    const roles = await Promise.all(
+      clients.map(async (each) => (await each.info('replication')).includes('role:master')),
+    );
+    return clients.filter((_, i) => roles[i]);
+  };
+  return {
+    nodes: cluster.nodes,
+    clients,
+    server: { url: cluster.url },
+    keys: async () => {
+      const sizes = await Promise.all((await masters()).map((each) => each.dbsize()));
+      return sizes.reduce((sum, size) => sum + size, 0);
+    },
+    digest: async () => {
+      const digests = await Promise.all(
+        (await masters()).map(async (each) => (await each.call('DEBUG', 'DIGEST')) as string),
+      );
+      // The digest of a data set is the exclusive or of those of its keys, and of one of the database.
+      if (digests.length % 2 === 0) throw new RangeError('Of an even number of masters there is no digest.');
+      const sum = digests.reduce((a, b) => a ^ BigInt(`0x${b}`), 0n);
+      return sum.toString(16).padStart(40, '0');
+    },
+    moveSlots: async (from, to, slots) => {
+      const [source, target] = [client(from), client(to)];
+      const [sourceId, targetId] = await Promise.all([source.cluster('MYID'), target.cluster('MYID')]);
+      const port = cluster.nodes[to]?.port ?? 0;
+      for (const slot of slots) {
+        await target.cluster('SETSLOT', slot, 'IMPORTING', sourceId);
+        await source.cluster('SETSLOT', slot, 'MIGRATING', targetId);
+        for (;;) {
+          const keys = (await source.call('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as string[];
+          if (keys.length === 0) break;
+          await source.call('MIGRATE', '127.0.0.1', port, '', 0, 5_000, 'KEYS', ...keys);
+        }
+        for (const each of [target, source, ...(await masters())])
+          await each.cluster('SETSLOT', slot, 'NODE', targetId);
+      }
+    },
+    close: async () => {
+      for (const each of clients) each.disconnect();
+      await cluster.kill();
+    },
+  };
+}
+
+/** One side of a migration, whatever stands behind it. */
+export type AnySide = Pick<TestServer, 'server'> | TestCluster;
