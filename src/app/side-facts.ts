@@ -2,6 +2,7 @@ import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
 import { keysInAll, type OnOwnConnection } from '../redis/database-keys';
 import { RedisError } from '../redis/errors';
+import { inTime } from '../redis/first-answers';
 import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { SideName } from '../migration/phases';
@@ -10,23 +11,28 @@ import type { Plan } from '../migration/plan';
 /** What one side tells at the moment. */
 export type SideFacts = ServerFacts;
 
-/**
- * What a side tells now; undefined while it does not answer, or reads its data from disk. The workers say what is wrong with a
- * server; who asks here only has no numbers for now.
- */
-export async function factsOf(
-  { plan }: MigrationRow,
-  side: SideName,
-  app: Pick<App, 'connections'>,
-): Promise<SideFacts | undefined> {
+/** A side that was asked what it is now. */
+export interface Asked {
+  /** Undefined while it does not answer, or reads its data from disk. */
+  readonly facts: SideFacts | undefined;
+  /** Why it does not tell; null where it does. */
+  readonly trouble: string | null;
+}
+
+/** Who watches a migration waits no longer for a side: it is asked again soon, and what is told of the other side must not be old. */
+const PATIENCE_MS = 4_000;
+
+/** Asks what a side tells now. */
+export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<App, 'connections'>): Promise<Asked> {
   try {
-    return await factsOrThrow(plan, side, app);
-  } catch {
-    return undefined;
+    const late = () => new RedisError('timeout', plan.request[side]);
+    return { facts: await inTime(factsOrThrow(plan, side, app), late, PATIENCE_MS), trouble: null };
+  } catch (error) {
+    return { facts: undefined, trouble: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** As `factsOf`. @throws RedisError, also while the server reads its data from disk */
+/** As `askSide`. @throws RedisError, also while the server reads its data from disk */
 export async function factsOrThrow(
   { request }: Plan,
   side: SideName,

@@ -103,6 +103,8 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     cursor: row.cursor,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
+    progress: row.progress,
+    tries: row.tries,
     heartbeat: row.heartbeat ?? '',
     trouble: textForPeople(row.trouble),
     cause: textForPeople(row.cause),

@@ -140,6 +140,8 @@ export const rangeSchema = z.object({
   cursor,
   share,
   counts: json(countsSchema),
+  progress: count.default(0),
+  tries: count.default(0),
   heartbeat: timeOrNull,
   trouble: textOrNull,
   cause: textOrNull,
@@ -223,6 +225,9 @@ const courseFields = z.object({
   target: mark,
   seen: z.object({ source: mark, target: mark }),
   restarts: z.object({ source: count, target: count }),
+  // Not written by earlier versions.
+  met: z.object({ source: z.array(text).max(64), target: z.array(text).max(64) }).optional(),
+  returns: z.object({ source: count, target: count }).default({ source: 0, target: 0 }),
   restartsBefore: count,
   reset: z.object({ source: z.boolean(), target: z.boolean() }),
   // Earlier versions wrote down in which epoch each phase had begun, by its name.
@@ -285,12 +290,17 @@ export const migrationSchema = migrationFields
 
 /** @param begun the names of the phases up to the current one, which is in this epoch */
 function withWalks(
-  { epochs = {}, walks, ...course }: z.infer<typeof courseFields>,
+  { epochs = {}, walks, met, ...course }: z.infer<typeof courseFields>,
   begun: readonly string[],
   epoch: number,
 ) {
   const epochAt = (place: number, name: string) => (place === begun.length - 1 ? epoch : (epochs[name] ?? 0));
-  return { ...course, walks: walks ?? begun.map((name, place) => ({ place, epoch: epochAt(place, name) })) };
+  const { source, target } = course.seen;
+  return {
+    ...course,
+    met: met ?? { source: [source.runId], target: [target.runId] },
+    walks: walks ?? begun.map((name, place) => ({ place, epoch: epochAt(place, name) })),
+  };
 }
 
 /** The tally's last sum. */
@@ -299,6 +309,10 @@ export const snapshotSchema = z.looseObject({
   at: time,
   lastHeartbeat: time.nullable(),
   quietSeconds: amount.max(1e9),
+  // Sums of earlier versions have none.
+  moved: text.default(''),
+  stalledSeconds: amount.max(1e9).default(0),
+  trouble: text.nullable().default(null),
   counts: countsSchema,
   progress: z.looseObject({
     percent: z.number().min(0).max(100),

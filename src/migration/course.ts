@@ -1,4 +1,5 @@
 import type { ServerFacts } from '../redis/probe';
+import type { Plan } from './plan';
 import { walksOf, type LookDepth, type SideName, type Walk } from './phases';
 import type { Finding, MigrationRow } from './rows';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
@@ -14,6 +15,10 @@ export interface Course {
   readonly seen: { readonly source: Process; readonly target: Process };
   /** How often each side was seen to be another process than before. */
   readonly restarts: { readonly source: number; readonly target: number };
+  /** The run ids that each side has had, in the order in which they were first met; the latest of many. */
+  readonly met: { readonly source: readonly string[]; readonly target: readonly string[] };
+  /** How often a process of a side was met again after another one: one that restarts never is. */
+  readonly returns: { readonly source: number; readonly target: number };
   /** The target's restarts when that walk began. */
   readonly restartsBefore: number;
   /** Whether the counters of each side were seen to be set back: of the source at any time, of the target since that walk began. */
@@ -36,6 +41,8 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
     target,
     seen: { source: processOf(source), target: processOf(target) },
     restarts: { source: 0, target: 0 },
+    met: { source: [source.runId], target: [target.runId] },
+    returns: { source: 0, target: 0 },
     restartsBefore: 0,
     reset: { source: false, target: false },
     walks: [{ place: 0, epoch: 0 }],
@@ -51,15 +58,46 @@ export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth
   return { ...course, source, target, restartsBefore: course.restarts.target, reset, lookDepth };
 }
 
+/** So many processes of a side are remembered. */
+const MOST_MET = 32;
+/** A failover and the way back are a return or two; so many are several servers behind one endpoint. */
+const MOST_RETURNS = 8;
+/** So often a side may restart or fail over. */
+const MOST_RESTARTS = 32;
+
 /** The same with a side as it is seen now; the very same where it is the process known. */
 export function see(course: Course, side: SideName, now: Mark): Course {
-  const { seen, restarts } = course;
+  const { seen, restarts, met, returns } = course;
   if (since(seen[side], now).process !== 'changed') return course;
+  const isOther = now.runId !== '' && now.runId !== seen[side].runId;
+  const isBack = isOther && met[side].includes(now.runId);
   return {
     ...course,
     seen: { ...seen, [side]: processOf(now) },
     restarts: { ...restarts, [side]: restarts[side] + 1 },
+    met: isOther && !isBack ? { ...met, [side]: [...met[side], now.runId].slice(-MOST_MET) } : met,
+    returns: isBack ? { ...returns, [side]: returns[side] + 1 } : returns,
   };
+}
+
+/**
+ * Why nothing can come of a migration with what a side has been: its endpoint leads to one process and to another in turns, or it
+ * restarts again and again. Undefined where nothing speaks against it. The nodes of a cluster may take each other's places.
+ */
+export function unsteady(
+  { restarts, met, returns }: Course,
+  side: SideName,
+  plan: Pick<Plan, 'request' | SideName>,
+): string | undefined {
+  if (plan[side].cluster) return undefined;
+  if (returns[side] >= MOST_RETURNS) return severalProcesses(plan.request[side], met[side].length);
+  if (restarts[side] < MOST_RESTARTS) return undefined;
+  return `The ${side} restarted, failed over or changed its replication ${restarts[side]} times during the migration. Start it again once the server is steady.`;
+}
+
+/** What is wrong with an endpoint that leads to several processes, and what to do. */
+export function severalProcesses(connection: string, processes: number): string {
+  return `The connection "${connection}" leads to ${processes} different server processes in turns: its endpoint is a name of several replicas, or a load balancer before them. A migration needs one and the same server all the time: give the address of one of them.`;
 }
 
 /** What became of the target since the walk began: it may have been another process in between, too. */

@@ -17,6 +17,8 @@ export interface ToldFacts {
   readonly target: ServerFacts;
   readonly choices: readonly DatabaseChoice[];
   readonly addresses?: Addresses;
+  /** The run ids of the processes that connections to each side, opened at the same time, led to. */
+  readonly processes?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
 
 /** What is known once both sides were tried: all that decides whether a migration may start. */

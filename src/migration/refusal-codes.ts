@@ -11,6 +11,10 @@ const TABLE = {
     status: 400,
     means: 'A conversion in place takes no rename, no other databases and no `onConflict: "fail"`.',
   },
+  severalServers: {
+    status: 400,
+    means: 'The connection of a side leads to one server process and to another in turns.',
+  },
   clusterNotSupported: { status: 400, means: 'A side is a cluster, with which this cannot be done.' },
   databasesUnknown: {
     status: 400,

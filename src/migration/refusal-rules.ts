@@ -1,6 +1,7 @@
 import { keysIn, sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
 import { looksForExtra, targetKeysIn } from './choose-databases';
+import { severalProcesses } from './course';
 import { sideNames } from './phases';
 import type { ToldFacts, TriedFacts } from './plan-facts';
 import type { RefusalCode } from './refusal-codes';
@@ -59,6 +60,13 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       );
     },
   },
+  ...sideNames.map((side): Rule<ToldFacts> => ({
+    code: 'severalServers',
+    path: side,
+    inDryRun: 'refused',
+    reasons: ({ request, [side]: { cluster }, processes: { [side]: met } = { source: [], target: [] } }) =>
+      when(met.length > 1 && !cluster, () => severalProcesses(request[side], met.length)),
+  })),
   ...sideNames.map((side): Rule<ToldFacts> => ({
     code: 'clusterNotSupported',
     path: 'convert',

@@ -19,6 +19,12 @@ export interface Snapshot {
   readonly lastHeartbeat: string | null;
   /** For how long it has been the latest while the tally watched, seconds. */
   readonly quietSeconds: number;
+  /** How far the work was: another text says that something was done. */
+  readonly moved: string;
+  /** For how long it has been the same while the tally watched, seconds. */
+  readonly stalledSeconds: number;
+  /** What held the work up last since something was done; null where nothing is known of it. */
+  readonly trouble: string | null;
   readonly counts: Counts;
   readonly progress: Progress;
   /** Null where the side has not answered yet, or does not tell. */
@@ -83,6 +89,9 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
     at: row.startedAt,
     lastHeartbeat: null,
     quietSeconds: 0,
+    moved: '',
+    stalledSeconds: 0,
+    trouble: null,
     counts: noCounts,
     progress: { percent: 0, keysPerSecond: 0, etaSeconds: null, ranges: { total, done: 0, active: 0, failed: 0 } },
     sourceKeysNow: null,

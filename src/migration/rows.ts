@@ -89,6 +89,10 @@ export interface RangeRow {
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;
   readonly counts: Counts;
+  /** Grows with whatever is done, and while a limit keeps the work waiting. Where it stands still for long, nothing comes of the work. */
+  readonly progress: number;
+  /** How often it was taken since anything was last done that whoever takes it next need not do again. */
+  readonly tries: number;
   /** When a worker last wrote, ISO 8601; null before the first. */
   readonly heartbeat: string | null;
   /** What holds it up at the moment, for people. */
@@ -155,6 +159,8 @@ export function brokenRange(
     cursor: '0',
     share: 0,
     counts: noCounts,
+    progress: 0,
+    tries: 0,
     heartbeat: null,
     trouble: null,
     cause,
@@ -175,5 +181,6 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
 export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 'epoch' | 'pass'>): RangeRow {
   if (row.epoch >= epoch) return row;
   const cursor = String(startCursor(row));
-  return { ...row, epoch, pass, cursor, counts: noCounts, state: 'planned', share: 0, trouble: null, cause: null };
+  const nothing = { counts: noCounts, share: 0, tries: 0, trouble: null, cause: null };
+  return { ...row, epoch, pass, cursor, state: 'planned', ...nothing };
 }

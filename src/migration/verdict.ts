@@ -42,7 +42,11 @@ export interface TallyFacts {
   readonly anew: number;
   /** For how long no range has given a sign, while the tally watched. */
   readonly quietSeconds: number;
+  /** For how long nothing was done, while the tally watched. */
+  readonly stalledSeconds: number;
   readonly stallAfter: number;
+  /** What held the work up last since something was done. */
+  readonly trouble: string | null;
   /** The first cause among failed ranges. */
   readonly cause: string | null;
 }
@@ -53,8 +57,12 @@ export interface DuePhase extends NamedPhase {
   readonly depth?: LookDepth;
 }
 
-/** What comes next: `wait` for ranges or servers, another phase, or the end. */
-export type Verdict = { readonly kind: 'wait' } | { readonly kind: 'phase'; readonly due: DuePhase } | End;
+/** What comes next: `wait` for ranges or servers, another phase, a stop of all work and then the end, or the end. */
+export type Verdict =
+  | { readonly kind: 'wait' }
+  | { readonly kind: 'phase'; readonly due: DuePhase }
+  | { readonly kind: 'stop'; readonly cause: string }
+  | End;
 
 export type End =
   | {
@@ -77,12 +85,12 @@ export function verdict(facts: TallyFacts): Verdict {
   const { ranges, stopCause } = facts;
   const open = ranges.planned + ranges.active;
   if (open > 0) {
-    if (facts.quietSeconds <= facts.stallAfter) return { kind: 'wait' };
-    if (stopCause !== null) return { kind: 'failed', cause: stopCause };
-    return {
-      kind: 'failed',
-      cause: `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`,
-    };
+    const still = `Nothing moved for ${Math.round(facts.stallAfter)} seconds with ${open} ranges open.`;
+    const cause = stopCause ?? withTrouble(still, facts);
+    // Nobody is left who could be told to stop.
+    if (facts.quietSeconds > facts.stallAfter) return { kind: 'failed', cause };
+    const isStalled = facts.stalledSeconds > facts.stallAfter && stopCause === null && !facts.cancelRequested;
+    return isStalled ? { kind: 'stop', cause } : { kind: 'wait' };
   }
   if (stopCause !== null) return { kind: 'failed', cause: stopCause };
   if (facts.cancelRequested) return { kind: 'cancelled' };
@@ -92,8 +100,9 @@ export function verdict(facts: TallyFacts): Verdict {
   if (ranges.cancelled > 0) return { kind: 'cancelled' };
   const { source, target } = facts;
   if (source === undefined || target === undefined) {
-    if (facts.quietSeconds <= facts.stallAfter) return { kind: 'wait' };
-    return { kind: 'failed', cause: 'Both sides must answer before the verdict, and one does not.' };
+    if (facts.stalledSeconds <= facts.stallAfter) return { kind: 'wait' };
+    const cause = withTrouble('Both sides must answer before the verdict, and one does not.', facts);
+    return { kind: 'failed', cause };
   }
   const due = duePlace(facts, source, target);
   if (due === undefined) return ended(facts, source, target);
@@ -107,6 +116,10 @@ export function verdict(facts: TallyFacts): Verdict {
     kind: 'phase',
     due: { ...phaseAt(facts, due.place), ...(due.depth === undefined ? {} : { depth: due.depth }) },
   };
+}
+
+function withTrouble(sentence: string, { trouble }: TallyFacts): string {
+  return trouble === null ? sentence : `${sentence} ${trouble}`;
 }
 
 interface DuePlace {

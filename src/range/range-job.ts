@@ -37,6 +37,12 @@ export interface JobStart {
 /** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
 const FROZEN = 1 / 2;
 
+/**
+ * So many workers may count what they do and do not keep (parts of a page, looks at suspects) as progress. Where as many have taken a
+ * range and none has brought it forward, the next ones only do the same again.
+ */
+const MOST_TRIES = 3;
+
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
 
@@ -131,6 +137,7 @@ export class RangeJob implements StopSignal {
     const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
     this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
     this.pageCounts = { ...sum, findings: sum.findings + findings.length };
+    this.progressed(next !== undefined);
     if (next === undefined) return;
     const { index, bits } = this.current;
     const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
@@ -138,6 +145,15 @@ export class RangeJob implements StopSignal {
     this.pageCounts = undefined;
     moved?.();
     if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+  }
+
+  /**
+   * Notes that something was done.
+   * @param kept the row has it, so that whoever takes the range next need not do it again
+   */
+  progressed(kept: boolean): void {
+    if (!kept && this.current.tries > MOST_TRIES) return;
+    this.current = { ...this.current, progress: this.current.progress + 1, ...(kept ? { tries: 0 } : {}) };
   }
 
   /** Writes findings of keys that have none of another kind yet, and returns how many those are. */
@@ -233,6 +249,9 @@ export class RangeJob implements StopSignal {
   private async write(): Promise<void> {
     if (this.reason === 'lost') throw new StoppedError('lost');
     this.lastWrite = Date.now();
+    // A wait that a limit asks for is no standstill.
+    const progress = this.current.progress + (this.governor.hasWaited() ? 1 : 0);
+    this.current = { ...this.current, progress };
     try {
       const row = { ...this.current, heartbeat: new Date().toISOString() };
       const { etag } = await this.app.ledger.ranges.replace(row, this.packSurvey?.());
@@ -266,6 +285,8 @@ export class RangeJob implements StopSignal {
 
   private stop(reason: StopReason): void {
     this.reason ??= reason;
+    // Of a deadline the work may be given more time; the others are the end.
+    if (this.reason !== 'deadline') clearInterval(this.watching);
   }
 }
 

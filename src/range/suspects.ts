@@ -42,6 +42,12 @@ export interface SecondLook<Suspect> {
   ): Promise<Pick<Look<Suspect>, 'counts'> & { readonly findings: readonly KeyFinding[] }>;
 }
 
+/** Who works on the range. */
+export interface Worker extends StopSignal {
+  /** Told that something was done; `kept` is false where it would have to be done again by whoever takes the range next. */
+  progressed(kept: boolean): void;
+}
+
 /** Collects what may be wrong while a range is walked, and settles it in a few rounds. */
 export class Suspects<Suspect> {
   private waiting: Suspect[] = [];
@@ -49,7 +55,7 @@ export class Suspects<Suspect> {
 
   constructor(
     private readonly second: SecondLook<Suspect>,
-    private readonly stop: StopSignal,
+    private readonly worker: Worker,
   ) {}
 
   add(suspects: readonly Suspect[]): void {
@@ -75,11 +81,13 @@ export class Suspects<Suspect> {
     this.waiting = [];
     const { looks, everyMs } = this.second.rounds;
     for (let round = 2; round <= looks && open.length > 0; round++) {
-      await pause(everyMs, this.stop);
+      await pause(everyMs, this.worker);
       const look = await this.second.look(open);
       counts = addCounts(counts, look.counts);
       ({ wrong } = look);
-      open = wrong.map(({ suspect }) => suspect);
+      const left = wrong.map(({ suspect }) => suspect);
+      if (left.length < open.length) this.worker.progressed(false);
+      open = left;
     }
     const end = await this.second.end(wrong.map(({ finding }) => finding));
     return { counts: addCounts(counts, end.counts), findings: end.findings };

@@ -5,6 +5,7 @@ import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
+import { infoField } from './info';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
 import { StatusParser } from './status-parser';
 
@@ -17,6 +18,8 @@ const IDLE_MS = 4 * 60_000;
 interface Batch {
   readonly commands: EncodedCommands;
   readonly refusals: Map<number, RedisError>;
+  /** Told of replies that are strings. */
+  readonly onText?: ((text: string) => void) | undefined;
   answered: number;
   resolve(refusals: ReadonlyMap<number, RedisError>): void;
   reject(error: RedisError): void;
@@ -42,6 +45,9 @@ export class BulkConnection implements StatusPort, KeyedPort {
     private readonly clientName: string,
     private readonly credentials?: CredentialSource,
   ) {}
+
+  /** The run id of the server process on the other end, as of a connection's; empty where it tells none, or is not connected. */
+  processId = '';
 
   /** Empty while the connection is open, whatever server process answers; undefined while it is not. */
   get runId(): string | undefined {
@@ -90,6 +96,7 @@ export class BulkConnection implements StatusPort, KeyedPort {
       if (this.socket !== socket) return;
       this.socket = undefined;
       this.isOpen = false;
+      this.processId = '';
     });
     const username = credentials?.username ?? this.settings.username;
     const password = credentials?.password ?? this.settings.password;
@@ -99,10 +106,11 @@ export class BulkConnection implements StatusPort, KeyedPort {
     }
     if (this.database !== 0) handshake.push(['SELECT', String(this.database)]);
     const essential = handshake.length;
-    handshake.push(['CLIENT', 'SETNAME', this.clientName]);
+    handshake.push(['CLIENT', 'SETNAME', this.clientName], ['INFO', 'server']);
+    let info = '';
     try {
       const refusals = await inTime(
-        this.send(socket, EncodedCommands.of(handshake)),
+        this.send(socket, EncodedCommands.of(handshake), (text) => (info = text)),
         () => new RedisError('timeout', name),
       );
       for (const [place, error] of refusals) {
@@ -113,6 +121,7 @@ export class BulkConnection implements StatusPort, KeyedPort {
       socket.destroy();
       throw isRedisError(error, 'connectionLost') ? socketError(name, error.cause, 'closedAtOnce') : error;
     }
+    this.processId = infoField(info, 'run_id') ?? '';
     this.isOpen = true;
   }
 
@@ -136,16 +145,21 @@ export class BulkConnection implements StatusPort, KeyedPort {
     });
   }
 
-  private send(socket: Socket, commands: EncodedCommands): Promise<ReadonlyMap<number, RedisError>> {
+  private send(
+    socket: Socket,
+    commands: EncodedCommands,
+    onText?: Batch['onText'],
+  ): Promise<ReadonlyMap<number, RedisError>> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ commands, refusals: new Map(), answered: 0, resolve, reject });
+      this.waiting.push({ commands, refusals: new Map(), onText, answered: 0, resolve, reject });
       socket.write(commands.bytes);
     });
   }
 }
 
 function listen(name: string, socket: Socket, waiting: Batch[], onClose: () => void): void {
-  const parser = new StatusParser((error) => {
+  const parser = new StatusParser((error, told) => {
+    if (told !== undefined) waiting[0]?.onText?.(told);
     answer(name, waiting, error);
   });
   let reason: Error | undefined;

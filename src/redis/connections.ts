@@ -53,6 +53,46 @@ export class Connections {
     return this.entry(name, database).bulk;
   }
 
+  /**
+   * The server processes, by their run ids, that open connections of this name lead to. More than one: those before a failover, or an
+   * endpoint of several servers. None of a cluster, whose nodes are all reached.
+   */
+  processesOf(name: string): string[] {
+    if (this.clusters.get(name)?.isOne === true) return [];
+    const ids = this.connectionsOf(name).map((each) => (each instanceof BulkConnection ? each.processId : each.runId));
+    return [...new Set(ids.filter((id) => id !== undefined && id !== ''))] as string[];
+  }
+
+  /** Has each connection of this name opened anew when it is needed next; what is under way fails as when it is lost. */
+  reopen(name: string): void {
+    for (const connection of this.connectionsOf(name)) connection.close();
+  }
+
+  /**
+   * Opens so many further connections to database 0 at the same time, and gives the run ids of the processes that they led to.
+   * Those that the server does not take are left out.
+   */
+  async metBy(name: string, count: number): Promise<string[]> {
+    const settings = readConnectionSettings(name, this.settings);
+    const open = Array.from(
+      { length: count },
+      () => new RedisConnection(settings, 0, this.clientName, this.credentialsFor(settings)),
+    );
+    try {
+      await Promise.allSettled(open.map((connection) => connection.ready()));
+      return [...new Set(open.flatMap(({ runId }) => (runId === undefined || runId === '' ? [] : runId)))];
+    } finally {
+      for (const connection of open) connection.close();
+    }
+  }
+
+  private connectionsOf(name: string): (RedisConnection | BulkConnection)[] {
+    const prefix = `${name}/`;
+    return [...this.entries].flatMap(([id, { seeds, bulkSeed }]) =>
+      id.startsWith(prefix) ? [...seeds, bulkSeed] : [],
+    );
+  }
+
   /** Where the Redis listens that the settings name so, however it is spelt there. @throws ConnectionSettingsError */
   addressOf(name: string): string {
     return addressOf(readConnectionSettings(name, this.settings));

@@ -2,12 +2,12 @@
 const TIMEOUT_MS = 10_000;
 
 /** What a server answers first. @throws what `late` makes where it takes too long; the work's own end is nobody's then */
-export async function inTime<T>(work: Promise<T>, late: () => Error): Promise<T> {
+export async function inTime<T>(work: Promise<T>, late: () => Error, timeoutMs = TIMEOUT_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const end = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       reject(late());
-    }, TIMEOUT_MS);
+    }, timeoutMs);
   });
   try {
     return await Promise.race([work, end]);

@@ -23,8 +23,8 @@ export class UnexpectedReplyError extends Error {
 export class StatusParser {
   private rest: Buffer = Buffer.alloc(0);
 
-  /** @param onReply called for each reply in its turn, with the text of an error or undefined */
-  constructor(private readonly onReply: (error: string | undefined) => void) {}
+  /** @param onReply called for each reply in its turn, with the text of an error or undefined, and that of a string (`$`) */
+  constructor(private readonly onReply: (error: string | undefined, told?: string) => void) {}
 
   /** @throws UnexpectedReplyError */
   feed(chunk: Buffer): void {
@@ -59,7 +59,7 @@ export class StatusParser {
     const length = Number(bytes.toString('latin1', at + 1, end));
     const behind = length < 0 ? end + 2 : end + 2 + length + 2;
     if (behind > bytes.length) return undefined;
-    this.onReply(undefined);
+    this.onReply(undefined, length < 0 ? undefined : bytes.toString('utf8', end + 2, behind - 2));
     return behind;
   }
 }

@@ -48,7 +48,10 @@ async function toldBy(name: string, app: Pick<App, 'connections'>): Promise<Serv
 
 async function askBothSides(request: MigrationRequest, app: Pick<App, 'connections'>): Promise<ToldFacts> {
   const [source, target] = await Promise.all([toldBy(request.source, app), toldBy(request.target, app)]);
+  const metBy = (name: string) => app.connections.metBy(name, OPENED_AT_ONCE);
+  const [bySource, byTarget] = await Promise.all([metBy(request.source), metBy(request.target)]);
   return {
+    processes: { source: bySource, target: byTarget },
     request,
     source,
     target,
@@ -59,6 +62,9 @@ async function askBothSides(request: MigrationRequest, app: Pick<App, 'connectio
     },
   };
 }
+
+/** Of two servers behind one name that are drawn by lot, so many connections meet only the one in one of 32 cases. */
+const OPENED_AT_ONCE = 6;
 
 async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Promise<TriedFacts> {
   const { request, choices } = told;

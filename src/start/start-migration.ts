@@ -187,6 +187,8 @@ export function rangesOf({
     cursor: String(startCursor(shape)),
     share: 0,
     counts: noCounts,
+    progress: 0,
+    tries: 0,
     heartbeat: null,
     trouble: null,
     cause: null,

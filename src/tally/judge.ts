@@ -9,6 +9,7 @@ import type { MigrationRow } from '../migration/rows';
 import { markOf, onlyRestored, since, UNTOLD } from '../migration/since';
 import { verdict, type Verdict } from '../migration/verdict';
 import { isReplica } from '../redis/probe';
+import type { Standstill } from './snapshot';
 import type { Sum } from './sum';
 
 /** Asks for the verdict by what the rows say together and both sides tell. */
@@ -17,7 +18,7 @@ export function judge(
   sum: Sum,
   source: SideFacts | undefined,
   target: SideFacts | undefined,
-  quietSeconds: number,
+  standstill: Standstill,
   app: Pick<App, 'settings'>,
 ): Verdict {
   const { plan, course } = migration;
@@ -37,7 +38,7 @@ export function judge(
     targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),
     targetKeysAtStart: plan.targetKeysAtStart,
     anew: course.anew,
-    quietSeconds,
+    ...standstill,
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });

@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow } from '../migration/rows';
 import { firstOfChains } from '../range/chain';
-import { see } from '../migration/course';
+import { see, unsteady } from '../migration/course';
 import { phaseOf, walksOf } from '../migration/phases';
 import { parallelRangesOf } from '../range/range-shape';
 import type { SideFacts } from '../app/side-facts';
@@ -14,12 +14,15 @@ import { stopMigration } from './settle-ranges';
  * The server that is walked is another process now, or has another data set, so all cursors have lost their meaning: begins a
  * new epoch, in which every range of the phase starts anew. Of several that see it, one wins the plan row; rows reset themselves
  * when they are taken. What was copied stays and is copied again, unless the source has lost data: then nothing more is written.
+ * A side that goes from one process to another and back is no restart, and stops the migration after a few times.
+ * @param met the run id that was met
  * @param now what the walked side tells, not while it reads its data from disk
  * @param before what the tally saw of the source when it looked last
  * @returns `same` where it is the process that the cursors belong to, so that nothing is begun anew; `stopped` where the migration is
  */
 export async function restartRanges(
   seen: MigrationRow,
+  met: string,
   now: SideFacts,
   before: SeenBefore,
   app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
@@ -28,8 +31,10 @@ export async function restartRanges(
   const { side } = phaseOf(seen.plan, seen);
   const isAnother = ({ walkedRunId, course }: MigrationRow) =>
     walkedRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
-  if (!isAnother(seen)) return 'same';
-  const stop = side === 'source' ? whyStop(seen, now, before) : undefined;
+  if (!isAnother(seen)) return await noteMet(seen, met, app);
+  const stop =
+    unsteady(see(seen.course, side, mark), side, seen.plan) ??
+    (side === 'source' ? whyStop(seen, now, before) : undefined);
   if (stop !== undefined) {
     await stopMigration(seen.id, stop, app);
     return 'stopped';
@@ -58,4 +63,21 @@ export async function restartRanges(
   const first = firstOfChains(open, parallelRangesOf(migration.plan));
   await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
   return 'begun';
+}
+
+/** Notes that the endpoint of the walked side has led to another process, beside the one that is walked. */
+async function noteMet(
+  { id, plan, ...place }: MigrationRow,
+  met: string,
+  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
+): Promise<'same' | 'stopped'> {
+  const { side } = phaseOf(plan, place);
+  const migration = await app.ledger.migrations.update(id, (row) => {
+    const course = see(row.course, side, { runId: met });
+    return isFinal(row) || course === row.course ? undefined : { ...row, course };
+  });
+  const stop = migration && unsteady(migration.course, side, plan);
+  if (stop === undefined) return 'same';
+  await stopMigration(id, stop, app);
+  return 'stopped';
 }

@@ -25,11 +25,11 @@ export function makeSnapshot(input: {
   readonly decision: Verdict;
   readonly sweep: Sweep;
   readonly marks: NonNullable<Snapshot['marks']>;
-  readonly quietSeconds: number;
+  readonly standstill: Standstill;
   /** ms since 1970 */
   readonly now: number;
 }): Snapshot {
-  const { migration, sum, before, source, target, decision, quietSeconds, now } = input;
+  const { migration, sum, before, source, target, decision, now } = input;
   const ended = isEnd(decision);
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
@@ -43,7 +43,8 @@ export function makeSnapshot(input: {
   return {
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,
-    quietSeconds,
+    moved: sum.moved,
+    ...input.standstill,
     counts: sum.counts,
     progress: {
       percent: percentOf(sum.share, well),
@@ -71,18 +72,29 @@ export function makeSnapshot(input: {
 }
 
 export function isEnd(decision: Verdict): decision is End {
-  return decision.kind !== 'wait' && decision.kind !== 'phase';
+  return decision.kind !== 'wait' && decision.kind !== 'phase' && decision.kind !== 'stop';
 }
 
 /** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
 const LONGEST_GAP_S = 30;
 
-/** For how long the tally has watched and seen no new heartbeat of any range. Seconds. */
-export function quietTime(
-  before: Pick<Snapshot, 'at' | 'lastHeartbeat' | 'quietSeconds'>,
-  lastHeartbeat: string | null,
+/** For how long nothing has come, while the tally watched. */
+export type Standstill = Pick<Snapshot, 'quietSeconds' | 'stalledSeconds' | 'trouble'>;
+
+/**
+ * What the last sum and the rows say of a standstill.
+ * @param now ms since 1970
+ */
+export function standstillOf(
+  before: Pick<Snapshot, 'at' | 'lastHeartbeat' | 'moved' | keyof Standstill>,
+  sum: Pick<Sum, 'lastHeartbeat' | 'moved' | 'trouble'>,
   now: number,
-): number {
-  if (lastHeartbeat !== before.lastHeartbeat) return 0;
-  return before.quietSeconds + Math.min(LONGEST_GAP_S, Math.max(0, now - Date.parse(before.at)) / 1_000);
+): Standstill {
+  const passed = Math.min(LONGEST_GAP_S, Math.max(0, now - Date.parse(before.at)) / 1_000);
+  const isStill = sum.moved === before.moved;
+  return {
+    quietSeconds: sum.lastHeartbeat === before.lastHeartbeat ? before.quietSeconds + passed : 0,
+    stalledSeconds: isStill ? before.stalledSeconds + passed : 0,
+    trouble: sum.trouble ?? (isStill ? before.trouble : null),
+  };
 }

@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import { see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
 import { phaseAt, phaseOf, placeInPlan, walksOf, withWalk, type LookDepth } from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
-import { factsOf } from '../app/side-facts';
+import { askSide } from '../app/side-facts';
 import { cursorProcessOf } from '../redis/probe';
 import { hasOtherData, markOf, type Mark } from '../migration/since';
 import { ensureRows } from '../start/start-migration';
@@ -19,7 +19,8 @@ export async function startPhase(
 ): Promise<void> {
   const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;
-  const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
+  const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
+  const [source, target] = asked.map(({ facts }) => facts);
   // The next visit finds the phase due again.
   if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };

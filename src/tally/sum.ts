@@ -1,4 +1,4 @@
-import type { MigrationRow, RangeRow, RangeState } from '../migration/rows';
+import { isSettled, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
 import { rowsOfPlan, walkedDatabases } from '../migration/rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
 import { phaseOf, walksOf, type Phase } from '../migration/phases';
@@ -15,8 +15,12 @@ export interface Sum {
   readonly share: number;
   /** The latest heartbeat, ISO 8601; null before the first. */
   readonly lastHeartbeat: string | null;
+  /** How far the work is: another text says that something was done, by whomever. */
+  readonly moved: string;
   /** What holds ranges up, each text once. */
   readonly troubles: readonly string[];
+  /** What holds an open range up, or did when its last worker handed it on. */
+  readonly trouble: string | null;
   readonly cause: string | null;
 }
 
@@ -37,6 +41,8 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   let all = 0;
   let lastHeartbeat: string | null = null;
   let cause: string | null = null;
+  let trouble: string | null = null;
+  let progress = 0;
   const troubles = new Set<string>();
   for (const row of held) {
     walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
@@ -47,13 +53,18 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
       done += weight * row.share;
     } else if (row.state === 'done') continue;
     ranges[row.state]++;
+    progress += row.progress;
     if (row.heartbeat !== null && (lastHeartbeat === null || row.heartbeat > lastHeartbeat))
       lastHeartbeat = row.heartbeat;
     if (row.trouble !== null && row.state === 'active') troubles.add(row.trouble);
+    if (!isSettled(row)) trouble ??= row.trouble;
     if (row.state === 'failed') cause ??= row.cause;
   }
   const walked = walkedIn.get(latestOverSource(migration)) ?? 0;
-  return { ranges, counts, walked, share: all === 0 ? 1 : done / all, lastHeartbeat, troubles: [...troubles], cause };
+  const { phase, pass, epoch } = migration;
+  const moved = [phase, pass, epoch, ranges.done + ranges.failed + ranges.cancelled, progress].join(' ');
+  const share = all === 0 ? 1 : done / all;
+  return { ranges, counts, walked, share, lastHeartbeat, moved, troubles: [...troubles], trouble, cause };
 }
 
 /** The numbers of a row that count for its migration. */

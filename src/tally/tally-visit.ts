@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { factsOf } from '../app/side-facts';
+import { askSide } from '../app/side-facts';
 import { accountedKeys } from '../migration/counts';
 import type { NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
@@ -11,7 +11,8 @@ import type { DuePhase, Verdict } from '../migration/verdict';
 import { resumeStart } from '../start/start-migration';
 import { judge } from './judge';
 import { lastSnapshot } from './last-snapshot';
-import { isEnd, makeSnapshot, quietTime } from './snapshot';
+import { stopMigration } from './settle-ranges';
+import { isEnd, makeSnapshot, standstillOf } from './snapshot';
 import { sumHeld, sumRanges } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { watchSides, watchSource } from './watch-sides';
@@ -59,11 +60,12 @@ export async function visitMigration(
   const rows = await app.ledger.ranges.list(id);
   const held = rowsOfPlan(known, rows);
   const first = sumHeld(known, held);
-  const quietBefore = quietTime(before, first.lastHeartbeat, Date.now());
+  const { quietSeconds } = standstillOf(before, first, Date.now());
   // Before the target's keys are counted: temporary ones would hide as many that are missing.
-  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds: quietBefore }, app);
+  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds }, app);
   // After the rows: what the sides tell must not be older than what was done.
-  const [source, target] = await Promise.all([factsOf(known, 'source', app), factsOf(known, 'target', app)]);
+  const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
+  const [source, target] = asked.map(({ facts }) => facts);
   const marks = { source: source && markOf(source), target: target && markOf(target) };
   const watched = await watchSides(known, before, marks, app);
   const migration = source === undefined ? watched : await watchSource(watched, before, source, app);
@@ -71,10 +73,11 @@ export async function visitMigration(
   const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
   const sum = hasMoved ? sumRanges(migration, rows) : first;
   const now = Date.now();
-  const quietSeconds = quietTime(before, sum.lastHeartbeat, now);
-  const judged = judge(migration, sum, source, target, quietSeconds, app);
+  const unanswered = asked.find(({ trouble }) => trouble !== null)?.trouble ?? null;
+  const standstill = standstillOf(before, { ...sum, trouble: sum.trouble ?? unanswered }, now);
+  const judged = judge(migration, sum, source, target, standstill, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, quietSeconds, now, sweep, marks });
+  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, standstill, now, sweep, marks });
   await app.ledger.snapshots.put(id, snapshot);
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({
@@ -83,7 +86,7 @@ export async function visitMigration(
     phase: migration.phase,
     ...snapshot.progress,
     findings: snapshot.counts.findings,
-    quietSeconds,
+    stalledSeconds: standstill.stalledSeconds,
     ended: isFinal(after),
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
@@ -95,8 +98,9 @@ export async function visitMigration(
 async function applyVerdict(
   migration: MigrationRow,
   decision: Verdict,
-  app: Pick<App, 'ledger' | 'watch'>,
+  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
+  if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
   const after = await app.ledger.migrations.update(migration.id, (row) =>
     // What has come since the sum was taken makes the verdict void: a new epoch or phase, or a reason to stop.

@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import type { SideFacts } from '../app/side-facts';
-import { see, seeReset, sinceOfSource, type Course } from '../migration/course';
-import { phaseOf } from '../migration/phases';
+import { see, seeReset, sinceOfSource, unsteady, type Course } from '../migration/course';
+import { phaseOf, sideNames } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { markOf, since, type Mark } from '../migration/since';
@@ -21,16 +21,22 @@ export async function watchSides(
   known: MigrationRow,
   before: Snapshot,
   { source, target }: Marks,
-  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'connections' | 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   const { id, plan } = known;
+  const others = {
+    source: othersThan(source, plan.request.source, app),
+    target: othersThan(target, plan.request.target, app),
+  };
   const seen = (course: Course): Course => {
     let now = course;
     if (source !== undefined) {
+      for (const runId of others.source) now = see(now, 'source', { runId });
       now = see(now, 'source', source);
       if (since(before.marks?.source ?? markOf(plan.source), source).reset) now = seeReset(now, 'source');
     }
     if (target !== undefined && !plan.inPlace) {
+      for (const runId of others.target) now = see(now, 'target', { runId });
       now = see(now, 'target', target);
       if (since(before.marks?.target ?? markOf(plan.target), target).reset) now = seeReset(now, 'target');
     }
@@ -47,6 +53,10 @@ export async function watchSides(
   if (seen(known.course) !== known.course) {
     app.telemetry.log('warn', 'A side restarted, failed over or was reset', { 'keyferry.migration': id });
     migration = await note(seen);
+    for (const side of sideNames) {
+      const stop = unsteady(migration.course, side, plan);
+      if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
+    }
   }
   if (target !== undefined && !plan.inPlace && target.runId !== migration.course.claimed) {
     const other = await claimAlso(known, target.runId, app);
@@ -73,8 +83,19 @@ export async function watchSource(
     source.runId === migration.walkedRunId &&
     sinceOfSource(course, markOf(source)).process === 'changed';
   if (!isExchanged || migration.cancelRequested) return migration;
-  await restartRanges(migration, source, before, app);
+  await restartRanges(migration, source.runId, source, before, app);
   return (await app.ledger.migrations.get(id)) ?? migration;
+}
+
+/**
+ * The processes beside the one that a side tells of itself now which open connections of this app lead to. Before a failover these were
+ * right: opened anew, they lead to one process, or, where the endpoint is one of several servers, to several again.
+ */
+function othersThan(side: Mark | undefined, connection: string, app: Pick<App, 'connections'>): string[] {
+  if (side === undefined) return [];
+  const others = app.connections.processesOf(connection).filter((runId) => runId !== side.runId);
+  if (others.length > 0) app.connections.reopen(connection);
+  return others;
 }
 
 function alsoWritten(other: string): string {

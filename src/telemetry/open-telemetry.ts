@@ -103,7 +103,7 @@ export class OpenTelemetry implements Telemetry {
   });
   private readonly quiet = this.meter.createGauge('keyferry.quiet', {
     unit: 's',
-    description: 'For how long no range of a running migration has given a sign of life.',
+    description: 'For how long nothing was done in a running migration.',
   });
   private readonly known = new Map<string, ReadonlyMap<string, Attributes>>();
 
@@ -173,7 +173,7 @@ export class OpenTelemetry implements Telemetry {
     );
     this.rangesFailed.record(ranges.failed, this.attributes(migration, 'keyferry.phase', seen.phase));
     this.findingsSeen.record(seen.findings, attributes);
-    this.quiet.record(seen.ended ? 0 : seen.quietSeconds, attributes);
+    this.quiet.record(seen.ended ? 0 : seen.stalledSeconds, attributes);
     if (!seen.ended) return;
     this.endedCounter.add(1, this.attributes(migration, 'keyferry.state', seen.state));
     const severity = seen.state === 'failed' ? 'error' : seen.state === 'completedWithDifferences' ? 'warn' : 'info';

@@ -26,8 +26,8 @@ export interface ProgressSeen {
   readonly keysPerSecond: number;
   readonly ranges: { readonly total: number; readonly done: number; readonly active: number; readonly failed: number };
   readonly findings: number;
-  /** For how long no range has given a sign of life. */
-  readonly quietSeconds: number;
+  /** For how long nothing was done. */
+  readonly stalledSeconds: number;
   /** This visit gave the verdict. */
   readonly ended: boolean;
 }

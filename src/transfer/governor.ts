@@ -55,6 +55,8 @@ export class Governor implements Pace {
    */
   private readonly wayMs = { told: Number.POSITIVE_INFINITY, untold: Number.POSITIVE_INFINITY };
   private slowest = 0;
+  private waited = false;
+  private waiting = 0;
   private queue: Promise<unknown> = Promise.resolve();
   /** Of the latest pages: each counts half when the next one begins. */
   private readonly recent = { keys: 0, bytes: 0 };
@@ -76,6 +78,13 @@ export class Governor implements Pace {
   /** When all that was taken is paid off, ms since 1970. */
   get paidAt(): number {
     return this.owedUntil;
+  }
+
+  /** Whether the limits have kept anything waiting since this was asked last. */
+  hasWaited(): boolean {
+    const waited = this.waited || this.waiting > 0;
+    this.waited = false;
+    return waited;
   }
 
   async turn(): Promise<void> {
@@ -136,7 +145,14 @@ export class Governor implements Pace {
 
   private async waitUntil(time: number): Promise<void> {
     const wait = time - Date.now();
-    if (wait >= 1) await pause(wait, this.stop);
+    if (wait < 1) return;
+    try {
+      this.waiting++;
+      await pause(wait, this.stop);
+    } finally {
+      this.waiting--;
+      this.waited = true;
+    }
   }
 
   private learn(latencyMs: number, micros: number | undefined): void {

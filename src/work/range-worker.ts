@@ -78,6 +78,7 @@ async function claim(
       ...row,
       state: migration.cancelRequested ? 'cancelled' : 'active',
       generation: row.generation + 1,
+      tries: row.tries + 1,
       trouble: null,
       heartbeat: new Date().toISOString(),
     });
@@ -114,7 +115,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
     const before = (await app.ledger.snapshots.get(migration.id)) ?? { sourceKeysNow: null };
-    const result = await restartRanges(migration, facts as SideFacts, before, app);
+    const result = await restartRanges(migration, error.runId, facts as SideFacts, before, app);
     if (result === 'begun') return 'restarted';
     // Otherwise the endpoint leads to the process that was planned with again, and the range goes on after a while.
     if (result === 'same') job.trouble('The endpoint leads to one server process and to another in turns.');

@@ -124,7 +124,7 @@ describe('a migration', () => {
     await target.client.del('key:1');
     await startPhase(migration.id, lookDue, app);
     const looking = (await app.ledger.migrations.get(migration.id))!;
-    await restartRanges(looking, await sourceNow('another process'), nothing, app);
+    await restartRanges(looking, 'another process', await sourceNow('another process'), nothing, app);
     expect((await visitMigration(migration.id, app))?.status).toMatchObject({ accountedKeys: KEYS });
     // A message of the copy that comes now does not begin it again.
     await workOnRange(message(migration, 0), app);
@@ -165,7 +165,10 @@ describe('a new process of the source', () => {
     const [first] = await app.takeMessages();
     await workOnRange(first!, app);
     const now = await sourceNow('another');
-    await Promise.all([restartRanges(migration, now, nothing, app), restartRanges(migration, now, nothing, app)]);
+    await Promise.all([
+      restartRanges(migration, 'another', now, nothing, app),
+      restartRanges(migration, 'another', now, nothing, app),
+    ]);
     expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ epoch: 1, walkedRunId: 'another' });
     expect((await app.takeMessages()).map(({ range }) => range).sort()).toEqual(
       [0, 1, 2, 3].map((n) => rangeName('copy', n)),
@@ -212,7 +215,7 @@ describe('findings of a walk that has begun anew', () => {
       { ...finding(migration.id, 'a', 'missing'), phase: 'copy', epoch: 0 },
       { ...finding(migration.id, 'b', 'missing'), phase: 'copy', epoch: 0 },
     ]);
-    await restartRanges(migration, await sourceNow('another'), nothing, app);
+    await restartRanges(migration, 'another', await sourceNow('another'), nothing, app);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
     expect((await app.ledger.migrations.get(migration.id))!.course.walks).toEqual([{ place: 0, epoch: 1 }]);
     const again = [{ ...finding(migration.id, 'a', 'different-value'), phase: 'copy' as const, epoch: 1 }];

@@ -1,4 +1,6 @@
+import { firstCourse, see, unsteady, type Course } from '../../src/migration/course';
 import { markOf, onlyRestored, since, type Mark } from '../../src/migration/since';
+import { aPlan } from '../tools/rows';
 
 const before: Mark = {
   runId: 'run',
@@ -97,5 +99,25 @@ describe('a target was written to by nobody but the migration', () => {
     ['not where the calls are not told', { restores: undefined, otherChanges: undefined }, 100, false],
   ])('%s', (_, changes, restored, expected) => {
     expect(onlyRestored(before, now(changes), restored)).toBe(expected);
+  });
+});
+
+describe('a side that is one process and another', () => {
+  const plan = { source: { ...aPlan().source, runId: 'A' }, target: aPlan().target };
+  const after = (runIds: readonly string[]): Course =>
+    runIds.reduce((course, runId) => see(course, 'source', { runId }), firstCourse(plan));
+  const times = <T>(count: number, ...items: readonly T[]) => Array.from({ length: count }, () => items).flat();
+
+  it('is steady where it restarts, and where it fails over and back', () => {
+    expect(after(['A', 'B', 'C', 'D'])).toMatchObject({ restarts: { source: 3 }, returns: { source: 0 } });
+    expect(after(['B', 'B', 'A', 'A'])).toMatchObject({ restarts: { source: 2 }, returns: { source: 1 } });
+    expect(unsteady(after(['B', 'A', 'B', 'A']), 'source', aPlan())).toBeUndefined();
+  });
+
+  it('is several servers where it comes back again and again, and not steady where it never stays', () => {
+    expect(unsteady(after(times(5, 'B', 'A')), 'source', aPlan())).toMatch(/"OLD" leads to 2 different .* in turns/);
+    const restarts = Array.from({ length: 32 }, (_, i) => `process ${i}`);
+    expect(unsteady(after(restarts), 'source', aPlan())).toMatch(/The source restarted.* 32 times/);
+    expect(unsteady(after(restarts.slice(1)), 'source', aPlan())).toBeUndefined();
   });
 });

@@ -1,7 +1,13 @@
 import type { Redis } from 'ioredis';
 import { copyFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { getReport } from '../../src/api/read-migrations';
+import { parseMigrationRequest } from '../../src/migration/request';
+import { startMigration } from '../../src/start/start-migration';
+import { visitMigration } from '../../src/tally/tally-visit';
+import { workOnRange } from '../../src/work/range-worker';
 import { run, type Events } from '../tools/modes';
+import { startProxy, type Proxy } from '../tools/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
@@ -357,6 +363,115 @@ describe('writers who keep the number of keys', () => {
     expect(report).toMatchObject({ state: 'completed', tally: { missing: 0 } });
     expect(phases).toBe(1);
     expect(report.warnings).toEqual([]);
+  });
+});
+
+describe('an endpoint that leads to one of two servers with each connection', () => {
+  let split = false;
+  let connections = 0;
+  let other: TestServer;
+  let ways: Record<'OLD' | 'NEW', Proxy>;
+
+  beforeAll(async () => {
+    other = await stage.side('redis-7.0');
+    const way = (one: TestServer) =>
+      startProxy(
+        () => (split && connections++ % 2 === 1 ? other : one).server.port,
+        (client, server) => {
+          client.pipe(server);
+          server.pipe(client);
+        },
+      );
+    ways = { OLD: await way(old), NEW: await way(neu) };
+  });
+  beforeEach(async () => {
+    split = false;
+    await other.client.flushall();
+    await fill(other.client, KEYS);
+  });
+  afterAll(() => Promise.all(Object.values(ways).map((way) => way.close())));
+
+  it.each(['OLD', 'NEW'] as const)('is found out before anything begins (%s)', async (side) => {
+    split = true;
+    const behind = await stage.testApp({ OLD: old, NEW: neu }, { [`REDIS_${side}`]: ways[side].url });
+    await expect(run(behind, {})).rejects.toMatchObject({
+      code: 'severalServers',
+      message: expect.stringMatching(`"${side}" leads to 2 different server processes`) as string,
+    });
+  });
+
+  it.each(['OLD', 'NEW'] as const)('and only later does, ends it after a few epochs (%s)', async (side) => {
+    const behind = await stage.testApp({ OLD: old, NEW: neu }, { [`REDIS_${side}`]: ways[side].url });
+    const { report } = await run(
+      behind,
+      { limits: { keysPerSecond: 500 } },
+      {
+        visits: true,
+        beside: async () => {
+          await wait(300);
+          split = true;
+          ways[side].cut();
+        },
+      },
+    );
+    expect(report).toMatchObject({
+      state: 'failed',
+      cause: expect.stringMatching(`"${side}" leads to 2 different server processes in turns`) as string,
+    });
+    expect((await behind.ledger.migrations.get(report.id))?.epoch).toBeLessThan(20);
+  });
+});
+
+describe('a side that is of no use for longer than the limit', () => {
+  const full = async () => {
+    await neu.client.config('SET', 'maxmemory-policy', 'noeviction');
+    await neu.client.config('SET', 'maxmemory', 1);
+    return () => neu.client.config('SET', 'maxmemory', 0);
+  };
+  const readOnly = async () => {
+    await neu.client.replicaof('127.0.0.1', 1);
+    return () => neu.client.call('REPLICAOF', 'NO', 'ONE');
+  };
+  const away = ({ server }: TestServer) => {
+    process.kill(server.pid, 'SIGKILL');
+    return Promise.resolve(() => server.restart());
+  };
+  const hole = () => {
+    process.kill(old.server.pid, 'SIGSTOP');
+    return Promise.resolve(() => Promise.resolve(process.kill(old.server.pid, 'SIGCONT')));
+  };
+
+  it.each<[string, () => Promise<() => Promise<unknown>>, RegExp]>([
+    ['a target that is full', full, /"NEW": the server is out of memory/],
+    ['a target that is read-only', readOnly, /"NEW": the server is a read-only replica/],
+    ['a target that is away', () => away(neu), /"NEW": (nothing listens|the connection was lost)/],
+    ['a source that is away', () => away(old), /"OLD": (nothing listens|the connection was lost)/],
+    ['a source that is a black hole', hole, /^Nothing moved for 3 seconds with \d ranges? open\./],
+  ])('%s, ends it, and the cause says what was met', async (_, befall, cause) => {
+    const patient = {
+      ...app,
+      settings: { ...app.settings, rangeSeconds: 60, checkpointSeconds: 0.1, stallSeconds: 3 },
+    };
+    const { id } = await startMigration(parseMigrationRequest({ source: 'OLD', target: 'NEW' }), patient);
+    const undo = await befall();
+    const messages = await patient.takeMessages();
+    const works = messages.map((message) => workOnRange(message, patient));
+    // Its workers give signs of life all the while.
+    try {
+      while ((await visitMigration(id, patient))?.status.state === 'running') {
+        await wait(100);
+        // Of a black hole they hear nothing for long, not even that it is one.
+        if (befall === hole && (await patient.ledger.migrations.get(id))?.stopCause !== null) break;
+      }
+    } finally {
+      await undo();
+      await Promise.all(works);
+    }
+    expect(await visitMigration(id, patient)).toMatchObject({ finished: true });
+    expect(await getReport(id, patient)).toMatchObject({
+      state: 'failed',
+      cause: expect.stringMatching(cause) as string,
+    });
   });
 });
 

@@ -66,6 +66,8 @@ const well: Facts = {
   targetKeysAtStart: 0,
   anew: 0,
   quietSeconds: 0,
+  stalledSeconds: 0,
+  trouble: null,
   stallAfter: 1_800,
   cause: null,
 };
@@ -106,15 +108,30 @@ describe('the verdict', () => {
     ],
     [
       'failed when nothing moved for too long',
-      { ranges: { ...none, active: 2 }, quietSeconds: 1_801 },
+      { ranges: { ...none, active: 2 }, quietSeconds: 1_801, stalledSeconds: 1_801 },
       { kind: 'failed', cause: 'Nothing moved for 1800 seconds with 2 ranges open.' },
+    ],
+    [
+      'to stop all work when its workers are there and nothing was done for too long',
+      { ranges: { ...none, active: 2 }, stalledSeconds: 1_801, trouble: 'The target is full.' },
+      { kind: 'stop', cause: 'Nothing moved for 1800 seconds with 2 ranges open. The target is full.' },
+    ],
+    [
+      'to wait for the ranges when that has been told to them',
+      { ranges: { ...none, active: 2 }, stalledSeconds: 1_900, stopCause: 'why', cancelRequested: true },
+      { kind: 'wait' },
+    ],
+    [
+      'failed for it when they give no sign any more',
+      { ranges: { ...none, active: 1 }, quietSeconds: 1_801, stalledSeconds: 3_000, stopCause: 'why' },
+      { kind: 'failed', cause: 'why' },
     ],
     ['to wait for a server that does not answer', { target: undefined }, { kind: 'wait' }],
     ['to wait for it even where nothing is to be verified', { target: undefined, verify: 'none' }, { kind: 'wait' }],
     [
       'failed when a server does not answer for too long',
-      { source: undefined, quietSeconds: 1_801 },
-      { kind: 'failed', cause: expect.stringMatching(/must answer/) as string },
+      { source: undefined, stalledSeconds: 1_801, trouble: 'It is away.' },
+      { kind: 'failed', cause: expect.stringMatching(/must answer.* It is away\.$/) as string },
     ],
     ['to look when the source has keys that were not seen', { source: side({}, 101) }, look('existence')],
     ['to look when the target has fewer than were copied', { target: side({}, 99) }, look('existence')],

@@ -25,6 +25,7 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
     row: { cursor: '0', index: 0, bits: 0 },
     governor: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check }),
     check,
+    progressed: () => undefined,
     add: (counts: Partial<Counts>, _: readonly KeyFinding[], next: bigint | undefined, moved?: () => void) => {
       counted.push(counts);
       if (next === undefined) return Promise.resolve();

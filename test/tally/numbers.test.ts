@@ -1,6 +1,6 @@
 import { noCounts } from '../../src/migration/counts';
 import { isUntouched } from '../../src/tally/settle-ranges';
-import { quietTime } from '../../src/tally/snapshot';
+import { standstillOf } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
 import { silentRanges } from '../../src/tally/watch-migrations';
 import { aMigration, aPlan, aRange } from '../tools/rows';
@@ -51,19 +51,36 @@ describe('sums', () => {
 
 describe('silence', () => {
   const at = (iso: string) => Date.parse(iso);
-  const before = { at: '2026-01-01T00:00:00.000Z', lastHeartbeat: 'beat', quietSeconds: 100 };
+  const before = {
+    at: '2026-01-01T00:00:00.000Z',
+    lastHeartbeat: 'beat',
+    quietSeconds: 100,
+    moved: 'so far',
+    stalledSeconds: 200,
+    trouble: 'full',
+  };
+  const still = { lastHeartbeat: 'beat', moved: 'so far', trouble: null };
+  const soon = at('2026-01-01T00:00:05.000Z');
 
   it('grows while the tally watches and nothing beats', () => {
-    expect(quietTime(before, 'beat', at('2026-01-01T00:00:05.000Z'))).toBe(105);
+    expect(standstillOf(before, still, soon)).toEqual({ quietSeconds: 105, stalledSeconds: 205, trouble: 'full' });
   });
 
-  it('ends with the next beat, of whatever phase or epoch', () => {
-    expect(quietTime(before, 'new beat', at('2026-01-01T00:00:05.000Z'))).toBe(0);
-    expect(quietTime(before, null, at('2026-01-01T00:00:05.000Z'))).toBe(0);
+  it('ends with the next beat, of whatever phase or epoch, which alone is no progress', () => {
+    const beats = { quietSeconds: 0, stalledSeconds: 205, trouble: 'full' };
+    expect(standstillOf(before, { ...still, lastHeartbeat: 'new beat' }, soon)).toEqual(beats);
+    expect(standstillOf(before, { ...still, lastHeartbeat: null }, soon)).toEqual(beats);
   });
 
-  it('does not count the time in which nobody watched: a whole app that was away', () => {
-    expect(quietTime(before, 'beat', at('2026-01-02T00:00:00.000Z'))).toBe(130);
+  it('is a standstill no more when something was done, and what was met before is forgotten', () => {
+    const moves = { ...still, lastHeartbeat: 'new beat', moved: 'further' };
+    expect(standstillOf(before, moves, soon)).toEqual({ quietSeconds: 0, stalledSeconds: 0, trouble: null });
+    expect(standstillOf(before, { ...moves, trouble: 'lost' }, soon)).toMatchObject({ trouble: 'lost' });
+  });
+
+  it('does not count the time in which nobody watched: a whole app that was away, or a clock that was set', () => {
+    expect(standstillOf(before, still, at('2026-01-02T00:00:00.000Z')).quietSeconds).toBe(130);
+    expect(standstillOf(before, still, at('2025-12-31T23:00:00.000Z'))).toMatchObject({ quietSeconds: 100 });
   });
 });
 

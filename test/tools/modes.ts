@@ -22,6 +22,18 @@ export interface Events {
   readonly afterPhase?: (phase: string) => Promise<unknown>;
   /** Goes on beside the migration from its start. */
   readonly beside?: (id: string) => Promise<unknown>;
+  /** Whether the tally looks while ranges are worked on, too. */
+  readonly visits?: true;
+}
+
+/** Has the tally look until the work is done. */
+async function visitUntil(works: Promise<unknown>, id: string, app: TestApp): Promise<void> {
+  let isDone = false as boolean;
+  works.finally(() => (isDone = true)).catch(() => undefined);
+  while (!isDone) {
+    await visitMigration(id, app);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Runs a migration from OLD to NEW to its end, as queue and tally would. */
@@ -31,7 +43,9 @@ export async function run(app: TestApp, request: Record<string, unknown>, events
   let worked = phase;
   for (;;) {
     const messages = await app.takeMessages();
-    await Promise.all(messages.map((message) => workOnRange(message, app)));
+    const works = Promise.all(messages.map((message) => workOnRange(message, app)));
+    if (events.visits) await visitUntil(works, id, app);
+    await works;
     if (messages.length > 0) continue;
     await events.afterPhase?.(worked);
     const visit = await visitMigration(id, app);

@@ -100,6 +100,8 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     cursor: '0',
     share: 0,
     counts: noCounts,
+    progress: 0,
+    tries: 0,
     heartbeat: null,
     trouble: null,
     cause: null,
