@@ -2,12 +2,14 @@ import { app, type HttpRequest, type HttpResponseInit, type InvocationContext } 
 import { getApp } from '../src/app/app';
 import { getReport } from '../src/api/read-migrations';
 import { answering, json, notFound } from './shared/http-answer';
+import { getKeeper } from './shared/keeper';
 
 async function handler(request: HttpRequest, context: InvocationContext): Promise<HttpResponseInit> {
   return await answering(context, async () => {
     const id = request.params.id ?? '';
     const report = await getReport(id, getApp());
     if (report === undefined) return notFound(id);
+    if (report.finishedAt === null) getKeeper().wake();
     return json(200, report, report.finishedAt === null ? { 'retry-after': '2' } : {});
   });
 }

@@ -6,6 +6,7 @@ import { startMigration } from '../src/start/start-migration';
 import type { Started } from '../src/api/documents';
 import { StartLimit } from '../src/api/start-limit';
 import { answering, json, readJson } from './shared/http-answer';
+import { getKeeper } from './shared/keeper';
 import { ensureTally } from './shared/tally-starter';
 
 /** Of one instance. */
@@ -17,6 +18,7 @@ async function handler(request: HttpRequest, context: InvocationContext): Promis
     const traceparent = request.headers.get('traceparent') ?? undefined;
     const start = () => getApp().telemetry.inStart(traceparent, () => startMigration(wanted, getApp()));
     const migration = await limit.run(start);
+    getKeeper().wake();
     await ensureTally(context, migration.id);
     const { id, state } = migration;
     const statusUrl = new URL(`/api/migrations/${id}`, request.url).toString();

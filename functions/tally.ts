@@ -1,14 +1,17 @@
 import * as df from 'durable-functions';
 import { getApp } from '../src/app/app';
-import { startPhase } from '../src/tally/start-phase';
-import { visitMigration, type DueStart, type Visit } from '../src/tally/tally-visit';
+import type { Visit } from '../src/tally/tally-visit';
+import { tendMigration } from '../src/tally/tend';
 import { TALLY } from './shared/tally-starter';
 
 /** Visits before the history is cut off by beginning anew. */
 const VISITS = 50;
 const RETRY = new df.RetryOptions(2_000, 5);
 
-/** Adds up a migration's ledger every few seconds until the verdict is there. Its input is the migration's id. */
+/**
+ * Adds up a migration's ledger every few seconds until the verdict is there. Its input is the migration's id. Nothing waits for it
+ * alone: should it stand still, whatever process of the app runs makes its visits.
+ */
 df.app.orchestration(TALLY, function* (context) {
   const id = context.df.getInput<string>();
   for (let visits = 0; visits < VISITS; visits++) {
@@ -16,7 +19,6 @@ df.app.orchestration(TALLY, function* (context) {
     if (visit === null) return null;
     context.df.setCustomStatus(visit.status);
     if (visit.finished) return visit.status;
-    if (visit.due !== null) yield context.df.callActivityWithRetry('startPhase', RETRY, { id, due: visit.due });
     const next = new Date(context.df.currentUtcDateTime.getTime() + visit.wait * 1_000);
     yield context.df.createTimer(next);
   }
@@ -25,11 +27,5 @@ df.app.orchestration(TALLY, function* (context) {
 });
 
 df.app.activity('sumRanges', {
-  handler: async (id: string): Promise<Visit | null> => (await visitMigration(id, getApp())) ?? null,
-});
-
-df.app.activity('startPhase', {
-  handler: async ({ id, due }: { readonly id: string; readonly due: DueStart }): Promise<void> => {
-    await startPhase(id, due, getApp());
-  },
+  handler: async (id: string): Promise<Visit | null> => (await tendMigration(id, getApp())) ?? null,
 });

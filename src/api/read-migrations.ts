@@ -11,7 +11,7 @@ import {
   type MigrationList,
   type MigrationReport,
 } from '../migration/report';
-import { lastSnapshot } from '../tally/last-snapshot';
+import { freshSnapshot } from '../tally/last-snapshot';
 import { BadRequestError } from '../migration/request';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 
@@ -21,7 +21,7 @@ const NEWEST = 200;
 export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<MigrationReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
-  return row && makeReport(row, await lastSnapshot(row, app));
+  return row && makeReport(row, await freshSnapshot(row, app));
 }
 
 /** The newest migrations, newest first. */
@@ -51,7 +51,7 @@ export async function getRanges(id: string, app: Pick<App, 'ledger' | 'settings'
 export async function getHistory(id: string, app: Pick<App, 'ledger'>): Promise<HistoryReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
-  return row && { points: (await lastSnapshot(row, app)).history ?? [[0, 0]] };
+  return row && { points: (await freshSnapshot(row, app)).history ?? [[0, 0]] };
 }
 
 /** A search looks at this many pages before it answers, even with nothing. */

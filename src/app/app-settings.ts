@@ -21,7 +21,7 @@ const DAY = 86_400;
 const fields = z.object({
   KEYFERRY_RANGE_SECONDS: number(240, 0.5, DAY, 'How long one message works on its range before it hands itself on.'),
   KEYFERRY_CHECKPOINT_SECONDS: number(3, 0.1, 20, 'How often a range writes down where it is.'),
-  KEYFERRY_SILENCE_SECONDS: number(60, 5, 600, 'After how long without a sign of its worker a range is sent again.'),
+  KEYFERRY_SILENCE_SECONDS: number(10, 2, 600, 'After how long without a sign of its worker a range is sent again.'),
   KEYFERRY_STALL_SECONDS: number(1_800, 10, DAY, 'After how long without any progress a migration is given up.'),
   KEYFERRY_PAGE_MILLISECONDS: number(2, 0.1, 1_000, 'Server time that one page should take.'),
   KEYFERRY_BIG_KEY_MIB: number(16, 0.01, 256, 'Keys above this are copied by commands in chunks, never whole.'),

@@ -9,6 +9,7 @@ import type { Telemetry } from '../telemetry/telemetry';
 import { BytesInFlight } from '../transfer/bytes-in-flight';
 import { readAppSettings, type AppSettings } from './app-settings';
 import { MigrationWatch } from './migration-watch';
+import { Visits } from './visits';
 
 /** What the functions of one process share. */
 export interface App {
@@ -18,6 +19,7 @@ export interface App {
   readonly schedules: ScheduleLedger;
   readonly connections: Connections;
   readonly watch: MigrationWatch;
+  readonly visits: Visits;
   readonly budget: BytesInFlight;
   readonly telemetry: Telemetry;
 }
@@ -37,6 +39,7 @@ export function getApp(): App {
       schedules: new ScheduleLedger(clients),
       connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
       watch: new MigrationWatch(ledger.migrations),
+      visits: new Visits(),
       budget: new BytesInFlight(settings.bytesInFlight),
       telemetry: getTelemetry(),
     };

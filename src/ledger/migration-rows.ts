@@ -3,7 +3,16 @@ import { firstCourse } from '../migration/course';
 import type { Plan } from '../migration/plan';
 import { finalStates, type MigrationRow, type MigrationState, type UnreadableMigration } from '../migration/rows';
 import { toChunks } from './chunked-text';
-import { chunksOrUndefined, created, found, isConflict, rowKeyText, textForPeople, type Entity } from './entities';
+import {
+  chunksOrUndefined,
+  created,
+  found,
+  isConflict,
+  isGone,
+  rowKeyText,
+  textForPeople,
+  type Entity,
+} from './entities';
 import { migrationSchema, migrationStateSchema, mustParse, ROW_VERSION, UnreadableRowError } from './row-schemas';
 
 const PARTITION = 'migration';
@@ -87,6 +96,21 @@ export class MigrationRows {
   }
 
   /**
+   * Writes down that a visit of the tally begins. From then on an earlier one cannot change the row by the ETag it knows.
+   * Undefined where the row has changed, or is gone, since it was read.
+   */
+  async beginVisit(row: MigrationRow, visit: string): Promise<MigrationRow | undefined> {
+    const entity = { partitionKey: PARTITION, rowKey: row.id, visit };
+    try {
+      const { etag } = await this.table.updateEntity(entity, 'Merge', { etag: row.etag });
+      return { ...row, visit, etag: etag ?? '' };
+    } catch (error) {
+      if (isConflict(error) || isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
    * Changes a plan row. `change` gives the new row, or undefined to leave it, and may be called again on a newer row.
    * Returns the row as it is then; undefined when there is none.
    * @throws UnreadableRowError
@@ -128,6 +152,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     cause: row.cause ?? '',
     traceparent: row.traceparent ?? '',
     phasesWithRows: row.phasesWithRows.join(','),
+    visit: row.visit,
     ...toChunks('plan', row.plan),
   };
 }

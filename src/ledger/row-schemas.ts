@@ -259,6 +259,7 @@ const migrationFields = z.object({
   cause: textOrNull,
   traceparent: textOrNull,
   phasesWithRows: phaseList.optional(),
+  visit: text.default(''),
   plan,
   // Of earlier versions.
   sourceRunId: text.optional(),
@@ -325,6 +326,7 @@ export const snapshotSchema = z.looseObject({
   missing: count.nullable(),
   warnings: z.array(z.string()),
   history: z.array(z.tuple([amount, count])).optional(),
+  visit: text.default(''),
 });
 
 /** A finding's own properties. */

@@ -38,6 +38,10 @@ export interface Snapshot {
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
+  /** The visit that made it; empty where there was none. */
+  readonly visit: string;
+  /** Of the row that it was read from. */
+  readonly etag?: string;
 }
 
 const untold = 'null where the server does not tell.';
@@ -98,6 +102,7 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
     targetKeysNow: null,
     missing: null,
     warnings: [],
+    visit: '',
   };
 }
 

@@ -47,6 +47,8 @@ export interface MigrationRow {
   readonly traceparent: string | null;
   /** The phases whose range rows have all been written: a row of theirs that is not there is lost. */
   readonly phasesWithRows: readonly string[];
+  /** The visit of the tally that began last, empty before the first: what an earlier one has found counts no more. */
+  readonly visit: string;
   readonly etag: string;
 }
 

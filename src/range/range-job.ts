@@ -82,7 +82,8 @@ export class RangeJob implements StopSignal {
     this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);
     const { name: range, generation, builders } = current;
     this.temporaryNames = new TemporaryNames({ migration: migration.id, range, generation }, builders);
-    this.watching = setInterval(() => void this.watch(), 1_000);
+    const watchMs = Math.min(1_000, (app.settings.silenceSeconds * 1_000 * FROZEN) / 2);
+    this.watching = setInterval(() => void this.watch(), watchMs);
     this.watching.unref();
   }
 
@@ -268,7 +269,7 @@ export class RangeJob implements StopSignal {
     return this.hasFrozen;
   }
 
-  /** Each second: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
+  /** Each second or sooner: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
   private async watch(): Promise<void> {
     if (this.wasFrozen()) this.stop('deadline');
     this.watchedAt = Date.now();
@@ -277,7 +278,7 @@ export class RangeJob implements StopSignal {
       if (this.settled) return;
       if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
-      else if (Date.now() - this.lastWrite > 2 * this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+      else if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
     } catch {
       // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
     }

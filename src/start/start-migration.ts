@@ -51,6 +51,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
     cause: null,
     traceparent: app.telemetry.traceparent() ?? null,
     phasesWithRows: [],
+    visit: '',
   } as const;
   const isNew = await app.ledger.migrations.create(row);
   if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });

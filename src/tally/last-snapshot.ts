@@ -2,7 +2,26 @@ import type { App } from '../app/app';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { percentOf } from '../migration/progress';
 import { firstSnapshot, type Snapshot } from '../migration/report';
+import { workDone } from './snapshot';
 import { sumRanges } from './sum';
+
+/** A sum is shown as it was kept for so long, ms; with many ranges for longer, up to the most. */
+const FRESH_MS = 1_000;
+const FRESH_MS_A_RANGE = 2;
+const FRESH_MS_MOST = 5_000;
+
+/**
+ * The tally's last sum, brought up to date by the range rows where it is not of the last seconds: who reads it waits for no tally.
+ * What the sides told, and the warnings, are of the last visit.
+ */
+export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
+  const last = await lastSnapshot(migration, app);
+  const now = Date.now();
+  const fresh = Math.min(FRESH_MS_MOST, FRESH_MS + last.progress.ranges.total * FRESH_MS_A_RANGE);
+  if (isFinal(migration) || Math.abs(now - Date.parse(last.at)) < fresh) return last;
+  const sum = sumRanges(migration, await app.ledger.ranges.list(migration.id));
+  return { ...last, ...workDone(migration, sum, last, now) };
+}
 
 /**
  * The tally's last sum, or an empty one before the first. Of a migration that has ended there was one: where it is lost or

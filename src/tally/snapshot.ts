@@ -31,27 +31,14 @@ export function makeSnapshot(input: {
 }): Snapshot {
   const { migration, sum, before, source, target, decision, now } = input;
   const ended = isEnd(decision);
-  const keys = accountedKeys(sum.counts);
-  const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
-  const history = before.history ?? [[0, 0]];
-  const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
-  const rate = ended ? keys / Math.max(0.001, sinceStart) : recentRate(history, point, before.progress.keysPerSecond);
-  const { done, active, failed, planned, cancelled } = sum.ranges;
+  const { failed, cancelled } = sum.ranges;
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
   const atLeast = ended && !well && writesTarget(migration.plan) && failed + cancelled > 0 ? [AT_LEAST] : [];
   return {
-    at: new Date(now).toISOString(),
-    lastHeartbeat: sum.lastHeartbeat,
+    ...workDone(migration, sum, before, now, ended ? (well ? 'well' : 'ill') : 'open'),
     moved: sum.moved,
     ...input.standstill,
-    counts: sum.counts,
-    progress: {
-      percent: percentOf(sum.share, well),
-      keysPerSecond: Math.round(rate),
-      etaSeconds: ended ? null : etaOf(sum.share, keys, rate),
-      ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
-    },
     sourceKeysNow: source ? (keysIn(source, migration.plan, 'source') ?? null) : before.sourceKeysNow,
     targetKeysNow: target ? (keysIn(target, migration.plan, 'target') ?? null) : before.targetKeysNow,
     missing: 'missing' in decision ? decision.missing : null,
@@ -66,6 +53,36 @@ export function makeSnapshot(input: {
     marks: {
       source: input.marks.source ?? before.marks?.source,
       target: input.marks.target ?? before.marks?.target,
+    },
+    visit: migration.visit,
+    ...(before.etag === undefined ? {} : { etag: before.etag }),
+  };
+}
+
+/** What the rows alone say, beside the last sum. */
+export function workDone(
+  { startedAt }: Pick<MigrationRow, 'startedAt'>,
+  sum: Sum,
+  before: Snapshot,
+  now: number,
+  end: 'open' | 'well' | 'ill' = 'open',
+): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'progress' | 'history'> {
+  const keys = accountedKeys(sum.counts);
+  const sinceStart = (now - Date.parse(startedAt)) / 1_000;
+  const history = before.history ?? [[0, 0]];
+  const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
+  const isOpen = end === 'open';
+  const rate = isOpen ? recentRate(history, point, before.progress.keysPerSecond) : keys / Math.max(0.001, sinceStart);
+  const { done, active, failed, planned, cancelled } = sum.ranges;
+  return {
+    at: new Date(now).toISOString(),
+    lastHeartbeat: sum.lastHeartbeat,
+    counts: sum.counts,
+    progress: {
+      percent: percentOf(sum.share, end === 'well'),
+      keysPerSecond: Math.round(rate),
+      etaSeconds: isOpen ? etaOf(sum.share, keys, rate) : null,
+      ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
     },
     history: addToHistory(history, point),
   };

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { OvertakenError } from '../app/visits';
 import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { isTemporaryKeyOf, temporaryKeysPattern } from '../transfer/by-commands';
@@ -19,6 +20,8 @@ export interface SweepFacts {
   readonly rows: readonly RangeRow[];
   /** For how long no range has given a sign, while the tally watched. Seconds. */
   readonly quietSeconds: number;
+  /** Called again and again while the sweep goes on. @throws OvertakenError when it must end */
+  readonly goesOn: () => Promise<void>;
 }
 
 /** Keys that one call looks at: about a third of a millisecond of the target's time. */
@@ -35,7 +38,7 @@ const GIVE_UP_S = 300;
  * its key lost at the next write, and removes what that write made, or it expires.
  */
 export async function sweepTemporaryKeys(
-  { migration, rows, quietSeconds }: SweepFacts,
+  { migration, rows, quietSeconds, goesOn }: SweepFacts,
   app: Pick<App, 'connections' | 'settings'>,
 ): Promise<Sweep> {
   const nobodyWorks =
@@ -48,10 +51,15 @@ export async function sweepTemporaryKeys(
     for (const database of new Set(databases.map(({ targetDatabase }) => targetDatabase))) {
       const connection = app.connections.get(request.target, database);
       await connection.ready();
-      for (const server of await connection.servers()) await sweepDatabase(server, migration.id, unlink, until);
+      const goOn = async () => {
+        if (Date.now() > until) throw new Error('The sweep took too long.');
+        await goesOn();
+      };
+      for (const server of await connection.servers()) await sweepDatabase(server, migration.id, unlink, goOn);
     }
     return { done: true, warnings: [] };
-  } catch {
+  } catch (error) {
+    if (error instanceof OvertakenError) throw error;
     // The target is away, full or refuses: why, the workers have said. The next visit tries again.
     return quietSeconds > Math.min(GIVE_UP_S, app.settings.stallSeconds)
       ? { done: true, warnings: [`${LEFT} They expire by themselves within 15 minutes.`] }
@@ -65,11 +73,11 @@ async function sweepDatabase(
   target: RedisPort,
   migration: string,
   unlink: 'UNLINK' | 'DEL',
-  until: number,
+  goOn: () => Promise<void>,
 ): Promise<void> {
   let cursor: Buffer = Buffer.from('0');
   do {
-    if (Date.now() > until) throw new Error('The sweep took too long.');
+    await goOn();
     const args = ['MATCH', temporaryKeysPattern(migration), 'COUNT', String(KEYS_A_PAGE)];
     const [next, found] = asList(await target.call('SCAN', cursor, ...args));
     cursor = asBytes(next);

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { App } from '../app/app';
 import { askSide } from '../app/side-facts';
+import { OvertakenError } from '../app/visits';
 import { accountedKeys } from '../migration/counts';
 import type { NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
@@ -42,43 +44,80 @@ export interface DueStart extends DuePhase {
   readonly from: NamedPhase & { readonly epoch: number };
 }
 
+/** What a visit needs of the app. */
+export type VisitApp = Pick<App, 'connections' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'visits' | 'watch'>;
+
+/** When to look again where another visit is under way, seconds. */
+const UNDER_WAY_S = 1;
+
+/** How often a visit that takes long says that it goes on, ms. */
+const SIGN_MS = 3_000;
+
 /**
  * Adds up the ledger, compares it with both servers, writes the sum down and, where all is settled, the verdict. Reads
- * nothing but the ledger and the servers, so any tally can take over from any other. Undefined for an unknown migration.
+ * nothing but the ledger and the servers, so anybody can make a visit, at any time. Of two at the same time one does nothing or
+ * one is void: a visit writes its beginning into the migration's row, its sum only over the one that it began with, and its verdict
+ * only into the row as it knows it. Undefined for an unknown migration.
  */
-export async function visitMigration(
-  id: string,
-  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
-): Promise<Visit | undefined> {
+export async function visitMigration(id: string, app: VisitApp): Promise<Visit | undefined> {
   const written = await app.ledger.migrations.get(id);
   if (written === undefined) return undefined;
-  // Of a phase whose rows are not all written yet, none can be missed.
-  const known = await resumeStart(written, app);
-  const before = await lastSnapshot(known, app);
-  if (isFinal(known)) return makeVisit(known, before, 0, null);
+  const before = await lastSnapshot(written, app);
+  if (isFinal(written)) return makeVisit(written, before, 0, null);
+  const isUnderWay = app.visits.isUnderWay(written, before);
+  const begun = isUnderWay ? undefined : await app.ledger.migrations.beginVisit(written, randomUUID());
+  if (begun === undefined) return makeVisit(written, before, UNDER_WAY_S, null);
+  try {
+    return await visit(begun, before, app);
+  } catch (error) {
+    if (!(error instanceof OvertakenError)) throw error;
+    return makeVisit(written, before, UNDER_WAY_S, null);
+  } finally {
+    app.visits.end(begun);
+  }
+}
 
+async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Promise<Visit> {
+  const { id, visit } = begun;
+  const mine = (row: MigrationRow): MigrationRow => {
+    if (row.visit !== visit) throw new OvertakenError();
+    return row;
+  };
+  // Of a phase whose rows are not all written yet, none can be missed.
+  let known = mine(await resumeStart(begun, app));
+  if (isFinal(known)) return makeVisit(known, before, 0, null);
+  let signed = performance.now();
+  const goesOn = async () => {
+    if (performance.now() - signed < SIGN_MS) return;
+    signed = performance.now();
+    const still = await app.ledger.migrations.beginVisit(known, visit);
+    if (still === undefined) throw new OvertakenError();
+    known = still;
+  };
+
+  // The sum is as old as the rows are.
+  const now = Date.now();
   const rows = await app.ledger.ranges.list(id);
   const held = rowsOfPlan(known, rows);
   const first = sumHeld(known, held);
-  const { quietSeconds } = standstillOf(before, first, Date.now());
+  const { quietSeconds } = standstillOf(before, first, now);
   // Before the target's keys are counted: temporary ones would hide as many that are missing.
-  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds }, app);
+  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds, goesOn }, app);
   // After the rows: what the sides tell must not be older than what was done.
   const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
   const [source, target] = asked.map(({ facts }) => facts);
   const marks = { source: source && markOf(source), target: target && markOf(target) };
   const watched = await watchSides(known, before, marks, app);
-  const migration = source === undefined ? watched : await watchSource(watched, before, source, app);
+  const migration = mine(source === undefined ? watched : await watchSource(watched, before, source, app));
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
   const sum = hasMoved ? sumRanges(migration, rows) : first;
-  const now = Date.now();
   const unanswered = asked.find(({ trouble }) => trouble !== null)?.trouble ?? null;
   const standstill = standstillOf(before, { ...sum, trouble: sum.trouble ?? unanswered }, now);
   const judged = judge(migration, sum, source, target, standstill, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
   const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, standstill, now, sweep, marks });
-  await app.ledger.snapshots.put(id, snapshot);
+  if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({
     migration: id,
@@ -87,7 +126,7 @@ export async function visitMigration(
     ...snapshot.progress,
     findings: snapshot.counts.findings,
     stalledSeconds: standstill.stalledSeconds,
-    ended: isFinal(after),
+    ended: isFinal(after) && after.visit === visit,
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
   const { phase, pass, epoch } = migration;
@@ -103,11 +142,8 @@ async function applyVerdict(
   if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
   const after = await app.ledger.migrations.update(migration.id, (row) =>
-    // What has come since the sum was taken makes the verdict void: a new epoch or phase, or a reason to stop.
-    isFinal(row) ||
-    row.epoch !== migration.epoch ||
-    row.phase !== migration.phase ||
-    row.stopCause !== migration.stopCause
+    // Whatever has come since the visit began makes the verdict void: another visit, a new epoch or phase, a reason to stop.
+    row.etag !== migration.etag
       ? undefined
       : {
           ...row,

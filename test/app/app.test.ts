@@ -7,7 +7,7 @@ describe("the app's settings", () => {
     expect(readAppSettings({})).toEqual({
       rangeSeconds: 240,
       checkpointSeconds: 3,
-      silenceSeconds: 60,
+      silenceSeconds: 10,
       stallSeconds: 1_800,
       pageMicros: 2_000,
       bigKeyBytes: 16_777_216,
@@ -32,7 +32,7 @@ describe("the app's settings", () => {
     ['KEYFERRY_STALL_SECONDS', 'Infinity', '"Infinity" is not a number from 10 to 86,400'],
     ['KEYFERRY_STALL_SECONDS', 'NaN', '"NaN" is not a number from 10 to 86,400'],
     ['KEYFERRY_CHECKPOINT_SECONDS', '60', '"60" is not a number from 0.1 to 20'],
-    ['KEYFERRY_SILENCE_SECONDS', '4', '"4" is not a number from 5 to 600'],
+    ['KEYFERRY_SILENCE_SECONDS', '1', '"1" is not a number from 2 to 600'],
     ['KEYFERRY_PAGE_MILLISECONDS', '1e300', '"1e300" is not a number from 0.1 to 1,000'],
     ['KEYFERRY_MEMORY_MIB', '1e9', '"1e9" is not a number from 1 to 4,096'],
     ['KEYFERRY_BIG_KEY_MIB', '0', '"0" is not a number from 0.01 to 256'],

@@ -43,7 +43,6 @@ const expected: Readonly<Record<string, readonly Binding[]>> = {
   getSchedules: http('GET', 'schedules'),
   listMigrations: http('GET', 'migrations'),
   scheduled: [{ type: 'timerTrigger', direction: 'in', schedule: '0 * * * * *' }, durableClient],
-  startPhase: [{ type: 'activityTrigger', direction: 'in' }],
   startMigration: http('POST', 'migrations', 'function', durableClient),
   sumRanges: [{ type: 'activityTrigger', direction: 'in' }],
   tally: [{ type: 'orchestrationTrigger', direction: 'in' }],
@@ -56,8 +55,8 @@ it('the entry files register exactly the functions of the app, bound as they mus
   expect(found).toHaveLength(Object.keys(expected).length);
 });
 
-it('the app ends its connections when the host ends', () => {
-  expect(registrations.hooks).toEqual(['appTerminate']);
+it('the app looks after open migrations when the host starts, and ends its connections when the host ends', () => {
+  expect(registrations.hooks).toEqual(['appStart', 'appTerminate']);
 });
 
 it('package.json names the built files, one for each file in functions/', () => {

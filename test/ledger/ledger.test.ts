@@ -299,8 +299,19 @@ describe('snapshots', () => {
     expect(await ledger.snapshots.get(id)).toBeUndefined();
     const short = firstSnapshot(aMigration());
     await ledger.snapshots.put(id, { ...short, warnings: ['x'.repeat(100_000)] });
-    await ledger.snapshots.put(id, short);
-    expect(await ledger.snapshots.get(id)).toEqual(short);
+    expect(await ledger.snapshots.put(id, short)).toBe(false);
+    const { etag = '' } = (await ledger.snapshots.get(id))!;
+    expect(await ledger.snapshots.put(id, { ...short, etag })).toBe(true);
+    expect(await ledger.snapshots.get(id)).toEqual({ ...short, etag: expect.any(String) as unknown });
+  });
+
+  it('are not written over one that came after the one they began with', async () => {
+    const id = freshId();
+    await ledger.snapshots.put(id, firstSnapshot(aMigration()));
+    const [one, two] = [(await ledger.snapshots.get(id))!, (await ledger.snapshots.get(id))!];
+    expect(await ledger.snapshots.put(id, { ...one, visit: 'one' })).toBe(true);
+    expect(await ledger.snapshots.put(id, { ...two, visit: 'two' })).toBe(false);
+    expect(await ledger.snapshots.get(id)).toMatchObject({ visit: 'one' });
   });
 });
 

@@ -1,3 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MigrationWatch } from '../../src/app/migration-watch';
+import { Visits } from '../../src/app/visits';
+import type { RangeMessage } from '../../src/ledger/range-queue';
+import { LostRowError } from '../../src/ledger/range-rows';
+import { Keeper } from '../../src/tally/keeper';
+import { until } from '../tools/app-process';
 import { rangeName, type Finding, type MigrationRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
@@ -342,15 +349,170 @@ describe('the watchdog', () => {
     expect(seen.started).toContain(second);
   });
 
-  it('sends a range again whose worker is silent, and does nothing for what is well', async () => {
-    const migration = await start();
+  it('sends nothing for what is well', async () => {
+    await start();
     await app.takeMessages();
     await watchMigrations(app, tallies());
     expect(await app.takeMessages()).toEqual([]);
-    const row = (await app.ledger.ranges.get(migration.id, 'copy-00002'))!;
-    await app.ledger.ranges.replace({ ...row, state: 'active', heartbeat: long });
-    await watchMigrations(app, tallies());
-    expect(await app.takeMessages()).toEqual([message(migration, 2)]);
+  });
+});
+
+describe('whoever runs', () => {
+  const keepers: Keeper[] = [];
+  /** As another process of the app, for which a worker is gone after less than a second. */
+  const process = (): TestApp => ({
+    ...app,
+    visits: new Visits(),
+    watch: new MigrationWatch(app.ledger.migrations),
+    settings: { ...app.settings, silenceSeconds: 0.8 },
+  });
+  const keeper = (): Keeper => {
+    const made = new Keeper(process());
+    keepers.push(made);
+    made.wake();
+    return made;
+  };
+  afterEach(async () => {
+    await Promise.all(keepers.splice(0).map((each) => each.stop()));
+  });
+  const started = async (changes: Record<string, unknown> = {}) => {
+    const migration = await start(changes);
+    const messages = await app.takeMessages();
+    return { migration, messages };
+  };
+  /** Nobody has added up for long. */
+  const neglected = (id: string) =>
+    app.ledger.migrations.update(id, (row) => ({ ...row, startedAt: new Date(0).toISOString() }));
+
+  it('takes a range from a silent worker, once, leaves one that beats, and sends all when nothing moves', async () => {
+    const { migration, messages } = await started();
+    const rowOf = async (number: number) => (await app.ledger.ranges.get(migration.id, rangeName('copy', number)))!;
+    for (const number of [1, 2]) await app.ledger.ranges.replace({ ...(await rowOf(number)), state: 'active' });
+    const dead = await rowOf(2);
+    const death = new AbortController();
+    const beating = (async () => {
+      while (!death.signal.aborted) {
+        await app.ledger.ranges.replace(await rowOf(1));
+        await sleep(50);
+      }
+    })();
+    const [one] = [keeper(), keeper()];
+    await until(async () => (await rowOf(2)).state === 'planned');
+    await until(async () => (await app.ledger.ranges.get(migration.id, dead.name))!.generation > dead.generation);
+    await expect(app.ledger.ranges.replace(dead)).rejects.toBeInstanceOf(LostRowError);
+    let sent: RangeMessage[] = [];
+    await until(async () => (sent = await app.takeMessages()).length > 0);
+    expect(sent).toEqual([message(migration, 2)]);
+    expect((await rowOf(1)).state).toBe('active');
+    death.abort();
+    await beating;
+    const all = new Set<string>();
+    await until(async () => {
+      for (const { range } of await app.takeMessages()) all.add(range);
+      return all.size === messages.length;
+    });
+    await one.stop();
+  });
+
+  it('settles the range of a silent worker where the migration was cancelled', async () => {
+    const { migration } = await started();
+    const row = (await app.ledger.ranges.get(migration.id, rangeName('copy', 0)))!;
+    await app.ledger.ranges.replace({ ...row, state: 'active', heartbeat: new Date().toISOString() });
+    await cancelMigration(migration.id, app);
+    await neglected(migration.id);
+    keeper();
+    await until(async () => (await app.ledger.migrations.get(migration.id))?.state === 'cancelled', 20_000);
+    expect(await app.takeMessages()).toEqual([]);
+  });
+
+  it('adds up, begins phases and gives the verdict where no tally does', async () => {
+    const { migration, messages } = await started({ verify: 'quick' });
+    for (const one of messages) await workOnRange(one, app);
+    await neglected(migration.id);
+    const one = keeper();
+    await until(async () => {
+      for (const each of await app.takeMessages()) await one.during(migration.id, () => workOnRange(each, app));
+      return (await app.ledger.migrations.get(migration.id))?.state === 'completed';
+    });
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ phase: 'look' });
+  });
+
+  it('visits when its last worker has ended', async () => {
+    const { migration, messages } = await started();
+    const one = keeper();
+    await Promise.all(messages.map((each) => one.during(migration.id, () => workOnRange(each, app))));
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ state: 'completed' });
+  });
+
+  it('reads how far the ranges are, whenever a sum was made last', async () => {
+    const { migration, messages } = await started();
+    await neglected(migration.id);
+    await workOnRange(messages[0]!, app);
+    expect(await getReport(migration.id, app)).toMatchObject({
+      counts: { scanned: expect.any(Number) as unknown },
+      progress: { percent: 25, ranges: { total: 4, done: 1 } },
+    });
+  });
+
+  it('gives one verdict, however many visit at once', async () => {
+    const { migration, messages } = await started();
+    for (const one of messages) await workOnRange(one, app);
+    let ends = 0;
+    const telemetry: TestApp['telemetry'] = {
+      ...app.telemetry,
+      progress: ({ ended }) => {
+        if (ended) ends++;
+      },
+    };
+    await Promise.all(
+      Array.from({ length: 6 }, (_, i) => visitMigration(migration.id, { ...(i < 3 ? app : process()), telemetry })),
+    );
+    await visitMigration(migration.id, { ...app, telemetry });
+    expect(ends).toBe(1);
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ state: 'completed' });
+  });
+
+  it.each([
+    ['its sum', 'snapshots'],
+    ['its verdict', 'migrations'],
+  ] as const)('is overtaken where another visit begins before it writes %s', async (_, rows) => {
+    const { migration, messages } = await started();
+    for (const one of messages) await workOnRange(one, app);
+    // The first visit has found that all is well, and is held up before it can say so.
+    let reached: () => void = () => undefined;
+    const there = new Promise<void>((resolve) => (reached = resolve));
+    let go: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const wait = async () => {
+      reached();
+      await gate;
+    };
+    const held = Object.create(app.ledger) as { -readonly [K in keyof TestApp['ledger']]: TestApp['ledger'][K] };
+    held.snapshots = Object.assign(Object.create(app.ledger.snapshots) as typeof app.ledger.snapshots, {
+      put: async (...sum: Parameters<typeof app.ledger.snapshots.put>) => {
+        if (rows === 'snapshots') await wait();
+        return app.ledger.snapshots.put(...sum);
+      },
+    });
+    held.migrations = Object.assign(Object.create(app.ledger.migrations) as typeof app.ledger.migrations, {
+      update: async (...change: Parameters<typeof app.ledger.migrations.update>) => {
+        if (rows === 'migrations') await wait();
+        return app.ledger.migrations.update(...change);
+      },
+    });
+    const late = visitMigration(migration.id, { ...process(), ledger: held as TestApp['ledger'] });
+    await there;
+    await target.client.flushall();
+    const patient = { isUnderWay: () => false, end: () => undefined } as unknown as Visits;
+    const second = await visitMigration(migration.id, { ...process(), visits: patient });
+    expect(second).toMatchObject({ finished: false, due: { phase: 'look' } });
+    go();
+    expect(await late).toMatchObject({ finished: false, due: null });
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ state: 'running', phase: 'copy' });
+    expect((await app.ledger.snapshots.get(migration.id))?.targetKeysNow).toBe(0);
+    // For whoever sees that one is under way there is nothing to do.
+    await startPhase(migration.id, second!.due!, app);
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ phase: 'look' });
   });
 });
 

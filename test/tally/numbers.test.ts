@@ -2,7 +2,8 @@ import { noCounts } from '../../src/migration/counts';
 import { isUntouched } from '../../src/tally/settle-ranges';
 import { standstillOf } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
-import { silentRanges } from '../../src/tally/watch-migrations';
+import { abandonedRanges } from '../../src/tally/abandoned';
+import type { RangeState } from '../../src/migration/rows';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 
 describe('sums', () => {
@@ -84,38 +85,76 @@ describe('silence', () => {
   });
 });
 
-describe('ranges that are sent again', () => {
-  const now = 10_000_000;
-  const SILENT_MS = 60_000;
-  const beat = (ago: number) => new Date(now - ago).toISOString();
-  const silent = (rows: Parameters<typeof silentRanges>[0], parallel = 0, startedAt = 0) =>
-    silentRanges(rows, parallel, startedAt, now, SILENT_MS).map(({ number }) => number);
+it('a range that is settled is not one that nobody works on', () => {
+  const heartbeat = new Date(0).toISOString();
+  expect(isUntouched(aRange(0, { state: 'done', heartbeat }), 1e9, 1)).toBe(false);
+  expect(isUntouched(aRange(0, { state: 'active', heartbeat }), 1e9, 1)).toBe(true);
+});
 
-  it('are active ones whose worker is silent for a minute', () => {
-    const rows = [
-      aRange(0, { state: 'active', heartbeat: beat(SILENT_MS + 1) }),
-      aRange(1, { state: 'active', heartbeat: beat(SILENT_MS - 1) }),
-      aRange(2, { state: 'done', heartbeat: beat(SILENT_MS * 9) }),
-    ];
-    expect(silent(rows)).toEqual([0]);
-    expect(isUntouched(rows[2]!, now, SILENT_MS)).toBe(false);
+describe('ranges that are sent again', () => {
+  const silenceMs = 60_000;
+  const [moving, silent] = [silenceMs - 1, silenceMs];
+  const abandoned = (states: readonly [RangeState, number][], parallel = 0, sentAgain = 0) =>
+    abandonedRanges(
+      states.map(([state], number) => aRange(number, { state })),
+      parallel,
+      { stillFor: ({ number }) => states[number]![1], sentAgain: () => sentAgain, silenceMs },
+    ).map(({ number }) => number);
+
+  it('are active ones whose worker is silent', () => {
+    expect(
+      abandoned([
+        ['active', silent],
+        ['active', moving],
+        ['done', silent * 9],
+      ]),
+    ).toEqual([0]);
   });
 
   it('are not those that wait in the queue while others move', () => {
-    const rows = [
-      aRange(0, { state: 'active', heartbeat: beat(1_000) }),
-      aRange(1),
-      aRange(2, { heartbeat: beat(SILENT_MS * 5) }),
-    ];
-    expect(silent(rows)).toEqual([]);
+    expect(
+      abandoned([
+        ['active', moving],
+        ['planned', silent * 9],
+      ]),
+    ).toEqual([]);
+    expect(
+      abandoned([
+        ['done', moving],
+        ['planned', silent * 9],
+      ]),
+    ).toEqual([]);
   });
 
-  it('are all that are open when nothing has moved at all for a minute', () => {
-    expect(silent([aRange(0), aRange(1, { heartbeat: beat(SILENT_MS * 2) })])).toEqual([0, 1]);
-    expect(silent([aRange(0)], 0, now - 1_000)).toEqual([]);
+  it('are all that are open when nothing has moved at all', () => {
+    expect(
+      abandoned([
+        ['planned', silent],
+        ['active', silent],
+        ['failed', silent],
+      ]),
+    ).toEqual([0, 1]);
   });
 
   it('are only the heads of chains where there are chains', () => {
-    expect(silent([aRange(0), aRange(1), aRange(2), aRange(3)], 2)).toEqual([0, 1]);
+    const planned: [RangeState, number] = ['planned', silent];
+    expect(abandoned([planned, planned, planned, planned], 2)).toEqual([0, 1]);
+  });
+
+  it('are the heads of chains that stand still while others move', () => {
+    const rows = (stillFor: number): [RangeState, number][] => [
+      ['active', 0],
+      ['planned', stillFor],
+      ['planned', stillFor],
+      ['planned', stillFor],
+    ];
+    expect(abandoned(rows(2 * silent), 2)).toEqual([]);
+    expect(abandoned(rows(3 * silent), 2)).toEqual([1]);
+  });
+
+  it('are sent more and more seldom while they wait for their turn', () => {
+    const planned = (stillFor: number): [RangeState, number][] => [['planned', stillFor]];
+    expect([abandoned(planned(4 * silent), 0, 3), abandoned(planned(8 * silent), 0, 3)]).toEqual([[], [0]]);
+    expect([abandoned(planned(63 * silent), 0, 30), abandoned(planned(64 * silent), 0, 30)]).toEqual([[], [0]]);
   });
 });

@@ -28,7 +28,10 @@ process.on('exit', () => {
   for (const app of living) app.killAll();
 });
 
-/** The built app in a host process of its own, spoken to over HTTP only. It can be killed and started again. */
+/**
+ * The built app in a host process of its own, spoken to over HTTP only. It can be killed and started again; what it had then stays
+ * leased and locked for as long as in Azure.
+ */
 export class AppProcess {
   /** Everything that the host has written, over all its lives. */
   log = '';
@@ -53,7 +56,17 @@ export class AppProcess {
     const started = this.log.length;
     const child = spawn(
       process.execPath,
-      [path.join(root, 'dist/local/main.js'), '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
+      [
+        path.join(root, 'dist/local/main.js'),
+        '--app',
+        root,
+        '--port',
+        '0',
+        '--data',
+        this.dataFolder,
+        '--verbose',
+        '--one-of-several',
+      ],
       { env: { ...inherited(), ...this.settings }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
     this.child = child;

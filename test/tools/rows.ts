@@ -71,6 +71,7 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     cause: null,
     traceparent: null,
     phasesWithRows: [],
+    visit: '',
     etag: '',
     ...changes,
   };

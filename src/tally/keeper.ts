@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Stillness } from '../app/stillness';
+import { inParallel } from '../basics/in-parallel';
+import { rangeMessage } from '../ledger/range-queue';
+import { LostRowError } from '../ledger/range-rows';
+import { isFinal, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { parallelRangesOf } from '../range/range-shape';
+import { abandonedRanges } from './abandoned';
+import type { VisitApp } from './tally-visit';
+import { tendMigration } from './tend';
+
+/** How often it is looked, as a part of a silence; less often where a look takes long: no more than this part of the time. */
+const PART_OF_SILENCE = 1 / 5;
+const LONGEST_LOOK_MS = 2_000;
+const PART_OF_TIME = 1 / 10;
+/** Where a look comes so much later than it should, nobody watched. */
+const LATE_MS = 3_000;
+/** The orchestrator looks every five seconds at least: where no sum has come for longer, nobody adds up. */
+const OLD_SUM_MS = 6_000;
+/** A worker that ends asks for a sum, but not more often than this, ms. */
+const SUM_EVERY_MS = 1_000;
+/** How many migrations, or ranges, are looked after at the same time. */
+const PARALLEL = 8;
+
+/**
+ * Looks after the open migrations as long as its process runs, so that nothing waits for another process, nor for a message or a lock
+ * of one that has died: adds up where nobody else does, and sends ranges again that nobody works on. Several processes may do so
+ * at once; of what they do twice, one does nothing.
+ */
+export class Keeper {
+  private readonly stillness = new Stillness();
+  /** How often the messages of ranges were sent again since anybody worked on them. */
+  private readonly sentAgain = new Map<string, number>();
+  /** How many workers of this process are at each migration, and when one of them asked for a sum last. */
+  private readonly workers = new Map<string, { count: number; summedAt: number }>();
+  private looking: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private dueAt = Number.NEGATIVE_INFINITY;
+  private isWanted = false;
+  private stopped = false;
+
+  constructor(private readonly app: VisitApp) {}
+
+  /** Begins to look, and goes on for as long as there is an open migration. */
+  wake(): void {
+    this.isWanted = true;
+    if (this.timer === undefined && this.looking === undefined && !this.stopped) this.begin();
+  }
+
+  /**
+   * Does work on a range of a migration. When it was the last one at work here, the migration is visited before its message is
+   * done: there may be nobody else to do so. Throws what the work throws.
+   */
+  async during(id: string, work: () => Promise<void>): Promise<void> {
+    const workers = this.workers.get(id) ?? { count: 0, summedAt: Number.NEGATIVE_INFINITY };
+    this.workers.set(id, workers);
+    workers.count++;
+    this.wake();
+    try {
+      await work();
+    } finally {
+      workers.count--;
+      if (workers.count === 0) await this.sumUp(id, workers);
+    }
+  }
+
+  private async sumUp(id: string, workers: { count: number; summedAt: number }): Promise<void> {
+    const rest = workers.summedAt + SUM_EVERY_MS - performance.now();
+    if (rest > 0) await sleep(rest, undefined, { ref: false });
+    if (workers.count > 0 || this.stopped) return;
+    workers.summedAt = performance.now();
+    await tendMigration(id, this.app).catch((error: unknown) => {
+      this.warn(error, id);
+    });
+    if (workers.count === 0) this.workers.delete(id);
+  }
+
+  /** Looks no more; resolves when the present look has ended. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private get silenceMs(): number {
+    return this.app.settings.silenceSeconds * 1_000;
+  }
+
+  private get lookMs(): number {
+    return Math.min(LONGEST_LOOK_MS, this.silenceMs * PART_OF_SILENCE);
+  }
+
+  private begin(): void {
+    const began = performance.now();
+    this.isWanted = false;
+    this.looking = this.look()
+      .catch((error: unknown) => {
+        this.warn(error);
+        // Storage is away: what could not move has not stood still.
+        this.stillness.restart();
+        return true;
+      })
+      .then((isOpen) => {
+        this.looking = undefined;
+        this.timer = undefined;
+        if (this.stopped || !(isOpen || this.isWanted)) return;
+        const pauseMs = Math.max(this.lookMs, (performance.now() - began) / PART_OF_TIME);
+        this.dueAt = performance.now() + pauseMs;
+        this.timer = setTimeout(() => {
+          this.timer = undefined;
+          this.begin();
+        }, pauseMs);
+        this.timer.unref();
+      });
+  }
+
+  /** Looks after all open migrations once; false where there are none. */
+  async look(): Promise<boolean> {
+    const { ledger } = this.app;
+    await ledger.ensure();
+    const open = (await ledger.migrations.list('open')).filter((row) => !isFinal(row));
+    if (performance.now() - this.dueAt > LATE_MS) this.stillness.restart();
+    await inParallel(open, PARALLEL, async (migration) => {
+      await this.keep(migration).catch((error: unknown) => {
+        this.warn(error, migration.id);
+      });
+    });
+    this.stillness.tidy();
+    if (open.length === 0) this.sentAgain.clear();
+    return open.length > 0;
+  }
+
+  private async keep(migration: MigrationRow): Promise<void> {
+    const { id, etag, state } = migration;
+    // A start that is under way is not disturbed.
+    if (state === 'planned' && this.stillness.stillFor(`start ${id}`, etag) < this.silenceMs) return;
+    const settled = state === 'planned' ? 0 : await this.sendAbandoned(migration);
+    if ((await this.isSumOld(migration)) || settled > 0) await tendMigration(id, this.app);
+  }
+
+  private async isSumOld({ id, startedAt }: MigrationRow): Promise<boolean> {
+    const sum = await this.app.ledger.snapshots.get(id);
+    const name = `sum ${id}`;
+    const isKnown = this.stillness.knows(name);
+    const stillMs = this.stillness.stillFor(name, sum?.etag ?? '');
+    // Who has just begun to watch goes by the time that the sum was made at.
+    return isKnown ? stillMs >= OLD_SUM_MS : Math.abs(Date.now() - Date.parse(sum?.at ?? startedAt)) >= OLD_SUM_MS;
+  }
+
+  /** Sends the ranges again that nobody works on; of a cancelled migration it settles them, and tells how many. */
+  private async sendAbandoned(migration: MigrationRow): Promise<number> {
+    const { id, phase, plan, cancelRequested } = migration;
+    const rows = (await this.app.ledger.ranges.list(id, phase)).filter(({ broken }) => broken !== true);
+    const nameOf = ({ name }: RangeRow) => `${id} ${name}`;
+    for (const row of rows) {
+      if (row.state === 'active') this.sentAgain.delete(nameOf(row));
+    }
+    const abandoned = abandonedRanges(
+      rows.map((row) => resetIfOlder(row, migration)),
+      parallelRangesOf(plan),
+      {
+        stillFor: (row) => this.stillness.stillFor(nameOf(row), row.etag),
+        sentAgain: (row) => this.sentAgain.get(nameOf(row)) ?? 0,
+        silenceMs: this.silenceMs,
+      },
+    );
+    await inParallel(abandoned, PARALLEL, async (row) => {
+      if (!(await this.takeFromDead(row, migration))) return;
+      this.sentAgain.set(nameOf(row), (this.sentAgain.get(nameOf(row)) ?? 0) + 1);
+      if (!cancelRequested) await this.app.queue.send([rangeMessage(migration, row.name)]);
+    });
+    return cancelRequested ? abandoned.length : 0;
+  }
+
+  /** Takes a range from a worker that is gone: should it live, it is stopped at its next write. False where it wrote just now. */
+  private async takeFromDead(row: RangeRow, { cancelRequested }: MigrationRow): Promise<boolean> {
+    try {
+      const state = cancelRequested ? 'cancelled' : 'planned';
+      await this.app.ledger.ranges.replace({ ...row, state, generation: row.generation + 1 });
+      return true;
+    } catch (error) {
+      if (error instanceof LostRowError) return false;
+      throw error;
+    }
+  }
+
+  private warn(error: unknown, migration = ''): void {
+    const trouble = error instanceof Error ? error.message : String(error);
+    this.app.telemetry.log('warn', 'A migration could not be looked after', {
+      'keyferry.migration': migration,
+      'keyferry.trouble': trouble,
+    });
+  }
+}
