@@ -326,6 +326,7 @@ export const snapshotSchema = z.looseObject({
   missing: count.nullable(),
   warnings: z.array(z.string()),
   history: z.array(z.tuple([amount, count])).optional(),
+  lanes: z.object({ phase: phaseName, epoch: count, left: count }).optional(),
   visit: text.default(''),
 });
 

@@ -38,6 +38,8 @@ export interface Snapshot {
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
+  /** How many chains of a walk had anything left to do. Not there in sums that an earlier version wrote. */
+  readonly lanes?: { readonly phase: string; readonly epoch: number; readonly left: number };
   /** The visit that made it; empty where there was none. */
   readonly visit: string;
   /** Of the row that it was read from. */

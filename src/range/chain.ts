@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
+import type { Snapshot } from '../migration/report';
 import { isSettled, rangeName, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { shapesOf } from '../migration/rows-of-plan';
 import { parallelRangesOf } from './range-shape';
@@ -32,6 +33,27 @@ export function headsOfChains(
     if (head === undefined || row.number < head.number) heads.set(chain, row);
   }
   return [...heads.values()];
+}
+
+/** How many chains of the migration's phase have anything left, by all its rows as they count in the epoch. */
+export function lanesOf(
+  { plan, phase, epoch }: MigrationRow,
+  rows: readonly RangeRow[],
+): NonNullable<Snapshot['lanes']> {
+  return { phase, epoch, left: headsOfChains(rows, parallelRangesOf(plan), isSettled).length };
+}
+
+/**
+ * How many chains share the migration's rates: those that had anything left when the ranges were added up last. There are never
+ * more of them later in the same walk, so that all together never take more than the rates.
+ */
+export async function lanesLeft(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<number> {
+  const { id, plan, phase, epoch } = migration;
+  const all = parallelRangesOf(plan);
+  const { keysPerSecond, bytesPerSecond } = plan.request.limits;
+  if (keysPerSecond === 0 && bytesPerSecond === 0) return all;
+  const lanes = (await app.ledger.snapshots.get(id))?.lanes;
+  return lanes?.phase === phase && lanes.epoch === epoch ? Math.max(1, Math.min(all, lanes.left)) : all;
 }
 
 /**

@@ -12,7 +12,8 @@ import { shareAhead } from '../keyspace/cursor';
 import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../migration/stop';
-import { shareOfRange } from './range-shape';
+import { lanesLeft } from './chain';
+import { parallelRangesOf, shareOfRange } from './range-shape';
 import { redactFinding } from '../migration/redact-finding';
 import { addCounts, type Counts } from '../migration/counts';
 import { isCurrent } from '../migration/course';
@@ -32,6 +33,8 @@ export interface JobStart {
   readonly owedUntil?: number | undefined;
   /** The worker before ended without writing down all that it had done. */
   readonly tookOver?: boolean;
+  /** How many ranges share the migration's rates. */
+  readonly lanes?: number;
 }
 
 /** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
@@ -42,6 +45,9 @@ const FROZEN = 1 / 2;
  * range and none has brought it forward, the next ones only do the same again.
  */
 const MOST_TRIES = 3;
+
+/** How often it is looked with how many others the rates are shared, ms. */
+const LANES_MS = 2_000;
 
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
@@ -64,6 +70,8 @@ export class RangeJob implements StopSignal {
   private deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
+  private lanes: number;
+  private lanesAskedAt = Date.now();
   private hasFrozen = false;
   private building: Promise<void> | undefined;
   /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
@@ -74,12 +82,14 @@ export class RangeJob implements StopSignal {
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: JobApp,
-    { owedUntil = 0, tookOver = false }: JobStart = {},
+    { owedUntil = 0, tookOver = false, lanes = parallelRangesOf(migration.plan) }: JobStart = {},
   ) {
     this.tookOver = tookOver || migration.epoch > 0;
     const seconds = app.settings.rangeSeconds;
     this.deadline = Date.now() + seconds * 1_000;
-    this.governor = new Governor(shareOfRange(migration.plan), this, owedUntil, seconds * PATIENCE * 1_000);
+    const share = shareOfRange(migration.plan, lanes);
+    this.governor = new Governor(share, this, owedUntil, seconds * PATIENCE * 1_000);
+    this.lanes = lanes;
     const { name: range, generation, builders } = current;
     this.temporaryNames = new TemporaryNames({ migration: migration.id, range, generation }, builders);
     const watchMs = Math.min(1_000, (app.settings.silenceSeconds * 1_000 * FROZEN) / 2);
@@ -279,9 +289,20 @@ export class RangeJob implements StopSignal {
       if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
       else if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+      await this.shareRates();
     } catch {
       // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
     }
+  }
+
+  /** Where other chains have come to their end, this one goes on faster. */
+  private async shareRates(): Promise<void> {
+    if (this.lanes === 1 || Date.now() - this.lanesAskedAt < LANES_MS) return;
+    this.lanesAskedAt = Date.now();
+    const lanes = await lanesLeft(this.migration, this.app);
+    if (lanes >= this.lanes) return;
+    this.lanes = lanes;
+    this.governor.keepWithin(shareOfRange(this.migration.plan, lanes));
   }
 
   private stop(reason: StopReason): void {

@@ -34,9 +34,12 @@ export function parallelRangesOf({ request: { limits }, databases }: Pick<Plan, 
   return Math.max(1, Math.min(most, fitting, keysPerSecond === 0 ? most : keysPerSecond, ranges));
 }
 
-/** The share of the migration's limits that one range has. */
-export function shareOfRange(plan: Pick<Plan, 'request' | 'databases'>): Share {
-  const parallel = Math.max(1, parallelRangesOf(plan));
+/**
+ * The share of the migration's limits that one range has.
+ * @param lanes how many ranges share them: at the end fewer than may be at work at once
+ */
+export function shareOfRange(plan: Pick<Plan, 'request' | 'databases'>, lanes = parallelRangesOf(plan)): Share {
+  const parallel = Math.max(1, lanes);
   const { keysPerSecond, bytesPerSecond, maxSourceLatencyMs } = plan.request.limits;
   return { keysPerSecond: keysPerSecond / parallel, bytesPerSecond: bytesPerSecond / parallel, maxSourceLatencyMs };
 }

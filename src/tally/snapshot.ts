@@ -26,6 +26,7 @@ export function makeSnapshot(input: {
   readonly sweep: Sweep;
   readonly marks: NonNullable<Snapshot['marks']>;
   readonly standstill: Standstill;
+  readonly lanes: NonNullable<Snapshot['lanes']>;
   /** ms since 1970 */
   readonly now: number;
 }): Snapshot {
@@ -54,6 +55,7 @@ export function makeSnapshot(input: {
       source: input.marks.source ?? before.marks?.source,
       target: input.marks.target ?? before.marks?.target,
     },
+    lanes: input.lanes,
     visit: migration.visit,
     ...(before.etag === undefined ? {} : { etag: before.etag }),
   };

@@ -11,11 +11,12 @@ import { rowsOfPlan } from '../migration/rows-of-plan';
 import { markOf } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
 import { resumeStart } from '../start/start-migration';
+import { lanesOf } from '../range/chain';
 import { judge } from './judge';
 import { lastSnapshot } from './last-snapshot';
 import { stopMigration } from './settle-ranges';
 import { isEnd, makeSnapshot, standstillOf } from './snapshot';
-import { sumHeld, sumRanges } from './sum';
+import { sumHeld } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { watchSides, watchSource } from './watch-sides';
 
@@ -111,12 +112,16 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   const migration = mine(source === undefined ? watched : await watchSource(watched, before, source, app));
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
-  const sum = hasMoved ? sumRanges(migration, rows) : first;
+  const current = hasMoved ? rowsOfPlan(migration, rows) : held;
+  const sum = hasMoved ? sumHeld(migration, current) : first;
   const unanswered = asked.find(({ trouble }) => trouble !== null)?.trouble ?? null;
   const standstill = standstillOf(before, { ...sum, trouble: sum.trouble ?? unanswered }, now);
   const judged = judge(migration, sum, source, target, standstill, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
-  const snapshot = makeSnapshot({ migration, sum, before, source, target, decision, standstill, now, sweep, marks });
+  const ofPhase = current.filter(({ phase }) => phase === migration.phase);
+  const lanes = lanesOf(migration, ofPhase);
+  const told = { source, target, marks, sweep };
+  const snapshot = makeSnapshot({ migration, sum, before, decision, standstill, now, lanes, ...told });
   if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
   const after = await applyVerdict(migration, decision, app);
   app.telemetry.progress({

@@ -37,6 +37,8 @@ const LONGEST_PAUSE_MS = 100;
 const LONGEST_PAUSE_LIMITS = 50;
 /** The first one; timers know no shorter ones. */
 const SHORTEST_PAUSE_MS = 1;
+/** In a long wait it is looked so often whether it still is one, ms. */
+const LONGEST_NAP_MS = 1_000;
 /** The quickest of so many answers counts: single slow ones are chance, or this process itself that was late. */
 const ANSWERS_A_LOOK = 16;
 
@@ -67,7 +69,7 @@ export class Governor implements Pace {
    *   What it took beyond that is owed then
    */
   constructor(
-    private readonly share: Share,
+    private share: Share,
     private readonly stop: StopSignal,
     private owedUntil = 0,
     private readonly patienceMs = Number.POSITIVE_INFINITY,
@@ -80,6 +82,16 @@ export class Governor implements Pace {
     return this.owedUntil;
   }
 
+  /** Keeps within another share from now on: by that, what is owed is paid off sooner or later. */
+  keepWithin(share: Share): void {
+    const now = Date.now();
+    const factor = secondsOf(1, share.keysPerSecond) / secondsOf(1, this.share.keysPerSecond);
+    const byBytes = secondsOf(1, share.bytesPerSecond) / secondsOf(1, this.share.bytesPerSecond);
+    const scale = Number.isFinite(factor) ? factor : Number.isFinite(byBytes) ? byBytes : 1;
+    if (this.owedUntil > now) this.owedUntil = now + (this.owedUntil - now) * scale;
+    this.share = share;
+  }
+
   /** Whether the limits have kept anything waiting since this was asked last. */
   hasWaited(): boolean {
     const waited = this.waited || this.waiting > 0;
@@ -88,7 +100,7 @@ export class Governor implements Pace {
   }
 
   async turn(): Promise<void> {
-    await this.waitUntil(Math.max(this.pausedUntil, this.owedUntil));
+    await this.waitUntil(() => Math.max(this.pausedUntil, this.owedUntil));
     this.patientUntil = Date.now() + this.patienceMs;
     this.recent.keys /= 2;
     this.recent.bytes /= 2;
@@ -128,7 +140,7 @@ export class Governor implements Pace {
   }
 
   private async timed<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
-    await this.waitUntil(Math.min(Math.max(this.pausedUntil, this.owedUntil), this.patientUntil));
+    await this.waitUntil(() => Math.min(Math.max(this.pausedUntil, this.owedUntil), this.patientUntil));
     const asked = performance.now();
     const result = await call();
     const latencyMs = performance.now() - asked;
@@ -143,15 +155,16 @@ export class Governor implements Pace {
     if (seconds > 0) this.owedUntil = Math.max(this.owedUntil, Date.now()) + seconds * 1_000;
   }
 
-  private async waitUntil(time: number): Promise<void> {
-    const wait = time - Date.now();
-    if (wait < 1) return;
-    try {
-      this.waiting++;
-      await pause(wait, this.stop);
-    } finally {
-      this.waiting--;
-      this.waited = true;
+  /** @param time when it ends, ms since 1970; another share may change it meanwhile */
+  private async waitUntil(time: () => number): Promise<void> {
+    for (let wait = time() - Date.now(); wait >= 1; wait = time() - Date.now()) {
+      try {
+        this.waiting++;
+        await pause(Math.min(wait, LONGEST_NAP_MS), this.stop);
+      } finally {
+        this.waiting--;
+        this.waited = true;
+      }
     }
   }
 

@@ -7,7 +7,7 @@ import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
-import { continueChain } from '../range/chain';
+import { continueChain, lanesLeft } from '../range/chain';
 import { RangeJob, type JobApp } from '../range/range-job';
 import { rangeWorkOf, type WorkApp } from './range-work';
 import { readableMigration } from '../app/readable-migration';
@@ -83,7 +83,8 @@ async function claim(
       heartbeat: new Date().toISOString(),
     });
     // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
-    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.generation > 0 };
+    const lanes = await lanesLeft(migration, app);
+    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.generation > 0, lanes };
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.

@@ -16,6 +16,8 @@ import { BadRequestError } from '../../src/migration/request';
 import { restartRanges } from '../../src/tally/restart-ranges';
 import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
+import { lanesLeft } from '../../src/range/chain';
+import { RangeJob } from '../../src/range/range-job';
 import { visitMigration, type DueStart } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
 import { readServerFacts } from '../../src/redis/probe';
@@ -452,6 +454,21 @@ describe('whoever runs', () => {
       counts: { scanned: expect.any(Number) as unknown },
       progress: { percent: 25, ranges: { total: 4, done: 1 } },
     });
+  });
+
+  it('shares a rate with the lanes that are left', async () => {
+    const { migration } = await started({ limits: { keysPerSecond: 4_000 } });
+    expect(await lanesLeft(migration, app)).toBe(4);
+    const rowOf = async (number: number) => (await app.ledger.ranges.get(migration.id, rangeName('copy', number)))!;
+    const job = new RangeJob(await rowOf(3), migration, process(), { lanes: 4 });
+    expect(job.governor.mostKeys()).toBe(250);
+    for (const number of [0, 1]) await app.ledger.ranges.replace({ ...(await rowOf(number)), state: 'done', share: 1 });
+    await visitMigration(migration.id, app);
+    expect(await lanesLeft(migration, app)).toBe(2);
+    await until(() => job.governor.mostKeys() === 500);
+    job.end();
+    // Of another walk nothing is known yet.
+    expect(await lanesLeft({ ...migration, epoch: 1 }, app)).toBe(4);
   });
 
   it('gives one verdict, however many visit at once', async () => {

@@ -172,6 +172,24 @@ describe('the share of a range', () => {
     expect(await time(() => second.turn())).toBe(30_000);
   });
 
+  it('is paid off sooner with a larger share, also by one that waits already', async () => {
+    const governor = of({ keysPerSecond: 10, bytesPerSecond: 1_000 });
+    governor.tookKeys(1_000);
+    expect([governor.paidAt - Date.now(), governor.mostKeys()]).toEqual([100_000, 2]);
+    const started = Date.now();
+    const waiting = governor.turn();
+    await jest.advanceTimersByTimeAsync(20_000);
+    governor.keepWithin({ ...none, keysPerSecond: 80, bytesPerSecond: 8_000 });
+    expect([governor.paidAt - Date.now(), governor.mostKeys()]).toEqual([10_000, 20]);
+    await jest.runAllTimersAsync();
+    await waiting;
+    expect(Date.now() - started).toBe(30_000);
+    const bytes = of({ bytesPerSecond: 1_000 });
+    await call(bytes, { bytes: 8_000, micros: undefined });
+    bytes.keepWithin({ ...none, bytesPerSecond: 2_000 });
+    expect(bytes.paidAt - Date.now()).toBe(4_000);
+  });
+
   it('lets a page end that owes more than its time: later its place could not be kept', async () => {
     const governor = of({ bytesPerSecond: 1_000 }, 0, 10_000);
     expect(await call(governor, { bytes: 60_000, micros: undefined })).toBe(0);
