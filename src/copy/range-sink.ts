@@ -40,7 +40,10 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
   const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry };
   const writer = new PageWriter(timedWrites(bulk, id, app.telemetry), writing, () => clock.targetNow());
   const onBulk = attemptOn(job, { ...target.guard, connection: bulk });
-  const payloads = new PayloadWriter(writer, payloadGateOf(plan), names, clockOffset, onBulk, hindrance);
+  const gate = payloadGateOf(plan);
+  const sourceNow = () => clock.targetNow() - clockOffset;
+  const prepare = (payload: Buffer) => gate.prepare(payload, sourceNow);
+  const payloads = new PayloadWriter(writer, prepare, names, clockOffset, onBulk, hindrance);
 
   const options: CopierOptions = {
     onConflict: replace ? 'replace' : 'skip',

@@ -27,7 +27,7 @@ export function chooseTransport(sides: PayloadSides): Transport {
   const { source, target } = sides;
   if (!source.abilities.dump || !target.abilities.restore) return 'commands';
   const { payloadVersion: written } = source.abilities;
-  return written === undefined || payloadGateOf(sides).takesVersion(written) ? 'payload' : 'commands';
+  return written === undefined || payloadGateOf(sides).carriesVersion(written) ? 'payload' : 'commands';
 }
 
 /** What is to be known of how keys travel. */

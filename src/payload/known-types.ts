@@ -1,20 +1,8 @@
 import { isAtLeast, type PayloadServer } from './payload-server';
+import { FIRST_OF_VALKEY, FIRST_VERSIONS, HASH_OF_VALKEY, LAST_COMMON_TYPE, LAST_COMMON_VERSION } from './value-types';
 
-/** The first of the versions that are Valkey's own; all below are Redis's, up to 11 Valkey's too. */
-export const FIRST_OF_VALKEY = 80;
-
-/**
- * The versions that wrote each type byte first, of Redis. From 22 on they are Redis's alone: Valkey's 22 is another type
- * than Redis's (which no release wrote). 6 and 7 are modules' and decided apart, 8 does not exist. From 26 on this is
- * known from sources only; what such a target does not know it refuses, without harm.
- */
-const firstOfRedis: Readonly<Record<number, number>> = {
-  ...{ 0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 9: 2, 10: 2, 11: 2, 12: 2, 13: 4, 14: 7, 5: 8, 15: 9 },
-  ...{ 16: 10, 17: 10, 18: 10, 19: 10, 20: 11, 21: 11, 24: 12, 25: 12, 26: 13, 27: 14 },
-};
 /** Hashes whose fields expire. */
-const firstOfValkey: Readonly<Record<number, number>> = { 22: FIRST_OF_VALKEY };
-const LAST_COMMON_TYPE = 21;
+const firstOfValkey: Readonly<Record<number, number>> = { [HASH_OF_VALKEY]: FIRST_OF_VALKEY };
 
 /** From which payload version to which one a type byte is what the server takes it for. */
 export interface VersionSpan {
@@ -31,7 +19,7 @@ const always = 0xffff;
 export function knownTypes(server: PayloadServer): ReadonlyMap<number, VersionSpan> {
   const newest = newestRead(server);
   const types = new Map<number, VersionSpan>();
-  for (const [type, first] of Object.entries(firstOfRedis)) {
+  for (const [type, first] of Object.entries(FIRST_VERSIONS)) {
     const common = Number(type) <= LAST_COMMON_TYPE;
     if (first <= newest) types.set(Number(type), { first, last: common ? always : FIRST_OF_VALKEY - 1 });
   }
@@ -43,7 +31,7 @@ export function knownTypes(server: PayloadServer): ReadonlyMap<number, VersionSp
 
 /** The newest of Redis's payload versions whose types such a server reads; of a Redis to come whatever RESTORE takes. */
 function newestRead(server: PayloadServer): number {
-  if (server.software === 'valkey') return 11;
+  if (server.software === 'valkey') return LAST_COMMON_VERSION;
   if (isAtLeast(server, 8, 1)) return FIRST_OF_VALKEY - 1;
   if (isAtLeast(server, 7, 4)) return 12;
   if (isAtLeast(server, 7, 2)) return 11;

@@ -1,6 +1,5 @@
-import { payloadVersionOf } from '../payload/payload-head';
+import { payloadVersionOf, withFooter } from '../payload/footer';
 import { rangesOf, type VersionRanges } from '../payload/version-ranges';
-import { crc64 } from './crc64';
 import type { RedisPort } from './redis-port';
 
 /**
@@ -20,10 +19,7 @@ const PROBE_KEY = 'keyferry:payload-version-probe';
 
 /** A DUMP payload with a good checksum, the given version and no content that any server would load. */
 export function emptyPayload(version: number): Buffer {
-  const head = Buffer.from([NO_TYPE, version & 0xff, version >> 8]);
-  const footer = Buffer.alloc(8);
-  footer.writeBigUInt64LE(crc64(head));
-  return Buffer.concat([head, footer]);
+  return withFooter(Buffer.from([NO_TYPE]), 1, version);
 }
 
 /**

@@ -1,28 +1,31 @@
 import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
-import type { PayloadGate } from '../payload/payload-gate';
+import type { Ready, Withheld } from '../payload/payload-gate';
+import type { Lost } from '../payload/reencode';
 import type { RedisError } from '../redis/errors';
 import { expiryByClock } from '../redis/expiry';
 import type { Hindrance } from './hindrance';
+import { FACTS_SINCE_7, lostFieldExpiries, lostStreamFacts } from './lost-words';
 import type { ReadKeys } from './page-reader';
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Written } from './redis-sink';
 import type { Attempt } from './side';
 
-/** An entry with the name that its key has on the source. */
+/** An entry with the name that its key has on the source, and what its value lost. */
 interface PageEntry extends RestoreEntry {
   readonly sourceKey: Buffer;
+  readonly lost: Lost;
 }
 
 /** Restores the payloads of pages. */
 export class PayloadWriter {
   /**
-   * @param gate tells which payloads the target takes for certain: no others are sent
+   * @param prepare makes of a payload what the target takes for certain: nothing else is sent
    * @param clockOffset the target's clock minus the source's, ms
    */
   constructor(
     private readonly writer: PageWriter,
-    private readonly gate: Pick<PayloadGate, 'passageOf'>,
+    private readonly prepare: (payload: Buffer) => Ready | 'by-commands' | Withheld,
     private readonly names: Pick<Names, 'onTarget'>,
     private readonly clockOffset: number,
     private readonly attempt: Attempt,
@@ -48,18 +51,18 @@ export class PayloadWriter {
         counts.expired++;
         return;
       }
-      const passage = this.gate.passageOf(payload);
-      if (passage === 'by-commands') refused.push(sourceKey);
-      else if (passage === 'as-is') {
+      const ready = this.prepare(payload);
+      if (ready === 'by-commands') refused.push(sourceKey);
+      else if ('payload' in ready) {
         open.push({
+          ...ready,
           key: this.names.onTarget(sourceKey),
           expiry: this.targetExpiry(page.expiries[i] ?? 0),
-          payload,
           sourceKey,
         });
       } else {
         counts.failed++;
-        findings.push({ key: sourceKey, code: passage.code, message: passage.message });
+        findings.push({ key: sourceKey, code: ready.code, message: ready.message });
       }
     });
     while (open.length > 0) {
@@ -78,6 +81,7 @@ export class PayloadWriter {
         if (refusal === undefined) {
           counts.copied++;
           counts.bytes += entry.payload.length;
+          findings.push(...findingsOf(entry));
         } else if (refusal.kind === 'expired') counts.expired++;
         else if (refusal.kind === 'keyExists') taken.push(entry.sourceKey);
         else if (refusal.kind === 'payloadUnreadable' || refusal.kind === 'payloadVersion')
@@ -101,4 +105,12 @@ export class PayloadWriter {
   private targetExpiry(sourceExpiry: number): number {
     return sourceExpiry === 0 ? 0 : expiryByClock(sourceExpiry, this.clockOffset);
   }
+}
+
+/** What is told of a key that was copied and lost something. */
+function findingsOf({ sourceKey: key, lost }: PageEntry): KeyFinding[] {
+  if (lost.fieldExpiries > 0) {
+    return [{ key, code: 'lost-field-expiry', message: lostFieldExpiries(lost.fieldExpiries) }];
+  }
+  return lost.streamPast ? [{ key, code: 'lost-stream-facts', message: lostStreamFacts(FACTS_SINCE_7) }] : [];
 }

@@ -1,4 +1,5 @@
-import { moduleTypeOf, payloadVersionOf } from '../../src/payload/payload-head';
+import { payloadVersionOf } from '../../src/payload/footer';
+import { moduleTypeOf } from '../../src/payload/module-type';
 import { PayloadGate } from '../../src/payload/payload-gate';
 import type { LoadedModule, PayloadServer, PayloadTarget } from '../../src/payload/payload-server';
 import { rangesOf, rangesText } from '../../src/payload/version-ranges';
@@ -56,6 +57,19 @@ const SERVERS: readonly [name: string, server: Omit<PayloadTarget, 'modules'>, t
   ['Valkey 9.1 relaxed', { software: 'valkey', version: '9.1.2', versions: [[6, 100]] }, [...OLD, ...to(15, 22)]],
 ];
 
+/** Types as which a value can go where its own is not known. */
+const OTHERS = new Map([
+  [16, [13]],
+  [17, [12]],
+  [18, [14]],
+  [19, [15]],
+  [20, [2]],
+  [21, [19, 15]],
+  [22, [24, 4]],
+  [24, [22, 4]],
+  [25, [22, 4]],
+]);
+
 const some: PayloadServer = { software: 'redis', version: '8.0.2', modules: [] };
 const bodyOf = (type: number) => Buffer.from([type, 1, 0x78, 0x78, 0x78, 0x78, 0x78, 0x78, 0x78, 0x78]);
 
@@ -63,24 +77,43 @@ describe.each(SERVERS)('to %s', (_, server, types) => {
   const gate = new PayloadGate(some, { ...server, modules: [] });
   const takes = (version: number) => server.versions.some(([from, last]) => version >= from && version <= last);
 
-  it('every type byte under every version goes as it is only where it is taken for certain', () => {
+  it('every type byte under every version goes only as it is taken for certain', () => {
     for (const version of [...to(6, 15), 79, 80, 81, 100]) {
       const written = WRITTEN.get(version);
       for (let type = 0; type < 256; type++) {
         const passage = gate.passageOf(stamp(bodyOf(type), version));
         const known = types.includes(type);
-        if (type === 6 || type === 7) expect([type, version, passage]).toEqual([type, version, withheld()]);
-        else if (written?.includes(type) === true && known && takes(version)) {
-          expect([type, version, passage]).toEqual([type, version, 'as-is']);
-        } else if (!known || !takes(version) || written !== undefined) {
-          expect([type, version, passage]).toEqual([type, version, 'by-commands']);
-        }
+        const is = (expected: unknown) => {
+          if (passage !== expected) expect([type, version, passage]).toEqual([type, version, expected]);
+        };
+        if (type === 6 || type === 7) is(withheld());
+        else if (written?.includes(type) === true) {
+          const other = OTHERS.get(type)?.some((each) => types.includes(each)) === true;
+          is(known ? (takes(version) ? 'as-is' : 'new-footer') : other ? 're-encoded' : 'by-commands');
+        } else if (!known || (!takes(version) && version > 7) || written !== undefined) is('by-commands');
+      }
+    }
+  });
+
+  it('another version is one that it takes, and whose servers wrote the type', () => {
+    for (const [version, written] of WRITTEN) {
+      for (const type of written) {
+        const ready = gate.prepare(stamp(bodyOf(type), version), Date.now);
+        if (gate.passageOf(stamp(bodyOf(type), version)) !== 'new-footer') continue;
+        if (typeof ready !== 'object' || !('payload' in ready)) throw new Error(`${type} ${version}`);
+        const stamped = payloadVersionOf(ready.payload);
+        expect(takes(stamped)).toBe(true);
+        expect(WRITTEN.get(stamped)).toContain(type);
+        expect(ready).toEqual({ payload: stamp(bodyOf(type), stamped), lost: { fieldExpiries: 0, streamPast: false } });
       }
     }
   });
 
   it('what is too short for a payload does not go as one', () => {
-    for (let length = 0; length < 12; length++) expect(gate.passageOf(Buffer.alloc(length))).toBe('by-commands');
+    for (let length = 0; length < 12; length++) {
+      expect(gate.passageOf(Buffer.alloc(length))).toBe('by-commands');
+      expect(gate.prepare(Buffer.alloc(length), Date.now)).toBe('by-commands');
+    }
   });
 
   it('values of modules do not go without their module, under no version', () => {
@@ -95,12 +128,13 @@ describe.each(SERVERS)('to %s', (_, server, types) => {
 
 it('a version beyond all, and a Redis that seems to take what only Valkey writes, are no certainty', () => {
   const strange = new PayloadGate(some, { ...some, versions: [[0, 65_535]] });
-  for (const version of [80, 255, 256, 300, 65_535]) {
+  expect(strange.passageOf(stamp(bodyOf(0), 80))).toBe('new-footer');
+  for (const version of [255, 256, 300, 65_535]) {
     expect(strange.passageOf(stamp(bodyOf(0), version))).toBe('by-commands');
   }
   const untold = new PayloadGate(some, { software: 'redis', version: '0.0.0', modules: [], versions: [[6, 12]] });
   expect(untold.passageOf(stamp(bodyOf(0), 9))).toBe('as-is');
-  expect(untold.passageOf(stamp(bodyOf(16), 10))).toBe('by-commands');
+  expect(untold.passageOf(stamp(bodyOf(16), 10))).toBe('re-encoded');
 });
 
 describe('values of modules', () => {

@@ -1,8 +1,8 @@
 import { replyError } from '../../src/redis/errors';
-import { crc64 } from '../../src/redis/crc64';
-import { payloadVersionOf } from '../../src/payload/payload-head';
+import { payloadVersionOf } from '../../src/payload/footer';
 import { emptyPayload, restorableVersions, writtenVersion } from '../../src/redis/payload-version';
 import type { RedisPort } from '../../src/redis/redis-port';
+import { crc64 } from '../tools/payloads';
 import { onEveryServer, startTestServer } from '../tools/test-server';
 
 const VERSIONS = { 'redis-6.0': 9, 'redis-7.0': 10, 'redis-8.0': 12, 'valkey-8.1': 11 } as const;

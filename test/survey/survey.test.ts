@@ -20,6 +20,7 @@ describe('the fate of a key', () => {
     ['the same, to be skipped', { exists: true }, { onConflict: 'skip' }, ['skipped', 'exists']],
     ['one with another name', { renamed: true }, {}, ['copied', 'renamed']],
     ['a big one', { passage: 'by-commands' }, {}, ['copied', 'byCommands']],
+    ['one that is written anew', { passage: 're-encoded' }, {}, ['copied']],
     ['one that is gone', { facts: undefined }, {}, ['expired']],
     ['a converted one', { claimed: true, renamed: true }, {}, ['claimed', 'renamed']],
     ['a module type', { facts: json, passage: withheld }, {}, ['unsupportedType']],
@@ -128,6 +129,9 @@ it('estimates the time by the share that reading had, and by a rule where every 
   survey.addPace({ firstAt: 1, lastAt: 10_001, readMs: 15_000, workMs: 20_000, payloadBytes: 750 });
   expect(reportOf(survey).time).toMatchObject({ basis: 'read', seconds: 7.5, bytesPerSecond: 100 });
   const plan = aPlan({ transport: 'commands', source: plainSource });
-  expect(makeSurveyReport(aMigration({ plan }), survey, noCounts, true).time).toMatchObject({ basis: 'commands' });
+  expect(makeSurveyReport(aMigration({ plan }), survey, noCounts, true)).toMatchObject({
+    time: { basis: 'commands' },
+    notCarriedOver: { payloadTooNew: true },
+  });
   expect(reportOf(new Survey()).time).toBeNull();
 });

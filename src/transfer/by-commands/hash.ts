@@ -1,5 +1,6 @@
 import { expiryByClock } from '../../redis/expiry';
 import type { Command } from '../../redis/redis-port';
+import { lostFieldExpiries } from '../lost-words';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
 import { lookAtElements } from './element-sums';
@@ -101,6 +102,5 @@ async function withExpiries(context: BodyContext, fields: readonly HashField[]):
 
 function lossOf(count: number): Loss[] {
   if (count === 0) return [];
-  const message = 'fields that were to expire by themselves stay for ever: the target knows no expiry of hash fields';
-  return [{ kind: 'field-expiry', count, message }];
+  return [{ kind: 'field-expiry', count, message: lostFieldExpiries(count) }];
 }

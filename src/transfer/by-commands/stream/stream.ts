@@ -1,4 +1,5 @@
 import type { Command } from '../../../redis/redis-port';
+import { FACTS_SINCE_7, lostStreamFacts } from '../../lost-words';
 import { hasCreateConsumer, hasStreamFacts } from '../abilities';
 import { ELEMENTS_PER_COMMAND } from '../chunk-size';
 import { KeyChanged } from '../conditions';
@@ -142,16 +143,10 @@ function factLosses(context: BodyContext, wanted: StreamInfo, made: StreamInfo):
       facts.push('entries-read');
     }
   } else if (hasFactsOfItsOwn(wanted)) {
-    facts.push('entries-added', 'max-deleted-entry-id', 'entries-read');
+    facts.push(...FACTS_SINCE_7);
   }
   if (facts.length === 0) return [];
-  return [
-    {
-      kind: 'stream-facts',
-      count: facts.length,
-      message: `the target does not hold ${facts.join(', ')} of the stream`,
-    },
-  ];
+  return [{ kind: 'stream-facts', count: facts.length, message: lostStreamFacts(facts) }];
 }
 
 /** Pending entries whose id is above the stream's last id (set back by XSETID) have no place; all others should be there. */
