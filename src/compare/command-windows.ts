@@ -117,7 +117,8 @@ function after(parts: readonly Reply[], id: string): Reply[][] {
 async function expiringFields(port: RedisPort, key: Buffer, names: readonly Buffer[]): Promise<number> {
   if (names.length === 0) return 0;
   const [reply] = await port.pipeline([['HPEXPIRETIME', key, 'FIELDS', String(names.length), ...names]]);
-  // Refused: the server knows no expiries of fields.
+  // A server that knows no expiries of fields does not know the command. What else it refuses is no answer.
+  if (reply instanceof Error && reply.asks === 'stop' && reply.kind !== 'unknownCommand') throw reply;
   return Array.isArray(reply) ? reply.filter((time) => typeof time === 'number' && time > 0).length : 0;
 }
 

@@ -31,6 +31,7 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
   const clock = await compareClocks(job, sides);
   const comparison = comparisonOf(job, sides, clock, depthOf(job.migration));
   const converters = makeConverters(plan);
+  const selection = selectionOf(plan, converters);
   const names = makeNames(plan, sides.database, converters);
   const pairOf = (key: Buffer): Pair => ({ source: key, target: names.onTarget(key) });
 
@@ -80,8 +81,8 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
     };
   };
 
-  await walkRange(job, app, withOverviews(sides.source, comparison.depth), {
-    selection: selectionOf(plan, converters),
+  await walkRange(job, app, withOverviews(sides.source, comparison.depth, selection), {
+    selection,
     converters: [],
     wantsValues: () => false,
     work,

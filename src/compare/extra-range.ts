@@ -25,6 +25,7 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;
+  const { ownKeys } = plan.target.abilities;
   const walked = plan.targetDatabases?.find(({ database }) => database === row.database);
   if (walked === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
   const target = originOf(job, app, 'target', walked);
@@ -90,7 +91,10 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
     selection: {
       ...selection,
       // What the migration would not write is none of its matter.
-      wants: (key, type) => !isTemporaryKey(key) && origins(key).some((from) => selection.wants(from.key, type)),
+      wants: (key, type) =>
+        !isTemporaryKey(key) &&
+        !isTemporaryKey(key, ownKeys) &&
+        origins(key).some((from) => selection.wants(from.key, type)),
     },
     converters: [],
     wantsValues: () => false,

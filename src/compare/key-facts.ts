@@ -1,4 +1,4 @@
-import type { Command, RedisPort, Reply } from '../redis/redis-port';
+import type { Command, RedisPort } from '../redis/redis-port';
 import { clockMs } from '../transfer/page-reader';
 import { asBytes, asNumber, throwErrors } from '../transfer/by-commands/replies';
 
@@ -67,8 +67,9 @@ async function lengthsOf(
   const replies = await port.pipeline(commands);
   const lengths = new Array<number | undefined>(keys.length);
   places.forEach((place, i) => {
-    const reply: Reply | Error | undefined = replies[i];
+    const reply = replies[i];
     // Of another type meanwhile: whoever looks again sees it.
+    if (reply instanceof Error && reply.asks !== 'key') throw reply;
     if (typeof reply === 'number') lengths[place] = reply;
   });
   return lengths;

@@ -1,10 +1,14 @@
+import type { Selection } from '../migration/selection';
 import type { PageReader, ScannedKeys } from '../transfer/page-reader';
 import type { Origin } from '../transfer/side';
 import { scanWithOverview, type Depth, type Overview } from './overview';
 
-/** The same origin, whose pages of names come with an overview of their keys, in one round trip, where scripts can do that. */
-export function withOverviews(origin: Origin, depth: Depth): Origin<Overview> {
-  if (!origin.scripts) return origin;
+/**
+ * The same origin, whose pages of names come with an overview of their keys, in one round trip, where scripts can do that. Keys
+ * that are not selected are not looked at: the user may have no right to.
+ */
+export function withOverviews(origin: Origin, depth: Depth, { all }: Pick<Selection, 'all'>): Origin<Overview> {
+  if (!origin.scripts || !all) return origin;
   const { reader } = origin;
   const scan = async (cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys<Overview>> => {
     if (withTypes) return await reader.scan(cursor, count, true);

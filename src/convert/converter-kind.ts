@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { RedisPort } from '../redis/redis-port';
+import type { CommandName } from '../redis/rights';
 import type { ConversionFacts } from './conversion-facts';
 import type { Converter } from './converter';
 
@@ -36,11 +37,18 @@ export interface ConverterKind<Options extends ConversionOptions = ConversionOpt
   readonly name: string;
   /** A strict object, whose `converter` is the name. */
   readonly options: z.ZodType<Options>;
+  /** What the converter's scripts call on each side; in place one server is both. */
+  readonly rights: { readonly source: readonly CommandName[]; readonly target: readonly CommandName[] };
   /**
    * Tries whether the converter's scripts may run on a side. Changes nothing.
+   * @param named makes of a name that nobody has one that the user may touch
    * @returns the server's refusal. Throws what passes by itself
    */
-  scriptRefusal(port: RedisPort, side: 'source' | 'target'): Promise<string | undefined>;
+  scriptRefusal(
+    port: RedisPort,
+    side: 'source' | 'target',
+    named: (name: Buffer) => Buffer,
+  ): Promise<string | undefined>;
   /** Counts what there is to be converted. Changes nothing. */
   prepare(options: Options, context: PrepareContext): Promise<ConversionFacts>;
   make(options: Options, surroundings: Surroundings): Converter;

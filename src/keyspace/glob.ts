@@ -5,6 +5,8 @@ const CLOSE = 0x5d;
 const BACKSLASH = 0x5c;
 const CARET = 0x5e;
 const DASH = 0x2d;
+const LETTER_A = 0x61;
+const LETTER_Z = 0x7a;
 
 type Token = { readonly kind: 'any' } | { readonly kind: 'one'; readonly bytes: Uint8Array };
 
@@ -15,6 +17,28 @@ type Token = { readonly kind: 'any' } | { readonly kind: 'one'; readonly bytes: 
 export function globMatcher(pattern: string): (key: Buffer) => boolean {
   const tokens = parse(Buffer.from(pattern, 'utf8'));
   return (key) => matches(tokens, key);
+}
+
+/**
+ * A name that matches a glob: with `filling` in the place of its first `*`, and as short as it can be otherwise. Undefined where
+ * nothing matches.
+ */
+export function sampleOf(pattern: string, filling: Buffer): Buffer | undefined {
+  let rest: Buffer = filling;
+  const parts = parse(Buffer.from(pattern, 'utf8')).map((token) => {
+    if (token.kind === 'one') return someByte(token.bytes);
+    const part = rest;
+    rest = Buffer.alloc(0);
+    return part;
+  });
+  return parts.includes(undefined) ? undefined : Buffer.concat(parts.filter((part) => part !== undefined));
+}
+
+/** A letter where the class has one; undefined where it is empty. */
+function someByte(bytes: Uint8Array): Buffer | undefined {
+  const letter = bytes.findIndex((isIn, byte) => isIn === 1 && byte >= LETTER_A && byte <= LETTER_Z);
+  const byte = letter >= 0 ? letter : bytes.indexOf(1);
+  return byte < 0 ? undefined : Buffer.from([byte]);
 }
 
 function parse(pattern: Buffer): Token[] {

@@ -1,5 +1,6 @@
 import type { PlannedConversion } from '../convert/conversion-facts';
 import type { ServerFacts } from '../redis/probe';
+import type { CommandName } from '../redis/rights';
 import type { DatabaseChoice } from './choose-databases';
 import type { Plan } from './plan';
 import type { MigrationRequest } from './request';
@@ -21,8 +22,16 @@ export interface ToldFacts {
   readonly processes?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
 
+/** What is known of the users' rights, before what they are needed for is tried. */
+export interface RightFacts extends ToldFacts {
+  /** Commands that are asked for and that a side refuses its user. */
+  readonly refused: { readonly source: readonly CommandName[]; readonly target: readonly CommandName[] };
+  /** Globs of keys that a side's user may not touch and that the migration would. */
+  readonly keysRefused: { readonly source: readonly string[]; readonly target: readonly string[] };
+}
+
 /** What is known once both sides were tried: all that decides whether a migration may start. */
-export interface TriedFacts extends ToldFacts {
+export interface TriedFacts extends RightFacts {
   readonly source: Plan['source'];
   readonly target: Plan['target'];
   /** Chosen databases that a side does not have. */

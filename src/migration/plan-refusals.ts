@@ -1,5 +1,5 @@
-import type { ToldFacts, TriedFacts } from './plan-facts';
-import { RULES_OF_TOLD, RULES_OF_TRIED, type Refusal, type Rule } from './refusal-rules';
+import type { RightFacts, ToldFacts, TriedFacts } from './plan-facts';
+import { RULES_OF_RIGHTS, RULES_OF_TOLD, RULES_OF_TRIED, type Refusal, type Rule } from './refusal-rules';
 import { refusalCodes, type RefusalCode } from './refusal-codes';
 import type { MigrationRequest, RequestMistake } from './request';
 
@@ -25,9 +25,14 @@ export function refusalsOfTold(facts: ToldFacts): Refusal[] {
   return refusalsBy(RULES_OF_TOLD, facts);
 }
 
+/** As `refusalsOfTold`, also by what both users may do. */
+export function refusalsOfRights(facts: RightFacts): Refusal[] {
+  return [...refusalsOfTold(facts), ...refusalsBy(RULES_OF_RIGHTS, facts)];
+}
+
 /** All that speaks against a migration, the most useful first. */
 export function refusalsOf(facts: TriedFacts): Refusal[] {
-  return [...refusalsOfTold(facts), ...refusalsBy(RULES_OF_TRIED, facts)];
+  return [...refusalsOfRights(facts), ...refusalsBy(RULES_OF_TRIED, facts)];
 }
 
 function refusalsBy<Facts>(rules: readonly Rule<Facts>[], facts: Facts): Refusal[] {

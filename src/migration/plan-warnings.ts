@@ -1,7 +1,9 @@
 import { kindOf } from '../convert/registry';
 import { isReplica } from '../redis/probe';
 import type { PlanFacts } from './plan-facts';
+import { sideNames } from './phases';
 import type { Plan } from './plan';
+import { lostRights, type LackingRight } from './rights';
 import { warningsOfTransport } from './transport';
 
 /** What is warned about: the facts, and what was decided from them. */
@@ -37,6 +39,7 @@ const RULES: readonly Rule[] = [
     ),
   ({ request, source }) =>
     when(writes(request) && isReplica(source), () => 'The source is a replica: it may lag behind its master.'),
+  (facts) => sideNames.flatMap((side) => lostRights(side, facts).flatMap(warningOfRight)),
   ({ request, source, target, transport }) =>
     writes(request) ? warningsOfTransport({ source, target }, transport) : [],
   // What cannot be noticed since a side does not tell it.
@@ -106,6 +109,13 @@ export function warningsOf(facts: WarningFacts): string[] {
 
 function when(holds: boolean, warning: () => string): string[] {
   return holds ? [warning()] : [];
+}
+
+function warningOfRight({ side, lacking, without = '', toldElsewhere }: LackingRight): string[] {
+  return when(
+    toldElsewhere === undefined,
+    () => `The user of the ${side} may not run ${lacking.join(', ')}: ${without}.`,
+  );
 }
 
 /** Whether keys are written, or would be. */

@@ -25,6 +25,10 @@ const TABLE = {
   databasesCollide: { status: 400, means: 'Two databases would go into one under the same names.' },
   noSuchDatabase: { status: 400, means: 'A side does not have a database that is asked for.' },
   scriptsNeeded: { status: 400, means: 'A conversion needs Lua scripts, and a side refuses them.' },
+  rightsMissing: {
+    status: 400,
+    means: 'The user of a side may not run commands, or not touch keys, that are needed; the message names them.',
+  },
   targetKeysUnknown: {
     status: 409,
     means: '`onConflict` is "fail" and the target does not tell whether it has keys.',

@@ -1,11 +1,13 @@
 import { keysIn, sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
+import type { CommandName } from '../redis/rights';
 import { looksForExtra, targetKeysIn } from './choose-databases';
 import { severalProcesses } from './course';
-import { sideNames } from './phases';
-import type { ToldFacts, TriedFacts } from './plan-facts';
+import { sideNames, type SideName } from './phases';
+import type { RightFacts, ToldFacts, TriedFacts } from './plan-facts';
 import type { RefusalCode } from './refusal-codes';
 import type { MigrationRequest } from './request';
+import { aclOf, neededRights, neededRightsWhenTried, rightsOfScripts, type LackingRight } from './rights';
 import { isSameServer, replicateEachOther } from './same-server';
 import { doubtOfSource } from './source-doubt';
 
@@ -139,6 +141,47 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
   },
 ];
 
+function commandsOf(rights: readonly LackingRight[]): CommandName[] {
+  return [...new Set(rights.flatMap(({ lacking }) => lacking))];
+}
+
+function reasonOfRights(side: SideName, { request }: ToldFacts, rights: readonly LackingRight[]): string[] {
+  const commands = commandsOf(rights);
+  return when(
+    commands.length > 0,
+    () =>
+      `The user of the ${side} "${request[side]}" may not run ${commands.join(', ')}; allow it (ACL SETUSER … ${commands.map(aclOf).join(' ')}). docs/security.md lists the rights.`,
+  );
+}
+
+/** What is wrong with these would look like a server that can do less. */
+export const RULES_OF_RIGHTS: readonly Rule<RightFacts>[] = [
+  ...(['refused', 'told'] as const).flatMap((inDryRun) =>
+    sideNames.map((side): Rule<RightFacts> => ({
+      code: 'rightsMissing',
+      path: side,
+      inDryRun,
+      reasons: (facts) =>
+        reasonOfRights(
+          side,
+          facts,
+          neededRights(side, facts).filter((right) => (right.inDryRun === true) === (inDryRun === 'refused')),
+        ),
+    })),
+  ),
+  ...sideNames.map((side): Rule<RightFacts> => ({
+    code: 'rightsMissing',
+    path: side,
+    inDryRun: side === 'source' ? 'refused' : 'told',
+    reasons: ({ request, keysRefused: { [side]: globs } }) =>
+      when(
+        globs.length > 0,
+        () =>
+          `The user of the ${side} "${request[side]}" may not touch keys that are called like ${globs.join(', ')}; allow them (ACL SETUSER … ${globs.map((glob) => `~${glob}`).join(' ')}), or choose with "select" only those that it may.`,
+      ),
+  })),
+];
+
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
   {
     code: 'clusterNotSupported',
@@ -168,17 +211,28 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
           `The target "${request.target}" has no database ${database}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${database}": "db${database}:"}.`,
       ),
   },
+  ...sideNames.map((side): Rule<TriedFacts> => ({
+    code: 'rightsMissing',
+    path: side,
+    inDryRun: 'told',
+    reasons: (facts) => reasonOfRights(side, facts, neededRightsWhenTried(side, facts)),
+  })),
   // What is converted is read, and written, by one script, so that no state of it is a mixture.
   ...sideNames.map((side): Rule<TriedFacts> => ({
     code: 'scriptsNeeded',
     path: 'convert',
     inDryRun: 'refused',
-    reasons: ({ request, scriptsRefused: { [side]: refused } }) =>
-      when(
+    reasons: (facts) => {
+      const { request, scriptsRefused } = facts;
+      const { [side]: refused } = scriptsRefused;
+      const lacking = commandsOf(rightsOfScripts(side, facts));
+      const named = lacking.length === 0 ? '' : ` It may not run ${lacking.join(', ')}.`;
+      return when(
         refused !== undefined,
         () =>
-          `A conversion reads and writes by Lua scripts, and the ${side} "${request[side]}" refuses that. ${refused ?? ''} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
-      ),
+          `A conversion reads and writes by Lua scripts, and the ${side} "${request[side]}" refuses that. ${refused ?? ''}${named} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
+      );
+    },
   })),
   {
     code: 'targetKeysUnknown',

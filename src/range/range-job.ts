@@ -91,7 +91,12 @@ export class RangeJob implements StopSignal {
     this.governor = new Governor(share, this, owedUntil, seconds * PATIENCE * 1_000);
     this.lanes = lanes;
     const { name: range, generation, builders } = current;
-    this.temporaryNames = new TemporaryNames({ migration: migration.id, range, generation }, builders);
+    this.temporaryNames = new TemporaryNames(
+      { migration: migration.id, range, generation },
+      builders,
+      Date.now,
+      migration.plan.target.abilities.ownKeys,
+    );
     const watchMs = Math.min(1_000, (app.settings.silenceSeconds * 1_000 * FROZEN) / 2);
     this.watching = setInterval(() => void this.watch(), watchMs);
     this.watching.unref();

@@ -205,7 +205,9 @@ export class RedisConnection implements RedisPort {
         } else {
           await redis.ping();
         }
-      })().catch(() => {
+      })().catch((error: unknown) => {
+        // Whatever the server answers, it does.
+        if (isReply(error) && this.credentials === undefined) return;
         // A connection that cannot be kept is opened anew by whoever needs it next.
         if (this.credentials === undefined || (renewAt ?? 0) + PING_INTERVAL_MS * 5 < Date.now()) this.forget(redis);
       });

@@ -94,7 +94,8 @@ const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
 const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
   [/without any password configured|no password is set/i, 'passwordNotAsked'],
   [/invalid password|invalid username-password/i, 'passwordWrong'],
-  [/permissions to access|one of the keys used as arguments|No permissions to access a key/i, 'noRightToKeys'],
+  // The last of 6.0 inside a script.
+  [/permissions to access|one of the keys used as arguments|can't access at least one of the keys/i, 'noRightToKeys'],
   // Inside a script the reply does not begin with NOPERM: 6.0, then 7.0 and above.
   [/NOPERM|can't run this command|ACL failure in script/, 'noRight'],
   [/unknown command/i, 'unknownCommand'],

@@ -2,14 +2,15 @@ import { FIRST_COUNT } from '../keyspace/page-size';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
 import { addressOf } from './connection-settings';
-import { asksOf, type RedisError } from './errors';
+import { asksOf, isRedisError, type RedisError } from './errors';
+import type { CommandName } from './rights';
 import type { LoadedModule } from '../payload/payload-server';
 import type { VersionRanges } from '../payload/version-ranges';
 import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
 import { infoField, infoNumber } from './info';
 import { parseModules } from './loaded-modules';
 import { restorableVersions, writtenVersion } from './payload-version';
-import type { Command, RedisPort, Reply } from './redis-port';
+import type { RedisPort, Reply } from './redis-port';
 
 /**
  * What INFO tells of a server, as far as it matters here. Sizes in bytes. A number that the server does not tell is
@@ -92,6 +93,8 @@ export interface TargetAbilities {
   readonly absoluteExpiry: boolean;
   /** As of the source, where the target's keys are walked too; otherwise not asked. */
   readonly cursorOrder?: boolean;
+  /** What stands before and behind the names of keys of our own, where the user may touch no others: latin1 text. */
+  readonly ownKeys?: { readonly before: string; readonly after: string };
 }
 
 /**
@@ -157,74 +160,107 @@ export function isReplica({ role }: Pick<ServerFacts, 'role'>): boolean {
   return role === 'slave' || role === 'replica';
 }
 
+/** Names that nobody has. */
+const PROBE_KEYS = ['keyferry:probe-1', 'keyferry:probe-2'].map((name) => Buffer.from(name));
+
+/** How a side is tried. */
+export interface Trial {
+  /** Makes of a name that nobody has one that the user may touch too, where there is any. */
+  readonly named: (name: Buffer) => Buffer;
+  /** Whether a command is asked for at all, and was not refused. */
+  readonly may: (command: CommandName) => boolean;
+}
+
+const everything: Trial = { named: (name) => name, may: () => true };
+
 /** Tries what the source allows. `largest` is the port of its largest database of those to be copied. */
-export async function probeSource(port: RedisPort, largest: RedisPort): Promise<SourceAbilities> {
-  const [script, memory, functions, ...modules] = await port.pipeline([
-    // What the scripts of pages need: the clock, and replies packed into one string.
-    ['EVAL', "return cmsgpack.pack(redis.call('TIME'))", '0'],
-    ['EVAL', "return redis.call('MEMORY','USAGE',KEYS[1]) or 0", '1', 'keyferry:probe'],
-    ['FUNCTION', 'LIST'],
-    ...ASK_MODULES,
-  ]);
-  let dump = true;
-  let payloadVersion: number | undefined;
-  try {
-    payloadVersion = await writtenVersion(largest);
-  } catch (error) {
-    if (asksOf(error) === 'retry') throw error;
-    dump = false;
-  }
+export async function probeSource(
+  port: RedisPort,
+  largest: RedisPort,
+  { named, may }: Trial = everything,
+): Promise<SourceAbilities> {
+  const keys = PROBE_KEYS.slice(0, 1).map(named);
+  // What the scripts of pages need: the clock, and replies packed into one string.
+  const scripts = await mayEval(port, "return cmsgpack.pack(redis.call('TIME'))", [], may);
+  const functions = may('FUNCTION LIST') ? (await port.pipeline([['FUNCTION', 'LIST']]))[0] : undefined;
+  const sizes = may('MEMORY USAGE') && isKnown((await port.pipeline([['MEMORY', 'USAGE', keys[0] ?? '']]))[0]);
+  // A server may allow it, and not in scripts.
+  const sizesInScripts = async () => await mayEval(port, "return redis.call('MEMORY','USAGE',KEYS[1]) or 0", keys, may);
+  const dumps = may('DUMP') ? await tryDump(largest, sizes) : false;
   return {
-    scripts: allowed(script),
-    memoryUsage: allowed(memory),
-    dump,
-    ...(payloadVersion === undefined ? {} : { payloadVersion }),
+    scripts,
+    memoryUsage: sizes && (!scripts || (await sizesInScripts())),
+    dump: dumps !== false,
+    ...(typeof dumps === 'number' ? { payloadVersion: dumps } : {}),
     cursorOrder: await hasCursorOrder(largest),
     functions: Array.isArray(functions) ? functions.length : 0,
-    ...modulesIn(modules),
+    ...(await modulesOf(port, may)),
   };
 }
 
 /** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
-export async function probeClusterSource(port: RedisPort, masters: readonly RedisPort[]): Promise<SourceAbilities> {
-  const abilities = await probeSource(port, port);
+export async function probeClusterSource(
+  port: RedisPort,
+  masters: readonly RedisPort[],
+  trial: Trial = everything,
+): Promise<SourceAbilities> {
+  const abilities = await probeSource(port, port, trial);
   const versions: number[] = [];
   // A node without keys tells none.
-  for (const master of abilities.dump ? masters : []) versions.push((await writtenVersion(master)) ?? 0);
+  for (const master of abilities.dump ? masters : [])
+    versions.push((await writtenVersion(master, abilities.memoryUsage)) ?? 0);
   const payloadVersion = Math.max(0, ...versions);
   return { ...abilities, cursorOrder: true, ...(payloadVersion === 0 ? {} : { payloadVersion }) };
 }
 
-/** Tries what the target allows. */
-export async function probeTarget(port: RedisPort, facts: ServerFacts): Promise<TargetAbilities> {
-  const [script, ...modules] = await port.pipeline([
-    [
-      'EVAL',
-      "return redis.call('EXISTS',KEYS[1])+redis.call('EXISTS',KEYS[2])",
-      '2',
-      'keyferry:probe-1',
-      'keyferry:probe-2',
-    ],
-    ...ASK_MODULES,
-  ]);
-  const replica = isReplica(facts);
+/** The payload version that DUMP writes, undefined where no key tells, or false where it is refused. */
+async function tryDump(port: RedisPort, sizes: boolean): Promise<number | undefined | false> {
+  try {
+    return await writtenVersion(port, sizes);
+  } catch (error) {
+    if (asksOf(error) === 'retry') throw error;
+    return false;
+  }
+}
+
+/** Whether a script runs. Keys that the user may not touch say nothing of that. */
+async function mayEval(port: RedisPort, source: string, keys: readonly Buffer[], may: Trial['may']): Promise<boolean> {
+  if (!may('EVAL') || !may('EVALSHA')) return false;
+  const [reply] = await port.pipeline([['EVAL', source, String(keys.length), ...keys]]);
+  return allowed(reply) || isRedisError(reply, 'noRightToKeys');
+}
+
+/** Tries what the target allows. What is not asked for is not tried: it can do that, as far as anybody needs to know. */
+export async function probeTarget(
+  port: RedisPort,
+  facts: ServerFacts,
+  { named, may }: Trial = everything,
+): Promise<TargetAbilities> {
+  const keys = PROBE_KEYS.map(named);
+  const script = "return redis.call('EXISTS',KEYS[1])+redis.call('EXISTS',KEYS[2])";
+  const scripts = await mayEval(port, script, keys, may);
   // A replica refuses RESTORE whatever it could take: it can be looked at and not be written to.
-  const payloadVersions = replica ? undefined : await restorableVersions(port);
+  const payloadVersions = isReplica(facts) ? undefined : may('RESTORE') ? await restorableVersions(port, keys[0]) : [];
   return {
-    scripts: allowed(script) && !facts.cluster,
+    scripts: scripts && !facts.cluster,
     restore: payloadVersions === undefined || payloadVersions.length > 0,
     ...(payloadVersions === undefined ? {} : { payloadVersions }),
-    ...modulesIn(modules),
+    ...(await modulesOf(port, may)),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };
 }
 
-/** Whether the target has a database of this number. Leaves the connection in the database it is in (`home`). */
+/**
+ * Whether a server has a database of this number. Leaves the connection in the database it is in (`home`).
+ * @throws where it refuses SELECT, and what passes by itself
+ */
 export async function hasDatabase(port: RedisPort, database: number, home: number): Promise<boolean> {
   const [there] = await port.pipeline([
     ['SELECT', String(database)],
     ['SELECT', String(home)],
   ]);
+  // A missing right is no missing database.
+  if (isRedisError(there, 'noRight')) throw there;
   return allowed(there);
 }
 
@@ -252,14 +288,19 @@ export async function hasCursorOrder(port: RedisPort): Promise<boolean> {
 }
 
 /** MODULE LIST from 4.0, and where it is not allowed what newer servers tell in INFO. */
-const ASK_MODULES: readonly Command[] = [
-  ['MODULE', 'LIST'],
-  ['INFO', 'modules'],
-];
-
-function modulesIn([list, info]: readonly (Reply | RedisError)[]): { readonly modules?: readonly LoadedModule[] } {
+async function modulesOf(port: RedisPort, may: Trial['may']): Promise<{ readonly modules?: readonly LoadedModule[] }> {
+  const [info, list] = await port.pipeline([
+    ['INFO', 'modules'],
+    ...(may('MODULE LIST') ? [['MODULE', 'LIST'] as const] : []),
+  ]);
   const modules = parseModules(granted(list), text(granted(info)));
   return modules === undefined ? {} : { modules };
+}
+
+/** Whether a server has a command and its user may run it, whatever it makes of this call. @throws what passes by itself */
+function isKnown(reply: Reply | RedisError | undefined): boolean {
+  granted(reply);
+  return reply !== undefined && !isRedisError(reply, 'noRight', 'unknownCommand');
 }
 
 function allowed(reply: Reply | RedisError | undefined): boolean {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { App } from '../app/app';
 import type { PlannedConversion } from '../convert/conversion-facts';
 import { kindOf } from '../convert/registry';
@@ -12,24 +13,30 @@ import {
   probeSource,
   probeTarget,
   type ServerFacts,
+  type Trial,
 } from '../redis/probe';
+import { refusedCommands } from '../redis/rights';
 import { makeSelection } from '../migration/selection';
 import { chooseDatabases, type DatabaseChoice } from '../migration/choose-databases';
 import { decidePlan } from '../migration/decide-plan';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
-import type { ToldFacts, TriedFacts } from '../migration/plan-facts';
-import { refusalsOf, refusalsOfTold, throwRefusals } from '../migration/plan-refusals';
+import type { RightFacts, ToldFacts, TriedFacts } from '../migration/plan-facts';
+import { refusalsOf, refusalsOfRights, refusalsOfTold, throwRefusals } from '../migration/plan-refusals';
+import { commandsAsked } from '../migration/rights';
 import { isSameServer } from '../migration/same-server';
 import type { MigrationRequest } from '../migration/request';
 import { loadedFacts } from '../app/side-facts';
+import { touchOnSource, touchOnTarget, type Touchable } from './touchable-keys';
 import { writerOfSource } from './target-claims';
 
 /** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError */
 export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
   const told = await askBothSides(request, app);
   throwRefusals(request, refusalsOfTold(told));
-  const tried = await tryBothSides(told, app);
+  const { facts, keys } = await tryRights(told, app);
+  throwRefusals(request, refusalsOfRights(facts));
+  const tried = await tryBothSides(facts, keys, app);
   throwRefusals(request, refusalsOf(tried));
   const { plan, refusals } = decidePlan({
     ...tried,
@@ -66,39 +73,77 @@ async function askBothSides(request: MigrationRequest, app: Pick<App, 'connectio
 /** Of two servers behind one name that are drawn by lot, so many connections meet only the one in one of 32 cases. */
 const OPENED_AT_ONCE = 6;
 
-async function tryBothSides(told: ToldFacts, app: Pick<App, 'connections'>): Promise<TriedFacts> {
+type KeysOfSides = Readonly<Record<SideName, Touchable>>;
+
+/** What both users may do, of what is asked for. */
+async function tryRights(
+  told: ToldFacts,
+  app: Pick<App, 'connections'>,
+): Promise<{ readonly facts: RightFacts; readonly keys: KeysOfSides }> {
   const { request, choices } = told;
   const source = app.connections.get(request.source, 0);
   const target = app.connections.get(request.target, 0);
-  const largest = largestOf(choices, told.source.databases);
+  const largest = app.connections.get(request.source, largestOf(choices, told.source.databases));
+  const [ofSource, ofTarget] = await Promise.all([
+    reach(source, () => touchOnSource(request, source, largest)),
+    reach(target, () => touchOnTarget(told, target)),
+  ]);
+  const keys: KeysOfSides = { source: ofSource, target: ofTarget };
+  const refused = async (side: SideName) =>
+    await app.connections.withOwn(request[side], (own) =>
+      refusedCommands(own, commandsAsked(side, told), keys[side].named(Buffer.from(`keyferry:probe:${randomUUID()}`))),
+    );
+  return {
+    facts: {
+      ...told,
+      refused: { source: await refused('source'), target: await refused('target') },
+      keysRefused: { source: ofSource.refused, target: ofTarget.refused },
+    },
+    keys,
+  };
+}
+
+async function tryBothSides(facts: RightFacts, keys: KeysOfSides, app: Pick<App, 'connections'>): Promise<TriedFacts> {
+  const { request, choices } = facts;
+  const source = app.connections.get(request.source, 0);
+  const target = app.connections.get(request.target, 0);
+  const largest = app.connections.get(request.source, largestOf(choices, facts.source.databases));
+  const trial = (side: SideName): Trial => {
+    const asked = new Set(commandsAsked(side, facts));
+    return {
+      named: keys[side].named,
+      may: (command) => asked.has(command) && !facts.refused[side].includes(command),
+    };
+  };
   const [sourceAbilities, targetAbilities] = await Promise.all([
     reach(source, async () => {
-      if (told.source.cluster) return await probeClusterSource(source, await source.servers());
-      const port = app.connections.get(request.source, largest);
-      await port.ready();
-      return await probeSource(source, port);
+      if (facts.source.cluster) return await probeClusterSource(source, await source.servers(), trial('source'));
+      await largest.ready();
+      return await probeSource(source, largest, trial('source'));
     }),
     reach(target, async () => {
-      const abilities = await probeTarget(target, told.target);
+      const abilities = await probeTarget(target, facts.target, trial('target'));
       // Its slots are walked, whatever cursors the nodes have.
-      if (told.target.cluster) return { ...abilities, cursorOrder: true };
+      if (facts.target.cluster) return { ...abilities, cursorOrder: true };
       if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
-      const port = app.connections.get(request.target, largestIn(told.target.databases));
+      const port = app.connections.get(request.target, largestIn(facts.target.databases));
       await port.ready();
       return { ...abilities, cursorOrder: await hasCursorOrder(port) };
     }),
   ]);
+  const missing = async (side: SideName) => {
+    const databases = choices.map((choice) => (side === 'source' ? choice.database : choice.targetDatabase));
+    return await missingOf(side === 'source' ? source : target, new Set(databases));
+  };
+  const ownKeys = keys.target.frame === undefined ? {} : { ownKeys: keys.target.frame };
   return {
-    ...told,
-    source: { ...told.source, abilities: sourceAbilities },
-    target: { ...told.target, abilities: targetAbilities },
-    missing: {
-      source: await missingOf(source, new Set(choices.map(({ database }) => database))),
-      target: await missingOf(target, new Set(choices.map(({ targetDatabase }) => targetDatabase))),
-    },
+    ...facts,
+    source: { ...facts.source, abilities: sourceAbilities },
+    target: { ...facts.target, abilities: { ...targetAbilities, ...ownKeys } },
+    missing: { source: await missing('source'), target: await missing('target') },
     scriptsRefused: {
-      source: await reach(source, () => scriptRefusal(request, source, 'source')),
-      target: await reach(target, () => scriptRefusal(request, target, 'target')),
+      source: await reach(source, () => scriptRefusal(request, source, 'source', keys.source.named)),
+      target: await reach(target, () => scriptRefusal(request, target, 'target', keys.target.named)),
     },
   };
 }
@@ -143,9 +188,10 @@ async function scriptRefusal(
   { convert }: MigrationRequest,
   port: RedisPort,
   side: SideName,
+  named: (name: Buffer) => Buffer,
 ): Promise<string | undefined> {
   for (const options of convert) {
-    const refusal = await kindOf(options).scriptRefusal(port, side);
+    const refusal = await kindOf(options).scriptRefusal(port, side, named);
     if (refusal !== undefined) return refusal;
   }
   return undefined;

@@ -25,6 +25,7 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
   const { source } = sides;
   const clock = await compareClocks(job, sides);
   const converters = makeConverters(plan);
+  const selection = selectionOf(plan, converters);
   const names = makeNames(plan, sides.database, converters);
   const sink = sinkOf(job, app, sides, names, clock);
   const comparison = comparisonOf(job, sides, clock, 'full');
@@ -74,8 +75,8 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
     return { counts: sum, findings };
   };
 
-  await walkRange<never, Overview>(job, app, withOverviews(source, comparison.depth), {
-    selection: selectionOf(plan, converters),
+  await walkRange<never, Overview>(job, app, withOverviews(source, comparison.depth, selection), {
+    selection,
     converters,
     wantsValues: () => false,
     work: bringUpToDate,

@@ -55,7 +55,7 @@ export async function sweepTemporaryKeys(
         if (Date.now() > until) throw new Error('The sweep took too long.');
         await goesOn();
       };
-      for (const server of await connection.servers()) await sweepDatabase(server, migration.id, unlink, goOn);
+      for (const server of await connection.servers()) await sweepDatabase(server, migration, unlink, goOn);
     }
     return { done: true, warnings: [] };
   } catch (error) {
@@ -71,19 +71,20 @@ const LEFT = 'Temporary keys may be left on the target: it could not be looked t
 
 async function sweepDatabase(
   target: RedisPort,
-  migration: string,
+  { id, plan }: MigrationRow,
   unlink: 'UNLINK' | 'DEL',
   goOn: () => Promise<void>,
 ): Promise<void> {
+  const frame = plan.target.abilities.ownKeys;
   let cursor: Buffer = Buffer.from('0');
   do {
     await goOn();
-    const args = ['MATCH', temporaryKeysPattern(migration), 'COUNT', String(KEYS_A_PAGE)];
+    const args = ['MATCH', temporaryKeysPattern(id, frame), 'COUNT', String(KEYS_A_PAGE)];
     const [next, found] = asList(await target.call('SCAN', cursor, ...args));
     cursor = asBytes(next);
     const keys = asList(found)
       .map(asBytes)
-      .filter((key) => isTemporaryKeyOf(migration, key));
+      .filter((key) => isTemporaryKeyOf(id, key, frame));
     throwErrors(await target.pipeline(keys.map((key): Command => [unlink, key])));
   } while (cursor.toString('latin1') !== '0');
 }

@@ -87,7 +87,8 @@ export class CommandCopier {
       } catch (error) {
         if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
           throw error;
-        if (!(error instanceof RedisError) || error.asks === 'key') {
+        // A right that is missing for one type is no reason to leave all others behind; the plan has warned of it.
+        if (!(error instanceof RedisError) || error.asks === 'key' || isRefusedCommand(error)) {
           return { kind: 'failed', code: 'command-refused', message: error.message };
         }
         if (error.asks !== 'room') throw error;
@@ -95,6 +96,10 @@ export class CommandCopier {
       }
     }
   }
+}
+
+function isRefusedCommand(error: RedisError): boolean {
+  return error.kind === 'noRight' || error.kind === 'unknownCommand';
 }
 
 function mustStop(stop: StopSignal): boolean {

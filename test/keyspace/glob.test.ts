@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { globMatcher } from '../../src/keyspace/glob';
+import { globMatcher, sampleOf } from '../../src/keyspace/glob';
 import { onEveryServer } from '../tools/test-server';
 
 const matches = (pattern: string, key: string) => globMatcher(pattern)(Buffer.from(key));
@@ -67,5 +67,24 @@ onEveryServer((at) => {
       const matcher = globMatcher(pattern);
       expect([pattern, names.filter((name) => matcher(Buffer.from(name))).sort()]).toEqual([pattern, found.sort()]);
     }
+  });
+});
+
+describe('a sample', () => {
+  it.each([
+    ['*', 'me'],
+    ['app:*', 'app:me'],
+    ['*:cache', 'me:cache'],
+    ['a?[xy][^a]*:*\\*', 'aaxbme:*'],
+    ['[0-9]', '0'],
+    ['exact', 'exact'],
+  ])('of %s is %s', (glob, name) => {
+    const sample = sampleOf(glob, Buffer.from('me'));
+    expect(sample?.toString()).toBe(name);
+    expect(globMatcher(glob)(sample!)).toBe(true);
+  });
+
+  it('of what nothing matches is none', () => {
+    expect(sampleOf('a[]b', Buffer.from('me'))).toBeUndefined();
   });
 });

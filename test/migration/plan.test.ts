@@ -12,6 +12,8 @@ interface Changes {
   readonly sourceAbilities?: Partial<Plan['source']['abilities']>;
   readonly targetAbilities?: Partial<Plan['target']['abilities']>;
   readonly missing?: Partial<TriedFacts['missing']>;
+  readonly refused?: Partial<TriedFacts['refused']>;
+  readonly keysRefused?: Partial<TriedFacts['keysRefused']>;
   readonly scriptsRefused?: TriedFacts['scriptsRefused'];
 }
 
@@ -46,6 +48,8 @@ function plan(changes: Changes = {}): Plan {
     target,
     choices: chooseDatabases(request, source.databases, target.databases),
     missing: { source: [], target: [], ...changes.missing },
+    refused: { source: [], target: [], ...changes.refused },
+    keysRefused: { source: [], target: [], ...changes.keysRefused },
     scriptsRefused: changes.scriptsRefused ?? {},
   });
   throwRefusals(request, refusals);
@@ -231,6 +235,14 @@ describe('what is refused', () => {
   it.each<[string, Changes, string]>([
     ['a database that the source does not have', { missing: { source: [3] } }, 'noSuchDatabase'],
     ['a database that the target does not have', { missing: { target: [3] } }, 'noSuchDatabase'],
+    ['a right that a source must give', { refused: { source: ['SCAN', 'PING'] } }, 'rightsMissing'],
+    ['a right that a target must give for a sync', { request: sync, refused: { target: ['UNLINK'] } }, 'rightsMissing'],
+    [
+      'a right that is needed since no payload goes',
+      { sourceAbilities: { dump: false }, refused: { target: ['RENAME'] } },
+      'rightsMissing',
+    ],
+    ['keys that a user may not touch', { keysRefused: { target: ['app:*'] } }, 'rightsMissing'],
     ['a conversion from where scripts are refused', { scriptsRefused: { source: 'NOPERM' } }, 'scriptsNeeded'],
     ['a conversion to where they are', { scriptsRefused: { target: 'NOPERM' } }, 'scriptsNeeded'],
     [
@@ -245,6 +257,14 @@ describe('what is refused', () => {
     ],
   ])('%s', (_, changes, code) => {
     expect(() => plan(changes)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it('is a dry run told of, as far as it can do without', () => {
+    const request = { mode: 'dry-run' };
+    const { obstacles } = plan({ request, targetAbilities: { restore: false }, refused: { target: ['MULTI'] } });
+    expect(obstacles).toEqual([expect.objectContaining({ code: 'rightsMissing' })]);
+    expect(() => plan({ request, refused: { target: ['EXISTS'] } })).toThrow(/EXISTS/);
+    expect(() => plan({ request, keysRefused: { source: ['app:*'] } })).toThrow(/~app:\*/);
   });
 
   it('is told at once, the most useful first, and the others by the field that they are about', () => {

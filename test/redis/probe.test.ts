@@ -97,7 +97,7 @@ onEveryServer((at) => {
     const port = await at().connect();
     await port.call('AUTH', 'poor', 'pw');
     await at().client.set('a', '1');
-    expect(await probeSource(port, port)).toMatchObject({ scripts: false, memoryUsage: false, dump: false });
+    expect(await probeSource(port, port)).toMatchObject({ scripts: false, memoryUsage: true, dump: false });
     expect(await probeTarget(port, await readServerFacts(port))).toMatchObject({
       scripts: false,
       restore: false,

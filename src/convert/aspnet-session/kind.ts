@@ -11,7 +11,7 @@ const READ_AT_ONCE = 64;
 const WRITTEN_AT_ONCE = 128;
 
 /** Names of one slot, which nobody has. */
-const PROBES = ['{keyferry:probe_1}_Data', '{keyferry:probe_1}_Internal'];
+const PROBES = ['{keyferry:probe_1}_Data', '{keyferry:probe_1}_Internal'].map((name) => Buffer.from(name));
 
 /** Whoever asks only for names needs no servers. */
 const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
@@ -21,7 +21,13 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
   options: sessionOptions,
   formerField: 'sessions',
 
-  scriptRefusal: (port, side) => scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, PROBES),
+  rights: {
+    source: ['SCAN', 'TIME', 'TYPE', 'EXISTS', 'PTTL', 'HLEN', 'HGETALL', 'HGET', 'HSCAN', 'STRLEN', 'GET'],
+    target: ['TIME', 'TYPE', 'EXISTS', 'PTTL', 'GET', 'SET', 'PEXPIREAT', 'DEL'],
+  },
+
+  scriptRefusal: (port, side, named) =>
+    scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, PROBES.map(named)),
 
   async prepare(options, context) {
     const converter = new SessionConverter(options, NO_SERVERS);

@@ -7,7 +7,7 @@ import { cacheOptions, type CacheOptions } from './options';
 import { scripts } from './scripts';
 
 /** A name that nobody has. */
-const PROBE = 'keyferry:probe_1';
+const PROBE = Buffer.from('keyferry:probe_1');
 
 /** Whoever asks only for names needs no servers. */
 const NO_SERVERS = {
@@ -20,7 +20,15 @@ const NO_SERVERS = {
 export const distributedCache: ConverterKind<CacheOptions> & { readonly options: typeof cacheOptions } = {
   name: aboutDistributedCache.name,
   options: cacheOptions,
-  scriptRefusal: (port, side) => scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, [PROBE]),
+  rights: {
+    source: ['SCAN', 'TIME', 'TYPE', 'PTTL', 'HMGET', 'HGET', 'HLEN', 'HSTRLEN', 'STRLEN', 'GET'],
+    target: [
+      ...(['TIME', 'TYPE', 'EXISTS', 'PTTL', 'HMGET', 'HGET', 'HLEN', 'HSTRLEN', 'STRLEN', 'GET'] as const),
+      ...(['SET', 'SETRANGE', 'HSET', 'PEXPIREAT', 'DEL'] as const),
+    ],
+  },
+  scriptRefusal: (port, side, named) =>
+    scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, [named(PROBE)]),
   async prepare(options, context) {
     const converter = new CacheConverter(options, NO_SERVERS);
     return await countEntries({ claims: (key) => converter.claims(key) }, options.to, context);

@@ -44,7 +44,8 @@ local field_expiry
 local function has_field_expiry(key)
   if field_expiry == nil then
     local reply = try('HPEXPIRETIME', key, 'FIELDS', '1', '')
-    field_expiry = not reply.err or sub(reply.err, 1, 9) == 'WRONGTYPE'
+    -- Whatever else it answers, a user without the right to ask is none without expiries.
+    field_expiry = not reply.err or not string.find(reply.err, 'nknown ')
   end
   return field_expiry
 end

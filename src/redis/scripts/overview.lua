@@ -24,8 +24,11 @@ end
 
 -- PEXPIRETIME came with 7.0, and so did REDIS_VERSION_NUM. Before, the clock runs on inside a script: it is read every few
 -- keys, and where it jumped (the process was interrupted) the keys in between are asked again one by one.
-local has_expiretime = redis.REDIS_VERSION_NUM and type(try('PEXPIRETIME', '')) == 'number'
-local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
+local has_expiretime, ask
+local function look_for_expiretime(keys)
+  has_expiretime = redis.REDIS_VERSION_NUM and keys[1] and type(try('PEXPIRETIME', keys[1])) == 'number'
+  ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
+end
 local JUMP_MS = 5
 
 local function slow_expiry_of(key)
@@ -127,12 +130,14 @@ local function short_strings(keys, first, last, kinds)
     end
   end
   if #asked == 0 then return texts end
-  local replies = call('MGET', unpack(asked))
+  local replies = try('MGET', unpack(asked))
+  if replies.err then return texts end
   for i = 1, #places do texts[places[i]] = replies[i] or nil end
   return texts
 end
 
 local function overview(keys, full, given)
+  look_for_expiretime(keys)
   local states, times, digests, kinds = {}, {}, {}, {}
   local left = MOST_BYTES
   for first = 1, #keys, GROUP do

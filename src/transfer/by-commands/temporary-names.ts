@@ -15,6 +15,14 @@ export interface Builder {
   readonly generation: number;
 }
 
+/** What stands before and behind names, where the target's user may touch no others: latin1 text. */
+export interface NameFrame {
+  readonly before: string;
+  readonly after: string;
+}
+
+const unframed: NameFrame = { before: '', after: '' };
+
 /** A name that one builder has for one build. */
 export interface TemporaryName {
   readonly name: Buffer;
@@ -39,11 +47,15 @@ export class TemporaryNames {
   private readonly lanes = new Map<string, Map<number, 'used' | 'cut'>>();
   private readonly builtSince: number;
 
-  /** @param predecessors generations that may have left temporary keys on the target */
+  /**
+   * @param predecessors generations that may have left temporary keys on the target
+   * @param frame stands around each name
+   */
   constructor(
     private readonly builder: Builder,
     private readonly predecessors: readonly number[],
     private readonly now: () => number = Date.now,
+    private readonly frame: NameFrame = unframed,
   ) {
     this.builtSince = now();
   }
@@ -57,7 +69,8 @@ export class TemporaryNames {
     while (lanes.has(lane)) lane++;
     const cut = [...lanes].filter(([, state]) => state === 'cut').map(([each]) => each);
     const tag = tagForSlotOf(targetKey);
-    const nameOf = (generation: number, at: number) => nameFor({ ...this.builder, generation }, at, hash, tag);
+    const nameOf = (generation: number, at: number) =>
+      this.framed(nameFor({ ...this.builder, generation }, at, hash, tag));
     lanes.set(lane, 'used');
     return {
       name: nameOf(this.builder.generation, lane),
@@ -76,6 +89,11 @@ export class TemporaryNames {
         if (lanes.size === 0) this.lanes.delete(hash);
       },
     };
+  }
+
+  private framed(name: Buffer): Buffer {
+    const { before, after } = this.frame;
+    return Buffer.concat([Buffer.from(before, 'latin1'), name, Buffer.from(after, 'latin1')]);
   }
 
   /** Whether nothing of this worker is on the target, as far as it was answered. */
@@ -100,23 +118,28 @@ const NAME =
   /^keyferry:temporary:(?:[0-9a-f]{16}|([A-Za-z0-9-]{1,100}):[a-z]{1,10}-\d{5,9}:\d{1,9}-\d{1,9}:[0-9a-f]{32}):\{[^}]+\}$/;
 
 /** The migration that a temporary key is of: empty for those of versions before 1.0, undefined for all other keys. */
-function migrationOf(key: Buffer): string | undefined {
-  if (key.length <= prefix.length || !key.subarray(0, prefix.length).equals(prefix)) return undefined;
-  const match = NAME.exec(key.toString('latin1'));
+function migrationOf(key: Buffer, { before, after }: NameFrame): string | undefined {
+  const start = before.length;
+  const end = key.length - after.length;
+  if (end - start <= prefix.length || !key.subarray(start, start + prefix.length).equals(prefix)) return undefined;
+  const isFramed = key.toString('latin1', 0, start) === before && key.toString('latin1', end) === after;
+  const match = isFramed ? NAME.exec(key.toString('latin1', start, end)) : null;
   return match === null ? undefined : (match[1] ?? '');
 }
 
 /** Whether the key is one of ours under construction, to be left out when a database is walked or counted. */
-export function isTemporaryKey(key: Buffer): boolean {
-  return migrationOf(key) !== undefined;
+export function isTemporaryKey(key: Buffer, frame: NameFrame = unframed): boolean {
+  return migrationOf(key, frame) !== undefined;
 }
 
 /** Whether the key is a temporary key of this migration. */
-export function isTemporaryKeyOf(migration: string, key: Buffer): boolean {
-  return migration !== '' && migrationOf(key) === migration;
+export function isTemporaryKeyOf(migration: string, key: Buffer, frame: NameFrame = unframed): boolean {
+  return migration !== '' && migrationOf(key, frame) === migration;
 }
 
 /** What SCAN … MATCH finds the temporary keys of a migration by; ids have no character that stands for others. */
-export function temporaryKeysPattern(migration: string): string {
-  return `${TEMPORARY_KEY_PREFIX}${migration}:*`;
+export function temporaryKeysPattern(migration: string, frame: NameFrame = unframed): string {
+  const name = `${TEMPORARY_KEY_PREFIX}${migration}:*`;
+  // What stands in a frame may stand for others.
+  return frame === unframed ? name : `*${name}`;
 }

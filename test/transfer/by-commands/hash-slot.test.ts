@@ -53,8 +53,8 @@ describe('the name of a temporary key', () => {
   it('has the slot of the key that is built, and is known as temporary', async () => {
     const temporary = keys.map((key) => names.take(key).name);
     expect(await realSlots(temporary)).toEqual(await realSlots(keys));
-    expect(temporary.every(isTemporaryKey)).toBe(true);
-    expect(keys.some(isTemporaryKey)).toBe(false);
+    expect(temporary.every((key) => isTemporaryKey(key))).toBe(true);
+    expect(keys.some((key) => isTemporaryKey(key))).toBe(false);
   });
 
   it('keeps the own tag, or the key as tag, where that can be', () => {

@@ -1,8 +1,10 @@
+import { globMatcher } from '../../../src/keyspace/glob';
 import { RedisError, replyError } from '../../../src/redis/errors';
 import type { Command, RedisPort } from '../../../src/redis/redis-port';
 import {
   isTemporaryKey,
   isTemporaryKeyOf,
+  temporaryKeysPattern,
   TemporaryNames,
   TEMPORARY_KEY_LIFE_MS,
   TEMPORARY_KEY_PREFIX,
@@ -197,6 +199,21 @@ describe('names', () => {
     ['user:1', false],
   ])('%j is one: %s', (name, expected) => {
     expect(isTemporaryKey(Buffer.from(name, 'latin1'))).toBe(expected);
+  });
+
+  it('in a frame are known by it, and by no other', () => {
+    const frame = { before: 'app:[1]', after: ':\xff' };
+    const framed = new TemporaryNames({ migration: 'm-1', range: 'copy-00003', generation: 1 }, [], Date.now, frame);
+    const { name } = framed.take(Buffer.from('a'));
+    expect(name.toString('latin1')).toMatch(/^app:\[1\]keyferry:temporary:m-1:.*:\xff$/);
+    expect([isTemporaryKeyOf('m-1', name, frame), isTemporaryKeyOf('m-2', name, frame), isTemporaryKey(name)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(isTemporaryKey(Buffer.concat([name, Buffer.from('x')]), frame)).toBe(false);
+    expect(isTemporaryKey(name, { ...frame, before: 'app:[2]' })).toBe(false);
+    expect(globMatcher(temporaryKeysPattern('m-1', frame))(name)).toBe(true);
   });
 
   it('tell their migration', () => {

@@ -6,7 +6,8 @@ local call = redis.call
 local page = call('SCAN', ARGV[1], 'MATCH', ARGV[3] == '1' and '*_Data' or '{*}_Data', 'COUNT', ARGV[2])
 local reply = { page[1] }
 for _, name in ipairs(page[2]) do
-  if call('TYPE', name).ok == 'hash' then
+  -- Names that the user may not touch are nobody's to convert.
+  if redis.pcall('TYPE', name).ok == 'hash' then
     local start = string.sub(name, 1, -6)
     local braced = string.match(start, '^{.*}$') and start or '{' .. start .. '}'
     local lock, newer = start .. '_Write_Lock', braced .. '_SessionStateItemCollection'

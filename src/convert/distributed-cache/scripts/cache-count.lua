@@ -4,7 +4,8 @@
 local page = call('SCAN', ARGV[1], 'COUNT', ARGV[2])
 local reply = { page[1] }
 for _, key in ipairs(page[2]) do
-  if kind_of(key, ARGV[3]) == 'entry' then
+  -- Names that the user may not touch are nobody's to convert.
+  if try('TYPE', key).ok and kind_of(key, ARGV[3]) == 'entry' then
     local sliding = ARGV[3] == 'strings' and call('HGET', key, 'sldexp')
     reply[#reply + 1] = key
     reply[#reply + 1] = sliding and sliding ~= '-1' and 1 or 0
