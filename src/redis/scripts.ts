@@ -44,6 +44,7 @@ export const scripts = {
   fingerprintValues: own('fingerprint', 'fingerprint-values'),
   partDigests: telling('fingerprint', 'part-digests'),
   elementSums: telling('fingerprint', 'element-sums'),
+  streamDigest: telling('fingerprint', 'stream-digest'),
   survey: telling('survey'),
 } as const;
 

@@ -13,6 +13,11 @@ export class TemporaryLost extends Error {
   override readonly name = 'TemporaryLost';
 }
 
+/** What the temporary key holds after a cut cannot be told: it is built anew. */
+export class TemporaryUnsure extends Error {
+  override readonly name = 'TemporaryUnsure';
+}
+
 /** The caller asked to stop. */
 export class Stopped extends Error {
   override readonly name = 'Stopped';

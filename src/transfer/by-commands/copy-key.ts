@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expiryByClock } from '../../redis/expiry';
 import type { RedisPort } from '../../redis/redis-port';
+import { StoppedError } from '../../migration/stop';
+import { asksOf } from '../../redis/errors';
 import { hasStreams, hasUnlink } from './abilities';
-import { KeyChanged, KeyGone, Stopped, TemporaryLost } from './conditions';
+import { KeyChanged, KeyGone, Stopped, TemporaryLost, TemporaryUnsure } from './conditions';
 import { readExpiry } from './expiry';
 import { copyHash } from './hash';
+import type { Build } from './key-place';
 import { copyList } from './list';
 import { asBytes } from './replies';
 import { copySet } from './set';
@@ -14,7 +17,7 @@ import { copyStream } from './stream/stream';
 import { copyString } from './string';
 import { TemporaryKey } from './temporary-key';
 import { isUntouched, readWriteMark } from './untouched';
-import type { Body, BodyContext, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Drift, Loss } from './types';
+import type { Body, BodyCopier, CommandCopyOptions, CommandCopyOutcome, Drift, Loss } from './types';
 
 const copiers: Readonly<Record<string, BodyCopier>> = {
   string: copyString,
@@ -26,6 +29,9 @@ const copiers: Readonly<Record<string, BodyCopier>> = {
 };
 
 const LARGE_BYTES = 65_536;
+
+/** Names that one build may stand under: with each new connection or worker it gets another. */
+const MOST_NAMES = 4;
 
 /** Pauses before the second and third attempt at a key that is being written to. */
 const PAUSES_MS = [50, 250];
@@ -44,6 +50,9 @@ const PAUSES_MS = [50, 250];
  * streams are copied with the loss `changed-while-read`: everything that stayed is there, of what changed some. Streams are
  * looked at by what XINFO tells: entries cannot change, but before 7.0 deletions behind the walk are not told.
  *
+ * Where `place` is kept, what is cut off by a lost connection or by `shouldStop` is gone on with by the next call, whoever makes
+ * it. What was read before the cut is then looked at again in any case, and attempts are counted over all calls.
+ *
  * @returns what became of the key: copied with its payload bytes and losses; expired (gone, or its time was up); conflict (mode
  * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed) or
  * `stopped`
@@ -55,12 +64,16 @@ export async function copyKeyByCommands(
   target: RedisPort,
   options: CommandCopyOptions,
 ): Promise<CommandCopyOutcome> {
-  if (options.onConflict === 'skip' && (await target.call('EXISTS', options.targetKey)) === 1)
-    return { kind: 'conflict' };
-  for (let attempt = 0; ; attempt++) {
-    const isLast = attempt === PAUSES_MS.length;
-    const outcome = await attemptCopy(source, target, options, isLast);
-    if (outcome.kind !== 'failed' || !isPassing(outcome.code) || isLast) return outcome;
+  const { place } = options;
+  for (let attempt = place?.get()?.attempt ?? 0; ; attempt++) {
+    const isLast = attempt >= PAUSES_MS.length;
+    const outcome = await attemptCopy(source, target, options, attempt, isLast);
+    if (outcome.kind === 'failed' && outcome.code === 'stopped') return outcome;
+    if (outcome.kind !== 'failed' || !isPassing(outcome.code) || isLast) {
+      place?.set(undefined);
+      return outcome;
+    }
+    place?.set({ attempt: attempt + 1 });
     await sleep(PAUSES_MS[attempt]);
   }
 }
@@ -73,34 +86,83 @@ async function attemptCopy(
   source: RedisPort,
   target: RedisPort,
   options: CommandCopyOptions,
+  attempt: number,
   isLast: boolean,
 ): Promise<CommandCopyOutcome> {
-  const [typeReply, memory] = await source.pipeline([
-    ['TYPE', options.sourceKey],
-    ['MEMORY', 'USAGE', options.sourceKey],
-  ]);
-  if (typeReply instanceof Error) throw typeReply;
-  const type = asBytes(typeReply).toString('latin1');
-  if (type === 'none') return { kind: 'expired' };
-  const copyBody = copierOf(type, options);
-  if (copyBody === undefined)
-    return failed('unsupported-type', `keys of type ${type} cannot be copied by commands to this target`);
   const unlink = hasUnlink(options.target) ? 'UNLINK' : 'DEL';
   const temporary = new TemporaryKey(target, options.names.take(options.targetKey), unlink);
+  const isKept = () => options.place?.get()?.build !== undefined;
   try {
-    const mark = isLarge(memory) ? await readWriteMark(source) : undefined;
+    const kept = await takeOver(temporary, options);
+    const end = async (outcome: CommandCopyOutcome) => {
+      await temporary.remove();
+      return outcome;
+    };
+    if (options.onConflict === 'skip' && (await target.call('EXISTS', options.targetKey)) === 1) {
+      return await end({ kind: 'conflict' });
+    }
+    const [typeReply, memory] = await source.pipeline([
+      ['TYPE', options.sourceKey],
+      ['MEMORY', 'USAGE', options.sourceKey],
+    ]);
+    if (typeReply instanceof Error) throw typeReply;
+    const type = asBytes(typeReply).toString('latin1');
+    if (type === 'none') return await end({ kind: 'expired' });
+    const copyBody = copierOf(type, options);
+    if (copyBody === undefined) {
+      const message = `keys of type ${type} cannot be copied by commands to this target`;
+      return await end(failed('unsupported-type', message));
+    }
+    if (kept !== undefined && kept.type !== type) throw new KeyChanged(`the key became a ${type} while it was read`);
+    const mark = kept === undefined && isLarge(memory) ? await readWriteMark(source) : undefined;
     const untouched = async () => mark !== undefined && isUntouched(mark, await readWriteMark(source));
-    const body = await copyBody({ ...contextOf(source, temporary, options, memory), untouched });
+    const step = () => {
+      if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
+    };
+    const built = { type, temporary: [temporary.place], publishing: false };
+    const body = await copyBody({
+      ...{ source, sourceKey: options.sourceKey, temporary, options, untouched, step },
+      ...(typeof memory === 'number' ? { memory } : {}),
+      ...(kept === undefined ? {} : { kept }),
+      reached: (reached, bytes) => {
+        options.place?.set({ attempt, build: { ...built, bytes, body: reached } });
+        step();
+      },
+    });
     return await finish(source, temporary, options, type, body, isLast);
   } catch (error) {
-    await temporary.remove();
+    if (isKept() && (error instanceof Stopped || error instanceof StoppedError)) await temporary.hold();
+    else if (isKept() && asksOf(error) === 'retry') temporary.leave();
+    else {
+      await temporary.remove();
+      options.place?.set({ attempt });
+    }
     if (error instanceof KeyChanged)
       return (await exists(source, options)) ? failed('changing', error.message) : { kind: 'expired' };
     if (error instanceof KeyGone) return { kind: 'expired' };
     if (error instanceof TemporaryLost) return failed('temporary-lost', error.message);
     if (error instanceof Stopped) return failed('stopped', error.message);
+    if (error instanceof TemporaryUnsure) return await attemptCopy(source, target, options, attempt, isLast);
     throw error;
   }
+}
+
+/**
+ * What an attempt before has built, when it is still there; undefined where there was none, or where it may have got its name.
+ * @throws TemporaryLost
+ */
+async function takeOver(temporary: TemporaryKey, options: CommandCopyOptions): Promise<Build | undefined> {
+  const { attempt = 0, build } = options.place?.get() ?? {};
+  if (build === undefined) return undefined;
+  const standing = build.temporary.slice(0, MOST_NAMES);
+  options.place?.set({ attempt, build: { ...build, temporary: [temporary.place, ...standing] } });
+  const isThere = await temporary.adopt(standing.map((each) => options.names.nameOf(options.targetKey, each)));
+  if (isThere) return build;
+  options.place?.set({ attempt });
+  if (build.publishing) return undefined;
+  throw new TemporaryLost(
+    'the temporary key was lost before it was finished: it expired, or the target evicts keys, or was flushed',
+  );
 }
 
 /** Whether it is worth asking whether anybody writes: keys below that are looked at again in no time. */
@@ -126,6 +188,8 @@ async function finish(
   if (typeNow !== type) throw new KeyChanged(`the key became a ${typeNow} while it was read`);
   if (drift === 'mixture' || (drift === 'drifted' && !isLast))
     throw new KeyChanged(`the ${type} was written to while it was read`);
+  const place = options.place?.get();
+  if (place?.build !== undefined) options.place?.set({ ...place, build: { ...place.build, publishing: true } });
   const expireAt = expiry === 'never' ? undefined : expiryByClock(expiry, options.clockOffsetMs);
   const published = await temporary.publish(options.targetKey, options.onConflict, expireAt);
   if (published !== 'done') return { kind: published };
@@ -143,19 +207,6 @@ async function exists(source: RedisPort, options: CommandCopyOptions): Promise<b
 function copierOf(type: string, options: CommandCopyOptions): BodyCopier | undefined {
   if (type === 'stream' && !hasStreams(options.target)) return undefined;
   return Object.hasOwn(copiers, type) ? copiers[type] : undefined;
-}
-
-function contextOf(
-  source: RedisPort,
-  temporary: TemporaryKey,
-  options: CommandCopyOptions,
-  memory: unknown,
-): Omit<BodyContext, 'untouched'> {
-  const step = (): void => {
-    if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
-  };
-  const known = typeof memory === 'number' ? { memory } : {};
-  return { source, sourceKey: options.sourceKey, temporary, options, step, ...known };
 }
 
 function lossesOf(drift: Drift, type: string): Loss[] {

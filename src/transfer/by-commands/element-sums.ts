@@ -26,6 +26,17 @@ interface Walk {
   readonly goOn: () => Promise<void> | void;
 }
 
+/** What both sides add up to so far, and where their walks go on. */
+export interface Look {
+  readonly here: SumsSoFar;
+  readonly there: SumsSoFar;
+}
+
+interface SumsSoFar extends Sums {
+  /** Null at the end. */
+  readonly next: string | null;
+}
+
 interface Sums {
   readonly elements: number;
   readonly bytes: number;
@@ -44,21 +55,35 @@ const MOST_BY_SCRIPT = 500;
 /** 2^52: sums of two numbers below are exact. */
 const SPACE = 2 ** 52;
 const none: Sums = { elements: 0, bytes: 0, first: 0, second: 0 };
+const atStart: SumsSoFar = { ...none, next: '0' };
 
 /**
  * Whether the key as built has the same elements as the source now: then there was a moment, after all had been read, at which
  * the source was what was built. Both are added up at the same time, whatever happened in between; a server that gives an
  * element twice, because it resizes a table meanwhile, makes them differ.
+ * @param kept how far an earlier look at the same copy got
+ * @param reached told after every step; throws when the look must end
  */
-export async function lookAtElements(context: BodyContext, type: Unordered, fieldExpiries: boolean): Promise<Drift> {
+export async function lookAtElements(
+  context: BodyContext,
+  type: Unordered,
+  fieldExpiries: boolean,
+  kept: Look | undefined,
+  reached: (look: Look) => void,
+): Promise<Drift> {
   const { source, sourceKey, temporary, options, memory } = context;
   let ended = false;
   const goOn = async () => {
     if (ended) throw new Error('The other side has ended.');
-    context.step();
     await temporary.keep();
   };
   const { chunkBytes, scripts: allowed, clockOffsetMs } = options;
+  let look = kept ?? { here: atStart, there: atStart };
+  const at = (part: Partial<Look>) => {
+    if (ended) return;
+    look = { ...look, ...part };
+    reached(look);
+  };
   const shiftOf = (ms: number) => (fieldExpiries ? Math.round(ms) : undefined);
   try {
     if (await context.untouched()) return 'same';
@@ -66,10 +91,18 @@ export async function lookAtElements(context: BodyContext, type: Unordered, fiel
     const [here, there] = await Promise.all([
       sumsOf(
         { ...walk, port: source, key: sourceKey, script: allowed.source, shift: shiftOf(clockOffsetMs) },
+        look.here,
+        (here) => {
+          at({ here });
+        },
         (now) => new KeyChanged(`the key became a ${now} while it was read`),
       ),
       sumsOf(
         { ...walk, port: temporary.reader, key: temporary.name, script: allowed.target, shift: shiftOf(0) },
+        look.there,
+        (there) => {
+          at({ there });
+        },
         () => new TemporaryLost('the temporary key was lost before it was finished'),
       ),
     ]);
@@ -95,21 +128,25 @@ async function countFor(
   return firstCount(memory, typeof length === 'number' ? length : undefined, chunkBytes);
 }
 
-/** The sums over a whole key. `changed` makes the error for a key that is of another type than asked for. */
-async function sumsOf(walk: Walk, changed: (type: string) => Error): Promise<Sums> {
+/** The sums over a whole key, from where an earlier walk got. `changed` makes the error for a key that is of another type than asked for. */
+async function sumsOf(
+  walk: Walk,
+  from: SumsSoFar,
+  reached: (sums: SumsSoFar) => void,
+  changed: (type: string) => Error,
+): Promise<Sums> {
   const read = walk.script ? stepByScript : stepByCommands;
   const most = walk.script ? MOST_BY_SCRIPT : Infinity;
   let count = Math.min(most, walk.count);
-  let sums = none;
-  let cursor = '0';
-  do {
+  let sums = from;
+  while (sums.next !== null) {
     await walk.goOn();
-    const step = await read(walk, cursor, count);
+    const step = await read(walk, sums.next, count);
     if (step.type !== walk.type) throw changed(step.type);
-    sums = plus(sums, step);
+    sums = { ...plus(sums, step), next: step.next === '0' ? null : step.next };
+    reached(sums);
     count = Math.min(most, nextCount(count, step.elements, step.bytes, walk.chunkBytes));
-    cursor = step.next;
-  } while (cursor !== '0');
+  }
   return sums;
 }
 

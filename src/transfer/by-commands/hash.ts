@@ -3,7 +3,6 @@ import type { Command } from '../../redis/redis-port';
 import { lostFieldExpiries } from '../lost-words';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
-import { lookAtElements } from './element-sums';
 import { asList, asNumber, readSource } from './replies';
 import { copyScanned } from './scan';
 import type { Body, BodyContext, Loss } from './types';
@@ -24,27 +23,27 @@ const NO_FIELD = -2;
 export async function copyHash(context: BodyContext): Promise<Body> {
   const { temporary, options } = context;
   const keepsExpiry = hasFieldExpiry(options.target);
-  let expiring = 0;
   const readsExpiry = hasFieldExpiry(options.source);
-  const body = await copyScanned(
-    context,
-    { scan: 'HSCAN', length: 'HLEN', width: 2 },
-    async (values) => {
+  const body = await copyScanned(context, {
+    ...({ type: 'hash', scan: 'HSCAN', length: 'HLEN', width: 2 } as const),
+    write: async (values) => {
       const all = fieldsOf(values);
       const fields = readsExpiry ? await withExpiries(context, all) : all;
-      expiring += fields.filter(({ expireAt }) => expireAt !== undefined).length;
-      await temporary.write([
-        ...portions(fields).map((part): Command => [
-          'HMSET',
-          temporary.name,
-          ...part.flatMap(({ name, value }) => [name, value]),
-        ]),
-        ...(keepsExpiry ? expiryCommands(temporary.name, fields, options.clockOffsetMs) : []),
-      ]);
+      return {
+        commands: [
+          ...portions(fields).map((part): Command => [
+            'HMSET',
+            temporary.name,
+            ...part.flatMap(({ name, value }) => [name, value]),
+          ]),
+          ...(keepsExpiry ? expiryCommands(temporary.name, fields, options.clockOffsetMs) : []),
+        ],
+        expiring: fields.filter(({ expireAt }) => expireAt !== undefined).length,
+      };
     },
-    () => lookAtElements(context, 'hash', readsExpiry && keepsExpiry && expiring > 0),
-  );
-  return { ...body, losses: keepsExpiry ? [] : lossOf(expiring) };
+    comparesExpiries: readsExpiry && keepsExpiry,
+  });
+  return { ...body, losses: keepsExpiry ? [] : lossOf(body.expiring) };
 }
 
 /** HPEXPIREAT for the fields that end, one command for each moment (and each thousand fields). */

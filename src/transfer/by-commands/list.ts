@@ -1,9 +1,9 @@
 import type { Command } from '../../redis/redis-port';
 import { firstCountOf, nextCount, portions } from './chunk-size';
+import { inBudget } from './chunks';
 import { KeyChanged, TemporaryLost } from './conditions';
-import { readAhead } from '../read-ahead';
-import { asBytes, asList, asNumber, readSource } from './replies';
 import { Parts } from './parts';
+import { asBytes, asList, asNumber, readSource } from './replies';
 import type { Body, BodyContext } from './types';
 
 /**
@@ -13,21 +13,29 @@ import type { Body, BodyContext } from './types';
  */
 export async function copyList(context: BodyContext): Promise<Body> {
   const { temporary } = context;
-  const parts = new Parts();
-  let length = 0;
-  let written = 0;
-  let bytes = 0;
-  for await (const window of readAhead(readWindows(context, (total) => (length = total)))) {
-    const size = sizeOf(window);
-    context.step();
+  const kept = context.kept?.body.kind === 'ordered' ? context.kept.body : undefined;
+  if (kept !== undefined) await cutTo(context, kept.written);
+  let { length = 0, written = 0 } = kept ?? {};
+  let bytes = context.kept?.bytes ?? 0;
+  const parts = new Parts(context, 'list', written, kept?.seen);
+  const windows = readWindows(context, kept && { length, from: written }, (total) => (length = total));
+  for await (const window of inBudget(context, windows, sizeOf)) {
     parts.add(written, window);
     const replies = await temporary.write(portions(window).map((part): Command => ['RPUSH', temporary.name, ...part]));
     written += window.length;
-    bytes += size;
+    bytes += sizeOf(window);
     if (replies.at(-1) !== written) throw new TemporaryLost('the temporary key does not have the length written');
+    context.reached({ kind: 'ordered', length, written, seen: 0 }, bytes);
   }
   if (written === 0 || written !== length) throw new KeyChanged('the list became shorter while it was read');
-  return { bytes, losses: [], check: () => parts.look(context) };
+  return { bytes, losses: [], check: () => parts.look(bytes) };
+}
+
+/** What was sent and not answered may have been written besides. */
+async function cutTo({ temporary }: BodyContext, written: number): Promise<void> {
+  const [length] = await temporary.ask([['LLEN', temporary.name]]);
+  if (asNumber(length) < written) throw new TemporaryLost('the temporary key is shorter than what was written to it');
+  if (asNumber(length) > written) await temporary.write([['LTRIM', temporary.name, '0', String(written - 1)]]);
 }
 
 function sizeOf(elements: readonly Buffer[]): number {
@@ -36,25 +44,33 @@ function sizeOf(elements: readonly Buffer[]): number {
 
 async function* readWindows(
   context: BodyContext,
+  kept: { readonly length: number; readonly from: number } | undefined,
   tellLength: (length: number) => void,
 ): AsyncGenerator<Buffer[], void, undefined> {
   const { source, sourceKey, options } = context;
   let count = await firstCountOf(context, 'LLEN');
-  const [llen, head] = await readSource(source, [
-    ['LLEN', sourceKey],
-    ['LRANGE', sourceKey, '0', String(count - 1)],
-  ]);
-  let window = asList(head).map(asBytes);
-  // A list that comes whole in one reply is what it is, whatever LLEN said a moment before.
-  const length = window.length < count ? window.length : asNumber(llen);
-  tellLength(length);
-  for (let index = 0; window.length > 0;) {
+  let [length, index] = [kept?.length ?? 0, kept?.from ?? 0];
+  if (kept === undefined) {
+    const [llen, head] = await readSource(source, [
+      ['LLEN', sourceKey],
+      ['LRANGE', sourceKey, '0', String(count - 1)],
+    ]);
+    const window = asList(head).map(asBytes);
+    // A list that comes whole in one reply is what it is, whatever LLEN said a moment before.
+    length = window.length < count ? window.length : asNumber(llen);
+    tellLength(length);
+    if (window.length === 0) return;
     yield window;
-    index += window.length;
-    if (index >= length) return;
+    index = window.length;
     count = nextCount(count, window.length, sizeOf(window), options.chunkBytes);
+  }
+  while (index < length) {
     const last = Math.min(index + count, length) - 1;
     const [reply] = await readSource(source, [['LRANGE', sourceKey, String(index), String(last)]]);
-    window = asList(reply).map(asBytes);
+    const window = asList(reply).map(asBytes);
+    if (window.length === 0) return;
+    yield window;
+    index += window.length;
+    count = nextCount(count, window.length, sizeOf(window), options.chunkBytes);
   }
 }

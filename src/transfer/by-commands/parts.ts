@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { asksOf } from '../../redis/errors';
-import type { Command, Reply } from '../../redis/redis-port';
+import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { asBytes, asList, readSource } from './replies';
 import type { BodyContext, Drift } from './types';
@@ -22,41 +22,93 @@ interface Part {
   readonly digest: string;
 }
 
-/** What was read of a string or list, part by part, to find out whether the source still has it so. */
+/**
+ * What was read of a string or list, part by part, to find out whether the source still has it so. Of what an earlier attempt
+ * read nothing but the temporary key tells.
+ */
 export class Parts {
   private readonly parts: Part[] = [];
   /** A value that came in one part needs no digest. */
   private only: { readonly first: number; readonly content: Buffer | readonly Buffer[] } | undefined;
 
+  /**
+   * @param from how much an earlier attempt has written: bytes of a string, or elements of a list
+   * @param seen up to where the copy was looked at before
+   */
+  constructor(
+    private readonly context: BodyContext,
+    private readonly type: 'string' | 'list',
+    private readonly from: number,
+    private readonly seen = 0,
+  ) {}
+
   /** Adds a part that begins at a place: bytes of a string, or elements of a list. */
   add(first: number, content: Buffer | readonly Buffer[]): void {
-    if (this.only === undefined) {
+    if (this.from === 0 && this.parts.length === 0 && this.only === undefined) {
       this.only = { first, content };
       return;
     }
-    if (this.parts.length === 0) this.parts.push(...partsOf(this.only.first, this.only.content));
-    this.only = { first: 0, content: [] };
+    if (this.only !== undefined) this.parts.push(...partsOf(this.only.first, this.only.content));
+    this.only = undefined;
     this.parts.push(...partsOf(first, content));
   }
 
   /**
    * Reads all parts again. `same` says that there was a moment, after the last part had been read, at which the source had
    * all of them; growth behind them does no harm.
+   * @param bytes of all that was written
    */
-  async look(context: BodyContext): Promise<Drift> {
+  async look(bytes: number): Promise<Drift> {
+    const { context } = this;
     try {
-      if (this.parts.length === 0 || (await context.untouched())) return 'same';
-      for (const group of this.groups(context.options.chunkBytes)) {
-        context.step();
-        await context.temporary.keep();
-        const digests = await digestsNow(context, group);
-        if (group.some(({ digest }, at) => digest !== digests[at])) return 'mixture';
-      }
-      return 'same';
+      if (this.from === 0 && (this.parts.length === 0 || (await context.untouched()))) return 'same';
+      return (await this.earlierOnesAgree(bytes)) && (await this.ownAgree(bytes)) ? 'same' : 'mixture';
     } catch (error) {
       if (asksOf(error) === 'stop') return 'unproven';
       throw error;
     }
+  }
+
+  /** Whether both sides have the same where the earlier attempt wrote. */
+  private async earlierOnesAgree(bytes: number): Promise<boolean> {
+    const { context, type, from } = this;
+    const { source, sourceKey, temporary, options } = context;
+    const each = type === 'string' ? 1 : Math.max(1, bytes / this.length);
+    const most = Math.floor(Math.min(options.chunkBytes, MOST_BYTES) / each);
+    const step = Math.max(1, type === 'string' ? most : Math.min(most, MOST_ELEMENTS));
+    for (let first = this.seen; first < from; first += step) {
+      await temporary.keep();
+      const window = [{ first, last: Math.min(first + step, from) - 1, bytes: step * each }];
+      const [here, there] = await Promise.all([
+        digestsOf({ port: source, key: sourceKey, script: options.scripts.source }, window),
+        digestsOf({ port: temporary.reader, key: temporary.name, script: options.scripts.target }, window),
+      ]);
+      if (here[0] !== there[0]) return false;
+      this.reached(Math.min(first + step, from), bytes);
+    }
+    return true;
+  }
+
+  private async ownAgree(bytes: number): Promise<boolean> {
+    const { context } = this;
+    const { source, sourceKey, temporary, options } = context;
+    for (const group of this.groups(options.chunkBytes)) {
+      await temporary.keep();
+      const digests = await digestsOf({ port: source, key: sourceKey, script: options.scripts.source }, group);
+      if (group.some(({ digest }, at) => digest !== digests[at])) return false;
+      this.reached((group.at(-1)?.last ?? 0) + 1, bytes);
+    }
+    return true;
+  }
+
+  private reached(seen: number, bytes: number): void {
+    const { length } = this;
+    this.context.reached({ kind: 'ordered', length, written: length, seen }, bytes);
+  }
+
+  /** Of all that was written. */
+  private get length(): number {
+    return (this.parts.at(-1)?.last ?? this.from - 1) + 1;
   }
 
   /** Parts for one call each. */
@@ -107,18 +159,20 @@ function partOf(first: number, content: Buffer | readonly Buffer[]): Part {
   return { first, last, bytes, elements: content.length, digest };
 }
 
-async function digestsNow(context: BodyContext, parts: readonly Part[]): Promise<string[]> {
-  const { source, sourceKey, options } = context;
+async function digestsOf(
+  { port, key, script }: { readonly port: RedisPort; readonly key: Buffer; readonly script: boolean },
+  parts: readonly Pick<Part, 'first' | 'last' | 'bytes'>[],
+): Promise<string[]> {
   const places = parts.map(({ first, last }) => [String(first), String(last)] as const);
-  if (options.scripts.source && parts.every(({ bytes }) => bytes <= LARGEST_BY_SCRIPT)) {
-    const reply = asList(await runScript(source, scripts.partDigests, [sourceKey], places.flat()));
+  if (script && parts.every(({ bytes }) => bytes <= LARGEST_BY_SCRIPT)) {
+    const reply = asList(await runScript(port, scripts.partDigests, [key], places.flat()));
     return reply.slice(1).map((digest) => asBytes(digest).toString('latin1'));
   }
-  const [type] = await readSource(source, [['TYPE', sourceKey]]);
+  const [type] = await readSource(port, [['TYPE', key]]);
   const command = asBytes(type).toString('latin1') === 'list' ? 'LRANGE' : 'GETRANGE';
   const replies = await readSource(
-    source,
-    places.map(([first, last]): Command => [command, sourceKey, first, last]),
+    port,
+    places.map(([first, last]): Command => [command, key, first, last]),
   );
   return replies.map((reply: Reply) => digestOf(Array.isArray(reply) ? reply.map(asBytes) : asBytes(reply)));
 }

@@ -1,67 +1,104 @@
 import type { Command } from '../../redis/redis-port';
 import { firstCountOf, nextCount } from './chunk-size';
-import { KeyGone } from './conditions';
-import { readAhead } from '../read-ahead';
-import { asBytes, asList, readSource } from './replies';
-import type { Body, BodyContext, Drift } from './types';
+import { inBudget } from './chunks';
+import { KeyGone, TemporaryLost } from './conditions';
+import { lookAtElements, type Unordered } from './element-sums';
+import { asBytes, asList, asNumber, readSource } from './replies';
+import type { Body, BodyContext } from './types';
 
 /** How a type that is walked by a cursor is read and written. */
 export interface ScannedType {
+  readonly type: Unordered;
   readonly scan: 'SSCAN' | 'HSCAN' | 'ZSCAN';
   readonly length: 'SCARD' | 'HLEN' | 'ZCARD';
   /** How many values of the reply make one element: 1 for a set, 2 for a hash or a sorted set. */
   readonly width: 1 | 2;
+  /** The commands that write one page, which must be idempotent; and how many of its fields have expiries of their own. */
+  readonly write: (page: Page) => Promise<Written> | Written;
+  /** Whether expiries of fields are compared when the copy is looked at. */
+  readonly comparesExpiries: boolean;
 }
 
-/** What one cursor step gave: the flat values of its elements, at least one element. */
+interface Written {
+  readonly commands: readonly Command[];
+  readonly expiring: number;
+}
+
+/** What one cursor step gave: the flat values of its elements. */
 export type Page = readonly Buffer[];
 
+interface Step {
+  readonly page: Page;
+  /** Where the walk goes on; null at its end. */
+  readonly next: string | null;
+}
+
 /**
- * Walks a set, hash or sorted set and hands every page to `write`, reading the next meanwhile. A page may hold elements seen before
- * (Redis repeats some while it resizes a table), so writing must be idempotent.
- * @param look tells whether what was built is what the source has; asked only where one reply did not hold everything
+ * Walks a set, hash or sorted set and writes every page, reading the next meanwhile. A page may hold elements seen before
+ * (Redis repeats some while it resizes a table). Looked at again only where one reply did not hold everything.
  */
 export async function copyScanned(
   context: BodyContext,
-  type: ScannedType,
-  write: (page: Page) => Promise<void>,
-  look: () => Promise<Drift>,
-): Promise<Omit<Body, 'losses'>> {
-  let pages = 0;
-  let steps = 0;
-  let bytes = 0;
-  for await (const page of readAhead(readPages(context, type, () => steps++))) {
-    const size = sizeOf(page);
-    context.step();
-    await write(page);
-    pages++;
-    bytes += size;
+  scanned: ScannedType,
+): Promise<Omit<Body, 'losses'> & { readonly expiring: number }> {
+  const { temporary } = context;
+  const kept = context.kept?.body.kind === 'scanned' ? context.kept.body : undefined;
+  let { steps = 0, elements = 0, expiring = 0, next = '0' } = kept ?? {};
+  let bytes = context.kept?.bytes ?? 0;
+  if (kept !== undefined && expiring === 0) {
+    const [number] = await temporary.ask([[scanned.length, temporary.name]]);
+    if (asNumber(number) < elements)
+      throw new TemporaryLost('the temporary key lacks elements that were written to it');
   }
-  if (pages === 0) throw new KeyGone('the key has no elements');
+  const pages = next === null ? none() : readPages(context, scanned, next);
+  for await (const step of inBudget(context, pages, sizeOf)) {
+    steps++;
+    next = step.next;
+    if (step.page.length > 0) {
+      const written = await scanned.write(step.page);
+      expiring += written.expiring;
+      if (written.commands.length > 0) {
+        const replies = await temporary.write([...written.commands, [scanned.length, temporary.name]]);
+        elements = asNumber(replies.at(-1));
+      }
+    }
+    bytes += sizeOf(step);
+    if (elements > 0) context.reached({ kind: 'scanned', next, steps, elements, expiring }, bytes);
+    else context.step();
+  }
+  if (elements === 0) throw new KeyGone('the key has no elements');
+  const place = { kind: 'scanned', next: null, steps, elements, expiring } as const;
+  const look = () =>
+    lookAtElements(context, scanned.type, scanned.comparesExpiries && expiring > 0, kept?.look, (sums) => {
+      context.reached({ ...place, look: sums }, bytes);
+    });
   // One reply that held everything shows the key at one moment.
-  return { bytes, check: () => (steps === 1 ? Promise.resolve('same') : look()) };
+  return { bytes, expiring, check: () => (steps === 1 && kept === undefined ? Promise.resolve('same') : look()) };
+}
+
+async function* none(): AsyncGenerator<Step, void, undefined> {
+  // There is nothing left to be read.
 }
 
 async function* readPages(
   context: BodyContext,
   type: ScannedType,
-  countStep: () => void,
-): AsyncGenerator<Page, void, undefined> {
+  from: string,
+): AsyncGenerator<Step, void, undefined> {
   const { source, sourceKey, options } = context;
   let count = await firstCountOf(context, type.length);
-  let cursor: Buffer = Buffer.from('0');
-  do {
+  for (let cursor = from; ;) {
     const command: Command = [type.scan, sourceKey, cursor, 'COUNT', String(count)];
     const [reply] = await readSource(source, [command]);
-    countStep();
     const [next, values] = asList(reply);
-    const page = asList(values).map(asBytes);
-    if (page.length > 0) yield page;
-    count = nextCount(count, page.length / type.width, sizeOf(page), options.chunkBytes);
-    cursor = asBytes(next);
-  } while (cursor.toString('latin1') !== '0');
+    cursor = asBytes(next).toString('latin1');
+    const step = { page: asList(values).map(asBytes), next: cursor === '0' ? null : cursor };
+    yield step;
+    if (step.next === null) return;
+    count = nextCount(count, step.page.length / type.width, sizeOf(step), options.chunkBytes);
+  }
 }
 
-function sizeOf(values: Page): number {
-  return values.reduce((sum, value) => sum + value.length, 0);
+function sizeOf({ page }: Step): number {
+  return page.reduce((sum, value) => sum + value.length, 0);
 }

@@ -1,5 +1,4 @@
 import { portions } from './chunk-size';
-import { lookAtElements } from './element-sums';
 import { copyScanned } from './scan';
 import type { Body, BodyContext } from './types';
 
@@ -8,16 +7,15 @@ import type { Body, BodyContext } from './types';
  * the target reads back the same double.
  */
 export async function copySortedSet(context: BodyContext): Promise<Body> {
-  const { temporary } = context;
-  const body = await copyScanned(
-    context,
-    { scan: 'ZSCAN', length: 'ZCARD', width: 2 },
-    async (values) => {
-      const elements = scoresFirst(values);
-      await temporary.write(portions(elements).map((part) => ['ZADD', temporary.name, ...part.flat()] as const));
-    },
-    () => lookAtElements(context, 'zset', false),
-  );
+  const { name } = context.temporary;
+  const body = await copyScanned(context, {
+    ...({ type: 'zset', scan: 'ZSCAN', length: 'ZCARD', width: 2 } as const),
+    write: (values) => ({
+      commands: portions(scoresFirst(values)).map((part) => ['ZADD', name, ...part.flat()] as const),
+      expiring: 0,
+    }),
+    comparesExpiries: false,
+  });
   return { ...body, losses: [] };
 }
 

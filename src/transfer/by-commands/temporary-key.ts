@@ -3,7 +3,8 @@ import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { ELEMENTS_PER_COMMAND } from './chunk-size';
 import { TemporaryLost } from './conditions';
 import { asNumber, throwErrors } from './replies';
-import { TEMPORARY_KEY_LIFE_MS, type TemporaryName } from './temporary-names';
+import type { TemporaryPlace } from './key-place';
+import { TEMPORARY_KEY_HELD_MS, TEMPORARY_KEY_LIFE_MS, type TemporaryName } from './temporary-names';
 import { AROUND, transaction, transactionReplies } from './transaction';
 
 /** Arguments of commands that one transaction carries at most, so that none holds the target for long. */
@@ -33,6 +34,27 @@ export class TemporaryKey {
     this.#taken = taken;
     this.#unlink = unlink;
     this.name = taken.name;
+  }
+
+  get place(): TemporaryPlace {
+    return this.#taken.place;
+  }
+
+  /**
+   * Takes over what another build has begun, and gives it this one's name: nothing that is still on its way to the old name
+   * reaches it any more. False when it is gone.
+   * @param names that it may stand under, the likeliest first
+   */
+  async adopt(names: readonly Buffer[]): Promise<boolean> {
+    this.#begun = true;
+    const adoption = transaction([
+      ...names.map((name): Command => ['RENAMENX', name, this.name]),
+      ['PEXPIRE', this.name, String(TEMPORARY_KEY_LIFE_MS)],
+    ]);
+    const replies = await this.#send([...adoption, [this.#unlink, ...names, ...this.#taken.leftovers]]);
+    const given = transactionReplies(replies.slice(0, adoption.length));
+    throwErrors(given.filter((reply) => !isRedisError(reply, 'noSuchKey')));
+    return given.at(-1) === 1;
   }
 
   /**
@@ -102,6 +124,22 @@ export class TemporaryKey {
     this.#taken.release(!this.#uncertain);
     if (renamed instanceof Error) return 'expired';
     return isPublished ? 'done' : 'conflict';
+  }
+
+  /** Leaves what was built to whoever goes on with it. Never throws: where the target cannot be reached, it may expire before. */
+  async hold(): Promise<void> {
+    await this.#send([['PEXPIRE', this.name, String(TEMPORARY_KEY_HELD_MS)]]).catch(() => undefined);
+    this.leave();
+  }
+
+  /** Leaves what was built as it is. */
+  leave(): void {
+    this.#taken.release(false);
+  }
+
+  /** Asks the target about the key. Throws the first error reply as it is. */
+  async ask(commands: readonly Command[]): Promise<Reply[]> {
+    return throwErrors(await this.#target.pipeline(commands));
   }
 
   /** Deletes what was built. Never throws: where the target cannot be reached, the key's own expiry does it. */

@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
 
 import { tagForSlotOf } from '../../keyspace/hash-slot';
+import type { TemporaryPlace } from './key-place';
 
 /** How every temporary key begins. */
 export const TEMPORARY_KEY_PREFIX = 'keyferry:temporary:';
 
 /** How long a temporary key outlives its builder, in milliseconds; set anew with every write to it. */
 export const TEMPORARY_KEY_LIFE_MS = 15 * 60_000;
+
+/** How long one waits for whoever goes on with it, in milliseconds: its range's message may stand behind many others. */
+export const TEMPORARY_KEY_HELD_MS = 6 * 3_600_000;
 
 /** Who builds: the worker that holds a range in one generation. */
 export interface Builder {
@@ -26,6 +30,7 @@ const unframed: NameFrame = { before: '', after: '' };
 /** A name that one builder has for one build. */
 export interface TemporaryName {
   readonly name: Buffer;
+  readonly place: TemporaryPlace;
   /** Names of the same key that earlier builds may have left on the target. */
   readonly leftovers: readonly Buffer[];
   /** Gives the name back. `gone`: the target said that nothing stands under it, and nothing sent to it is without a reply. */
@@ -62,18 +67,17 @@ export class TemporaryNames {
 
   /** A name that nobody writes to. */
   take(targetKey: Buffer): TemporaryName {
-    const hash = createHash('sha256').update(targetKey).digest('hex').slice(0, 32);
+    const hash = hashOf(targetKey);
     const lanes = this.lanes.get(hash) ?? new Map<number, 'used' | 'cut'>();
     this.lanes.set(hash, lanes);
     let lane = 0;
     while (lanes.has(lane)) lane++;
     const cut = [...lanes].filter(([, state]) => state === 'cut').map(([each]) => each);
-    const tag = tagForSlotOf(targetKey);
-    const nameOf = (generation: number, at: number) =>
-      this.framed(nameFor({ ...this.builder, generation }, at, hash, tag));
+    const nameOf = (generation: number, at: number) => this.nameOf(targetKey, { generation, lane: at });
     lanes.set(lane, 'used');
     return {
       name: nameOf(this.builder.generation, lane),
+      place: { generation: this.builder.generation, lane },
       leftovers: [
         ...this.standingPredecessors().flatMap((generation) =>
           Array.from({ length: LANES }, (_, at) => nameOf(generation, at)),
@@ -91,6 +95,11 @@ export class TemporaryNames {
     };
   }
 
+  /** The name that a builder of the same range has, or had, for a key. */
+  nameOf(targetKey: Buffer, { generation, lane }: TemporaryPlace): Buffer {
+    return this.framed(nameFor({ ...this.builder, generation }, lane, hashOf(targetKey), tagForSlotOf(targetKey)));
+  }
+
   private framed(name: Buffer): Buffer {
     const { before, after } = this.frame;
     return Buffer.concat([Buffer.from(before, 'latin1'), name, Buffer.from(after, 'latin1')]);
@@ -103,8 +112,12 @@ export class TemporaryNames {
 
   /** What a predecessor wrote before this worker began has expired when its life is over. */
   private standingPredecessors(): readonly number[] {
-    return this.now() - this.builtSince > TEMPORARY_KEY_LIFE_MS ? [] : this.predecessors.slice(-MOST_LEFTOVERS);
+    return this.now() - this.builtSince > TEMPORARY_KEY_HELD_MS ? [] : this.predecessors.slice(-MOST_LEFTOVERS);
   }
+}
+
+function hashOf(targetKey: Buffer): string {
+  return createHash('sha256').update(targetKey).digest('hex').slice(0, 32);
 }
 
 /** The name of one build. `hash` tells keys of one tag apart. */

@@ -1,7 +1,15 @@
 import type { RedisPort } from '../../redis/redis-port';
 import type { Abilities } from './abilities';
+import type { Build, BodyPlace, PlaceKeeper } from './key-place';
 import type { TemporaryKey } from './temporary-key';
 import type { TemporaryNames } from './temporary-names';
+
+/** Bounds the bytes of chunks that are read and not yet written. */
+export interface ChunkBudget {
+  take(bytes: number): Promise<void>;
+  correct(taken: number, actual: number): void;
+  give(bytes: number): void;
+}
 
 /** How one key is to be copied by ordinary commands. */
 export interface CommandCopyOptions {
@@ -20,7 +28,11 @@ export interface CommandCopyOptions {
   readonly scripts: { readonly source: boolean; readonly target: boolean };
   /** The names for temporary keys of whoever builds. */
   readonly names: TemporaryNames;
-  /** Asked before every chunk; true ends the copy with `failed`, code `stopped`. */
+  /** Where an earlier attempt was cut off, and where this one gets; without it every attempt begins at the start. */
+  readonly place?: PlaceKeeper | undefined;
+  /** The memory that chunks may take; without it any. */
+  readonly budget?: ChunkBudget | undefined;
+  /** Asked after every chunk; true ends the copy with `failed`, code `stopped`, and keeps what was built where the place is kept. */
   readonly shouldStop?: (() => boolean) | undefined;
 }
 
@@ -65,8 +77,12 @@ export interface BodyContext {
   readonly options: CommandCopyOptions;
   /** What MEMORY USAGE says of the key (an estimate from five samples), absent where the source refuses to say. */
   readonly memory?: number;
-  /** To be called for every chunk before it is written: throws when the copy must stop. */
+  /** Throws when the copy must stop. */
   readonly step: () => void;
+  /** What an earlier attempt has built, which the temporary key holds. */
+  readonly kept?: Pick<Build, 'body' | 'bytes'>;
+  /** To be called when a chunk is written, or looked at again: with what the temporary key holds then. Throws when the copy must stop. */
+  readonly reached: (body: BodyPlace, bytes: number) => void;
   /** Whether the source says that surely nothing was written to it since the copy began. */
   readonly untouched: () => Promise<boolean>;
 }

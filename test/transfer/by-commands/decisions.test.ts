@@ -133,7 +133,11 @@ describe('windowCommands', () => {
   const entry = (id: string) => ({ id: parseId(id), values: [Buffer.from('f'), Buffer.from('v')] });
 
   it('puts placeholders in the places of deleted entries, trims those in front and deletes the others', () => {
-    const window = { entries: [entry('5-0'), entry('9-0')], pending: ['1-0', '5-0', '7-0'].map(pending) };
+    const window = {
+      through: parseId('9-0'),
+      entries: [entry('5-0'), entry('9-0')],
+      pending: ['1-0', '5-0', '7-0'].map(pending),
+    };
     expect(windowCommands(Buffer.from('k'), window, true, 2).map((command) => command.map(String).join(' '))).toEqual([
       'XADD k 1-0 - -',
       'XCLAIM k g c 0 1-0 TIME 52 RETRYCOUNT 3 FORCE JUSTID',

@@ -6,6 +6,7 @@ import {
   isTemporaryKeyOf,
   temporaryKeysPattern,
   TemporaryNames,
+  TEMPORARY_KEY_HELD_MS,
   TEMPORARY_KEY_LIFE_MS,
   TEMPORARY_KEY_PREFIX,
 } from '../../../src/transfer/by-commands';
@@ -178,7 +179,7 @@ describe('names', () => {
     let now = 0;
     const names = new TemporaryNames({ migration: 'm', range: 'copy-00000', generation: 9 }, [7, 8], () => now);
     expect(names.take(Buffer.from('a')).leftovers).toHaveLength(8);
-    now = TEMPORARY_KEY_LIFE_MS + 1;
+    now = TEMPORARY_KEY_HELD_MS + 1;
     expect(names.take(Buffer.from('a')).leftovers).toEqual([]);
   });
 

@@ -3,7 +3,7 @@ import { firstCount, nextCount } from '../chunk-size';
 import { timeInMs } from '../expiry';
 import { asBytes, asList, asNumber, readSource } from '../replies';
 import type { BodyContext } from '../types';
-import { compareIds, formatId, idAfter, parseId, ZERO_ID, type StreamId } from './stream-id';
+import { compareIds, formatId, idAfter, parseId, type StreamId } from './stream-id';
 import type { StreamInfo } from './stream-info';
 
 /** A stream entry as it stands: its fields and values one after the other. */
@@ -21,8 +21,9 @@ export interface Pending {
   readonly deliveries: number;
 }
 
-/** All entries and all pending entries with ids in one part of the stream, both in order of ids. */
+/** All entries and all pending entries with ids in one part of the stream up to an id, both in order of ids. */
 export interface Window {
+  readonly through: StreamId;
   readonly entries: readonly Entry[];
   readonly pending: readonly Pending[];
 }
@@ -32,20 +33,24 @@ const LEAST_PENDING = 10;
 const MOST_PENDING = 10_000;
 
 /**
- * Reads a stream from its first id to its last, window by window. Each holds the entries of XRANGE together with what all groups
+ * Reads a stream from an id to its last, window by window. Each holds the entries of XRANGE together with what all groups
  * have pending between the same ids, so that both can be written together in order of ids and neither must be held whole.
  */
-export async function* readWindows(context: BodyContext, info: StreamInfo): AsyncGenerator<Window, void, undefined> {
+export async function* readWindows(
+  context: BodyContext,
+  info: StreamInfo,
+  from: StreamId | undefined,
+): AsyncGenerator<Window, void, undefined> {
   const { options } = context;
   const groups = info.groups.filter(({ pending }) => pending > 0).map(({ name }) => name);
   let count = firstCount(context.memory, info.length, options.chunkBytes);
-  for (let start: StreamId | undefined = ZERO_ID; start !== undefined && compareIds(start, info.lastId) <= 0;) {
+  for (let start = from; start !== undefined && compareIds(start, info.lastId) <= 0;) {
     const entries = await readEntries(context, start, info.lastId, count);
     const last = entries.at(-1);
     const end = entries.length === count && last !== undefined ? last.id : info.lastId;
     const { pending, through } = await readPending(context, groups, start, end);
     const within = entries.filter(({ id }) => compareIds(id, through) <= 0);
-    yield { entries: within, pending: pending.filter(({ id }) => compareIds(id, through) <= 0) };
+    yield { through, entries: within, pending: pending.filter(({ id }) => compareIds(id, through) <= 0) };
     count = nextCount(count, entries.length, sizeOf(entries), options.chunkBytes);
     start = idAfter(through);
   }

@@ -2,11 +2,14 @@ import type { Command } from '../../../redis/redis-port';
 import { FACTS_SINCE_7, lostStreamFacts } from '../../lost-words';
 import { hasCreateConsumer, hasStreamFacts } from '../abilities';
 import { ELEMENTS_PER_COMMAND } from '../chunk-size';
-import { KeyChanged } from '../conditions';
-import { readAhead } from '../../read-ahead';
+import { inBudget } from '../chunks';
+import { KeyChanged, TemporaryUnsure } from '../conditions';
+import type { BodyPlace } from '../key-place';
+import type { TemporaryKey } from '../temporary-key';
 import type { Body, BodyContext, Drift, Loss } from '../types';
+import { entriesAgree } from './entries-agree';
 import { windowCommands } from './stream-commands';
-import { compareIds, formatId, ZERO_ID } from './stream-id';
+import { compareIds, formatId, idAfter, parseId, ZERO_ID, type StreamId } from './stream-id';
 import {
   hasFactsOfItsOwn,
   parseStreamInfo,
@@ -25,27 +28,76 @@ import { readWindows, sizeOf } from './stream-windows';
  */
 export async function copyStream(context: BodyContext): Promise<Body> {
   const { source, sourceKey, temporary, options } = context;
-  const info = await readStreamInfo(source, sourceKey);
-  await temporary.write(foundation(temporary.name, info.groups));
-  const consumers = await copyConsumers(context, info.groups);
-  let entries = 0;
-  let bytes = 0;
-  for await (const window of readAhead(readWindows(context, info))) {
-    const size = sizeOf(window.entries);
-    context.step();
+  const kept = context.kept?.body.kind === 'stream' ? context.kept.body : undefined;
+  const info = kept === undefined ? await readStreamInfo(source, sourceKey) : infoIn(kept);
+  if (kept === undefined) await temporary.write(foundation(temporary.name, info.groups));
+  else await mustHold(temporary, kept);
+  const consumers = kept?.consumers ?? (await copyConsumers(context, info.groups));
+  let { entries = 0, top = formatId(ZERO_ID) } = kept ?? {};
+  let bytes = context.kept?.bytes ?? 0;
+  const stored = placedInfo(info);
+  const start = kept === undefined ? ZERO_ID : idAfter(parseId(kept.through));
+  const windows = readWindows(context, info, start);
+  for await (const window of inBudget(context, windows, (window) => sizeOf(window.entries))) {
     await temporary.write(windowCommands(temporary.name, window, entries === 0, options.clockOffsetMs));
     entries += window.entries.length;
-    bytes += size;
+    bytes += sizeOf(window.entries);
+    top = formatId(greatest(parseId(top), ...window.entries.slice(-1), ...window.pending.slice(-1)));
+    const through = formatId(window.through);
+    context.reached({ kind: 'stream', info: stored, consumers, entries, through, top, seen: formatId(ZERO_ID) }, bytes);
   }
   const made = await setFacts(context, info, entries);
+  const place = { kind: 'stream', info: stored, consumers, entries, through: formatId(info.lastId), top } as const;
+  const looksAsRead = ({ seen }: StreamPlace) =>
+    entriesAgree(context, parseId(seen), info.lastId, entries, (id) => {
+      context.reached({ ...place, top: formatId(info.lastId), seen: formatId(id) }, bytes);
+    });
   return {
     bytes,
     losses: [...consumerLoss(consumers), ...pendingLoss(info, made), ...factLosses(context, info, made)],
     check: async () => {
       if (made.length !== entries) throw new KeyChanged('the copy does not have the entries written');
+      if (kept !== undefined && !(await looksAsRead(kept))) return 'drifted';
       return driftOf(info, await readStreamInfo(source, sourceKey), entries);
     },
   };
+}
+
+type StreamPlace = Extract<BodyPlace, { kind: 'stream' }>;
+
+function placedInfo({ lastId, maxDeleted, groups, ...numbers }: StreamInfo): StreamPlace['info'] {
+  return {
+    ...numbers,
+    lastId: formatId(lastId),
+    ...(maxDeleted === undefined ? {} : { maxDeleted: formatId(maxDeleted) }),
+    groups: groups.map((group) => ({ ...group, name: group.name.toString('base64') })),
+  };
+}
+
+function infoIn({ info: { lastId, maxDeleted, groups, length, entriesAdded } }: StreamPlace): StreamInfo {
+  return {
+    length,
+    lastId: parseId(lastId),
+    ...(entriesAdded === undefined ? {} : { entriesAdded }),
+    ...(maxDeleted === undefined ? {} : { maxDeleted: parseId(maxDeleted) }),
+    groups: groups.map(({ name, lastDelivered, pending, consumers, entriesRead }) => ({
+      ...{ name: Buffer.from(name, 'base64'), lastDelivered, pending, consumers },
+      ...(entriesRead === undefined ? {} : { entriesRead }),
+    })),
+  };
+}
+
+/** Entries can only be added behind the last: a window that was sent and not answered cannot be written once more. */
+async function mustHold(temporary: TemporaryKey, { info, entries, through, top }: StreamPlace): Promise<void> {
+  const [stream, groups] = await temporary.ask(streamInfoCommands(temporary.name));
+  const { length, lastId } = parseStreamInfo(stream, groups);
+  const isFinished = through === info.lastId && formatId(lastId) === info.lastId;
+  if (length === entries && (isFinished || formatId(lastId) === top)) return;
+  throw new TemporaryUnsure('the temporary key has something else than what was written');
+}
+
+function greatest(first: StreamId, ...others: readonly { readonly id: StreamId }[]): StreamId {
+  return others.reduce((most, { id }) => (compareIds(id, most) > 0 ? id : most), first);
 }
 
 /**
