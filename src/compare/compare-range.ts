@@ -1,10 +1,11 @@
+import { z } from 'zod';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn, compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
-import { roundsOfValues, type Look, type Wrong } from '../range/suspects';
+import { roundsOfValues, type Look, type LooksMemory, type Wrong } from '../range/suspects';
 import { walkRange, type Outcome, type WalkApp } from '../range/walk-range';
 import type { Part } from '../transfer/range-pages';
 import { lookAtClaimed } from './claimed-keys';
@@ -42,8 +43,21 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
     onBoth: attemptOn(job, sides.source.guard, sides.target.guard),
   };
 
+  const looks = job.place.notes('looks');
+  const memory: LooksMemory<Suspect> = {
+    get: ({ source }) => z.number().int().min(1).optional().catch(undefined).parse(looks.get(source)),
+    set: ({ source }, number) => {
+      // Elsewhere one message's time is enough for all looks.
+      if (number === undefined || job.isSlow) looks.set(source, number);
+    },
+  };
+
   const work = async ({ page, seen, counts }: Part<Overview>): Promise<Outcome<Suspect>> => {
     const isClaimed = page.keys.map((key) => names.claims(key));
+    const [only, ...others] = page.keys.map((key, i): Suspect => ({ ...pairOf(key), claimed: isClaimed[i] === true }));
+    // What was a suspect in a message before is one still.
+    if (only !== undefined && others.length === 0 && memory.get(only) !== undefined)
+      return { counts, suspects: [only] };
     const claimed = await lookAtClaimed(
       page.keys.filter((_, i) => isClaimed[i]),
       claimedContext,
@@ -86,7 +100,7 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
     converters: [],
     wantsValues: () => false,
     work,
-    secondLook: { rounds: roundsOfValues, look, end: tellDifferences },
+    secondLook: { rounds: roundsOfValues, memory, look, end: tellDifferences },
   });
 }
 

@@ -31,6 +31,7 @@ export function comparisonOf(
     goOn: () => {
       job.check();
     },
+    notes: { source: job.place.notes('print'), target: job.place.notes('targetPrint') },
   };
 }
 

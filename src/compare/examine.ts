@@ -1,3 +1,4 @@
+import type { KeyNotes } from '../range/page-place';
 import type { Side } from '../transfer/side';
 import { commandWindows } from './command-windows';
 import { differenceOf, type Difference } from './difference';
@@ -21,6 +22,8 @@ export interface Comparison {
   readonly expiriesAgree: (source: number, target: number) => boolean;
   /** Throws when the work must end. */
   readonly goOn: () => void;
+  /** Where it is noted how far the fingerprints of large values got, by the names of each side. */
+  readonly notes?: { readonly source: KeyNotes; readonly target: KeyNotes };
 }
 
 /** What became of a pair: nothing to tell, gone from the source, or how it differs. */
@@ -65,16 +68,20 @@ export async function compareValues(
   comparison: Comparison,
 ): Promise<{ agree: boolean; fieldsThatDiffer: number }[]> {
   if (pairs.length === 0) return [];
-  const { source, target, expiriesAgree, goOn } = comparison;
-  const prints = (side: Side, keys: readonly Buffer[]): Promise<ValuePrint[]> => {
+  const { source, target, expiriesAgree, goOn, notes } = comparison;
+  const prints = (side: Side, keys: readonly Buffer[], noted: KeyNotes | undefined): Promise<ValuePrint[]> => {
     const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port);
     const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
-    return valuePrints(read, keys, goOn);
+    return valuePrints(read, keys, goOn, noted);
   };
   const [here, there] = await Promise.all([
-    prints(source, names(pairs, 'source')),
-    prints(target, names(pairs, 'target')),
+    prints(source, names(pairs, 'source'), notes?.source),
+    prints(target, names(pairs, 'target'), notes?.target),
   ]);
+  for (const pair of pairs) {
+    notes?.source.set(pair.source, undefined);
+    notes?.target.set(pair.target, undefined);
+  }
   return await Promise.all(
     pairs.map(async (pair, i) => {
       const [one, other] = [here[i], there[i]];

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { KeyNotes } from '../range/page-place';
 
 /** A window of a value, as fingerprint-values.lua tells it. */
 export interface ValueWindow {
@@ -29,37 +31,49 @@ const SPACE = 2 ** 52;
 /** How many keys are asked for at once. */
 const KEYS_AT_ONCE = 64;
 
-class Print {
-  private sum = 0;
-  private readonly hash = createHash('sha1');
-  private expiring = 0;
-  type = '';
-  from = '';
+/** How far the fingerprint of a value got; in plain data. */
+const printSchema = z.object({
+  type: z.string(),
+  /** Where the next window begins; null at the end. */
+  from: z.string().nullable(),
+  sum: z.number().int().min(0),
+  chain: z.string(),
+  expiring: z.number().int().min(0),
+});
 
-  add({ type, next, print, expiringFields }: ValueWindow): void {
-    // A key that became another one while it was read has no print that another key has.
-    if (this.type !== '' && this.type !== type) this.hash.update(`became ${type}`);
-    this.type = type;
-    if (type === 'set' || type === 'hash') this.sum = (this.sum + Number(print)) % SPACE;
-    else this.hash.update(print);
-    this.expiring += expiringFields;
-    this.from = next;
-  }
+type PrintState = z.infer<typeof printSchema>;
 
-  get done(): ValuePrint {
-    const print = `${this.sum.toFixed(0)} ${this.hash.digest('hex')}`;
-    return { type: this.type, print, expiringFields: this.expiring };
-  }
+const atStart: PrintState = { type: '', from: '', sum: 0, chain: '', expiring: 0 };
+
+function added(state: PrintState, { type, next, print, expiringFields }: ValueWindow): PrintState {
+  const isSum = type === 'set' || type === 'hash';
+  // A key that became another one while it was read has no print that another key has.
+  const became = state.type === '' || state.type === type ? '' : `became ${type}`;
+  return {
+    type,
+    from: next === '' ? null : next,
+    sum: isSum ? (state.sum + Number(print)) % SPACE : state.sum,
+    chain: isSum && became === '' ? state.chain : sha1(`${state.chain} ${became} ${print}`),
+    expiring: state.expiring + expiringFields,
+  };
 }
 
-/** Fingerprints of whole values, window by window, so that no call holds the server for long. Type "none": there is no such key. */
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('hex');
+}
+
+/**
+ * Fingerprints of whole values, window by window, so that no call holds the server for long. Type "none": there is no such key.
+ * @param notes where it is noted how far those of several windows got, to be cleared by whoever has used them
+ */
 export async function valuePrints(
   read: WindowReader,
   keys: readonly Buffer[],
   goOn: () => void = () => undefined,
+  notes?: KeyNotes,
 ): Promise<ValuePrint[]> {
-  const prints = keys.map(() => new Print());
-  let open = keys.map((_, place) => place);
+  const prints = keys.map((key) => printSchema.catch(atStart).parse(notes?.get(key) ?? atStart));
+  let open = keys.flatMap((_, place) => (prints[place]?.from === null ? [] : [place]));
   while (open.length > 0) {
     goOn();
     const asked = open.slice(0, KEYS_AT_ONCE);
@@ -68,13 +82,19 @@ export async function valuePrints(
       asked.map((place) => prints[place]?.from ?? ''),
     );
     const unfinished = asked.filter((place, i) => {
-      const window = windows[i];
-      if (window === undefined) throw new Error('The server answered in an unexpected form.');
+      const [window, before, key] = [windows[i], prints[place], keys[place]];
+      if (window === undefined || before === undefined) throw new Error('The server answered in an unexpected form.');
       if (window === 'later') return true;
-      prints[place]?.add(window);
-      return window.next !== '';
+      const state = added(before, window);
+      prints[place] = state;
+      if (key !== undefined && (state.from !== null || before.type !== '')) notes?.set(key, state);
+      return state.from !== null;
     });
     open = [...unfinished, ...open.slice(asked.length)];
   }
-  return prints.map((print) => print.done);
+  return prints.map(({ type, sum, chain, expiring }) => ({
+    type,
+    print: `${sum.toFixed(0)} ${chain}`,
+    expiringFields: expiring,
+  }));
 }

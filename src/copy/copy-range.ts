@@ -16,6 +16,7 @@ export async function copyRange(job: RangeJob, app: SidesApp & WalkApp): Promise
   await walkRange(job, app, sides.source, {
     selection: selectionOf(plan, converters),
     converters,
+    tellsKeys: true,
     wantsValues: () => sink.wantsValues(),
     work: (part) => sink.write(part),
   });

@@ -7,6 +7,7 @@ import type { RangeJob } from '../range/range-job';
 import { attemptOn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
 import { timedWrites } from '../range/timed';
+import { keyPlaceSchema, type PlaceKeeper } from '../transfer/by-commands';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
 import { CommandCopier, type CopierOptions } from '../transfer/command-copier';
@@ -45,6 +46,14 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
   const prepare = (payload: Buffer) => gate.prepare(payload, sourceNow);
   const payloads = new PayloadWriter(writer, prepare, names, clockOffset, onBulk, hindrance);
 
+  const places = job.place.notes('copy');
+  const placeOf = (key: Buffer): PlaceKeeper => ({
+    // One that is not as it was stored is none: the key is begun anew.
+    get: () => keyPlaceSchema.optional().catch(undefined).parse(places.get(key)),
+    set: (place) => {
+      places.set(key, place);
+    },
+  });
   const options: CopierOptions = {
     onConflict: replace ? 'replace' : 'skip',
     chunkBytes: chunkBytesOf(plan),
@@ -52,6 +61,7 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
     source: abilitiesOf(plan.source),
     target: abilitiesOf(plan.target),
     names: job.temporaryNames,
+    placeOf,
   };
   const begin = () => job.beginTemporaryKeys();
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, hindrance, job);

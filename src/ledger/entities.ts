@@ -62,3 +62,25 @@ const LONGEST_TEXT = 1_000;
 export function textForPeople(text: string | null): string {
   return safeText(text ?? '', LONGEST_TEXT);
 }
+
+/** A binary property of an entity holds 64 KiB. */
+const BINARY_CHUNK = 65_536;
+
+/** Bytes spread over properties packed0, packed1, … */
+export function binaryChunks(packed: Buffer): Record<string, Buffer> {
+  const chunks: Record<string, Buffer> = {};
+  for (let i = 0; i * BINARY_CHUNK < packed.length; i++) {
+    chunks[`packed${i}`] = packed.subarray(i * BINARY_CHUNK, (i + 1) * BINARY_CHUNK);
+  }
+  return chunks;
+}
+
+/** Reads the bytes of `binaryChunks`. */
+export function fromBinaryChunks(entity: Entity): Buffer {
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; ; i++) {
+    const chunk = entity[`packed${i}`];
+    if (!(chunk instanceof Uint8Array)) return Buffer.concat(chunks);
+    chunks.push(chunk);
+  }
+}

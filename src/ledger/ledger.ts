@@ -1,6 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import { Findings } from './findings';
 import { MigrationRows } from './migration-rows';
+import { PagePlaces } from './page-places';
 import { RangeRows } from './range-rows';
 import { Snapshots } from './snapshots';
 import type { StorageClients } from './storage-clients';
@@ -14,6 +15,7 @@ export class Ledger {
   readonly snapshots: Snapshots;
   readonly ranges: RangeRows;
   readonly surveys: Surveys;
+  readonly pagePlaces: PagePlaces;
   readonly findings: Findings;
   private readonly tables: readonly TableClient[];
   private ready: Promise<void> | undefined;
@@ -28,6 +30,7 @@ export class Ledger {
     this.snapshots = new Snapshots(migrations);
     this.ranges = new RangeRows(ranges);
     this.surveys = new Surveys(ranges);
+    this.pagePlaces = new PagePlaces(ranges);
     this.findings = new Findings(findings);
   }
 

@@ -12,6 +12,7 @@ import {
   type NewEntity,
 } from './entities';
 import { NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
+import { toPlace } from './page-places';
 import { SURVEY_KEYS, toSurvey } from './surveys';
 
 /** Somebody else wrote the row in between, or it is gone: this worker has lost it. */
@@ -20,6 +21,14 @@ export class LostRowError extends Error {
     super(`The row ${row} was written by another worker, or deleted.`);
     this.name = 'LostRowError';
   }
+}
+
+/** What is written with a range's row, each less than 1 MiB. */
+export interface Beside {
+  /** What was learnt up to its cursor. */
+  readonly survey?: Buffer | undefined;
+  /** What was done ahead of its cursor. */
+  readonly place?: Buffer | undefined;
 }
 
 /** The rows that say what each range has done; the only truth about progress. */
@@ -47,25 +56,27 @@ export class RangeRows {
   }
 
   /**
-   * Writes a range row whole, and what was learnt up to its cursor in the same transaction.
-   * @param survey a packed survey, less than 1 MiB
+   * Writes a range row whole, and what stands beside it in the same transaction.
    * @throws LostRowError when the row is no longer as `row.etag` knew it, or gone
    */
-  async replace(row: RangeRow, survey?: Buffer): Promise<RangeRow> {
+  async replace(row: RangeRow, beside: Beside = {}): Promise<RangeRow> {
     try {
-      if (survey !== undefined) return await this.replaceSurveyed(row, survey);
-      const { etag } = await this.table.updateEntity(toRange(row), 'Replace', { etag: row.etag });
-      return { ...row, etag: etag ?? '' };
+      return await this.replaceWith(row, beside);
     } catch (error) {
       if (isConflict(error) || isGone(error)) throw new LostRowError(row.name);
       throw error;
     }
   }
 
-  private async replaceSurveyed(row: RangeRow, survey: Buffer): Promise<RangeRow> {
+  private async replaceWith(row: RangeRow, { survey, place }: Beside): Promise<RangeRow> {
+    const others = [survey && toSurvey(row, survey), place && toPlace(row, place)].filter((one) => one !== undefined);
+    if (others.length === 0) {
+      const { etag } = await this.table.updateEntity(toRange(row), 'Replace', { etag: row.etag });
+      return { ...row, etag: etag ?? '' };
+    }
     const { subResponses } = await this.table.submitTransaction([
       ['update', toRange(row), 'Replace', { etag: row.etag }],
-      ['upsert', toSurvey(row, survey), 'Replace'],
+      ...others.map((one): TransactionAction => ['upsert', one, 'Replace']),
     ]);
     return { ...row, etag: subResponses[0]?.etag ?? '' };
   }
@@ -101,6 +112,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     generation: row.generation,
     builders: row.builders.join(' '),
     cursor: row.cursor,
+    inside: row.inside,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
     progress: row.progress,

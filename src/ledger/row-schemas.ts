@@ -138,6 +138,8 @@ export const rangeSchema = z.object({
   generation: count,
   builders,
   cursor,
+  /** Rows of earlier versions have none. */
+  inside: z.boolean().default(false),
   share,
   counts: json(countsSchema),
   progress: count.default(0),

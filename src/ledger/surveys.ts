@@ -1,13 +1,11 @@
 import type { TableClient } from '@azure/data-tables';
 import type { RangeRow } from '../migration/rows';
-import { found, rowKeyText, type Entity, type NewEntity } from './entities';
+import { binaryChunks, found, fromBinaryChunks, rowKeyText, type Entity, type NewEntity } from './entities';
 
 /** What a survey's row key begins with; the name of its range follows, which begins with a letter: that of a range of a phase "survey" goes on with a digit. */
 const SURVEY = 'survey';
 export const SURVEY_KEYS = { from: `${SURVEY}-a`, to: `${SURVEY}-{` };
 const SURVEYS_A_PAGE = 50;
-/** A binary property of an entity holds 64 KiB. */
-const SURVEY_CHUNK = 65_536;
 
 /** What the ranges of dry runs have learnt, beside their rows. */
 export class Surveys {
@@ -16,7 +14,7 @@ export class Surveys {
   /** What a range has learnt up to its row's cursor; undefined when there is nothing of its epoch. */
   async get({ migration, name, epoch }: RangeRow): Promise<Buffer | undefined> {
     const entity = await found(this.table.getEntity<Entity>(rowKeyText(migration), surveyKey(name)));
-    return entity !== undefined && Number(entity.epoch) === epoch ? fromSurvey(entity) : undefined;
+    return entity !== undefined && Number(entity.epoch) === epoch ? fromBinaryChunks(entity) : undefined;
   }
 
   /** What all ranges of a migration have learnt in an epoch. */
@@ -24,7 +22,7 @@ export class Surveys {
     const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${SURVEY_KEYS.from}' and RowKey lt '${SURVEY_KEYS.to}'`;
     const pages = this.table.listEntities<Entity>({ queryOptions: { filter } }).byPage({ maxPageSize: SURVEYS_A_PAGE });
     for await (const page of pages) {
-      for (const entity of page) if (Number(entity.epoch) === epoch) yield fromSurvey(entity);
+      for (const entity of page) if (Number(entity.epoch) === epoch) yield fromBinaryChunks(entity);
     }
   }
 }
@@ -35,18 +33,5 @@ function surveyKey(range: string): string {
 
 /** What a range has learnt, as it is written with its row. */
 export function toSurvey({ migration, name, epoch }: RangeRow, packed: Buffer): NewEntity {
-  const entity: NewEntity = { partitionKey: migration, rowKey: surveyKey(name), epoch };
-  for (let i = 0; i * SURVEY_CHUNK < packed.length; i++) {
-    entity[`packed${i}`] = packed.subarray(i * SURVEY_CHUNK, (i + 1) * SURVEY_CHUNK);
-  }
-  return entity;
-}
-
-function fromSurvey(entity: Entity): Buffer {
-  const chunks: Uint8Array[] = [];
-  for (let i = 0; ; i++) {
-    const chunk = entity[`packed${i}`];
-    if (!(chunk instanceof Uint8Array)) return Buffer.concat(chunks);
-    chunks.push(chunk);
-  }
+  return { partitionKey: migration, rowKey: surveyKey(name), epoch, ...binaryChunks(packed) };
 }

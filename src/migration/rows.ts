@@ -88,6 +88,11 @@ export interface RangeRow {
   readonly builders: readonly number[];
   /** Where the next page begins: all keys before it are in the counts. Decimal text. */
   readonly cursor: string;
+  /**
+   * A worker ended, or told its place, inside the page that begins at the cursor: keys that it did of it are in the counts, and
+   * stand beside the row.
+   */
+  readonly inside: boolean;
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;
   readonly counts: Counts;
@@ -159,6 +164,7 @@ export function brokenRange(
     // Whether it had any is not known.
     builders: [0],
     cursor: '0',
+    inside: false,
     share: 0,
     counts: noCounts,
     progress: 0,
@@ -181,8 +187,12 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
 
 /** A row as it counts in a walk: one of an earlier epoch is back at its start and has counted nothing. */
 export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 'epoch' | 'pass'>): RangeRow {
-  if (row.epoch >= epoch) return row;
+  return row.epoch >= epoch ? row : { ...backAtStart(row), epoch, pass };
+}
+
+/** A row that has done nothing yet. */
+export function backAtStart(row: RangeRow): RangeRow {
   const cursor = String(startCursor(row));
-  const nothing = { counts: noCounts, share: 0, tries: 0, trouble: null, cause: null };
-  return { ...row, epoch, pass, cursor, state: 'planned', ...nothing };
+  const nothing = { cursor, inside: false, counts: noCounts, share: 0, tries: 0, trouble: null, cause: null };
+  return { ...row, ...nothing, state: 'planned' };
 }

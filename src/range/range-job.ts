@@ -13,9 +13,10 @@ import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../migration/stop';
 import { lanesLeft } from './chain';
+import { PagePlace } from './page-place';
 import { parallelRangesOf, shareOfRange } from './range-shape';
 import { redactFinding } from '../migration/redact-finding';
-import { addCounts, type Counts } from '../migration/counts';
+import { addCounts, noCounts, type Counts } from '../migration/counts';
 import { isCurrent } from '../migration/course';
 
 /** Of one range, this many findings are kept in full; the rest are only counted. */
@@ -35,6 +36,8 @@ export interface JobStart {
   readonly tookOver?: boolean;
   /** How many ranges share the migration's rates. */
   readonly lanes?: number;
+  /** What was done ahead of the row's cursor. */
+  readonly place?: PagePlace;
 }
 
 /** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
@@ -63,6 +66,8 @@ export class RangeJob implements StopSignal {
   readonly tookOver: boolean;
   /** What this worker's temporary keys are called. */
   readonly temporaryNames: TemporaryNames;
+  /** What is done ahead of the cursor. */
+  readonly place: PagePlace;
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = Date.now();
@@ -74,16 +79,31 @@ export class RangeJob implements StopSignal {
   private lanesAskedAt = Date.now();
   private hasFrozen = false;
   private building: Promise<void> | undefined;
-  /** Counts with parts of a page that is not whole yet. A checkpoint has not them, since its cursor is before them. */
-  private pageCounts: Counts | undefined;
+  /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
+  private openCounts = noCounts;
   private packSurvey: (() => Buffer) | undefined;
+  private readonly startedAt: string;
+  private readonly startedInside: boolean;
+  /** It is handed on from where it was taken: whoever goes on must take smaller steps. */
+  private stands = false;
 
   constructor(
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: JobApp,
-    { owedUntil = 0, tookOver = false, lanes = parallelRangesOf(migration.plan) }: JobStart = {},
+    {
+      owedUntil = 0,
+      tookOver = false,
+      lanes = parallelRangesOf(migration.plan),
+      place = new PagePlace(),
+    }: JobStart = {},
   ) {
+    this.place = place;
+    place.onNote = () => {
+      this.progressed(true);
+    };
+    this.startedAt = current.cursor;
+    this.startedInside = current.inside;
     this.tookOver = tookOver || migration.epoch > 0;
     const seconds = app.settings.rangeSeconds;
     this.deadline = Date.now() + seconds * 1_000;
@@ -105,6 +125,11 @@ export class RangeJob implements StopSignal {
   /** The row as it will be written next. */
   get row(): RangeRow {
     return this.current;
+  }
+
+  /** A message's time was not enough for the page at the cursor. */
+  get isSlow(): boolean {
+    return this.startedInside && this.current.cursor === this.startedAt;
   }
 
   /**
@@ -149,17 +174,41 @@ export class RangeJob implements StopSignal {
     next: bigint | undefined,
     moved?: () => void,
   ): Promise<void> {
-    if (findings.length > 0) await this.app.ledger.findings.add(this.redacted(findings, this.roomForFindings()));
-    const sum = addCounts(this.pageCounts ?? this.current.counts, counts);
-    this.app.telemetry.page(this.migration.id, { ...counts, findings: (counts.findings ?? 0) + findings.length });
-    this.pageCounts = { ...sum, findings: sum.findings + findings.length };
+    const all = await this.told(counts, findings);
+    this.openCounts = addCounts(this.openCounts, all);
     this.progressed(next !== undefined);
     if (next === undefined) return;
     const { index, bits } = this.current;
     const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
-    this.current = { ...this.current, counts: this.pageCounts, cursor: String(next), share };
-    this.pageCounts = undefined;
+    this.current = {
+      ...this.current,
+      counts: addCounts(this.current.counts, this.openCounts),
+      cursor: String(next),
+      share,
+    };
+    this.openCounts = noCounts;
     moved?.();
+    await this.checkpointInTime();
+  }
+
+  /** Adds what was done of keys ahead of the cursor: whoever goes on there finds them done. Findings as with `add`. */
+  async addAhead(counts: Partial<Counts>, findings: readonly KeyFinding[], keys: readonly Buffer[]): Promise<void> {
+    const all = await this.told(counts, findings);
+    this.current = { ...this.current, counts: addCounts(this.current.counts, all) };
+    this.place.add(keys);
+    this.progressed(true);
+    await this.checkpointInTime();
+  }
+
+  /** Writes findings, and gives the counts with theirs. */
+  private async told(counts: Partial<Counts>, findings: readonly KeyFinding[]): Promise<Counts> {
+    if (findings.length > 0) await this.app.ledger.findings.add(this.redacted(findings, this.roomForFindings()));
+    const all = addCounts(addCounts(noCounts, counts), { findings: findings.length });
+    this.app.telemetry.page(this.migration.id, all);
+    return all;
+  }
+
+  private async checkpointInTime(): Promise<void> {
     if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
   }
 
@@ -225,6 +274,7 @@ export class RangeJob implements StopSignal {
   /** Writes the row for the next worker: waiting for its message, with its place kept. */
   async handOn(): Promise<void> {
     this.end();
+    this.stands = this.current.cursor === this.startedAt;
     this.current = { ...this.current, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
   }
@@ -259,7 +309,7 @@ export class RangeJob implements StopSignal {
   }
 
   private roomForFindings(): number {
-    return Math.max(0, FINDINGS_PER_RANGE - (this.pageCounts ?? this.current.counts).findings);
+    return Math.max(0, FINDINGS_PER_RANGE - this.current.counts.findings - this.openCounts.findings);
   }
 
   private async write(): Promise<void> {
@@ -269,8 +319,10 @@ export class RangeJob implements StopSignal {
     const progress = this.current.progress + (this.governor.hasWaited() ? 1 : 0);
     this.current = { ...this.current, progress };
     try {
-      const row = { ...this.current, heartbeat: new Date().toISOString() };
-      const { etag } = await this.app.ledger.ranges.replace(row, this.packSurvey?.());
+      const inside = this.stands || !this.place.isEmpty;
+      const row = { ...this.current, inside, heartbeat: new Date().toISOString() };
+      const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };
+      const { etag } = await this.app.ledger.ranges.replace(row, beside);
       this.current = { ...this.current, etag };
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;

@@ -31,9 +31,18 @@ export interface Look<Suspect> {
   readonly counts: Partial<Counts>;
 }
 
+/** How often suspects were looked at; where one look takes longer than a message, the next message must know. */
+export interface LooksMemory<Suspect> {
+  /** Undefined for one that was looked at once. */
+  get(suspect: Suspect): number | undefined;
+  /** @param looks undefined when it is a suspect no more */
+  set(suspect: Suspect, looks: number | undefined): void;
+}
+
 /** What becomes of suspects. */
 export interface SecondLook<Suspect> {
   readonly rounds: Rounds;
+  readonly memory?: LooksMemory<Suspect>;
   /** Looks once more. Throws what ends the work. */
   look(suspects: readonly Suspect[]): Promise<Look<Suspect>>;
   /** What is counted, and told, of keys that are wrong after the last look. Throws what ends the work. */
@@ -75,21 +84,27 @@ export class Suspects<Suspect> {
 
   /** Looks again, round after round, and tells what is to be said of all that waited. Throws what ends the work. */
   async settle(): Promise<{ readonly counts: Counts; readonly findings: readonly KeyFinding[] }> {
-    let open: readonly Suspect[] = this.waiting;
+    const { memory } = this.second;
+    const all = this.waiting;
+    let open: readonly Suspect[] = all;
     let wrong: readonly Wrong<Suspect>[] = [];
     let counts = noCounts;
     this.waiting = [];
     const { looks, everyMs } = this.second.rounds;
-    for (let round = 2; round <= looks && open.length > 0; round++) {
+    const first = all.reduce((least, suspect) => Math.min(least, memory?.get(suspect) ?? 1), looks);
+    for (const suspect of all) if (memory?.get(suspect) === undefined) memory?.set(suspect, 1);
+    for (let round = Math.min(looks, first + 1); round <= looks && open.length > 0; round++) {
       await pause(everyMs, this.worker);
       const look = await this.second.look(open);
       counts = addCounts(counts, look.counts);
       ({ wrong } = look);
       const left = wrong.map(({ suspect }) => suspect);
+      for (const suspect of left) memory?.set(suspect, round);
       if (left.length < open.length) this.worker.progressed(false);
       open = left;
     }
     const end = await this.second.end(wrong.map(({ finding }) => finding));
+    for (const suspect of all) memory?.set(suspect, undefined);
     return { counts: addCounts(counts, end.counts), findings: end.findings };
   }
 }

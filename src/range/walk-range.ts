@@ -24,6 +24,8 @@ export interface Outcome<Suspect = never> {
   readonly suspects?: readonly Suspect[];
   /** Called in the moment when the cursor moves behind the part: what is kept beside the row must belong to its cursor. */
   readonly moved?: () => void;
+  /** The work had to stop before it came to these keys of the part, or to their end. All others are done and counted. */
+  readonly stopped?: { readonly by: StoppedError; readonly before: readonly Buffer[] } | undefined;
 }
 
 /** What a mode does with the keys that a walk brings. */
@@ -31,6 +33,8 @@ export interface Mode<Suspect = never, Seen = never> {
   readonly selection: Selection;
   /** Each claims keys by name, and reads what belongs to them; the first one that does gets them. */
   readonly converters: readonly Converter[];
+  /** It can stop inside a part and tell what is done of it; of others a page that is slow comes key by key. */
+  readonly tellsKeys?: boolean;
   /** Whether values are to be read with the next page. */
   readonly wantsValues: () => boolean;
   /** Works on one part. Several are in work at once; what they did counts in the order of the walk. Throws what ends the range. */
@@ -72,21 +76,32 @@ export async function walkRange<Suspect = never, Seen = never>(
     budget: app.budget,
     pace: job.governor,
     attempt: origin.attempt,
+    ahead: job.place,
+    bitByBit: job.isSlow && mode.tellsKeys !== true,
   });
   // Under a limit on bytes none: what the work on a part reads is not known before it is done.
   const mostInWork = plan.request.limits.bytesPerSecond > 0 ? 0 : PARTS_IN_WORK;
   const progress = new Progress(job, mode.secondLook);
-  const inWork: { readonly next: bigint | undefined; readonly outcome: Promise<Outcome<Suspect>> }[] = [];
+  const inWork: { readonly part: Part<Seen>; readonly outcome: Promise<Outcome<Suspect>> }[] = [];
   const finishOldest = async () => {
     const [oldest] = inWork;
     if (oldest === undefined) return;
     // One that was not done stays the first: what was done behind it must not move the cursor beyond it.
     const outcome = await oldest.outcome;
+    if (outcome.stopped !== undefined) throw outcome.stopped.by;
     inWork.shift();
-    await progress.add(outcome, oldest.next);
+    await progress.add(outcome, oldest.part);
   };
   const finishAll = async () => {
     while (inWork.length > 0) await finishOldest();
+  };
+  /** Of the page in which the work had to stop, what is done without all before it being done. */
+  const keepAhead = async () => {
+    for (const { part, outcome } of inWork) {
+      const done = await outcome.catch(() => undefined);
+      if (done !== undefined) await progress.addAhead(done, part);
+      if (part.next !== undefined) return;
+    }
   };
   try {
     for await (const part of parts) {
@@ -95,7 +110,7 @@ export async function walkRange<Suspect = never, Seen = never>(
       });
       // Whoever waits for it hears of a failure; until then it is no unhandled one.
       outcome.catch(() => undefined);
-      inWork.push({ next: part.next, outcome });
+      inWork.push({ part, outcome });
       while (inWork.length > mostInWork) await finishOldest();
     }
     await finishAll();
@@ -106,6 +121,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     if (mayCount) await finishAll().catch(() => undefined);
     // Nor beyond its first suspects, where looking at them again takes longer than is left.
     if (mayCount && error.reason === 'deadline' && !progress.isBroken) await progress.end().catch(() => undefined);
+    if (mayCount && error.reason === 'deadline' && !progress.isBroken) await keepAhead();
     throw error;
   } finally {
     await Promise.allSettled(inWork.map(({ outcome }) => outcome));
@@ -118,6 +134,8 @@ class Progress<Suspect> {
   /** The end of the last whole page: undefined inside a page, where there is no place to go on from. */
   private next: bigint | undefined;
   private moves: (() => void)[] = [];
+  /** Keys behind `next` that earlier workers had done. */
+  private met: Buffer[] = [];
   /** Something was taken in and not written down: nothing that comes behind it may move the cursor. */
   isBroken = false;
 
@@ -128,18 +146,38 @@ class Progress<Suspect> {
     this.suspects = secondLook && new Suspects(secondLook, job);
   }
 
-  async add(
-    { counts, findings = [], suspects = [], moved }: Outcome<Suspect>,
-    next: bigint | undefined,
-  ): Promise<void> {
+  async add(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<void> {
+    const { counts, findings = [], suspects = [], moved } = outcome;
+    const { next } = part;
     this.isBroken = true;
     this.suspects?.add(suspects);
     this.next = next;
+    this.met.push(...(part.ahead ?? []));
     if (moved !== undefined) this.moves.push(moved);
     const waits = this.suspects?.none === false;
-    await this.job.add(counts, findings, waits ? undefined : next, this.move);
+    if (next === undefined && !waits && this.canBeAhead(outcome, part)) {
+      await this.job.addAhead(counts, findings, keysOf(part));
+    } else await this.job.add(counts, findings, waits ? undefined : next, this.move);
     if (this.suspects?.due === true && next !== undefined) await this.settle();
     this.isBroken = false;
+  }
+
+  /** Adds what is done of a part before which another one is not. */
+  async addAhead(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<void> {
+    if (!this.canBeAhead(outcome, part)) return;
+    const undone = new Set(outcome.stopped?.before);
+    const { counts, findings = [] } = outcome;
+    const scanned = (counts.scanned ?? 0) - undone.size;
+    await this.job.addAhead(
+      { ...counts, scanned },
+      findings,
+      keysOf(part).filter((key) => !undone.has(key)),
+    );
+  }
+
+  /** Whether it can be told of each key of a part that it is done, or not. */
+  private canBeAhead({ suspects = [], moved }: Outcome<Suspect>, part: Part<unknown>): boolean {
+    return suspects.length === 0 && moved === undefined && this.job.place.hasRoomFor(keysOf(part).length);
   }
 
   /** To be called behind the last part, or the last one that was done. */
@@ -161,5 +199,12 @@ class Progress<Suspect> {
   private readonly move = () => {
     for (const moved of this.moves) moved();
     this.moves = [];
+    this.job.place.passed(this.met);
+    this.met = [];
   };
+}
+
+/** All keys that are done with a part. */
+function keysOf({ page, others = [] }: Part<unknown>): readonly Buffer[] {
+  return others.length === 0 ? page.keys : [...page.keys, ...others];
 }

@@ -186,6 +186,7 @@ export function rangesOf({
     generation: 0,
     builders: [],
     cursor: String(startCursor(shape)),
+    inside: false,
     share: 0,
     counts: noCounts,
     progress: 0,

@@ -29,9 +29,13 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
   const names = makeNames(plan, sides.database, converters);
   const sink = sinkOf(job, app, sides, names, clock);
   const comparison = comparisonOf(job, sides, clock, 'full');
+  const begun = job.place.notes('copy');
 
   const bringUpToDate = async (part: Part<Overview>): Promise<Outcome> => {
-    const pairs = part.page.keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
+    const { keys } = part.page;
+    // What a message before has begun to copy is not compared again.
+    if (keys.length === 1 && keys.every((key) => begun.get(key) !== undefined)) return await copyKeys(keys, part);
+    const pairs = keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
     const look = await lookAtPage(pairs, part.seen, comparison);
     const equal = await equalOf(look.otherExpiry, pairs, comparison);
     const expiries = await takeOverExpiries(pick(pairs, [...equal]), sides, clock.targetMinusSource);
@@ -64,6 +68,7 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
       app.budget.correct(0, page.bytes);
       try {
         const outcome = await sink.write({ page, ...rest, next, taken: 0 });
+        if (outcome.stopped !== undefined) throw outcome.stopped.by;
         sum = addCounts(sum, outcome.counts);
         findings.push(...outcome.findings);
       } finally {

@@ -62,7 +62,7 @@ export async function sweepTemporaryKeys(
     if (error instanceof OvertakenError) throw error;
     // The target is away, full or refuses: why, the workers have said. The next visit tries again.
     return quietSeconds > Math.min(GIVE_UP_S, app.settings.stallSeconds)
-      ? { done: true, warnings: [`${LEFT} They expire by themselves within 15 minutes.`] }
+      ? { done: true, warnings: [`${LEFT} They expire by themselves within 6 hours.`] }
       : { done: false, warnings: [`${LEFT} It is tried again.`] };
   }
 }

@@ -3,7 +3,13 @@ import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import { SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
 import { RedisError } from '../redis/errors';
-import { copyKeyByCommands, type CommandCopyOptions, type CommandCopyOutcome, type Loss } from './by-commands';
+import {
+  copyKeyByCommands,
+  type CommandCopyOptions,
+  type CommandCopyOutcome,
+  type Loss,
+  type PlaceKeeper,
+} from './by-commands';
 import type { Hindrance } from './hindrance';
 import type { OwnKeys, Written } from './redis-sink';
 import type { Attempt, Side } from './side';
@@ -13,10 +19,25 @@ const KEYS_AT_ONCE = 8;
 
 /** What the copy by commands tells of a key, or the error reply that concerns this key alone. */
 type KeyOutcome =
-  CommandCopyOutcome | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string };
+  | CommandCopyOutcome
+  | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string }
+  | { readonly kind: 'stopped'; readonly by: StoppedError };
 
 /** What is the same for all keys of a range. */
-export type CopierOptions = Omit<CommandCopyOptions, 'sourceKey' | 'targetKey' | 'scripts' | 'shouldStop'>;
+export interface CopierOptions extends Omit<
+  CommandCopyOptions,
+  'sourceKey' | 'targetKey' | 'scripts' | 'shouldStop' | 'place'
+> {
+  /** Where the copy of a key is. */
+  readonly placeOf: (key: Buffer) => PlaceKeeper;
+}
+
+/** What became of keys; `stopped` where the work had to stop before the end of some. */
+export type Copied = Written & { readonly stopped?: Outcome };
+interface Outcome {
+  readonly by: StoppedError;
+  readonly before: readonly Buffer[];
+}
 
 /** Copies keys of one database by ordinary commands. */
 export class CommandCopier {
@@ -35,11 +56,13 @@ export class CommandCopier {
     private readonly stop: StopSignal,
   ) {}
 
-  /** Copies keys, some at a time. @throws RedisError that will not pass, SourceChangedError, StoppedError */
-  async copy(keys: readonly Buffer[]): Promise<Written> {
+  /** Copies keys, some at a time. @throws RedisError that will not pass, SourceChangedError, StoppedError when the range is lost */
+  async copy(keys: readonly Buffer[]): Promise<Copied> {
     const counts = { copied: 0, expired: 0, failed: 0, bytes: 0 };
     const findings: KeyFinding[] = [];
     const taken: Buffer[] = [];
+    const before: Buffer[] = [];
+    let by: StoppedError | undefined;
     if (keys.length > 0) await this.before();
     const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyKey(key));
     outcomes.forEach((outcome, i) => {
@@ -55,12 +78,15 @@ export class CommandCopier {
         findings.push({ key, code: `lost-${first.kind}`, message: losses.map(({ message }) => message).join(' ') });
       } else if (outcome.kind === 'expired') counts.expired++;
       else if (outcome.kind === 'conflict') taken.push(key);
-      else {
+      else if (outcome.kind === 'stopped') {
+        before.push(key);
+        ({ by } = outcome);
+      } else {
         counts.failed++;
         findings.push({ key, code: outcome.code, message: outcome.message });
       }
     });
-    return { counts, findings, taken };
+    return { counts, findings, taken, ...(by && { stopped: { by, before } }) };
   }
 
   private async copyKey(sourceKey: Buffer): Promise<KeyOutcome> {
@@ -70,6 +96,7 @@ export class CommandCopier {
       sourceKey,
       targetKey: this.names.onTarget(sourceKey),
       scripts: { source: source.scripts, target: target.scripts },
+      place: this.options.placeOf(sourceKey),
       shouldStop: () => mustStop(this.stop),
     };
     for (let tries = 0; ;) {
@@ -85,6 +112,7 @@ export class CommandCopier {
         this.hindrance.over();
         return outcome;
       } catch (error) {
+        if (error instanceof StoppedError && error.reason !== 'lost') return { kind: 'stopped', by: error };
         if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
           throw error;
         // A right that is missing for one type is no reason to leave all others behind; the plan has warned of it.

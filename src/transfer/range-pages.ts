@@ -20,6 +20,10 @@ export interface Part<Seen = never> {
   readonly claims: readonly Claim[];
   /** The names of all keys that converters took, with those that lead no group. */
   readonly claimed?: readonly Buffer[];
+  /** Keys besides those of the page that are settled with this part: not selected, repeated, or taken by converters. */
+  readonly others?: readonly Buffer[];
+  /** Keys that SCAN gave with this part and that were done before: they are in no counts. */
+  readonly ahead?: readonly Buffer[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
   /** Bytes taken from the budget, to be given back when the work on the part is over. */
@@ -53,6 +57,10 @@ export interface WalkOptions {
   readonly wantsValues: () => boolean;
   readonly budget: BytesInFlight;
   readonly pace: Pace;
+  /** Keys that were done and counted before. */
+  readonly ahead?: { has(key: Buffer): boolean };
+  /** The first page was too much once: it is cut as small as can be, and its parts have one key each. */
+  readonly bitByBit?: boolean;
   /** Runs one call to the server, again after trouble that passes. */
   readonly attempt: <T>(call: () => Promise<T>) => Promise<T>;
 }
@@ -75,9 +83,10 @@ export async function* readRange<Seen = never>(
   const { range, cursorOrder, selection, converters, budget, pace } = options;
   const border = new Border();
   let cursor = options.start;
-  let count = Math.min(options.firstCount, pace.mostKeys());
+  let count = options.bitByBit === true ? 1 : Math.min(options.firstCount, pace.mostKeys());
   let emptyPages = 0;
   let guess = FIRST_GUESS;
+  let { bitByBit = false } = options;
   /** For calls made while `guess` is taken. */
   const attempt: WalkOptions['attempt'] = async (call) => {
     try {
@@ -116,18 +125,21 @@ export async function* readRange<Seen = never>(
     }
     // With COUNT 1 all keys of a reply come from its last bucket: beyond the end they are the next range's.
     const foreign = beyond && scanned.keys.length > 0 && !mayReachInto(range, scanned.next);
-    const keys = foreign ? [] : scanned.keys;
-    pace.tookKeys(keys.length);
+    const given = foreign ? [] : scanned.keys;
+    pace.tookKeys(given.length);
+    const ahead = new Set(given.filter((key) => options.ahead?.has(key) === true));
+    const keys = ahead.size === 0 ? given : given.filter((key) => !ahead.has(key));
 
     const repeated = border.repeatedIn(keys);
     let { page } = scanned;
     let seen: Seen | undefined;
-    let counts: Partial<Counts> = { scanned: keys.length, repeats: repeated.size };
+    let counts: Partial<Counts> = { repeats: repeated.size };
     let claims: readonly Claim[] = [];
     let claimed: readonly Buffer[] = [];
     let claimedBytes = 0;
     if (page === undefined) {
-      const wanted = keys.filter((key, i) => !repeated.has(i) && selection.wants(key, scanned.types[i]));
+      const types = keys === scanned.keys ? scanned.types : typesOf(keys, scanned);
+      const wanted = keys.filter((key, i) => !repeated.has(i) && selection.wants(key, types[i]));
       const filtered = { ...counts, skippedByFilter: keys.length - repeated.size - wanted.length };
       const sorted = await attempt(() => sortByConverter(options.source, converters, wanted));
       ({ claims, claimed } = sorted);
@@ -137,8 +149,9 @@ export async function* readRange<Seen = never>(
       page = wantsValues && plain.length > 0 ? await attempt(() => reader.read(plain)) : named(plain);
       if (!wantsValues && isSame(plain, scanned.keys)) ({ seen } = scanned);
       micros = Math.max(micros, page.micros);
-    } else if (foreign || repeated.size > 0) {
-      page = pick(page, (i) => !foreign && !repeated.has(i));
+    } else if (keys !== scanned.keys || repeated.size > 0) {
+      const kept = new Set(keys.filter((_, i) => !repeated.has(i)));
+      page = pick(page, (_, key) => kept.has(key));
     }
     border.remember(keys);
     budget.correct(guess, page.bytes + claimedBytes);
@@ -150,11 +163,12 @@ export async function* readRange<Seen = never>(
       : nextCount(last, micros, options.pageMicros, page.bytes + claimedBytes);
     count = Math.min(count, pace.mostKeys(), converters.length > 0 ? CONVERTED_COUNT : count);
 
+    const others = lackingIn(page, keys);
+    let head: Head<Seen> = { counts, claims, claimed, seen, others, ahead: [...ahead] };
     let [first, rest] = splitLater(page);
-    let head: Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen'> = { counts, claims, claimed, seen };
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
-      yield { page: first, ...head, next: undefined, taken };
+      yield* partsOf(first, head, undefined, taken, bitByBit);
       head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;
@@ -164,10 +178,56 @@ export async function* readRange<Seen = never>(
       [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
-    yield { page: first, ...head, next: scanned.next, taken };
+    yield* partsOf(first, head, scanned.next, taken, bitByBit);
+    bitByBit = false;
     if (ended) return;
     cursor = scanned.next;
   }
+}
+
+type Head<Seen> = Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen' | 'others' | 'ahead'>;
+
+/** What was read, as one part, or as one for each key; the first has what goes with the page. */
+function* partsOf<Seen>(
+  page: ReadKeys,
+  head: Head<Seen>,
+  next: bigint | undefined,
+  taken: number,
+  bitByBit: boolean,
+): Generator<Part<Seen>, void, undefined> {
+  const pieces =
+    bitByBit && page.keys.length > 1 ? page.keys.map((_, i) => pick(page, (place) => place === i)) : [page];
+  let left = taken;
+  for (const [i, piece] of pieces.entries()) {
+    const isLast = i === pieces.length - 1;
+    const { counts, others = [], seen, ...more } = i === 0 ? head : { counts: {}, claims: [] };
+    const share = isLast ? left : piece.bytes;
+    left -= share;
+    yield {
+      page: piece,
+      counts: { ...counts, scanned: piece.keys.length + others.length },
+      ...(pieces.length === 1 ? { seen } : {}),
+      ...{ others, ...more },
+      next: isLast ? next : undefined,
+      taken: share,
+    };
+  }
+}
+
+/** Those keys that are not in a page. */
+function lackingIn(page: ReadKeys, keys: readonly Buffer[]): readonly Buffer[] {
+  if (page.keys.length === keys.length) return [];
+  const there = new Set(page.keys);
+  return keys.filter((key) => !there.has(key));
+}
+
+/** The types of some of the keys that SCAN gave. */
+function typesOf(
+  keys: readonly Buffer[],
+  scanned: Pick<ScannedKeys, 'keys' | 'types'>,
+): readonly (string | undefined)[] {
+  const types = new Map(scanned.keys.map((key, i) => [key, scanned.types[i]]));
+  return keys.map((key) => types.get(key));
 }
 
 /**
@@ -206,8 +266,8 @@ function isSame(keys: readonly Buffer[], all: readonly Buffer[]): boolean {
   return keys.length === all.length && keys.every((key, i) => key === all[i]);
 }
 
-function pick(page: ReadKeys, wanted: (index: number) => boolean): ReadKeys {
-  const places = page.keys.map((_, i) => i).filter(wanted);
+function pick(page: ReadKeys, wanted: (index: number, key: Buffer) => boolean): ReadKeys {
+  const places = page.keys.flatMap((key, i) => (wanted(i, key) ? [i] : []));
   if (places.length === page.keys.length) return page;
   const payloads = places.map((i) => page.payloads[i] ?? 'gone');
   return {

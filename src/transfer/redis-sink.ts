@@ -1,6 +1,6 @@
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
-import type { CommandCopier } from './command-copier';
+import type { CommandCopier, Copied } from './command-copier';
 import type { ConversionWriter } from './conversion-writer';
 import type { PayloadWriter } from './payload-writer';
 import type { Part } from './range-pages';
@@ -40,20 +40,20 @@ export class RedisSink implements Sink {
     return this.takesPayloads;
   }
 
-  async write({ page, claims, counts }: Part): Promise<Pick<Written, 'counts' | 'findings'>> {
+  async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
     const restored = await this.payloads.write(page);
     const { refused, sent } = restored;
     // A target that takes none of a page's payloads will not take the next page's either.
     if (refused.length > 0 && refused.length === page.payloads.filter((payload) => Buffer.isBuffer(payload)).length) {
       this.takesPayloads = false;
     }
+    const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
     const copied = await this.commands.copy([...big, ...refused]);
     // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
     const taken = [...restored.taken, ...copied.taken];
     const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1);
     const own = mayBeOwn ? await this.own.countEqual(taken) : 0;
-    const converted = await this.conversions.write(claims);
     const all = [
       { counts },
       restored,
@@ -64,6 +64,7 @@ export class RedisSink implements Sink {
     return {
       counts: all.reduce((sum: Counts, one) => addCounts(sum, one.counts), noCounts),
       findings: [...restored.findings, ...copied.findings, ...converted.findings],
+      ...(copied.stopped && { stopped: copied.stopped }),
     };
   }
 }

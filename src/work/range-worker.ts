@@ -1,13 +1,14 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
 import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
-import { resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { backAtStart, resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { phaseOf } from '../migration/phases';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain, lanesLeft } from '../range/chain';
+import { PagePlace } from '../range/page-place';
 import { RangeJob, type JobApp } from '../range/range-job';
 import { rangeWorkOf, type WorkApp } from './range-work';
 import { readableMigration } from '../app/readable-migration';
@@ -47,7 +48,7 @@ async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
     await continueChain(row, migration, app);
     return 'idle';
   }
-  const job = await claim(row, migration, message.owedUntil, app);
+  const job = await claim(row, migration, message.owedUntil, await placeOf(row, app), app);
   if (job === undefined) return 'idle';
   try {
     await rangeWorkOf(migration)(job, app);
@@ -67,15 +68,22 @@ async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
   }
 }
 
+/** What was done ahead of the row's cursor; undefined where there is nothing, or where it is lost. */
+async function placeOf(row: RangeRow, app: WorkerApp): Promise<PagePlace | undefined> {
+  return row.inside ? PagePlace.read(await app.ledger.pagePlaces.get(row)) : undefined;
+}
+
 async function claim(
   row: RangeRow,
   migration: MigrationRow,
   owedUntil: number | undefined,
+  place: PagePlace | undefined,
   app: WorkerApp,
 ): Promise<RangeJob | undefined> {
   try {
     const claimed = await app.ledger.ranges.replace({
-      ...row,
+      // Its counts have keys in them that nobody could tell any more: it begins at its start.
+      ...(row.inside && place === undefined ? backAtStart(row) : row),
       state: migration.cancelRequested ? 'cancelled' : 'active',
       generation: row.generation + 1,
       tries: row.tries + 1,
@@ -84,7 +92,8 @@ async function claim(
     });
     // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
     const lanes = await lanesLeft(migration, app);
-    const start = { owedUntil: debtOf(migration, owedUntil), tookOver: row.generation > 0, lanes };
+    const debt = debtOf(migration, owedUntil);
+    const start = { owedUntil: debt, tookOver: row.generation > 0, lanes, ...(place && { place }) };
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.

@@ -45,3 +45,52 @@ it('a comparison, and a sync that deletes, get to their end with messages shorte
     counts: { copied: 3, deleted: 1 },
   });
 });
+
+describe('what needs longer than a message', () => {
+  const MEMBERS = 6_000;
+  let slow: TestApp;
+  let big: TestServer;
+
+  beforeAll(async () => {
+    big = await stage.side('redis-7.0');
+    const fill = `for i = 1, ARGV[1] do
+      redis.call('ZADD', KEYS[1], i / 3, 'member ' .. i)
+      redis.call('RPUSH', KEYS[2], 'member ' .. i)
+      redis.call('HSET', KEYS[3], 'field ' .. i, i)
+    end`;
+    for (let at = 0; at < 3; at++)
+      await big.client.eval(fill, 3, `zset ${at}`, `list ${at}`, `hash ${at}`, String(MEMBERS));
+    slow = await stage.testApp(
+      { OLD: big, NEW: target },
+      { KEYFERRY_RANGE_SECONDS: '0.5', KEYFERRY_BIG_KEY_MIB: '0.01' },
+    );
+  });
+  beforeEach(async () => {
+    await target.client.flushall();
+    await big.client.config('RESETSTAT');
+  });
+
+  const generations = async (id: string) => (await slow.ledger.ranges.list(id)).map(({ generation }) => generation);
+  const calls = async (command: string) =>
+    Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(await big.client.info('commandstats'))?.[1] ?? 0);
+
+  it.each(['copy', 'sync'])(
+    'inside a key, and inside a page, is gone on with by the next message (%s)',
+    async (mode) => {
+      const { report, findings } = await run(slow, { mode, verify: mode === 'copy' ? 'none' : 'count' });
+      expect(findings).toEqual([]);
+      expect(report).toMatchObject({ state: 'completed', counts: { scanned: 9, repeats: 0 } });
+      expect(report.counts.copied + report.counts.same).toBe(9);
+      expect(Math.max(...(await generations(report.id)))).toBeGreaterThan(3);
+      // Twice what reading and looking again take in one go: nothing is done over and over.
+      expect(await calls('zscan')).toBeLessThan(((3 * MEMBERS) / 500) * 2 * 2);
+      const digest = async ({ client }: TestServer) => [
+        ...(await Promise.all([0, 1, 2].map((at) => client.call('ZRANGE', `zset ${at}`, '0', '-1', 'WITHSCORES')))),
+        ...(await Promise.all([0, 1, 2].map((at) => client.lrange(`list ${at}`, 0, -1)))),
+        ...(await Promise.all([0, 1, 2].map((at) => client.hgetall(`hash ${at}`)))),
+      ];
+      expect(await digest(target)).toEqual(await digest(big));
+      expect(await target.client.dbsize()).toBe(9);
+    },
+  );
+});

@@ -1,6 +1,7 @@
 import type { Counts } from '../../src/migration/counts';
 import type { KeyFinding } from '../../src/migration/rows';
 import { StoppedError } from '../../src/migration/stop';
+import { PagePlace } from '../../src/range/page-place';
 import type { RangeJob } from '../../src/range/range-job';
 import type { Rounds } from '../../src/range/suspects';
 import { walkRange, type Mode, type Outcome } from '../../src/range/walk-range';
@@ -23,6 +24,7 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
   const job = {
     migration: { plan: { request: { limits: { ...noLimits, ...limits } }, databases: [] } },
     row: { cursor: '0', index: 0, bits: 0 },
+    place: new PagePlace(),
     governor: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check }),
     check,
     progressed: () => undefined,

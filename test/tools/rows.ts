@@ -99,6 +99,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     generation: 0,
     builders: [],
     cursor: '0',
+    inside: false,
     share: 0,
     counts: noCounts,
     progress: 0,

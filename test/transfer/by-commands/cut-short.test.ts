@@ -81,19 +81,19 @@ function sizeOf(reply: unknown): number {
 
 async function fillStream(): Promise<void> {
   const pipeline = from.client.pipeline();
-  for (let at = 1; at <= 2_000; at++) pipeline.xadd('key', `${at}-1`, 'f', 'some value');
+  for (let at = 1; at <= 1_000; at++) pipeline.xadd('key', `${at}-1`, 'f', 'some value');
   pipeline.xgroup('CREATE', 'key', 'g', '0');
-  pipeline.xreadgroup('GROUP', 'g', 'c', 'COUNT', 700, 'STREAMS', 'key', '>');
-  pipeline.xdel('key', '3-1', '650-1');
+  pipeline.xreadgroup('GROUP', 'g', 'c', 'COUNT', 400, 'STREAMS', 'key', '>');
+  pipeline.xdel('key', '3-1', '350-1');
   await pipeline.exec();
 }
 
 const cases = [
-  ['string', () => from.client.set('key', randomBytes(60_000))],
-  ['list', () => from.client.rpush('key', ...members(4_000))],
-  ['set', () => from.client.sadd('key', ...members(4_000))],
-  ['hash', () => from.client.hset('key', ...members(2_000).flatMap((member) => [member, member]))],
-  ['zset', () => from.client.zadd('key', ...members(4_000).flatMap((member, at) => [at / 3, member]))],
+  ['string', () => from.client.set('key', randomBytes(40_000))],
+  ['list', () => from.client.rpush('key', ...members(2_500))],
+  ['set', () => from.client.sadd('key', ...members(2_500))],
+  ['hash', () => from.client.hset('key', ...members(1_500).flatMap((member) => [member, member]))],
+  ['zset', () => from.client.zadd('key', ...members(2_500).flatMap((member, at) => [at / 3, member]))],
   ['stream', fillStream],
 ] as const;
 
@@ -150,8 +150,8 @@ describe.each([
         string: () => from.client.setrange('key', 5, 'other'),
         list: () => from.client.lset('key', 5, 'other'),
         set: () => from.client.smove('key', 'elsewhere', 'member 7').then(() => from.client.sadd('key', 'other')),
-        hash: () => from.client.hset('key', ...members(2_000).flatMap((member) => [member, `${member} other`])),
-        zset: () => from.client.zadd('key', ...members(4_000).flatMap((member, at) => [at / 7, member])),
+        hash: () => from.client.hset('key', ...members(1_500).flatMap((member) => [member, `${member} other`])),
+        zset: () => from.client.zadd('key', ...members(2_500).flatMap((member, at) => [at / 7, member])),
         stream: () => from.client.xdel('key', '5-1', '6-1'),
       } as const;
       await others[type]();
@@ -163,7 +163,7 @@ describe.each([
 });
 
 it('a list that is written to between all messages is given up after three attempts, and a set has a loss', async () => {
-  await from.client.rpush('key', ...members(4_000));
+  await from.client.rpush('key', ...members(2_500));
   let time = 0;
   const list = new Workers();
   const rotate = () => from.client.lset('key', 1, `value ${time++}`);
@@ -171,17 +171,17 @@ it('a list that is written to between all messages is given up after three attem
   expect(await to.client.dbsize()).toBe(0);
 
   await from.client.del('key');
-  await from.client.sadd('key', ...members(4_000));
+  await from.client.sadd('key', ...members(2_500));
   const set = new Workers();
   const grow = () => from.client.sadd('key', ...members(50).map((member) => `${member} at ${time++}`));
   expect(await set.finish(3, grow)).toMatchObject({ kind: 'copied', losses: [{ kind: 'changed-while-read' }] });
   const made = new Set(await to.client.smembers('key'));
-  expect(members(4_000).filter((member) => !made.has(member))).toEqual([]);
+  expect(members(2_500).filter((member) => !made.has(member))).toEqual([]);
 });
 
 it('a key that is gone, or of another type, by the next message leaves nothing of what was built', async () => {
   for (const next of [() => Promise.resolve(0), () => from.client.sadd('key', 'one')]) {
-    await from.client.rpush('key', ...members(4_000));
+    await from.client.rpush('key', ...members(2_500));
     const workers = new Workers();
     expect(await workers.work(3)).toMatchObject(stopped);
     await from.client.del('key');
@@ -195,7 +195,7 @@ it('a key that is gone, or of another type, by the next message leaves nothing o
 });
 
 it('a name that is taken by the next message is a conflict, and leaves nothing', async () => {
-  await from.client.rpush('key', ...members(4_000));
+  await from.client.rpush('key', ...members(2_500));
   const workers = new Workers();
   await workers.work(3, { onConflict: 'skip' });
   await to.client.set('key', 'own');
@@ -218,7 +218,7 @@ it.each(cases)('a %s whose worker died after it had told its place is whole in t
 });
 
 it('a temporary key that a restarted target has in an older state is not taken for what was written', async () => {
-  await from.client.sadd('key', ...members(4_000));
+  await from.client.sadd('key', ...members(2_500));
   const workers = new Workers();
   await workers.work(2);
   const [name] = await leftovers(to);
@@ -231,7 +231,7 @@ it('a temporary key that a restarted target has in an older state is not taken f
 });
 
 it('what an earlier worker still sends does not reach the key of the one that goes on', async () => {
-  await from.client.rpush('key', ...members(4_000));
+  await from.client.rpush('key', ...members(2_500));
   const workers = new Workers();
   await workers.work(3);
   const [old] = await leftovers(to);
@@ -241,7 +241,7 @@ it('what an earlier worker still sends does not reach the key of the one that go
     await to.client.multi().rpush(old!, 'late').pexpire(old!, TEMPORARY_KEY_LIFE_MS).exec();
   });
   expect(await workers.work(1_000, {}, target)).toMatchObject({ kind: 'copied' });
-  expect(await to.client.lrange('key', 0, -1)).toEqual(members(4_000));
+  expect(await to.client.lrange('key', 0, -1)).toEqual(members(2_500));
 });
 
 it.each(cases)('a %s goes on after each loss of a connection', async (_, fill) => {

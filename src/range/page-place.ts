@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+
+/** Keys that are told to be done ahead of a cursor; more than a page seldom has. */
+const MOST_KEYS = 20_000;
+/** Bytes of notes. */
+const MOST_NOTES = 300_000;
+
+const hash = z.string().length(22);
+const schema = z.object({ done: z.array(hash), notes: z.record(z.string(), z.record(hash, z.unknown())) });
+
+/** Notes of one kind about keys, in plain data. */
+export interface KeyNotes {
+  get(key: Buffer): unknown;
+  /** @param note undefined where there is nothing to note any more */
+  set(key: Buffer, note: unknown): void;
+}
+
+/**
+ * What was done ahead of a range's cursor, in the page that begins there: keys that are done and counted, and how far the work on
+ * others got. It is written with the row, so that a page, or a key, that needs longer than a message's time is gone on with.
+ */
+export class PagePlace {
+  /** As they came out of storage: a page is not always cut as it was. */
+  private readonly earlier = new Set<string>();
+  private own: Buffer[] = [];
+  /** Called whenever the work on a key has got further. */
+  onNote: () => void = () => undefined;
+  private readonly kinds = new Map<string, Map<string, unknown>>();
+
+  /** @param packed what `pack` gave; what cannot be read counts as undefined */
+  static read(packed: Buffer | undefined): PagePlace | undefined {
+    if (packed === undefined) return undefined;
+    const place = new PagePlace();
+    try {
+      const { done, notes } = schema.parse(JSON.parse(packed.toString('utf8')));
+      for (const one of done) place.earlier.add(one);
+      for (const [kind, byKey] of Object.entries(notes)) place.kinds.set(kind, new Map(Object.entries(byKey)));
+      return place;
+    } catch {
+      return undefined;
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.earlier.size === 0 && this.own.length === 0 && [...this.kinds.values()].every(({ size }) => size === 0);
+  }
+
+  /** Whether an earlier worker has done a key. */
+  has(key: Buffer): boolean {
+    return this.earlier.size > 0 && this.earlier.has(hashOf(key));
+  }
+
+  /** Whether so many more keys can be told to be done. */
+  hasRoomFor(keys: number): boolean {
+    return this.earlier.size + this.own.length + keys <= MOST_KEYS;
+  }
+
+  add(keys: readonly Buffer[]): void {
+    for (const key of keys) this.own.push(key);
+  }
+
+  /** The cursor has moved behind all that was added, and behind these keys of earlier workers. */
+  passed(keys: readonly Buffer[]): void {
+    if (this.own.length > 0) this.own = [];
+    for (const key of keys) this.earlier.delete(hashOf(key));
+  }
+
+  notes(kind: string): KeyNotes {
+    const byKey = this.kinds.get(kind) ?? new Map<string, unknown>();
+    this.kinds.set(kind, byKey);
+    return {
+      get: (key) => (byKey.size === 0 ? undefined : byKey.get(hashOf(key))),
+      set: (key, note) => {
+        if (note !== undefined) {
+          byKey.set(hashOf(key), note);
+          this.onNote();
+        } else if (byKey.size > 0) byKey.delete(hashOf(key));
+      },
+    };
+  }
+
+  /** In less than 1 MiB: of notes, the longest are left out where they are too many, and what they tell of is begun anew. */
+  pack(): Buffer {
+    const notes = [...this.kinds]
+      .flatMap(([kind, byKey]) => [...byKey].map(([key, note]) => ({ kind, key, text: JSON.stringify(note) })))
+      .sort((one, other) => one.text.length - other.text.length);
+    const texts = new Map<string, string[]>();
+    let bytes = 0;
+    for (const { kind, key, text } of notes) {
+      bytes += text.length;
+      if (bytes > MOST_NOTES) break;
+      texts.set(kind, [...(texts.get(kind) ?? []), `"${key}":${text}`]);
+    }
+    const done = JSON.stringify([...this.earlier, ...this.own.map(hashOf)]);
+    const kinds = [...texts].map(([kind, each]) => `"${kind}":{${each.join(',')}}`);
+    return Buffer.from(`{"done":${done},"notes":{${kinds.join(',')}}}`);
+  }
+}
+
+function hashOf(key: Buffer): string {
+  return createHash('sha256').update(key).digest().subarray(0, 16).toString('base64url');
+}
