@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { SLOTS } from '../keyspace/hash-slot';
 import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
@@ -126,7 +127,8 @@ export class Cluster {
   /** How a node is reached: as the seed is, and under the seed's name in TLS certificates. */
   private at({ host, port }: NodeAddress): ConnectionSettings {
     const { seed } = this;
-    return { ...seed, host, port, ...(seed.tls ? { tlsHost: seed.tlsHost ?? seed.host } : {}) };
+    const tlsHost = seed.tlsHost ?? (isIP(seed.host) === 0 ? seed.host : undefined);
+    return { ...seed, host, port, ...(tlsHost === undefined ? {} : { tlsHost }) };
   }
 
   private async refresh(first?: NodeAddress): Promise<void> {

@@ -1,0 +1,87 @@
+import type { ServerName } from '../../local/servers/server-names';
+import type { AppProcess } from '../tools/app-process';
+import { digest, Stage, type Side } from '../tools/stage';
+import { startTestCluster, type TestCluster } from '../tools/test-cluster';
+
+/** By hand, for a server of another version: CLUSTER_SERVER=valkey-8.1 npx jest … */
+const name = (process.env.CLUSTER_SERVER ?? 'redis-7.0') as ServerName;
+const KEYS = 40_000;
+const stage = new Stage();
+let app: AppProcess;
+let alone: Side;
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  [alone, cluster] = await Promise.all([
+    stage.side(name),
+    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 1_000 }),
+  ]);
+  await alone.client.eval(
+    "for i = 1, ARGV[1] do if i % 3 == 0 then redis.call('RPUSH', 'list:' .. i, i, i + 1) else redis.call('SET', 'key:' .. i, i) end end",
+    0,
+    KEYS,
+  );
+  app = await stage.app({ ...stage.connections({ ALONE: alone }), REDIS_CLUSTER: cluster.server.url });
+});
+afterAll(async () => {
+  await stage.clear();
+  await cluster.close();
+});
+
+const slots = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+/** Slow enough that what happens meanwhile happens meanwhile. */
+const limits = { keysPerSecond: 8_000 };
+
+/** Slots to and fro, a replica that takes over by itself, and a master that is killed. */
+async function change(): Promise<void> {
+  await cluster.moveSlots(0, 1, slots(100, 150));
+  await cluster.moveSlots(1, 0, slots(100, 50));
+  await cluster.moveSlots(2, 0, slots(12_000, 150));
+  const replicaOf = async (master: number) => {
+    const id = await cluster.clients[master]!.cluster('MYID');
+    for (const client of cluster.clients) {
+      const nodes = String(await client.cluster('NODES'));
+      if (new RegExp(`myself,slave ${String(id)}`).test(nodes)) return client;
+    }
+    throw new Error(`Node ${master} has no replica.`);
+  };
+  await (await replicaOf(1)).cluster('FAILOVER');
+}
+
+it('a cluster that changes while it is written to has every key', async () => {
+  const id = await app.migrate({ source: 'ALONE', target: 'CLUSTER', limits });
+  await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await change();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'completed', counts: { failed: 0 }, tally: { missing: 0 } });
+  expect(await cluster.keys()).toBe(KEYS);
+  expect(await cluster.digest()).toBe(await digest(alone));
+});
+
+it('a cluster that changes while it is read brings every key, and none twice', async () => {
+  await alone.client.flushall();
+  const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
+  await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await cluster.moveSlots(0, 2, slots(3_000, 150));
+  await cluster.moveSlots(0, 2, slots(12_000, 100));
+  const report = await app.finished(id);
+  expect(report).toMatchObject({
+    state: 'completed',
+    counts: { scanned: KEYS, repeats: 0, copied: KEYS, failed: 0 },
+    tally: { missing: 0 },
+  });
+  expect(await alone.client.dbsize()).toBe(KEYS);
+  expect(await digest(alone)).toBe(await cluster.digest());
+});
+
+it('a master that is killed while the cluster is read holds up its slots, until its replica has them', async () => {
+  await alone.client.flushall();
+  const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
+  await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await cluster.nodes[2]!.kill();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ counts: { scanned: KEYS, repeats: 0, copied: KEYS, failed: 0 }, findings: 0 });
+  expect(report.state).toBe('completed');
+  expect(report.warnings.join()).toMatch(/source restarted, failed over/);
+  expect(await alone.client.dbsize()).toBe(KEYS);
+});
