@@ -24,8 +24,8 @@ export interface Surroundings {
 export interface PrepareContext {
   /** The source's databases that are migrated. */
   readonly databases: readonly number[];
-  /** Runs work on one of them, again where the connection was lost. Throws what names the connection. */
-  readonly onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>) => Promise<T>;
+  /** Runs work on each server of one of them, again where the connection was lost. Throws what names the connection. */
+  readonly onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>) => Promise<readonly T[]>;
   /** Which keys the request selects. */
   readonly wants: (key: Buffer, type: string) => boolean;
   /** When counting must end, ms since 1970: it is for information, and somebody waits for the answer. */

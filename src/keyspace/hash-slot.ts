@@ -17,7 +17,7 @@ function crc16(bytes: Uint8Array): number {
 }
 
 /** The bytes between the first `{` and the first `}` after it, if there are any: the part that Redis Cluster hashes. */
-function hashTag(key: Buffer): Buffer | undefined {
+export function hashTag(key: Buffer): Buffer | undefined {
   const open = key.indexOf(OPEN);
   if (open < 0) return undefined;
   const close = key.indexOf(CLOSE, open + 1);

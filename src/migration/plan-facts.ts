@@ -36,6 +36,8 @@ export interface TriedFacts extends RightFacts {
   readonly target: Plan['target'];
   /** Chosen databases that a side does not have. */
   readonly missing: { readonly source: readonly number[]; readonly target: readonly number[] };
+  /** How far the clocks of a cluster's nodes are apart, ms. */
+  readonly clockSpread?: { readonly source: number; readonly target: number } | undefined;
   /** A side's words where it refuses the scripts of a conversion. */
   readonly scriptsRefused: { readonly source?: string | undefined; readonly target?: string | undefined };
 }

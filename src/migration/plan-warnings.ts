@@ -1,7 +1,8 @@
 import { kindOf } from '../convert/registry';
+import { hashTag } from '../keyspace/hash-slot';
 import { isReplica } from '../redis/probe';
-import type { PlanFacts } from './plan-facts';
 import { sideNames } from './phases';
+import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
 import { warningsOfTransport } from './transport';
@@ -9,6 +10,9 @@ import { warningsOfTransport } from './transport';
 /** What is warned about: the facts, and what was decided from them. */
 export interface WarningFacts
   extends PlanFacts, Pick<Plan, 'inPlace' | 'transport' | 'databases' | 'targetKeysAtStart'> {}
+
+/** Expiries are promised to be so exact, ms. */
+const EXACT_MS = 10;
 
 type Rule = (facts: WarningFacts) => readonly string[];
 
@@ -40,6 +44,22 @@ const RULES: readonly Rule[] = [
   ({ request, source }) =>
     when(writes(request) && isReplica(source), () => 'The source is a replica: it may lag behind its master.'),
   (facts) => sideNames.flatMap((side) => lostRights(side, facts).flatMap(warningOfRight)),
+  ({ clockSpread }) =>
+    sideNames.flatMap((side) =>
+      when(
+        (clockSpread?.[side] ?? 0) > EXACT_MS,
+        () =>
+          `The clocks of the ${side}'s nodes are ${Math.round(clockSpread?.[side] ?? 0)} ms apart: expiries of keys on some nodes are off by as much.`,
+      ),
+    ),
+  ({ choices, target }) =>
+    choices.flatMap(({ database, prefix }) =>
+      when(
+        target.cluster && hashTag(Buffer.from(prefix)) !== undefined,
+        () =>
+          `The prefix "${prefix}" has a hash tag: all keys of database ${database} come into one slot of the target, and so to one node.`,
+      ),
+    ),
   ({ request, source, target, transport }) =>
     writes(request) ? warningsOfTransport({ source, target }, transport) : [],
   // What cannot be noticed since a side does not tell it.

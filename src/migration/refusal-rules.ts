@@ -69,17 +69,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     reasons: ({ request, [side]: { cluster }, processes: { [side]: met } = { source: [], target: [] } }) =>
       when(met.length > 1 && !cluster, () => severalProcesses(request[side], met.length)),
   })),
-  ...sideNames.map((side): Rule<ToldFacts> => ({
-    code: 'clusterNotSupported',
-    path: 'convert',
-    inDryRun: 'refused',
-    reasons: ({ request, [side]: { cluster } }) =>
-      when(
-        cluster && request.convert.length > 0,
-        () =>
-          `"${request[side]}" runs in open-source cluster mode, where keys are not converted yet: leave out "convert", or use a non-clustered or single-endpoint (Enterprise policy) instance.`,
-      ),
-  })),
   {
     code: 'clusterNotSupported',
     path: 'deleteExtra',

@@ -28,6 +28,7 @@ import { isSameServer } from '../migration/same-server';
 import type { MigrationRequest } from '../migration/request';
 import { loadedFacts } from '../app/side-facts';
 import { touchOnSource, touchOnTarget, type Touchable } from './touchable-keys';
+import { clockSpread } from '../transfer/clock-offset';
 import { writerOfSource } from './target-claims';
 
 /** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError */
@@ -141,6 +142,10 @@ async function tryBothSides(facts: RightFacts, keys: KeysOfSides, app: Pick<App,
     source: { ...facts.source, abilities: sourceAbilities },
     target: { ...facts.target, abilities: { ...targetAbilities, ...ownKeys } },
     missing: { source: await missing('source'), target: await missing('target') },
+    clockSpread: {
+      source: await reach(source, async () => clockSpread(await source.servers())),
+      target: await reach(target, async () => clockSpread(await target.servers())),
+    },
     scriptsRefused: {
       source: await reach(source, () => scriptRefusal(request, source, 'source', keys.source.named)),
       target: await reach(target, () => scriptRefusal(request, target, 'target', keys.target.named)),
@@ -168,9 +173,9 @@ async function prepareConversions(
   const selection = makeSelection(request.select);
   const context = {
     databases: choices.map(({ database }) => database),
-    onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>): Promise<T> => {
-      const port = app.connections.get(request.source, database);
-      return reach(port, () => work(port));
+    onSource: <T>(database: number, work: (port: RedisPort) => Promise<T>): Promise<readonly T[]> => {
+      const connection = app.connections.get(request.source, database);
+      return reach(connection, async () => Promise.all((await connection.servers()).map(work)));
     },
     wants: (key: Buffer, type: string) => selection.wants(key, type),
   };

@@ -23,6 +23,13 @@ async function offsetOf(port: RedisPort): Promise<number> {
   return (lowest + highest) / 2;
 }
 
+/** How far the clocks of servers are apart at most, ms; what the measuring itself may be off by is left out. */
+export async function clockSpread(servers: readonly RedisPort[]): Promise<number> {
+  if (servers.length < 2) return 0;
+  const offsets = await Promise.all(servers.map(offsetOf));
+  return Math.max(0, Math.max(...offsets) - Math.min(...offsets) - WIDE_MS);
+}
+
 /** How two servers' clocks stand to each other and to this process. */
 export interface ClockOffset {
   /** The target's clock minus the source's, ms. */

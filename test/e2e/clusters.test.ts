@@ -1,6 +1,8 @@
 import type { AppProcess } from '../tools/app-process';
 import { digest, Stage, type Side } from '../tools/stage';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
+import { Version4Session } from '../convert/sessions/support/version4';
+import { readVersion5 } from '../convert/sessions/support/version5';
 import { fillOdd } from './support/fill-odd';
 import { serverNames, type ServerName } from '../../local/servers/server-names';
 
@@ -96,6 +98,11 @@ describe('two clusters', () => {
       status: 400,
       body: { error: { code: 'clusterNotSupported' } },
     });
+    const compared = await app.run({ ...request, source: 'OLD', databases: [0], mode: 'compare', verify: 'full' });
+    const { findings } = await app.findings(compared.id);
+    expect(findings.map(({ key, code }) => `${code} ${key}`).sort()).toEqual(
+      [1, 2, 3].map(() => expect.stringMatching(/^extra \{key:\d+\}:extra$/) as string),
+    );
     const deleting = await app.run({ ...request, source: 'OLD', databases: [0], mode: 'sync', deleteExtra: true });
     expect(deleting).toMatchObject({ state: 'completed', counts: { same: keys(), deleted: 3 } });
     expect(await clusters[to].keys()).toBe(keys());
@@ -103,5 +110,74 @@ describe('two clusters', () => {
       state: 'completed',
       counts: { scanned: keys() },
     });
+  });
+});
+
+describe('keys that change on their way', () => {
+  const SESSIONS = 40;
+
+  it('sessions are converted into a cluster, out of one, and within one', async () => {
+    const [from, into, other] = ['redis-7.0', 'valkey-8.1', 'redis-8.0'] as const;
+    for (const name of [from, into, other]) await clusters[name].flush();
+    await source.client.select(3);
+    for (let i = 0; i < SESSIONS; i++) {
+      await new Version4Session(source.client, `/Shop_${i}`).set({ a: String(i) }, 600);
+    }
+    await source.client.select(0);
+    const sessions = { convert: ['aspnet-session-v5'], verify: 'full' };
+    const done = { state: 'completed', counts: { converted: 2 * SESSIONS, failed: 0 } };
+    const facts = { conversions: [{ name: 'aspnet-session-v5', facts: { sessions: SESSIONS } }] };
+
+    await app.run({ source: 'OLD', target: nameOf(from), databases: { 3: 0 } });
+    expect(await clusters[from].keys()).toBe(2 * SESSIONS);
+    expect(await app.run({ source: nameOf(from), target: nameOf(into), ...sessions })).toMatchObject({
+      ...done,
+      ...facts,
+    });
+    expect(await app.run({ source: 'OLD', target: nameOf(other), databases: { 3: 0 }, ...sessions })).toMatchObject(
+      done,
+    );
+    await alone['redis-6.0'].client.flushall();
+    expect(await app.run({ source: nameOf(from), target: 'ALONEREDIS60', ...sessions })).toMatchObject({
+      ...done,
+      ...facts,
+    });
+    expect(await readVersion5(alone['redis-6.0'].client, '/Shop_7')).toMatchObject({
+      items: { a: '7' },
+      timeout: '600',
+    });
+    expect(await clusters[into].digest()).toBe(await clusters[other].digest());
+
+    const inPlace = await app.run({ source: nameOf(from), target: nameOf(from), convert: ['aspnet-session-v5'] });
+    expect(inPlace).toMatchObject({ state: 'completed', counts: { converted: 2 * SESSIONS } });
+  });
+
+  it('several databases come into the one of a cluster, each under its prefix', async () => {
+    const target = clusters['redis-7.0'];
+    await target.flush();
+    await alone['redis-8.0'].client.flushall();
+    const { client } = alone['redis-8.0'];
+    for (const database of [0, 2, 5]) {
+      await client.select(database);
+      await client.eval("for i = 1, 300 do redis.call('SET', 'key:' .. i, ARGV[1]) end", 0, database);
+    }
+    await client.select(0);
+    const report = await app.run({
+      source: 'ALONEREDIS80',
+      target: nameOf('redis-7.0'),
+      databases: { 0: 'zero:', 2: 'two:', 5: '{five}:' },
+      verify: 'full',
+    });
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: 900 }, tally: { missing: 0 } });
+    expect(report.warnings.join()).toMatch(/"\{five\}:" has a hash tag: all keys of database 5/);
+    expect(await target.keys()).toBe(900);
+    const names = (await Promise.all(target.clients.map((each) => each.keys('two:*')))).flat();
+    expect(names).toHaveLength(300);
+    expect(await app.refused({ source: 'ALONEREDIS80', target: nameOf('redis-7.0'), databases: [0, 2] })).toMatchObject(
+      {
+        status: 400,
+        body: { error: { code: 'noSuchDatabase' } },
+      },
+    );
   });
 });

@@ -154,18 +154,6 @@ describe('what is refused', () => {
       'sameServer',
     ],
     [
-      'a conversion from a cluster',
-      { source: { cluster: true }, request: { convert: ['aspnet-session-v5'] } },
-      400,
-      'clusterNotSupported',
-    ],
-    [
-      'a conversion to a cluster',
-      { target: { cluster: true }, request: { convert: ['aspnet-session-v5'] } },
-      400,
-      'clusterNotSupported',
-    ],
-    [
       'deletion by what a cluster says',
       { source: { cluster: true }, request: { mode: 'sync', deleteExtra: true } },
       400,

@@ -13,6 +13,8 @@ export interface TestCluster {
   readonly server: { readonly url: string };
   /** Keys on those of its nodes that are masters. */
   keys(): Promise<number>;
+  /** Removes all keys. */
+  flush(): Promise<void>;
   /** What `digest` of a server with the same keys gives; for an odd number of masters. */
   digest(): Promise<string>;
   /** Moves slots with their keys from one node to another, as redis-cli does, a few keys at a time. */
@@ -47,6 +49,9 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
     keys: async () => {
       const sizes = await Promise.all((await masters()).map((each) => each.dbsize()));
       return sizes.reduce((sum, size) => sum + size, 0);
+    },
+    flush: async () => {
+      for (const each of await masters()) await each.flushall();
     },
     digest: async () => {
       const digests = await Promise.all(

@@ -33,7 +33,7 @@ export async function countAllSessions(
   let sum = noSessions;
   for (const database of databases) {
     const counted = await onSource(database, (port) => countSessions(port, isWanted, braceless, until - Date.now()));
-    sum = addSessionCounts(sum, counted);
+    sum = counted.reduce(addSessionCounts, sum);
   }
   return sum;
 }

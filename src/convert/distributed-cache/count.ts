@@ -19,10 +19,11 @@ export async function countEntries(
   const isWanted = (key: Buffer) => claims(key) && wants(key, type);
   const sums = { found: 0, sliding: 0, complete: true };
   for (const database of databases) {
-    const counted = await onSource(database, (port) => countIn(port, isWanted, to, until));
-    sums.found += counted.found;
-    sums.sliding += counted.sliding;
-    sums.complete &&= counted.complete;
+    for (const counted of await onSource(database, (port) => countIn(port, isWanted, to, until))) {
+      sums.found += counted.found;
+      sums.sliding += counted.sliding;
+      sums.complete &&= counted.complete;
+    }
   }
   const { found, sliding, complete } = sums;
   return to === 'strings' ? { entries: found, sliding, complete } : { strings: found, complete };
