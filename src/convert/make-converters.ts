@@ -6,13 +6,8 @@ import { kindOf } from './registry';
 export interface ConvertingPlan {
   readonly request: { readonly convert: readonly ConversionOptions[]; readonly onConflict: string };
   readonly inPlace: boolean;
-  readonly source: { readonly cluster: boolean; readonly abilities: Surroundings['source'] };
-  readonly target: { readonly cluster: boolean; readonly abilities: Surroundings['target'] };
-}
-
-/** Whether one script may touch keys of several slots. */
-function takesAnyKeys({ cluster, abilities }: ConvertingPlan['target']): boolean {
-  return abilities.scripts && !cluster;
+  readonly source: { readonly abilities: Surroundings['source'] };
+  readonly target: { readonly abilities: Surroundings['target'] };
 }
 
 /** The converters that a plan asks for. */
@@ -20,8 +15,8 @@ export function makeConverters({ request, inPlace, source, target }: ConvertingP
   const surroundings: Surroundings = {
     inPlace,
     onConflict: request.onConflict === 'skip' ? 'skip' : 'replace',
-    source: { ...source.abilities, scripts: takesAnyKeys(source) },
-    target: { scripts: takesAnyKeys(target) },
+    source: source.abilities,
+    target: target.abilities,
   };
   return request.convert.map((options) => kindOf(options).make(options, surroundings));
 }

@@ -178,9 +178,9 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     inDryRun: 'refused',
     reasons: ({ request, source }) =>
       when(
-        source.cluster && !source.abilities.scripts,
+        source.cluster && source.abilities.slotPages !== true,
         () =>
-          `"${request.source}" is a cluster, which is read by scripts, and this user may not run EVAL there: allow it.`,
+          `"${request.source}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
       ),
   },
   {

@@ -43,8 +43,7 @@ export function sideOf(
     connection,
     guard,
     port: side === 'source' || plan.inPlace ? governedPort(connection, job.governor) : connection,
-    // Scripts with keys want them all in one slot.
-    scripts: plan[side].abilities.scripts && !plan[side].cluster,
+    scripts: plan[side].abilities.scripts,
     attempt: attemptOn(job, guard),
   };
 }

@@ -131,7 +131,8 @@ export class Cluster {
     return { ...seed, host, port, ...(tlsHost === undefined ? {} : { tlsHost }) };
   }
 
-  private async refresh(first?: NodeAddress): Promise<void> {
+  /** Reads who owns which slots. @param first the node to be asked first @throws RedisError where no node tells */
+  async refresh(first?: NodeAddress): Promise<void> {
     this.refreshing ??= this.readTopology(first).finally(() => (this.refreshing = undefined));
     await this.refreshing;
   }

@@ -80,7 +80,8 @@ async function versionOf(port: RedisPort, key: Buffer, looksAtSizes: boolean): P
     const payload = await port.call('DUMP', key);
     return Buffer.isBuffer(payload) ? payloadVersionOf(payload) : undefined;
   } catch (error) {
-    if (isRedisError(error, 'noRightToKeys')) return undefined;
+    // A node of a cluster may have keys of slots that it does not own.
+    if (isRedisError(error, 'noRightToKeys', 'moved')) return undefined;
     throw error;
   }
 }

@@ -66,7 +66,10 @@ export function cursorProcessOf({ cluster, runId }: Pick<ServerFacts, 'cluster' 
 
 /** What the source can do, tried on it. */
 export interface SourceAbilities {
+  /** Scripts over several keys; false in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
+  /** Of a cluster: scripts that read the keys of a slot are allowed on every master. */
+  readonly slotPages?: boolean;
   /** MEMORY USAGE is allowed in scripts, so that big keys are seen before they are dumped. */
   readonly memoryUsage: boolean;
   readonly dump: boolean;
@@ -198,6 +201,10 @@ export async function probeSource(
   };
 }
 
+/** What the scripts of a cluster's pages call. */
+const SLOT_PAGE =
+  "redis.call('CLUSTER','NODES') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
+
 /** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
 export async function probeClusterSource(
   port: RedisPort,
@@ -205,12 +212,23 @@ export async function probeClusterSource(
   trial: Trial = everything,
 ): Promise<SourceAbilities> {
   const abilities = await probeSource(port, port, trial);
+  let slotPages = abilities.scripts;
+  for (const master of masters) {
+    const [page] = await master.pipeline([['EVAL', SLOT_PAGE, '0']]);
+    slotPages &&= allowed(page);
+  }
   const versions: number[] = [];
   // A node without keys tells none.
   for (const master of abilities.dump ? masters : [])
     versions.push((await writtenVersion(master, abilities.memoryUsage)) ?? 0);
   const payloadVersion = Math.max(0, ...versions);
-  return { ...abilities, cursorOrder: true, ...(payloadVersion === 0 ? {} : { payloadVersion }) };
+  return {
+    ...abilities,
+    scripts: false,
+    slotPages,
+    cursorOrder: true,
+    ...(payloadVersion === 0 ? {} : { payloadVersion }),
+  };
 }
 
 /** The payload version that DUMP writes, undefined where no key tells, or false where it is refused. */

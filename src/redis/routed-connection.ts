@@ -53,9 +53,13 @@ export class RoutedConnection implements RedisPort {
     return replies;
   }
 
-  /** The server itself, or the masters of a cluster; to be opened before, and to be used at once. @throws RedisError */
+  /**
+   * The server itself, or the masters of a cluster as they are at this moment; to be opened before, and to be used at once.
+   * @throws RedisError
+   */
   async servers(): Promise<readonly RedisPort[]> {
     if (!this.cluster.isOne) return [this.seed];
+    await this.cluster.refresh();
     return await Promise.all(this.cluster.masters.map(async (master) => await this.cluster.lane(master)));
   }
 

@@ -161,7 +161,7 @@ describe('what is refused', () => {
     ],
     [
       'a cluster that allows no scripts',
-      { source: { cluster: true }, sourceAbilities: { scripts: false } },
+      { source: { cluster: true }, sourceAbilities: { slotPages: false } },
       400,
       'clusterNotSupported',
     ],
@@ -289,7 +289,7 @@ describe('what is refused', () => {
     ]);
     expect(made.databases.map(({ missingOnTarget }) => missingOnTarget)).toEqual([undefined, true]);
     const refused: readonly Changes[] = [
-      { source: { cluster: true }, sourceAbilities: { scripts: false } },
+      { source: { cluster: true } },
       { missing: { source: [3] } },
       { request: { target: 'OLD' } },
     ];
