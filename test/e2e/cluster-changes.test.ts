@@ -40,7 +40,7 @@ async function change(): Promise<void> {
   const replicaOf = async (master: number) => {
     const id = await cluster.clients[master]!.cluster('MYID');
     for (const client of cluster.clients) {
-      const nodes = await client.cluster('NODES');
+      const nodes = (await client.cluster('NODES')) as string;
       if (new RegExp(`myself,slave ${String(id)}`).test(nodes)) return client;
     }
     throw new Error(`Node ${master} has no replica.`);
