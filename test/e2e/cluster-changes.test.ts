@@ -41,7 +41,7 @@ async function change(): Promise<void> {
     const id = await cluster.clients[master]!.cluster('MYID');
     for (const client of cluster.clients) {
       const nodes = (await client.cluster('NODES')) as string;
-      if (new RegExp(`myself,slave ${String(id)}`).test(nodes)) return client;
+      if (new RegExp(`myself,slave ${id}`).test(nodes)) return client;
     }
     throw new Error(`Node ${master} has no replica.`);
   };
