@@ -17,6 +17,8 @@ const MOST_LITERALS = 32;
  * @throws BadPayloadError where they do not become exactly `size` bytes
  */
 export function decompress(bytes: Buffer, start: number, end: number, size: number, out?: Buffer): void {
+  // liblzf takes nothing that becomes nothing.
+  if (size === 0) bad('compressed bytes become none');
   let from = start;
   let to = 0;
   while (from < end) {

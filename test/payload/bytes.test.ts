@@ -113,6 +113,15 @@ describe('compression', () => {
 
   const untouched = Buffer.alloc(1_000, 0xee);
 
+  it('of nothing is nothing that servers take', () => {
+    expect(
+      attempt(() => {
+        decompress(Buffer.alloc(0), 0, 0, 0);
+      }),
+    ).toBe(false);
+    expect(compress(Buffer.from('aaaa'), 2, 2, Buffer.alloc(10), 10)).toBe(0);
+  });
+
   it('is taken back only where it becomes exactly what it says', () => {
     fc.assert(
       fc.property(bytes(60), fc.nat(300), (packed, size) => {
