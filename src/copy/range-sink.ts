@@ -1,3 +1,4 @@
+import type { App } from '../app/app';
 import { comparisonOf } from '../compare/comparison-of';
 import { examine, type Pair } from '../compare/examine';
 import type { Names } from '../convert/names';
@@ -16,10 +17,17 @@ import { Hindrance } from '../transfer/hindrance';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
+import { WholeCopier } from '../transfer/whole-copier';
 import type { Sink } from '../transfer/sink';
 
 /** The target's database of a range, as parts are written to it. */
-export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: Names, clock: ClockOffset): Sink {
+export function sinkOf(
+  job: RangeJob,
+  app: SidesApp & Pick<App, 'budget'>,
+  sides: RangeSides,
+  names: Names,
+  clock: ClockOffset,
+): Sink {
   const { plan, id } = job.migration;
   const { source, target, database } = sides;
   const { targetMinusSource: clockOffset } = clock;
@@ -62,6 +70,8 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
     target: abilitiesOf(plan.target),
     names: job.temporaryNames,
     placeOf,
+    budget: app.budget.chunks,
+    sourceMoves: plan.source.cluster,
   };
   const begin = () => job.beginTemporaryKeys();
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, hindrance, job);
@@ -76,5 +86,10 @@ export function sinkOf(job: RangeJob, app: SidesApp, sides: RangeSides, names: N
   };
   const conversions = new ConversionWriter(context, onBoth, hindrance);
 
-  return new RedisSink(payloads, commands, conversions, own, plan.transport !== 'commands');
+  const reader = { ...source, reader: source.readerOfWhole };
+  const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
+  const whole = goesWhole
+    ? new WholeCopier(reader, payloads, app.budget.chunks, app.settings.bytesInFlight)
+    : undefined;
+  return new RedisSink(payloads, commands, conversions, own, whole, plan.transport !== 'commands');
 }

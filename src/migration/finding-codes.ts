@@ -37,9 +37,15 @@ const COMMON = {
     means: 'could not be read, or built, by ordinary commands: a server refused one, in the words of the message',
     todo: 'as the message says, then a sync',
   },
+  'too-large': {
+    onTarget: false,
+    means:
+      'has a value, or one element, that is larger than what a server or the app takes at once; the message says which',
+    todo: 'raise the limit that the message names, then a sync',
+  },
   changing: {
     onTarget: false,
-    means: 'is a string or a list that was written to in each of three attempts',
+    means: 'was written to in each of three attempts, so that no whole value of it could be read',
     todo: 'a sync when its writers have stopped',
   },
   'temporary-lost': {

@@ -146,16 +146,22 @@ export class PayloadGate {
     return VERSIONS.find((version) => this.taken[version] === 1 && this.knows(type, version));
   }
 
-  private passageOfModule(payload: Buffer): 'as-is' | Withheld {
-    const type = moduleTypeOf(payload);
-    if (type === undefined) return withheld('an unknown name', notRead('its module writes in a way that is not known'));
-    const version = payloadVersionOf(payload);
+  /** How a key of a module's type goes, by the type's name, as TYPE tells it too. */
+  passageOfType(type: string): 'as-is' | Withheld {
     let passage = this.moduleTypes.get(type);
     if (passage === undefined) {
       const doubt = doubtOfType(type, this.source, this.target);
       passage = doubt === undefined ? 'as-is' : withheld(`"${type}"`, doubt);
       this.moduleTypes.set(type, passage);
     }
+    return passage;
+  }
+
+  private passageOfModule(payload: Buffer): 'as-is' | Withheld {
+    const type = moduleTypeOf(payload);
+    if (type === undefined) return withheld('an unknown name', notRead('its module writes in a way that is not known'));
+    const version = payloadVersionOf(payload);
+    const passage = this.passageOfType(type);
     if (passage === 'as-is' && this.taken[version] !== 1) {
       return withheld(`"${type}"`, notRead(`the target takes no payloads of version ${version}: upgrade it`));
     }

@@ -15,6 +15,9 @@ import { timedReader } from './timed';
 /** One page's payloads, bytes; what is more waits for the next call. */
 const PAGE_BYTES = 2 * 1_048_576;
 
+/** Bytes. */
+const BIG_WHERE_SLOW = 256 * 1_024;
+
 /** What the connections of a range need of the app. */
 export type SidesApp = Pick<App, 'connections' | 'settings' | 'telemetry'>;
 
@@ -61,21 +64,23 @@ export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: W
   const { id, plan, walkedRunId } = job.migration;
   const side = sideOf(job, app, name, walked.database, walkedRunId);
   const isSource = name === 'source';
-  const limits = {
-    bigKeyBytes: app.settings.bigKeyBytes,
-    pageBytes: PAGE_BYTES,
-    lookAtSizes: isSource && plan.source.abilities.memoryUsage,
-  };
   const { cluster } = app.connections.get(plan.request[name], walked.database);
-  const reader = plan[name].cluster
-    ? new SlotReader(cluster, job.row, limits)
-    : side.scripts
-      ? new ScriptPageReader(side.connection, limits)
-      : new PipelinePageReader(side.connection, limits);
+  const readerOf = (bigKeyBytes: number) => {
+    const lookAtSizes = isSource && plan.source.abilities.memoryUsage;
+    const limits = { bigKeyBytes, pageBytes: PAGE_BYTES, lookAtSizes };
+    const reader = plan[name].cluster
+      ? new SlotReader(cluster, job.row, limits)
+      : side.scripts
+        ? new ScriptPageReader(side.connection, limits)
+        : new PipelinePageReader(side.connection, limits);
+    // Of the target only names are read, and its limits are nobody's.
+    return isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
+  };
   return {
     ...side,
-    // Of the target only names are read, and its limits are nobody's.
-    reader: isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader,
+    // In a page that one message's time was not enough for, what can go in pieces does.
+    reader: readerOf(job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes),
+    readerOfWhole: readerOf(app.settings.bytesInFlight),
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: plan[name].abilities.cursorOrder === true,
   };

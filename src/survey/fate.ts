@@ -49,7 +49,8 @@ export interface FateRules {
   readonly fieldExpiries: boolean;
 }
 
-const ordinaryTypes = new Set(['string', 'list', 'set', 'zset', 'hash', 'stream']);
+/** What ordinary commands can carry. */
+export const ordinaryTypes: ReadonlySet<string> = new Set(['string', 'list', 'set', 'zset', 'hash', 'stream']);
 
 /** What would become of a key. Of a claimed one its converter decides; here it only counts as one that exists or is renamed. */
 export function fatesOf(state: KeyState, rules: FateRules): readonly Fate[] {

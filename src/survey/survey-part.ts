@@ -1,10 +1,11 @@
 import type { Names } from '../convert/names';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { PayloadGate } from '../payload/payload-gate';
+import type { Passage, PayloadGate } from '../payload/payload-gate';
 import type { KeyFinding } from '../migration/rows';
+import type { Payload } from '../transfer/page-reader';
 import type { Part } from '../transfer/range-pages';
 import { absentFrom, type Side } from '../transfer/side';
-import { fatesOf, lostFates, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
+import { fatesOf, lostFates, ordinaryTypes, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
 import { readKeyFacts, type FactsOptions, type KeyFacts } from './key-facts';
 
 export interface PartContext {
@@ -14,7 +15,7 @@ export interface PartContext {
   readonly facts: FactsOptions;
   readonly rules: FateRules;
   /** Tells how a key of this payload would go. */
-  readonly payloads: Pick<PayloadGate, 'passageOf'>;
+  readonly payloads: Pick<PayloadGate, 'passageOf' | 'passageOfType'>;
 }
 
 /** What was learnt of one part. */
@@ -42,7 +43,7 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     const size = Buffer.isBuffer(payload) ? payload.length : 0;
     const facts = i < page.keys.length && payload === 'gone' ? undefined : withBytes(told[i], size);
     const name = names[i];
-    const passage = Buffer.isBuffer(payload) ? context.payloads.passageOf(payload) : 'by-commands';
+    const passage = passageOf(payload, facts?.type, context);
     const state = {
       facts,
       claimed: i >= page.keys.length,
@@ -54,6 +55,13 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     return typeof passage === 'object' ? { key, facts, fates, withheld: passage } : { key, facts, fates };
   });
   return { keys: surveyed, counts: countsOf(part, surveyed), lost: surveyed.flatMap(lostOf) };
+}
+
+/** Large keys go in pieces, or whole where no commands can carry their type. */
+function passageOf(payload: Payload | undefined, type: string | undefined, { payloads }: PartContext): Passage {
+  if (Buffer.isBuffer(payload)) return payloads.passageOf(payload);
+  const isWhole = payload === 'big' && type !== undefined && !ordinaryTypes.has(type);
+  return isWhole ? payloads.passageOfType(type) : 'by-commands';
 }
 
 /** The places of those names that the target has. */

@@ -32,12 +32,13 @@ export interface CopierOptions extends Omit<
   readonly placeOf: (key: Buffer) => PlaceKeeper;
 }
 
-/** What became of keys; `stopped` where the work had to stop before the end of some. */
-export type Copied = Written & { readonly stopped?: Outcome };
-interface Outcome {
-  readonly by: StoppedError;
-  readonly before: readonly Buffer[];
-}
+/** What became of keys. */
+export type Copied = Written & {
+  /** The work had to stop before the end of these. */
+  readonly stopped?: { readonly by: StoppedError; readonly before: readonly Buffer[] };
+  /** Neither copied nor counted: of types that no commands can carry, each with its finding. */
+  readonly uncarried: readonly KeyFinding[];
+};
 
 /** Copies keys of one database by ordinary commands. */
 export class CommandCopier {
@@ -62,6 +63,7 @@ export class CommandCopier {
     const findings: KeyFinding[] = [];
     const taken: Buffer[] = [];
     const before: Buffer[] = [];
+    const uncarried: KeyFinding[] = [];
     let by: StoppedError | undefined;
     if (keys.length > 0) await this.before();
     const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyKey(key));
@@ -81,12 +83,14 @@ export class CommandCopier {
       else if (outcome.kind === 'stopped') {
         before.push(key);
         ({ by } = outcome);
+      } else if (outcome.code === 'unsupported-type') {
+        uncarried.push({ key, code: outcome.code, message: outcome.message });
       } else {
         counts.failed++;
         findings.push({ key, code: outcome.code, message: outcome.message });
       }
     });
-    return { counts, findings, taken, ...(by && { stopped: { by, before } }) };
+    return { counts, findings, taken, uncarried, ...(by && { stopped: { by, before } }) };
   }
 
   private async copyKey(sourceKey: Buffer): Promise<KeyOutcome> {

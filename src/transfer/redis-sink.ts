@@ -4,6 +4,7 @@ import type { CommandCopier, Copied } from './command-copier';
 import type { ConversionWriter } from './conversion-writer';
 import type { PayloadWriter } from './payload-writer';
 import type { Part } from './range-pages';
+import type { WholeCopier } from './whole-copier';
 import type { Sink } from './sink';
 
 /** What became of keys, and what there is to say of them. */
@@ -27,12 +28,16 @@ export interface OwnKeys {
  * cannot take now waits. Safe to be given a part that was written before.
  */
 export class RedisSink implements Sink {
-  /** @param takesPayloads false where none would go: every key is copied by commands then */
+  /**
+   * @param whole for keys that cannot go in pieces; undefined where no payload would go
+   * @param takesPayloads false where none would go: every key is copied by commands then
+   */
   constructor(
     private readonly payloads: PayloadWriter,
     private readonly commands: CommandCopier,
     private readonly conversions: ConversionWriter,
     private readonly own: OwnKeys,
+    private readonly whole: WholeCopier | undefined,
     private takesPayloads: boolean,
   ) {}
 
@@ -50,20 +55,26 @@ export class RedisSink implements Sink {
     const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
     const copied = await this.commands.copy([...big, ...refused]);
+    const isBig = new Set(big);
+    // What was refused as a payload would be refused again.
+    const lost = copied.uncarried.filter(({ key }) => this.whole === undefined || !isBig.has(key));
+    const whole = await this.whole?.copy(copied.uncarried.filter((finding) => !lost.includes(finding)));
     // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
-    const taken = [...restored.taken, ...copied.taken];
-    const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1);
+    const taken = [...restored.taken, ...copied.taken, ...(whole?.taken ?? [])];
+    const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1 || (whole?.sent ?? 0) > 1);
     const own = mayBeOwn ? await this.own.countEqual(taken) : 0;
     const all = [
       { counts },
       restored,
       copied,
       converted,
+      ...(whole === undefined ? [] : [whole]),
+      { counts: { failed: lost.length } },
       { counts: { copied: own, skippedByConflict: taken.length - own } },
     ];
     return {
       counts: all.reduce((sum: Counts, one) => addCounts(sum, one.counts), noCounts),
-      findings: [...restored.findings, ...copied.findings, ...converted.findings],
+      findings: [restored, copied, converted, whole].flatMap((one) => one?.findings ?? []).concat(lost),
       ...(copied.stopped && { stopped: copied.stopped }),
     };
   }

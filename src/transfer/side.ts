@@ -18,6 +18,8 @@ export interface Side {
 /** Where the keys of a range are read. `Seen` is what its reader tells of names by the way. */
 export interface Origin<Seen = never> extends Side {
   readonly reader: PageReader<Seen>;
+  /** For keys that cannot go in pieces, one at a time, as large as the process may hold. */
+  readonly readerOfWhole: Pick<PageReader, 'read'>;
   /** Keys of the whole range when planned; infinite where the server did not tell. */
   readonly expectedKeys: number;
   /** Cursors are places in a bit-reversed walk; otherwise the range is the whole database and its cursors mean nothing. */

@@ -52,4 +52,22 @@ describe('bytes in flight', () => {
     budget.correct(50, 5);
     await next;
   });
+
+  it('give chunks a quarter whatever pages hold, and all that pages leave', async () => {
+    const budget = new BytesInFlight(100);
+    await budget.take(100);
+    await budget.chunks.take(25);
+    const more = budget.chunks.take(1);
+    expect(await isOpen(more)).toBe(true);
+    const page = budget.take(30);
+    budget.give(60);
+    await page;
+    expect(await isOpen(more)).toBe(false);
+    budget.chunks.correct(1, 5);
+    const large = budget.chunks.take(1_000);
+    budget.chunks.give(5);
+    expect(await isOpen(large)).toBe(true);
+    budget.chunks.give(25);
+    await large;
+  });
 });

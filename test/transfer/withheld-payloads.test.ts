@@ -22,8 +22,8 @@ afterAll(async () => {
   await storage.close();
 });
 
-async function appOf(oldUrl: string, newUrl: string): Promise<TestApp> {
-  const env = { AzureWebJobsStorage: storage.connectionString, REDIS_OLD: oldUrl, REDIS_NEW: newUrl };
+async function appOf(oldUrl: string, newUrl: string, settings: Record<string, string> = {}): Promise<TestApp> {
+  const env = { ...settings, AzureWebJobsStorage: storage.connectionString, REDIS_OLD: oldUrl, REDIS_NEW: newUrl };
   const app = await makeTestApp(env);
   apps.push(app);
   return app;
@@ -144,6 +144,35 @@ describe('vector sets of Redis 8.0, which a module writes', () => {
       }
     } finally {
       await neu.close();
+    }
+  });
+
+  it('that are too large for a page are copied whole, as large as the memory allows; larger ones are findings', async () => {
+    const [large, neu] = await Promise.all([startTestServer('redis-8.0'), startTestServer('redis-8.0')]);
+    try {
+      const vector = (at: number) => ['VALUES', '200', ...Array.from({ length: 200 }, (_, i) => String((i * at) % 7))];
+      for (const [key, elements] of Object.entries({ large: 100, larger: 4_000 })) {
+        const adding = large.client.pipeline();
+        for (let at = 1; at <= elements; at++) adding.call('VADD', key, ...vector(at), `element ${at}`);
+        await adding.exec();
+      }
+      await large.client.pexpire('large', 10_000_000);
+      const settings = { KEYFERRY_BIG_KEY_MIB: '0.01', KEYFERRY_MEMORY_MIB: '1' };
+      const app = await appOf(large.server.url, neu.server.url, settings);
+      expect((await run(app, { mode: 'dry-run' })).report).toMatchObject({ counts: { copied: 2, failed: 0 } });
+      for (const mode of ['copy', 'sync']) {
+        const { report, findings, messages } = await run(app, { mode });
+        expect(report).toMatchObject({ counts: { failed: 1 } });
+        expect(findings).toContain('too-large larger');
+        expect(messages.join()).toMatch(/vectorset .*larger than 1 MiB.*KEYFERRY_MEMORY_MIB/);
+      }
+      expect(await neu.client.keys('*')).toEqual(['large']);
+      expect(await neu.client.call('VEMB', 'large', 'element 9')).toEqual(
+        await large.client.call('VEMB', 'large', 'element 9'),
+      );
+      expect(Math.abs((await neu.client.pttl('large')) - (await large.client.pttl('large')))).toBeLessThan(50);
+    } finally {
+      await Promise.all([large.close(), neu.close()]);
     }
   });
 

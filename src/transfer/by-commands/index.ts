@@ -10,4 +10,4 @@ export {
   TEMPORARY_KEY_LIFE_MS,
   TEMPORARY_KEY_PREFIX,
 } from './temporary-names';
-export type { CommandCopyOptions, CommandCopyOutcome, Loss } from './types';
+export type { ChunkBudget, CommandCopyOptions, CommandCopyOutcome, Loss } from './types';

@@ -30,6 +30,8 @@ export interface CommandCopyOptions {
   readonly names: TemporaryNames;
   /** Where an earlier attempt was cut off, and where this one gets; without it every attempt begins at the start. */
   readonly place?: PlaceKeeper | undefined;
+  /** Its keys may be on another process in the next call (a cluster), where cursors into them mean nothing. */
+  readonly sourceMoves?: boolean | undefined;
   /** The memory that chunks may take; without it any. */
   readonly budget?: ChunkBudget | undefined;
   /** Asked after every chunk; true ends the copy with `failed`, code `stopped`, and keeps what was built where the place is kept. */

@@ -1,0 +1,65 @@
+import { addCounts, noCounts, type Counts } from '../migration/counts';
+import type { KeyFinding } from '../migration/rows';
+import type { ChunkBudget } from './by-commands';
+import type { PageReader } from './page-reader';
+import type { PayloadWriter } from './payload-writer';
+import type { Written } from './redis-sink';
+import type { Origin } from './side';
+
+const MIB = 1_048_576;
+
+/** Copies large keys that cannot go in pieces, modules' above all: each whole, by its payload, as far as the memory allows. */
+export class WholeCopier {
+  /**
+   * @param source its reader reads keys of up to `mostBytes`, and names larger ones "big"
+   * @param budget where each key takes its size from
+   */
+  constructor(
+    private readonly source: Pick<Origin, 'port' | 'attempt'> & { readonly reader: Pick<PageReader, 'read'> },
+    private readonly payloads: Pick<PayloadWriter, 'write'>,
+    private readonly budget: ChunkBudget,
+    private readonly mostBytes: number,
+  ) {}
+
+  /**
+   * Copies keys, one after the other.
+   * @param pieces why each cannot go in pieces
+   * @throws RedisError that will not pass, StoppedError
+   */
+  async copy(pieces: readonly KeyFinding[]): Promise<Written & { readonly sent: number }> {
+    let counts: Counts = noCounts;
+    const findings: KeyFinding[] = [];
+    const taken: Buffer[] = [];
+    let sent = 0;
+    for (const piece of pieces) {
+      const one = await this.copyOne(piece);
+      counts = addCounts(counts, one.counts);
+      findings.push(...one.findings);
+      taken.push(...one.taken);
+      sent = Math.max(sent, one.sent);
+    }
+    return { counts, findings, taken, sent };
+  }
+
+  private async copyOne({ key, code, message }: KeyFinding): Promise<Written & { readonly sent: number }> {
+    const { source, budget, mostBytes } = this;
+    const failed = (finding: KeyFinding) => ({ counts: { failed: 1 }, findings: [finding], taken: [], sent: 0 });
+    const size = await source.attempt(async () => (await source.port.pipeline([['MEMORY', 'USAGE', key]]))[0]);
+    let bytes = Math.min(mostBytes, typeof size === 'number' ? size : mostBytes);
+    await budget.take(bytes);
+    try {
+      const page = await source.attempt(() => source.reader.read([key]));
+      budget.correct(bytes, page.bytes);
+      bytes = page.bytes;
+      if (page.payloads[0] === 'big') {
+        const most = `${Math.floor(mostBytes / MIB)} MiB`;
+        const todo = `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB)`;
+        return failed({ key, code: 'too-large', message: `The key was not copied: ${message}, and ${todo}.` });
+      }
+      const { refused, ...written } = await this.payloads.write(page);
+      return refused.length === 0 ? written : failed({ key, code, message });
+    } finally {
+      budget.give(bytes);
+    }
+  }
+}
