@@ -147,8 +147,8 @@ function isRefusal(reply: Reply | RedisError | undefined, name: CommandName): bo
 }
 
 function passing(error: RedisError): void {
-  // Of a replica that refuses all writes nothing is to be learnt.
-  if (error.asks === 'retry' && error.kind !== 'readOnly') throw error;
+  // Of a replica that refuses all writes nothing is to be learnt. A node of a cluster looks at rights before it sends a key on.
+  if (error.asks === 'retry' && error.kind !== 'readOnly' && error.kind !== 'moved') throw error;
 }
 
 function isHarmless(name: CommandName): name is keyof typeof HARMLESS {
