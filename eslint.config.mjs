@@ -95,6 +95,22 @@ export default tseslint.config(
     rules: { 'no-restricted-imports': ['error', { paths: ['@azure/functions', 'durable-functions'] }] },
   },
   {
+    // Clocks are set, and instances' clocks differ.
+    files: ['src/**/*.ts'],
+    ignores: ['src/basics/wall-clock.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.object.name="Date"][callee.property.name="now"], NewExpression[callee.name="Date"][arguments.length=0]',
+          message:
+            "performance.now() for what lasts, the ledger's time for what instances compare, wallClock() for the rest.",
+        },
+      ],
+    },
+  },
+  {
     // The console runs in browsers: of the app it knows the shapes of documents, and runs what the build gives it too.
     files: ['console/**/*.ts'],
     rules: {

@@ -19,7 +19,8 @@ export async function ensureTally(context: InvocationContext, id: string): Promi
   const client = df.getClient(context);
   const status = await statusOf(client, id);
   if (status !== undefined && ALIVE.includes(status.runtimeStatus)) {
-    if (Date.now() - new Date(status.lastUpdatedTime).getTime() < STUCK_MS) return;
+    // One that moved later than now waits for times by a clock that was set back.
+    if (Math.abs(Date.now() - new Date(status.lastUpdatedTime).getTime()) < STUCK_MS) return;
     await client.terminate(id, 'stuck').catch(() => undefined);
   }
   try {

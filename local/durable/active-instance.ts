@@ -300,7 +300,10 @@ export class ActiveInstance {
 
   private startTimer(created: TimerCreated): void {
     const { executionId } = this.record;
-    const timer = new LongTimer(new Date(created.FireAt), () => {
+    // Never longer than when it was made: the clock may have been set back since.
+    const longest = Date.parse(created.FireAt) - Date.parse(created.Timestamp);
+    const at = Math.min(Date.parse(created.FireAt), Date.now() + Math.max(0, longest));
+    const timer = new LongTimer(new Date(at), () => {
       this.timers.delete(created.EventId);
       if (this.record.executionId === executionId) this.receive(timerFired(created));
     });

@@ -1,6 +1,7 @@
 import { odata, type TableClient, type TransactionAction } from '@azure/data-tables';
 import { splitText, joinText } from './chunked-text';
 import type { EventRaised, HistoryEvent } from './history';
+import { isAhead } from '../lock-time';
 
 export type RuntimeStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Terminated';
 
@@ -54,7 +55,7 @@ export class InstanceStore {
 
   /** Whether an instance is in the hands of another host, or was when that died. */
   isLocked({ owner, lockedUntil }: InstanceRecord): boolean {
-    return owner !== '' && owner !== this.lock.host && Date.parse(lockedUntil) > Date.now();
+    return owner !== '' && owner !== this.lock.host && isAhead(Date.parse(lockedUntil), this.lock.ms);
   }
 
   async get(instanceId: string): Promise<InstanceRecord | undefined> {

@@ -1,4 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
+import { isAhead } from '../lock-time';
 
 /**
  * How long a timer belongs to the host that has it, unless that renews it; and how often each host renews its own or looks
@@ -57,7 +58,7 @@ export class TimerLock {
     try {
       const known = await this.table.getEntity<Row>('timer', this.name).catch(() => undefined);
       if (known === undefined) await this.table.createEntity(row);
-      else if (known.owner === this.host || Date.parse(String(known.lockedUntil)) < Date.now()) {
+      else if (known.owner === this.host || !isAhead(Date.parse(String(known.lockedUntil)), LOCK_MS)) {
         await this.table.updateEntity(row, 'Replace', { etag: known.etag });
       } else return;
       this.heldUntil = until;

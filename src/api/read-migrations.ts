@@ -42,7 +42,7 @@ export async function getRanges(id: string, app: Pick<App, 'ledger' | 'settings'
   return makeRangesReport(
     row,
     rows.filter(({ number }) => number >= 0),
-    Date.now(),
+    app.ledger.now(),
     app.settings.silenceSeconds * 1_000,
   );
 }

@@ -16,7 +16,7 @@ export class MigrationWatch {
 
   /** The row, at most a second old; undefined where there is none that can be read. */
   get(id: string): Promise<MigrationRow | undefined> {
-    const now = Date.now();
+    const now = performance.now();
     const known = this.entries.get(id);
     if (known !== undefined && now - known.at < FRESH_MS) return known.row;
     for (const [other, entry] of this.entries) if (now - entry.at > 60_000) this.entries.delete(other);

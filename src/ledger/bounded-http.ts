@@ -11,6 +11,7 @@ import {
   type PipelineResponse,
   type RequestBodyType,
 } from '@azure/core-rest-pipeline';
+import type { StorageClock } from './storage-clock';
 
 /** Requests take a small part of a second; what has no answer after so long is asked again on another connection. */
 const LONGEST_REQUEST_MS = 15_000;
@@ -24,7 +25,11 @@ export class BoundedHttp implements HttpClient {
   private readonly client = createDefaultHttpClient();
   private readonly agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
 
-  constructor(private readonly longestMs = LONGEST_REQUEST_MS) {}
+  /** @param clock told what each answer says of the time */
+  constructor(
+    private readonly longestMs = LONGEST_REQUEST_MS,
+    private readonly clock?: Pick<StorageClock, 'hear'>,
+  ) {}
 
   /** @throws RestError with code ETIMEDOUT */
   async sendRequest(request: PipelineRequest): Promise<PipelineResponse> {
@@ -39,8 +44,11 @@ export class BoundedHttp implements HttpClient {
     abortSignal?.addEventListener('abort', passOn);
     request.abortSignal = tooLong.signal;
     request.agent ??= this.agents[request.url.startsWith('https:') ? 'https' : 'http'];
+    const asked = performance.now();
     try {
-      return await this.client.sendRequest(request);
+      const response = await this.client.sendRequest(request);
+      this.clock?.hear(response.headers.get('date'), asked);
+      return response;
     } catch (error) {
       if (!tooLong.signal.aborted || abortSignal?.aborted === true) throw error;
       this.closeIdle();

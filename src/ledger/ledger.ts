@@ -18,20 +18,32 @@ export class Ledger {
   readonly pagePlaces: PagePlaces;
   readonly findings: Findings;
   private readonly tables: readonly TableClient[];
+  private readonly clock: StorageClients['clock'];
   private ready: Promise<void> | undefined;
 
   constructor(clients: StorageClients) {
+    this.clock = clients.clock;
     const migrations = clients.table('KeyferryMigrations');
     const ranges = clients.table('KeyferryRanges');
     const findings = clients.table('KeyferryFindings');
     this.tables = [migrations, ranges, findings];
-    this.migrations = new MigrationRows(migrations);
-    this.targets = new TargetClaims(migrations);
+    this.migrations = new MigrationRows(migrations, () => this.time());
+    this.targets = new TargetClaims(migrations, () => this.time());
     this.snapshots = new Snapshots(migrations);
     this.ranges = new RangeRows(ranges);
     this.surveys = new Surveys(ranges);
     this.pagePlaces = new PagePlaces(ranges);
     this.findings = new Findings(findings);
+  }
+
+  /** The time by the storage's clock, ms since 1970: for all that is written down and compared by other instances. */
+  now(): number {
+    return this.clock.now();
+  }
+
+  /** The same in ISO 8601. */
+  time(): string {
+    return new Date(this.now()).toISOString();
   }
 
   /** Creates the tables where they are not there. */

@@ -19,7 +19,11 @@ const PARTITION = 'migration';
 
 /** The plan rows: what was decided for each migration, and where it stands. */
 export class MigrationRows {
-  constructor(private readonly table: TableClient) {}
+  /** @param time the storage's, ISO 8601 */
+  constructor(
+    private readonly table: TableClient,
+    private readonly time: () => string,
+  ) {}
 
   /** Writes a new plan row; false when there is one with this id. */
   async create(row: Omit<MigrationRow, 'etag'>): Promise<boolean> {
@@ -79,7 +83,7 @@ export class MigrationRows {
     for (;;) {
       const entity = await this.planEntity(id);
       if (entity === undefined || finalStates.some((state) => state === entity.state)) return;
-      const ended = { state: 'failed', cancelRequested: true, finishedAt: new Date().toISOString(), cause };
+      const ended = { state: 'failed', cancelRequested: true, finishedAt: this.time(), cause };
       try {
         await this.table.updateEntity({ partitionKey: PARTITION, rowKey: id, ...ended }, 'Merge', {
           etag: entity.etag ?? '',

@@ -8,28 +8,47 @@ import { onStorage } from './storage-error';
 /** The queue's name, as the functions' triggers have it too. */
 export const RANGES_QUEUE = 'ranges';
 
+/** What the range before in a lane still owed to the migration's rates when it sent the message. */
+export interface Debt {
+  /** When that is paid off, ms since 1970 by the storage's clock. */
+  readonly owedUntil?: number;
+  /** How long that took then, ms: a clock that was set since makes it no longer. */
+  readonly owedMs?: number;
+}
+
 /** One message: a range to be worked on. No secrets, no key names: poisoned messages are kept. */
-export interface RangeMessage {
+export interface RangeMessage extends Debt {
   readonly migration: string;
   /** The range row's name. */
   readonly range: string;
   /** W3C trace context of the migration's start, where that was traced. */
   readonly traceparent?: string;
-  /** When the range before it in this lane has paid off what it took of the migration's rates, ms since 1970. */
-  readonly owedUntil?: number;
+}
+
+/** No debt is longer: even the largest value is paid off within a day, or the rate is not worth keeping. */
+const LONGEST_DEBT_MS = 24 * 3_600_000;
+
+/** A debt that takes so long from now on. */
+export function debt(owedMs: number, now: number): Debt {
+  return owedMs > 0 ? { owedUntil: now + owedMs, owedMs } : {};
+}
+
+/** How long it takes yet, ms. @param now by the storage's clock */
+export function owedMsOf({ owedUntil = 0, owedMs = LONGEST_DEBT_MS }: Debt, now: number): number {
+  return Math.max(0, Math.min(owedUntil - now, owedMs, LONGEST_DEBT_MS));
 }
 
 /** The message that puts a range on the queue. */
 export function rangeMessage(
   { id, traceparent }: { readonly id: string; readonly traceparent: string | null },
   range: string,
-  owedUntil = 0,
+  owed: Debt = {},
 ): RangeMessage {
   return {
     migration: id,
     range,
     ...(traceparent === null ? {} : { traceparent }),
-    ...(owedUntil > Date.now() ? { owedUntil } : {}),
+    ...owed,
   };
 }
 
@@ -80,27 +99,26 @@ export class ForeignMessageError extends Error {
   }
 }
 
-/** No debt is longer: even the largest value is paid off within a day, or the rate is not worth keeping. */
-const LONGEST_DEBT_MS = 24 * 3_600_000;
-
 const messageSchema = z.object({
   migration: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
   range: z.string().refine((name) => readRangeName(name) !== undefined),
   // What only helps does not make a message foreign where it is wrong.
   traceparent: z.string().max(100).optional().catch(undefined),
   owedUntil: z.number().min(0).optional().catch(undefined),
+  owedMs: z.number().min(0).optional().catch(undefined),
 });
 
 /** What the trigger hands over, decoded by the host. @throws ForeignMessageError when it is not a range message */
 export function decodeMessage(body: unknown): RangeMessage {
   const parsed = messageSchema.safeParse(typeof body === 'string' ? parsedJson(body) : body);
   if (!parsed.success) throw new ForeignMessageError();
-  const { migration, range, traceparent, owedUntil } = parsed.data;
+  const { migration, range, traceparent, owedUntil, owedMs } = parsed.data;
   return {
     migration,
     range,
     ...(traceparent === undefined ? {} : { traceparent }),
-    ...(owedUntil === undefined ? {} : { owedUntil: Math.min(owedUntil, Date.now() + LONGEST_DEBT_MS) }),
+    ...(owedUntil === undefined ? {} : { owedUntil }),
+    ...(owedMs === undefined ? {} : { owedMs }),
   };
 }
 

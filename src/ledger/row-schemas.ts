@@ -316,6 +316,7 @@ export const snapshotSchema = z.looseObject({
   moved: text.default(''),
   stalledSeconds: amount.max(1e9).default(0),
   trouble: text.nullable().default(null),
+  clockSetBack: amount.max(1e12).optional(),
   counts: countsSchema,
   progress: z.looseObject({
     percent: z.number().min(0).max(100),

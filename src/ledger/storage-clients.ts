@@ -2,27 +2,19 @@ import { TableClient, TableServiceClient } from '@azure/data-tables';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { asRequestPolicy, BoundedHttp } from './bounded-http';
+import { StorageClock } from './storage-clock';
 import { storageErrors } from './storage-error';
 
 /** The setting that the Functions host itself uses for its storage. */
 const STORAGE_SETTING = 'AzureWebJobsStorage';
-
-/** One for all clients: they share their connections. */
-const http = new BoundedHttp();
-
-const QUEUES = { httpClient: asRequestPolicy(http) };
-
-/** For clients of tables, which throw StorageError where storage cannot be used. */
-const TABLES = {
-  httpClient: http,
-  additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }],
-};
 
 /** Makes clients of the app's storage account. Those of tables throw StorageError where it cannot be used. */
 export interface StorageClients {
   table(name: string): TableClient;
   readonly tables: TableServiceClient;
   readonly queues: QueueServiceClient;
+  /** Its time, as far as it has answered. */
+  readonly clock: StorageClock;
 }
 
 /**
@@ -31,14 +23,23 @@ export interface StorageClients {
  * @throws Error when neither is set
  */
 export function storageClients(settings: Readonly<Record<string, string | undefined>>): StorageClients {
+  const clock = new StorageClock();
+  // One for all clients: they share their connections.
+  const http = new BoundedHttp(undefined, clock);
+  const forQueues = { httpClient: asRequestPolicy(http) };
+  const forTables = {
+    httpClient: http,
+    additionalPolicies: [{ policy: storageErrors, position: 'perCall' as const }],
+  };
   const text = settings[STORAGE_SETTING];
   if (text) {
     const connection = text === 'UseDevelopmentStorage=true' ? DEVELOPMENT_STORAGE : text;
-    const options = { ...TABLES, allowInsecureConnection: true };
+    const options = { ...forTables, allowInsecureConnection: true };
     return {
+      clock,
       table: (name) => TableClient.fromConnectionString(connection, name, options),
       tables: TableServiceClient.fromConnectionString(connection, options),
-      queues: QueueServiceClient.fromConnectionString(connection, QUEUES),
+      queues: QueueServiceClient.fromConnectionString(connection, forQueues),
     };
   }
   const account = settings[`${STORAGE_SETTING}__accountName`];
@@ -55,9 +56,10 @@ export function storageClients(settings: Readonly<Record<string, string | undefi
   const clientId = settings[`${STORAGE_SETTING}__clientId`];
   const credential = lazyAzureCredential(clientId);
   return {
-    table: (name) => new TableClient(tableUri, name, credential, TABLES),
-    tables: new TableServiceClient(tableUri, credential, TABLES),
-    queues: new QueueServiceClient(queueUri, credential, QUEUES),
+    clock,
+    table: (name) => new TableClient(tableUri, name, credential, forTables),
+    tables: new TableServiceClient(tableUri, credential, forTables),
+    queues: new QueueServiceClient(queueUri, credential, forQueues),
   };
 }
 

@@ -15,7 +15,11 @@ const PARTITION = 'target';
 
 /** Who may write to which target, by the hashes of the names that it is known by. */
 export class TargetClaims {
-  constructor(private readonly table: TableClient) {}
+  /** @param time the storage's, ISO 8601 */
+  constructor(
+    private readonly table: TableClient,
+    private readonly time: () => string,
+  ) {}
 
   /**
    * Takes a target for one migration, under all names that it is known by, or under none. Returns the id of the migration
@@ -51,7 +55,7 @@ export class TargetClaims {
 
   private async take(rowKey: string, id: string, isOpen: IsOpen): Promise<{ holder: string; isNew: boolean }> {
     for (;;) {
-      const entity = { partitionKey: PARTITION, rowKey, migration: id, claimedAt: new Date().toISOString() };
+      const entity = { partitionKey: PARTITION, rowKey, migration: id, claimedAt: this.time() };
       if (await created(this.table.createEntity(entity))) return { holder: id, isNew: true };
       const held = await this.entityOf(rowKey);
       if (held === undefined) continue;

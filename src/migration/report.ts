@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly targetKeysNow: number | null;
   readonly missing: number | null;
   readonly warnings: readonly string[];
+  /** By how much the storage's clock was set back meanwhile, seconds. */
+  readonly clockSetBack?: number;
   /** Keys of the source that were gone after restarts and flushes, all together. */
   readonly lostKeys?: number;
   /** What each side told last, to see when its counters are set back. */

@@ -177,6 +177,20 @@ export function brokenRange(
   };
 }
 
+/** So much later than now a sign may seem to have been given, ms: the storage's clock is known to about a second. */
+const MOST_AHEAD_MS = 5_000;
+
+/**
+ * Whether a sign of life is not older than it may be. One that is yet to come is none: the clock that it was written by was set back
+ * since, and who gave it may be gone for as long as that.
+ * @param at ISO 8601; null where there was none
+ */
+export function isSign(at: string | null, now: number, silenceMs: number): boolean {
+  if (at === null) return false;
+  const age = now - Date.parse(at);
+  return age <= silenceMs && age >= -MOST_AHEAD_MS;
+}
+
 export function isSettled(row: Pick<RangeRow, 'state'>): boolean {
   return settledStates.includes(row.state);
 }

@@ -27,10 +27,10 @@ const SLICE_MS = 200;
 
 /** Waits, and throws StoppedError as soon as the work must end. */
 export async function pause(ms: number, stop: StopSignal): Promise<void> {
-  const end = Date.now() + ms;
+  const end = performance.now() + ms;
   for (;;) {
     stop.check();
-    const left = end - Date.now();
+    const left = end - performance.now();
     if (left <= 0) return;
     await new Promise((resolve) => setTimeout(resolve, Math.min(SLICE_MS, left)));
   }

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { rangeMessage } from '../ledger/range-queue';
+import { debt, rangeMessage } from '../ledger/range-queue';
 import type { Snapshot } from '../migration/report';
 import { isSettled, rangeName, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { shapesOf } from '../migration/rows-of-plan';
@@ -58,13 +58,13 @@ export async function lanesLeft(migration: MigrationRow, app: Pick<App, 'ledger'
 
 /**
  * Sends the range that follows a settled one in its chain. Sent twice, it is worked on once.
- * @param owedUntil when what the settled one took of the rates is paid off, ms since 1970: the next one waits for it
+ * @param owedMs how long it takes until what the settled one took of the rates is paid off: the next one waits for it
  */
 export async function continueChain(
   row: RangeRow,
   migration: MigrationRow,
   app: Pick<App, 'ledger' | 'queue'>,
-  owedUntil?: number,
+  owedMs = 0,
 ): Promise<void> {
   const parallel = parallelRangesOf(migration.plan);
   const { length } = shapesOf(migration.plan, row.phase);
@@ -78,7 +78,7 @@ export async function continueChain(
     const following = await app.ledger.ranges.get(migration.id, name);
     if (following === undefined || following.broken) continue;
     if (!isSettled(resetIfOlder(following, migration))) {
-      await app.queue.send([rangeMessage(migration, name, owedUntil)]);
+      await app.queue.send([rangeMessage(migration, name, debt(owedMs, app.ledger.now()))]);
     }
     return;
   }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { wallClock } from '../basics/wall-clock';
 import { LostRowError } from '../ledger/range-rows';
 import {
   isFinal,
@@ -30,8 +31,8 @@ export type JobApp = Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>;
 
 /** How a job begins. */
 export interface JobStart {
-  /** When what was taken before is paid off, ms since 1970. */
-  readonly owedUntil?: number | undefined;
+  /** How long it takes until what was taken before is paid off, ms. */
+  readonly owedMs?: number;
   /** The worker before ended without writing down all that it had done. */
   readonly tookOver?: boolean;
   /** How many ranges share the migration's rates. */
@@ -70,13 +71,13 @@ export class RangeJob implements StopSignal {
   readonly place: PagePlace;
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
-  private lastWrite = Date.now();
-  private watchedAt = Date.now();
+  private lastWrite = performance.now();
+  private watchedAt = moment();
   private deadline: number;
   private readonly watching: NodeJS.Timeout;
   private settled = false;
   private lanes: number;
-  private lanesAskedAt = Date.now();
+  private lanesAskedAt = performance.now();
   private hasFrozen = false;
   private building: Promise<void> | undefined;
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
@@ -91,12 +92,7 @@ export class RangeJob implements StopSignal {
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: JobApp,
-    {
-      owedUntil = 0,
-      tookOver = false,
-      lanes = parallelRangesOf(migration.plan),
-      place = new PagePlace(),
-    }: JobStart = {},
+    { owedMs = 0, tookOver = false, lanes = parallelRangesOf(migration.plan), place = new PagePlace() }: JobStart = {},
   ) {
     this.place = place;
     place.onNote = () => {
@@ -106,9 +102,9 @@ export class RangeJob implements StopSignal {
     this.startedInside = current.inside;
     this.tookOver = tookOver || migration.epoch > 0;
     const seconds = app.settings.rangeSeconds;
-    this.deadline = Date.now() + seconds * 1_000;
+    this.deadline = performance.now() + seconds * 1_000;
     const share = shareOfRange(migration.plan, lanes);
-    this.governor = new Governor(share, this, owedUntil, seconds * PATIENCE * 1_000);
+    this.governor = new Governor(share, this, owedMs, seconds * PATIENCE * 1_000);
     this.lanes = lanes;
     const { name: range, generation, builders } = current;
     this.temporaryNames = new TemporaryNames(
@@ -120,6 +116,11 @@ export class RangeJob implements StopSignal {
     const watchMs = Math.min(1_000, (app.settings.silenceSeconds * 1_000 * FROZEN) / 2);
     this.watching = setInterval(() => void this.watch(), watchMs);
     this.watching.unref();
+  }
+
+  /** How long it takes until all that was taken of the rates is paid off, ms. */
+  get owedMs(): number {
+    return this.governor.owedMs;
   }
 
   /** The row as it will be written next. */
@@ -142,7 +143,7 @@ export class RangeJob implements StopSignal {
 
   check(): void {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
-    if (this.reason === undefined && (this.wasFrozen() || Date.now() >= this.deadline)) this.stop('deadline');
+    if (this.reason === undefined && (this.wasFrozen() || performance.now() >= this.deadline)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
 
@@ -153,7 +154,7 @@ export class RangeJob implements StopSignal {
   async beyondDeadline<T>(ms: number, work: () => Promise<T>): Promise<T> {
     const { deadline } = this;
     if (!this.hasFrozen) {
-      this.deadline = Math.max(deadline, Date.now() + ms);
+      this.deadline = Math.max(deadline, performance.now() + ms);
       if (this.reason === 'deadline') this.reason = undefined;
     }
     try {
@@ -209,7 +210,7 @@ export class RangeJob implements StopSignal {
   }
 
   private async checkpointInTime(): Promise<void> {
-    if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+    if (performance.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
   }
 
   /**
@@ -314,13 +315,13 @@ export class RangeJob implements StopSignal {
 
   private async write(): Promise<void> {
     if (this.reason === 'lost') throw new StoppedError('lost');
-    this.lastWrite = Date.now();
+    this.lastWrite = performance.now();
     // A wait that a limit asks for is no standstill.
     const progress = this.current.progress + (this.governor.hasWaited() ? 1 : 0);
     this.current = { ...this.current, progress };
     try {
       const inside = this.stands || !this.place.isEmpty;
-      const row = { ...this.current, inside, heartbeat: new Date().toISOString() };
+      const row = { ...this.current, inside, heartbeat: this.app.ledger.time() };
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };
       const { etag } = await this.app.ledger.ranges.replace(row, beside);
       this.current = { ...this.current, etag };
@@ -332,20 +333,24 @@ export class RangeJob implements StopSignal {
   }
 
   private wasFrozen(): boolean {
-    this.hasFrozen ||= Date.now() - this.watchedAt > FROZEN * this.app.settings.silenceSeconds * 1_000;
+    const now = moment();
+    // The monotonic clock may stand while the machine sleeps, and the other one be set forward: that costs a message, and no more.
+    const passed = Math.max(now.monotonic - this.watchedAt.monotonic, now.wall - this.watchedAt.wall);
+    this.hasFrozen ||= passed > FROZEN * this.app.settings.silenceSeconds * 1_000;
     return this.hasFrozen;
   }
 
   /** Each second or sooner: is the migration cancelled, or sent back to its start, and is it time for a heartbeat? */
   private async watch(): Promise<void> {
     if (this.wasFrozen()) this.stop('deadline');
-    this.watchedAt = Date.now();
+    this.watchedAt = moment();
     try {
       const migration = await this.app.watch.get(this.migration.id);
       if (this.settled) return;
       if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
-      else if (Date.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+      else if (performance.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000)
+        await this.checkpoint();
       await this.shareRates();
     } catch {
       // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
@@ -354,8 +359,8 @@ export class RangeJob implements StopSignal {
 
   /** Where other chains have come to their end, this one goes on faster. */
   private async shareRates(): Promise<void> {
-    if (this.lanes === 1 || Date.now() - this.lanesAskedAt < LANES_MS) return;
-    this.lanesAskedAt = Date.now();
+    if (this.lanes === 1 || performance.now() - this.lanesAskedAt < LANES_MS) return;
+    this.lanesAskedAt = performance.now();
     const lanes = await lanesLeft(this.migration, this.app);
     if (lanes >= this.lanes) return;
     this.lanes = lanes;
@@ -367,6 +372,10 @@ export class RangeJob implements StopSignal {
     // Of a deadline the work may be given more time; the others are the end.
     if (this.reason !== 'deadline') clearInterval(this.watching);
   }
+}
+
+function moment() {
+  return { monotonic: performance.now(), wall: wallClock() };
 }
 
 /** Whether a migration is no longer in the walk that a job belongs to. */

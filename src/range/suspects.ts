@@ -68,7 +68,7 @@ export class Suspects<Suspect> {
   ) {}
 
   add(suspects: readonly Suspect[]): void {
-    if (this.waiting.length === 0) this.since = Date.now();
+    if (this.waiting.length === 0) this.since = performance.now();
     this.waiting.push(...suspects);
   }
 
@@ -79,7 +79,7 @@ export class Suspects<Suspect> {
   /** Whether enough wait, or for long enough. */
   get due(): boolean {
     const { most, holdMs } = this.second.rounds;
-    return this.waiting.length >= most || (!this.none && Date.now() - this.since >= holdMs);
+    return this.waiting.length >= most || (!this.none && performance.now() - this.since >= holdMs);
   }
 
   /** Looks again, round after round, and tells what is to be said of all that waited. Throws what ends the work. */

@@ -1,5 +1,6 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { wallClock } from '../basics/wall-clock';
 import { tlsOptions, type ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
@@ -51,7 +52,7 @@ export class BulkConnection implements StatusPort, KeyedPort {
 
   /** Empty while the connection is open, whatever server process answers; undefined while it is not. */
   get runId(): string | undefined {
-    return this.isOpen && Date.now() < this.renewAt ? '' : undefined;
+    return this.isOpen && wallClock() < this.renewAt ? '' : undefined;
   }
 
   /** Opens the connection if it is not open. @throws RedisError */

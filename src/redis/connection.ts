@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { wallClock } from '../basics/wall-clock';
 import { tlsOptions, type ConnectionSettings } from './connection-settings';
 import { EncodedCommand } from './encoded-command';
 import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
@@ -31,7 +32,7 @@ export class RedisConnection implements RedisPort {
   private currentRunId: string | undefined;
   private mode: string | undefined;
   private timer: NodeJS.Timeout | undefined;
-  private usedAt = Date.now();
+  private usedAt = performance.now();
 
   constructor(
     private readonly settings: ConnectionSettings,
@@ -50,14 +51,14 @@ export class RedisConnection implements RedisPort {
     return this.mode === 'cluster';
   }
 
-  /** When something was last sent, ms since 1970. */
+  /** When something was last sent, by the monotonic clock, ms. */
   get lastUse(): number {
     return this.usedAt;
   }
 
   /** Opens the connection if it is not open. @throws RedisError */
   async ready(): Promise<void> {
-    this.usedAt = Date.now();
+    this.usedAt = performance.now();
     if (this.currentRunId !== undefined) return;
     this.opening ??= this.open().finally(() => (this.opening = undefined));
     await this.opening;
@@ -102,7 +103,7 @@ export class RedisConnection implements RedisPort {
     if (this.redis === undefined || this.currentRunId === undefined) {
       throw new RedisError('notOpen', this.settings.name);
     }
-    this.usedAt = Date.now();
+    this.usedAt = performance.now();
     return this.redis;
   }
 
@@ -198,7 +199,7 @@ export class RedisConnection implements RedisPort {
     let renewAt = credentials?.renewAt;
     this.timer = setInterval(() => {
       void (async () => {
-        if (this.credentials !== undefined && renewAt !== undefined && Date.now() >= renewAt) {
+        if (this.credentials !== undefined && renewAt !== undefined && wallClock() >= renewAt) {
           const fresh = await this.credentials();
           await redis.auth(fresh.username, fresh.password);
           renewAt = fresh.renewAt;
@@ -209,7 +210,7 @@ export class RedisConnection implements RedisPort {
         // Whatever the server answers, it does.
         if (isReply(error) && this.credentials === undefined) return;
         // A connection that cannot be kept is opened anew by whoever needs it next.
-        if (this.credentials === undefined || (renewAt ?? 0) + PING_INTERVAL_MS * 5 < Date.now()) this.forget(redis);
+        if (this.credentials === undefined || (renewAt ?? 0) + PING_INTERVAL_MS * 5 < wallClock()) this.forget(redis);
       });
     }, PING_INTERVAL_MS);
     this.timer.unref();

@@ -167,7 +167,7 @@ export class Connections {
   private closeIdle(): void {
     // Entries stay: who holds a lane of one may open it again, and it must end with the others.
     for (const { seeds } of this.entries.values()) {
-      if (seeds.some((seed) => Date.now() - seed.lastUse < IDLE_MS)) continue;
+      if (seeds.some((seed) => performance.now() - seed.lastUse < IDLE_MS)) continue;
       for (const seed of seeds) seed.close();
     }
   }

@@ -1,3 +1,4 @@
+import { wallClock } from '../basics/wall-clock';
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan-refusals';
@@ -93,7 +94,7 @@ async function carryOut(
   const requestId = requestIdOf(schedule, Date.parse(run.due));
   const result = await start(schedule, requestId, app);
   const after = { ...run, ...result };
-  await app.schedules.replace(after.state === 'starting' ? { ...row, run: after } : settled(row, after, Date.now()));
+  await app.schedules.replace(after.state === 'starting' ? { ...row, run: after } : settled(row, after, wallClock()));
   if (after.state === 'started') await tallies.ensureTally(after.migration);
   return { schedule: schedule.name, ...after };
 }

@@ -182,7 +182,7 @@ async function prepareConversions(
   const planned: PlannedConversion[] = [];
   for (const options of request.convert) {
     const kind = kindOf(options);
-    const facts = await kind.prepare(options, { ...context, until: Date.now() + COUNTING_MS });
+    const facts = await kind.prepare(options, { ...context, until: performance.now() + COUNTING_MS });
     planned.push({ name: kind.name, facts });
   }
   return planned;

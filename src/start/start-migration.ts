@@ -29,7 +29,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
   checkConnectionNames(request, app);
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
   const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
-  const id = migrationId(request);
+  const id = migrationId(request, app.ledger.time());
   const known = request.requestId === undefined ? undefined : await app.ledger.migrations.get(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
 
@@ -46,7 +46,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
     cancelRequested: false,
     stopCause: null,
     course: firstCourse(plan),
-    startedAt: new Date().toISOString(),
+    startedAt: app.ledger.time(),
     finishedAt: null,
     cause: null,
     traceparent: app.telemetry.traceparent() ?? null,
@@ -85,9 +85,9 @@ export function idFromRequestId(requestId: string): string {
 }
 
 /** The id comes from the requestId where there is one; otherwise it begins with the time. */
-function migrationId({ requestId }: MigrationRequest): string {
+function migrationId({ requestId }: MigrationRequest, now: string): string {
   if (requestId !== undefined) return idFromRequestId(requestId);
-  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14);
+  const time = now.replace(/\D/g, '').slice(0, 14);
   return `${time}-${randomBytes(4).toString('hex')}`;
 }
 
@@ -127,7 +127,7 @@ export async function resumeStart(
     if (!(error instanceof PlanRefusedError)) throw error;
     const ended = await app.ledger.migrations.update(row.id, (now) =>
       now.state === 'planned'
-        ? { ...now, state: 'failed', finishedAt: new Date().toISOString(), cause: error.message }
+        ? { ...now, state: 'failed', finishedAt: app.ledger.time(), cause: error.message }
         : undefined,
     );
     return ended ?? row;

@@ -82,7 +82,7 @@ export async function writerOfSource(
 function isOpenIn(app: Pick<App, 'ledger'>): IsOpen {
   return async ({ holder, since }) => {
     const state = await app.ledger.migrations.stateOf(holder);
-    if (state === undefined) return holder !== '' && Math.abs(Date.now() - since) < STARTING_MS;
+    if (state === undefined) return holder !== '' && Math.abs(app.ledger.now() - since) < STARTING_MS;
     return !finalStates.some((final) => final === state);
   };
 }

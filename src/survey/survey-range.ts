@@ -1,3 +1,4 @@
+import { wallClock } from '../basics/wall-clock';
 import type { App } from '../app/app';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
@@ -51,7 +52,7 @@ export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<
 /** Measures how long reading takes, apart from the rest of the work. */
 class Stopwatch {
   private readMs = 0;
-  private lapAt = Date.now();
+  private lapAt = wallClock();
 
   /** The same origin, with the reading of its pages measured. */
   timed(origin: Origin): Origin {
@@ -69,7 +70,7 @@ class Stopwatch {
 
   /** What has passed since the last lap. */
   lap(payloadBytes: number) {
-    const [firstAt, lastAt, { readMs }] = [this.lapAt, Date.now(), this];
+    const [firstAt, lastAt, { readMs }] = [this.lapAt, wallClock(), this];
     this.lapAt = lastAt;
     this.readMs = 0;
     return { firstAt, lastAt, readMs, workMs: lastAt - firstAt, payloadBytes };

@@ -144,7 +144,9 @@ export class Keeper {
     const isKnown = this.stillness.knows(name);
     const stillMs = this.stillness.stillFor(name, sum?.etag ?? '');
     // Who has just begun to watch goes by the time that the sum was made at.
-    return isKnown ? stillMs >= OLD_SUM_MS : Math.abs(Date.now() - Date.parse(sum?.at ?? startedAt)) >= OLD_SUM_MS;
+    return isKnown
+      ? stillMs >= OLD_SUM_MS
+      : Math.abs(this.app.ledger.now() - Date.parse(sum?.at ?? startedAt)) >= OLD_SUM_MS;
   }
 
   /** Sends the ranges again that nobody works on; of a cancelled migration it settles them, and tells how many. */

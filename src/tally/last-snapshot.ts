@@ -16,7 +16,7 @@ const FRESH_MS_MOST = 5_000;
  */
 export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
   const last = await lastSnapshot(migration, app);
-  const now = Date.now();
+  const now = app.ledger.now();
   const fresh = Math.min(FRESH_MS_MOST, FRESH_MS + last.progress.ranges.total * FRESH_MS_A_RANGE);
   if (isFinal(migration) || Math.abs(now - Date.parse(last.at)) < fresh) return last;
   const sum = sumRanges(migration, await app.ledger.ranges.list(migration.id));

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { amount, isoTime, type DocumentOf } from '../migration/document';
 import { phaseOf, sideNames } from '../migration/phases';
-import { isFinal, PHASE_NAME, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { isFinal, isSign, PHASE_NAME, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 
 /** How a range stands, for people: an active one may be held up, or its worker be silent. */
 export const standings = ['planned', 'active', 'held', 'silent', 'done', 'failed', 'cancelled'] as const;
@@ -56,7 +56,7 @@ export function standingOf(
   silenceMs: number,
 ): Standing {
   if (row.state !== 'active') return row.state;
-  if (row.heartbeat !== null && now - Date.parse(row.heartbeat) > silenceMs) return 'silent';
+  if (row.heartbeat !== null && !isSign(row.heartbeat, now, silenceMs)) return 'silent';
   return row.trouble === null ? 'active' : 'held';
 }
 
@@ -67,11 +67,11 @@ export function makeRangesReport(
   now: number,
   silenceMs: number,
 ): RangesReport {
-  const at = isFinal(migration) ? 0 : now;
+  const silence = isFinal(migration) ? Number.POSITIVE_INFINITY : silenceMs;
   const ranges = rows
     .filter((row) => row.phase === migration.phase)
     .map((row) => resetIfOlder(row, migration))
-    .map((row) => ({ row, state: standingOf(row, at, silenceMs) }))
+    .map((row) => ({ row, state: standingOf(row, now, silence) }))
     .sort((a, b) => a.row.number - b.row.number);
   const letters = new Map<number, string[]>();
   for (const { row, state } of ranges) {

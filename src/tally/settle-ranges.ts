@@ -2,18 +2,18 @@ import type { App } from '../app/app';
 import { readableMigration } from '../app/readable-migration';
 import type { RangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
-import { isFinal, isSettled, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { isFinal, isSettled, isSign, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { shapesOf } from '../migration/rows-of-plan';
 import { continueChain } from '../range/chain';
 
 /**
- * Whether nobody works on a range: it is planned, or its worker has been silent for long. A sign that is to come as much
- * later is none: a clock was wrong.
+ * Whether nobody works on a range: it is planned, or its worker has been silent for long.
+ * @param now ms since 1970, by the storage's clock
  * @param silenceMs a worker writes its row every few seconds; one that has not for so long is gone
  */
 export function isUntouched(row: RangeRow, now: number, silenceMs: number): boolean {
   if (isSettled(row)) return false;
-  return row.state === 'planned' || row.heartbeat === null || Math.abs(now - Date.parse(row.heartbeat)) > silenceMs;
+  return row.state === 'planned' || !isSign(row.heartbeat, now, silenceMs);
 }
 
 /** Settles the ranges of a cancelled migration that nobody works on. A worker that takes one meanwhile settles it itself. */
@@ -21,7 +21,7 @@ export async function settleUntouched(migration: MigrationRow, app: Pick<App, 'l
   const rows = await app.ledger.ranges.list(migration.id);
   for (const known of rows) {
     const row = known.phase === migration.phase ? resetIfOlder(known, migration) : known;
-    if (!isUntouched(row, Date.now(), app.settings.silenceSeconds * 1_000)) continue;
+    if (!isUntouched(row, app.ledger.now(), app.settings.silenceSeconds * 1_000)) continue;
     try {
       await app.ledger.ranges.replace({ ...row, state: 'cancelled', generation: row.generation + 1 });
     } catch (error) {

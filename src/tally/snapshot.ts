@@ -35,6 +35,7 @@ export function makeSnapshot(input: {
   const { failed, cancelled } = sum.ranges;
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
+  const clockSetBack = (before.clockSetBack ?? 0) + setBackBy(before, now);
   const atLeast = ended && !well && writesTarget(migration.plan) && failed + cancelled > 0 ? [AT_LEAST] : [];
   return {
     ...workDone(migration, sum, before, now, ended ? (well ? 'well' : 'ill') : 'open'),
@@ -49,7 +50,9 @@ export function makeSnapshot(input: {
       ...runningWarnings(migration, source, target),
       ...input.sweep.warnings,
       ...atLeast,
+      ...(clockSetBack === 0 ? [] : [wrongTimes(clockSetBack)]),
     ],
+    clockSetBack,
     lostKeys: source === undefined ? (before.lostKeys ?? 0) : lostKeys(migration.plan, source, before),
     marks: {
       source: input.marks.source ?? before.marks?.source,
@@ -88,6 +91,18 @@ export function workDone(
     },
     history: addToHistory(history, point),
   };
+}
+
+/** The storage's clock is known to about a second. */
+const LEAST_SET_BACK_S = 5;
+
+function setBackBy({ at }: Snapshot, now: number): number {
+  const seconds = (Date.parse(at) - now) / 1_000;
+  return seconds > LEAST_SET_BACK_S ? Math.round(seconds) : 0;
+}
+
+function wrongTimes(seconds: number): string {
+  return `The clock of the app's storage was set back by ${seconds} seconds in all during the migration: times from before that, as that of its start, lie as much too late.`;
 }
 
 export function isEnd(decision: Verdict): decision is End {

@@ -97,7 +97,7 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   };
 
   // The sum is as old as the rows are.
-  const now = Date.now();
+  const now = app.ledger.now();
   const rows = await app.ledger.ranges.list(id);
   const held = rowsOfPlan(known, rows);
   const first = sumHeld(known, held);
@@ -153,7 +153,7 @@ async function applyVerdict(
       : {
           ...row,
           state: decision.kind,
-          finishedAt: new Date().toISOString(),
+          finishedAt: app.ledger.time(),
           cause: decision.kind === 'failed' ? decision.cause : null,
         },
   );

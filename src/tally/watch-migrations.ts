@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { UnreadableRowError } from '../ledger/row-schemas';
-import { isFinal, type MigrationRow } from '../migration/rows';
+import { isFinal, isSign, type MigrationRow } from '../migration/rows';
 import { settleUntouched } from './settle-ranges';
 import { resumeStart } from '../start/start-migration';
 
@@ -42,6 +42,6 @@ async function watchMigration(
 }
 
 /** A start takes seconds; the one that still runs is not disturbed. */
-function isOld(row: MigrationRow, app: Pick<App, 'settings'>): boolean {
-  return Date.now() - Date.parse(row.startedAt) > app.settings.silenceSeconds * 1_000;
+function isOld(row: MigrationRow, app: Pick<App, 'ledger' | 'settings'>): boolean {
+  return !isSign(row.startedAt, app.ledger.now(), app.settings.silenceSeconds * 1_000);
 }

@@ -49,6 +49,7 @@ const ANSWERS_A_LOOK = 16;
 export class Governor implements Pace {
   private pauseMs = 0;
   private pausedUntil = 0;
+  private owedUntil: number;
   private patientUntil: number;
   private latest: number[] = [];
   /**
@@ -64,27 +65,28 @@ export class Governor implements Pace {
   private readonly recent = { keys: 0, bytes: 0 };
 
   /**
-   * @param owedUntil when what was taken before is paid off, ms since 1970
+   * @param owedMs how long it takes until what was taken before is paid off
    * @param patienceMs how long calls may be kept waiting inside one page: a page that does not end has no place to go on from.
    *   What it took beyond that is owed then
    */
   constructor(
     private share: Share,
     private readonly stop: StopSignal,
-    private owedUntil = 0,
+    owedMs = 0,
     private readonly patienceMs = Number.POSITIVE_INFINITY,
   ) {
-    this.patientUntil = Date.now() + patienceMs;
+    this.owedUntil = performance.now() + owedMs;
+    this.patientUntil = performance.now() + patienceMs;
   }
 
-  /** When all that was taken is paid off, ms since 1970. */
-  get paidAt(): number {
-    return this.owedUntil;
+  /** How long it takes until all that was taken is paid off. */
+  get owedMs(): number {
+    return Math.max(0, this.owedUntil - performance.now());
   }
 
   /** Keeps within another share from now on: by that, what is owed is paid off sooner or later. */
   keepWithin(share: Share): void {
-    const now = Date.now();
+    const now = performance.now();
     const factor = secondsOf(1, share.keysPerSecond) / secondsOf(1, this.share.keysPerSecond);
     const byBytes = secondsOf(1, share.bytesPerSecond) / secondsOf(1, this.share.bytesPerSecond);
     const scale = Number.isFinite(factor) ? factor : Number.isFinite(byBytes) ? byBytes : 1;
@@ -101,7 +103,7 @@ export class Governor implements Pace {
 
   async turn(): Promise<void> {
     await this.waitUntil(() => Math.max(this.pausedUntil, this.owedUntil));
-    this.patientUntil = Date.now() + this.patienceMs;
+    this.patientUntil = performance.now() + this.patienceMs;
     this.recent.keys /= 2;
     this.recent.bytes /= 2;
   }
@@ -152,12 +154,12 @@ export class Governor implements Pace {
   }
 
   private owe(seconds: number): void {
-    if (seconds > 0) this.owedUntil = Math.max(this.owedUntil, Date.now()) + seconds * 1_000;
+    if (seconds > 0) this.owedUntil = Math.max(this.owedUntil, performance.now()) + seconds * 1_000;
   }
 
-  /** @param time when it ends, ms since 1970; another share may change it meanwhile */
+  /** @param time when it ends, by the monotonic clock, ms; another share may change it meanwhile */
   private async waitUntil(time: () => number): Promise<void> {
-    for (let wait = time() - Date.now(); wait >= 1; wait = time() - Date.now()) {
+    for (let wait = time() - performance.now(); wait >= 1; wait = time() - performance.now()) {
       try {
         this.waiting++;
         await pause(Math.min(wait, LONGEST_NAP_MS), this.stop);
@@ -178,7 +180,7 @@ export class Governor implements Pace {
       this.pauseMs = nextPause(this.pauseMs, Math.min(...this.latest), this.share.maxSourceLatencyMs);
       this.latest = [];
     }
-    this.pausedUntil = Date.now() + this.pauseMs;
+    this.pausedUntil = performance.now() + this.pauseMs;
   }
 }
 

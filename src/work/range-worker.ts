@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
-import { rangeMessage, type RangeMessage } from '../ledger/range-queue';
+import { debt, owedMsOf, rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { backAtStart, resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { phaseOf } from '../migration/phases';
 import { SourceDoubtError } from '../compare/delete-extra';
@@ -48,12 +48,12 @@ async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
     await continueChain(row, migration, app);
     return 'idle';
   }
-  const job = await claim(row, migration, message.owedUntil, await placeOf(row, app), app);
+  const job = await claim(row, migration, message, await placeOf(row, app), app);
   if (job === undefined) return 'idle';
   try {
     await rangeWorkOf(migration)(job, app);
     await job.settle('done');
-    await continueChain(job.row, migration, app, job.governor.paidAt);
+    await continueChain(job.row, migration, app, job.owedMs);
     return 'done';
   } catch (error) {
     try {
@@ -76,7 +76,7 @@ async function placeOf(row: RangeRow, app: WorkerApp): Promise<PagePlace | undef
 async function claim(
   row: RangeRow,
   migration: MigrationRow,
-  owedUntil: number | undefined,
+  message: RangeMessage,
   place: PagePlace | undefined,
   app: WorkerApp,
 ): Promise<RangeJob | undefined> {
@@ -88,12 +88,12 @@ async function claim(
       generation: row.generation + 1,
       tries: row.tries + 1,
       trouble: null,
-      heartbeat: new Date().toISOString(),
+      heartbeat: app.ledger.time(),
     });
     // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
     const lanes = await lanesLeft(migration, app);
-    const debt = debtOf(migration, owedUntil);
-    const start = { owedUntil: debt, tookOver: row.generation > 0, lanes, ...(place && { place }) };
+    const owedMs = debtOf(migration, message, app);
+    const start = { owedMs, tookOver: row.generation > 0, lanes, ...(place && { place }) };
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
     // Another worker took it in the same moment: it is in good hands.
@@ -103,9 +103,9 @@ async function claim(
 }
 
 /** Where no rate is kept there is nothing to pay off, whatever a message says. */
-function debtOf({ plan }: MigrationRow, owedUntil: number | undefined): number | undefined {
+function debtOf({ plan }: MigrationRow, message: RangeMessage, app: Pick<App, 'ledger'>): number {
   const { keysPerSecond, bytesPerSecond } = plan.request.limits;
-  return keysPerSecond === 0 && bytesPerSecond === 0 ? undefined : owedUntil;
+  return keysPerSecond === 0 && bytesPerSecond === 0 ? 0 : owedMsOf(message, app.ledger.now());
 }
 
 async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
@@ -116,7 +116,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
       return 'cancelled';
     }
     await job.handOn();
-    const message = rangeMessage(migration, job.row.name, job.governor.paidAt);
+    const message = rangeMessage(migration, job.row.name, debt(job.owedMs, app.ledger.now()));
     await app.queue.send([message], job.row.trouble === null ? 0 : TROUBLE_DELAY_S);
     return 'handedOn';
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { fromChunks, toChunks } from '../../src/ledger/chunked-text';
-import { decodeMessage, encodeMessage, ForeignMessageError } from '../../src/ledger/range-queue';
+import { debt, decodeMessage, encodeMessage, ForeignMessageError, owedMsOf } from '../../src/ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled, rangeName } from '../../src/migration/rows';
 import { aMigration, aRange } from '../tools/rows';
 
@@ -52,10 +52,15 @@ describe('a message of the queue', () => {
   });
 
   it('owes for a day at most, and nothing that is no time', () => {
-    const DAY = 24 * 3_600_000;
-    const soon = Date.now() + 60_000;
-    expect(decodeMessage({ ...message, owedUntil: soon })).toEqual({ ...message, owedUntil: soon });
-    expect(decodeMessage({ ...message, owedUntil: 1e300 }).owedUntil).toBeLessThanOrEqual(Date.now() + DAY);
+    const now = 1_800_000_000_000;
+    const soon = { ...message, ...debt(60_000, now) };
+    expect(decodeMessage(soon)).toEqual(soon);
+    expect(owedMsOf(soon, now + 20_000)).toBe(40_000);
+    expect(owedMsOf(soon, now + 60_001)).toBe(0);
+    // A clock that was set back makes it no longer than it was.
+    expect(owedMsOf(soon, now - 3_600_000)).toBe(60_000);
+    expect(owedMsOf(decodeMessage({ ...message, owedUntil: 1e300 }), now)).toBe(24 * 3_600_000);
+    expect(debt(0, now)).toEqual({});
     for (const owedUntil of ['soon', -1, null, {}]) expect(decodeMessage({ ...message, owedUntil })).toEqual(message);
   });
 

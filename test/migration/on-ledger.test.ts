@@ -439,6 +439,26 @@ describe('whoever runs', () => {
     expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ phase: 'look' });
   });
 
+  it('goes on where the clock was set back by an hour, and says so', async () => {
+    const {
+      migration: { id },
+      messages,
+    } = await started();
+    await visitMigration(id, app);
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    await app.ledger.migrations.update(id, (row) => ({ ...row, startedAt: inAnHour }));
+    const row = (await app.ledger.ranges.get(id, rangeName('copy', 2)))!;
+    await app.ledger.ranges.replace({ ...row, state: 'active', generation: 1, heartbeat: inAnHour });
+    await app.ledger.snapshots.put(id, { ...(await app.ledger.snapshots.get(id))!, at: inAnHour });
+    keeper();
+    const sent = new Set<string>();
+    await until(async () => {
+      for (const { range } of await app.takeMessages()) sent.add(range);
+      return sent.size === messages.length;
+    });
+    await until(async () => /set back by (3599|360\d) seconds/.test((await getReport(id, app))?.warnings.join() ?? ''));
+  });
+
   it('visits when its last worker has ended', async () => {
     const { migration, messages } = await started();
     const one = keeper();

@@ -32,7 +32,9 @@ export async function countAllSessions(
   const isWanted = (key: Buffer) => converter.claims(key) && wants(key, 'hash');
   let sum = noSessions;
   for (const database of databases) {
-    const counted = await onSource(database, (port) => countSessions(port, isWanted, braceless, until - Date.now()));
+    const counted = await onSource(database, (port) =>
+      countSessions(port, isWanted, braceless, until - performance.now()),
+    );
     sum = counted.reduce(addSessionCounts, sum);
   }
   return sum;
@@ -52,7 +54,7 @@ async function countSessions(
   let last: { readonly name: Buffer; readonly application: string } | undefined;
   let [sessions, locked, inVersion5] = [0, 0, 0];
   let complete = false;
-  const end = Date.now() + milliseconds;
+  const end = performance.now() + milliseconds;
   const read = (from: string): Promise<Reply> =>
     runScript(port, scripts.count, [], [from, COUNT, braceless ? '1' : '0']);
   let page: Promise<Reply> | undefined = read('0');
@@ -62,7 +64,7 @@ async function countSessions(
     const cursor = String(found[0]);
     complete = cursor === '0';
     // The server goes on while these are counted here.
-    page = complete || Date.now() >= end ? undefined : read(cursor);
+    page = complete || performance.now() >= end ? undefined : read(cursor);
     page?.catch(() => undefined);
     for (let i = 1; i + 1 < found.length; i += 2) {
       const [name, state] = [found[i], Number(found[i + 1])];

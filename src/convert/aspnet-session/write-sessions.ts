@@ -142,8 +142,12 @@ class Writing {
     if (this.options.onLocked === 'convert') return [...work];
     const free = work.filter(({ state }) => !state.locked);
     let locked = work.filter(({ state }) => state.locked);
-    const end = Date.now() + LOCK_MS;
-    for (let wait = FIRST_LOOK_MS; locked.length > 0 && Date.now() < end; wait = Math.min(LAST_LOOK_MS, 2 * wait)) {
+    const end = performance.now() + LOCK_MS;
+    for (
+      let wait = FIRST_LOOK_MS;
+      locked.length > 0 && performance.now() < end;
+      wait = Math.min(LAST_LOOK_MS, 2 * wait)
+    ) {
       await this.context.pause(wait);
       await this.read(locked, ALL_BYTES);
       const there = await this.stillThere(locked);

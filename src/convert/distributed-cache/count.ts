@@ -41,6 +41,6 @@ async function countIn(port: RedisPort, isWanted: (key: Buffer) => boolean, to: 
       if (page[i + 1] === 1) sliding++;
     }
     cursor = String(page[0]);
-  } while (cursor !== '0' && Date.now() < until);
+  } while (cursor !== '0' && performance.now() < until);
   return { found, sliding, complete: cursor === '0' };
 }

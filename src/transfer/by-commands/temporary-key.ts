@@ -85,7 +85,7 @@ export class TemporaryKey {
 
   /** Renews the key's life where it was not written to for long. Throws {@link TemporaryLost} when it is not there. */
   async keep(): Promise<void> {
-    if (Date.now() - this.#renewedAt < RENEW_MS) return;
+    if (performance.now() - this.#renewedAt < RENEW_MS) return;
     const [renewed] = throwErrors(await this.#send([['PEXPIRE', this.name, String(TEMPORARY_KEY_LIFE_MS)]]));
     if (renewed !== 1) throw lost();
   }
@@ -158,7 +158,7 @@ export class TemporaryKey {
   async #send(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
     try {
       const replies = await this.#target.pipeline(commands);
-      this.#renewedAt = Date.now();
+      this.#renewedAt = performance.now();
       return replies;
     } catch (error) {
       this.#uncertain = true;
