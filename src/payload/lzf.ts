@@ -51,77 +51,84 @@ export function mayUnpackTo(packed: number, size: number): boolean {
   return size <= packed * (LONGEST_COPY / COPY_BYTES);
 }
 
-const HASH_BITS = 14;
 /** Where three bytes of such a hash stood last, counted from `base` on, so that it need not be cleared. */
-const places = new Int32Array(1 << HASH_BITS);
+const MOST_HASH_BITS = 14;
+const places = new Int32Array(1 << MOST_HASH_BITS);
 let base = 1;
+/** Of what is short only a part of the table is used, which stays near the processor. */
+const FEW_HASH_BITS = 10;
+const SHORT = 2_048;
 
 /**
- * Packs the bytes from `start` up to `end` to the beginning of `out`.
+ * Packs the bytes from `start` up to `end` into `out` from `begin` on.
+ * @param limit what they may become at most; `out` has room for so many
  * @returns how many they have become; 0 where they would become more than `limit`
  */
-export function compress(bytes: Buffer, start: number, end: number, out: Buffer, limit: number): number {
+export function compress(bytes: Buffer, start: number, end: number, out: Buffer, begin: number, limit: number): number {
   if (base > 2 ** 30) {
     places.fill(0);
     base = 1;
   }
   const shift = base - start;
   base += end - start;
+  const hashShift = 32 - (end - start <= SHORT ? FEW_HASH_BITS : MOST_HASH_BITS);
+  const lastTo = begin + limit;
+  const lastStart = end - 2;
   let from = start;
-  let to = 1;
-  let literals = 0;
-  while (from < end) {
-    let count = 0;
-    let distance = 0;
-    if (from + 2 < end) {
-      const hash = hashAt(bytes, from);
-      const place = (places[hash] ?? 0) - shift;
-      places[hash] = from + shift;
-      distance = from - place;
-      if (place >= start && distance <= FARTHEST) count = commonLength(bytes, place, from, end);
-    }
-    if (count < 3) {
-      if (to >= limit) return 0;
-      out[to++] = bytes[from++] ?? 0;
-      if (++literals === MOST_LITERALS) {
-        out[to - MOST_LITERALS - 1] = MOST_LITERALS - 1;
-        literals = 0;
-        to++;
-      }
+  let to = begin;
+  /** Where the bytes begin that are not written yet. */
+  let literals = start;
+  while (from < lastStart) {
+    const one = bytes[from] ?? 0;
+    const two = bytes[from + 1] ?? 0;
+    const three = bytes[from + 2] ?? 0;
+    const hash = Math.imul((one << 16) | (two << 8) | three, 0x9e3779b1) >>> hashShift;
+    const place = (places[hash] ?? 0) - shift;
+    places[hash] = from + shift;
+    if (
+      place < start ||
+      from - place > FARTHEST ||
+      bytes[place] !== one ||
+      bytes[place + 1] !== two ||
+      bytes[place + 2] !== three
+    ) {
+      from++;
       continue;
     }
-    if (literals > 0) out[to - literals - 1] = literals - 1;
-    else to--;
-    if (to + 4 > limit) return 0;
-    const [length, back] = [count - 2, distance - 1];
-    if (length < 7) out[to++] = (length << 5) | (back >> 8);
+    const most = Math.min(LONGEST_COPY, end - from);
+    let count = 3;
+    while (count < most && bytes[place + count] === bytes[from + count]) count++;
+    to = writeLiterals(bytes, literals, from, out, to, lastTo - COPY_BYTES);
+    if (to === 0) return 0;
+    const back = from - place - 1;
+    if (count - 2 < 7) out[to++] = ((count - 2) << 5) | (back >> 8);
     else {
       out[to++] = (7 << 5) | (back >> 8);
-      out[to++] = length - 7;
+      out[to++] = count - 2 - 7;
     }
     out[to++] = back & 255;
-    to++;
-    literals = 0;
-    const next = from + count;
+    from += count;
+    literals = from;
     // Of what was copied the end is kept in mind, as liblzf does.
-    for (from = Math.max(from + 1, next - 2); from < next; from++) {
-      if (from + 2 < end) places[hashAt(bytes, from)] = from + shift;
+    for (let at = from - 2; at < from && at < lastStart; at++) {
+      const kept = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+      places[Math.imul(kept, 0x9e3779b1) >>> hashShift] = at + shift;
     }
   }
-  if (literals > 0) out[to - literals - 1] = literals - 1;
-  else to--;
-  return to <= limit ? to : 0;
+  to = writeLiterals(bytes, literals, end, out, to, lastTo);
+  return to === 0 ? 0 : to - begin;
 }
 
-function hashAt(bytes: Buffer, at: number): number {
-  const three = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-  return Math.imul(three, 0x9e3779b1) >>> (32 - HASH_BITS);
-}
-
-/** How many bytes are the same at both places, as many as one copy can hold. */
-function commonLength(bytes: Buffer, one: number, other: number, end: number): number {
-  const most = Math.min(LONGEST_COPY, end - other);
-  let count = 0;
-  while (count < most && bytes[one + count] === bytes[other + count]) count++;
-  return count;
+/** @returns where it ends in `out`; 0 where that would be behind `last` */
+function writeLiterals(bytes: Buffer, start: number, end: number, out: Buffer, begin: number, last: number): number {
+  let to = begin;
+  for (let from = start; from < end;) {
+    const count = Math.min(MOST_LITERALS, end - from);
+    if (to + 1 + count > last) return 0;
+    out[to++] = count - 1;
+    for (let i = 0; i < count; i++) out[to + i] = bytes[from + i] ?? 0;
+    to += count;
+    from += count;
+  }
+  return to <= last ? to : 0;
 }

@@ -89,7 +89,7 @@ export function writeBytes(out: Output, bytes: Buffer, start: number, end: numbe
     // The head says how long it has become: what comes out is put where the longest head ends, and moved.
     const begin = out.length + LONGEST_HEAD;
     out.reserve(LONGEST_HEAD + size);
-    const packed = compress(bytes, start, end, out.bytes.subarray(begin, begin + size), size - WORTH_BYTES);
+    const packed = compress(bytes, start, end, out.bytes, begin, size - WORTH_BYTES);
     if (packed > 0) {
       out.byte(LZF);
       out.rdbLength(packed);

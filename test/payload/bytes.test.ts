@@ -90,14 +90,16 @@ describe('compression', () => {
       fc.property(fc.oneof(bytes(), repetitive), fc.nat(10), (value, start) => {
         const from = Math.min(start, value.length);
         const size = value.length - from;
-        const out = Buffer.alloc(size + 8, 0xee);
-        const packed = compress(value, from, value.length, out, size);
+        const out = Buffer.alloc(size + 13, 0xee);
+        const packed = compress(value, from, value.length, out, 5, size);
+        expect(out.subarray(0, 5)).toEqual(Buffer.alloc(5, 0xee));
+        expect(out.subarray(5 + size)).toEqual(Buffer.alloc(8, 0xee));
         expect(packed).toBeLessThanOrEqual(size);
         if (packed === 0) return;
         const unpacked = Buffer.alloc(size);
-        decompress(out, 0, packed, size, unpacked);
+        decompress(out, 5, 5 + packed, size, unpacked);
         expect(unpacked).toEqual(value.subarray(from));
-        decompress(out, 0, packed, size);
+        decompress(out, 5, 5 + packed, size);
         expect(mayUnpackTo(packed, size)).toBe(true);
       }),
       { numRuns: 200 },
@@ -106,7 +108,7 @@ describe('compression', () => {
 
   it('makes of what repeats about a hundredth', () => {
     const value = Buffer.alloc(100_000, 'abc');
-    const packed = compress(value, 0, value.length, Buffer.alloc(value.length), value.length);
+    const packed = compress(value, 0, value.length, Buffer.alloc(value.length), 0, value.length);
     expect(packed).toBeGreaterThan(0);
     expect(packed).toBeLessThan(1_300);
   });
@@ -119,7 +121,7 @@ describe('compression', () => {
         decompress(Buffer.alloc(0), 0, 0, 0);
       }),
     ).toBe(false);
-    expect(compress(Buffer.from('aaaa'), 2, 2, Buffer.alloc(10), 10)).toBe(0);
+    expect(compress(Buffer.from('aaaa'), 2, 2, Buffer.alloc(10), 0, 10)).toBe(0);
   });
 
   it('is taken back only where it becomes exactly what it says', () => {

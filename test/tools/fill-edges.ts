@@ -114,6 +114,9 @@ async function fill(client: Redis, prefix: string): Promise<void> {
     `${prefix}:zset:scores`,
     ...NUMBERS.filter((n) => n === BigInt(Number(n))).flatMap((n) => [String(n), `member${n}`]),
   );
+  // Beyond what is packed again for older servers.
+  const large = [noise(50_000, 5), noise(50_001, 6), noise(50_002, 7)] as const;
+  pipeline.zadd(`${prefix}:zset:large`, 1, large[0], -2, large[1], 3, large[2]);
   pipeline.xadd(`${prefix}:stream:numbers`, '9-9', ...numbers.flatMap((number) => [number, number]));
   for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
