@@ -1,12 +1,15 @@
 import { ByteReader } from '../../src/payload/byte-reader';
 import { checkValue } from '../../src/payload/check-value';
-import { FOOTER_BYTES, isIntact } from '../../src/payload/footer';
+import { readHash } from '../../src/payload/collections';
+import { FOOTER_BYTES, isIntact, payloadVersionOf } from '../../src/payload/footer';
+import { PayloadGate, type Ready } from '../../src/payload/payload-gate';
+import type { PayloadTarget } from '../../src/payload/payload-server';
 import { skipValue } from '../../src/payload/skip-value';
 import { Workspace } from '../../src/payload/workspace';
 import { compareServers } from '../tools/compare-servers';
 import { fillEdges } from '../tools/fill-edges';
 import { fillOdd } from '../tools/fill-odd';
-import { digestValues, dumpAll, gateBetween, restoreAll, type DumpedKey } from '../tools/payloads';
+import { digestValues, dumpAll, gateBetween, restoreAll, stamp, type DumpedKey } from '../tools/payloads';
 import { flush, serverNames, type ServerName } from '../tools/redis-servers';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
@@ -138,4 +141,88 @@ describe('values at the edges of their encodings', () => {
       expect(there).not.toContain('0'.repeat(40));
     },
   );
+});
+
+describe('hashes whose fields expire', () => {
+  const redis8: PayloadTarget = { software: 'redis', version: '8.0.2', modules: [], versions: [[6, 12]] };
+  const valkey9: PayloadTarget = {
+    software: 'valkey',
+    version: '9.1.2',
+    modules: [],
+    versions: [
+      [6, 11],
+      [80, 80],
+    ],
+  };
+  const redis6: PayloadTarget = { software: 'redis', version: '6.0.16', modules: [], versions: [[6, 9]] };
+  const ready = (source: PayloadTarget, target: PayloadTarget, payload: Buffer, now = 0): Ready => {
+    const made = new PayloadGate(source, target).prepare(payload, () => now);
+    if (made === 'by-commands' || !('payload' in made)) throw new Error('it is not sent');
+    return made;
+  };
+  const FAR = 4_102_444_800_000;
+  let hashes: readonly DumpedKey[];
+
+  beforeAll(async () => {
+    const { client, server } = sources['redis-8.0'];
+    await flush(server);
+    await fillOdd(server, { databases: [0] });
+    hashes = (await dumpAll(sources['redis-8.0'])).filter(({ payload: [type] }) => type === 24 || type === 25);
+    expect(new Set(hashes.map(({ payload: [type] }) => type))).toEqual(new Set([24, 25]));
+    expect(await client.call('HPEXPIRETIME', 'hash:field-expiry', 'FIELDS', '1', 'goes')).toEqual([FAR + 123]);
+  });
+
+  it('go to Valkey 9 and back with nothing lost', async () => {
+    const { client, server } = targets['redis-8.0'];
+    await flush(server);
+    const returned = hashes.map(({ key, payload, ttl }) => {
+      const there = ready(redis8, valkey9, payload);
+      expect([there.payload[0], payloadVersionOf(there.payload), there.lost.fieldExpiries]).toEqual([22, 80, 0]);
+      checkValue(there.payload, 0, there.payload.length - FOOTER_BYTES, new Workspace());
+      const back = ready(valkey9, redis8, there.payload);
+      expect([back.payload[0], payloadVersionOf(back.payload), back.lost.fieldExpiries]).toEqual([24, 12, 0]);
+      return { key, payload: back.payload, ttl };
+    });
+    await restoreAll(targets['redis-8.0'], returned);
+    for (const { key } of hashes) {
+      const fields = await sources['redis-8.0'].client.hkeysBuffer(key);
+      const question = ['HPEXPIRETIME', key, 'FIELDS', String(fields.length), ...fields] as const;
+      expect(await client.call(...question)).toEqual(await sources['redis-8.0'].client.call(...question));
+      expect(await client.hgetallBuffer(key)).toEqual(await sources['redis-8.0'].client.hgetallBuffer(key));
+    }
+  });
+
+  it('stand as Valkey 9 writes them', () => {
+    // "a" stays, which is -1, and "b" has a moment.
+    const body = Buffer.from('1602' + '01610131' + 'ffffffffffffffff' + '01620132' + '7b80832cbb030000', 'hex');
+    const back = ready(valkey9, redis8, stamp(body, 80));
+    const fields: unknown[] = [];
+    const reader = new ByteReader(back.payload, 1, back.payload.length - FOOTER_BYTES);
+    readHash(reader, 24, new Workspace(), (name, value, expiry) => {
+      fields.push([name.copy().toString(), value.copy().toString(), expiry]);
+    });
+    expect(fields).toEqual([
+      ['a', '1', undefined],
+      ['b', '2', Number(body.readBigInt64LE(body.length - 8))],
+    ]);
+    expect(ready(redis8, valkey9, back.payload).payload).toEqual(stamp(body, 80));
+    // Where no field expires nothing is lost.
+    const plain = Buffer.from('160101610131ffffffffffffffff', 'hex');
+    expect(ready(valkey9, redis6, stamp(plain, 80))).toEqual({
+      payload: stamp(Buffer.from('040101610131', 'hex'), 9),
+      lost: { fieldExpiries: 0, streamPast: false },
+    });
+  });
+
+  it('do not keep for ever on an older server what has expired on the way', async () => {
+    const { client, server } = targets['redis-6.0'];
+    await flush(server);
+    const { payload, key } = hashes.find((each) => each.key.toString() === 'hash:field-expiry')!;
+    const made = ready(redis8, redis6, payload, FAR + 123);
+    expect(made.lost.fieldExpiries).toBe(1);
+    await restoreAll(targets['redis-6.0'], [{ key, payload: made.payload, ttl: 0 }]);
+    expect(await client.hgetall(key)).toEqual({ stays: '1', 'goes too': '3' });
+    const all = hashes.find((each) => each.key.toString() === 'hash:all-fields-expire')!;
+    expect(new PayloadGate(redis8, redis6).prepare(all.payload, () => FAR)).toBe('by-commands');
+  });
 });
