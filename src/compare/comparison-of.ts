@@ -3,11 +3,11 @@ import type { MigrationRow } from '../migration/rows';
 import type { RangeJob } from '../range/range-job';
 import type { RangeSides } from '../range/range-sides';
 import { expiryByClock } from '../redis/expiry';
-import type { ClockOffset } from '../transfer/clock-offset';
+import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
 import type { Comparison } from './examine';
 import type { Depth } from './overview';
 
-/** Two expiries are the same when they are no further apart, ms. */
+/** Two expiries are the same when they are no further apart, ms, where both clocks are known as well as they are mostly. */
 const EXPIRY_TOLERANCE_MS = 50;
 
 /** How closely the keys of a phase are compared. */
@@ -20,14 +20,18 @@ export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' 
 export function comparisonOf(
   job: RangeJob,
   { source, target }: RangeSides,
-  { targetMinusSource }: ClockOffset,
+  { targetMinusSource, uncertaintyMs }: ClockOffset,
   depth: Depth,
 ): Comparison {
   return {
     source,
     target,
     depth,
-    expiriesAgree: agreeWithin(EXPIRY_TOLERANCE_MS, targetMinusSource),
+    expiriesAgree: agreeWithin(
+      EXPIRY_TOLERANCE_MS + Math.max(0, uncertaintyMs - TOLD_UNCERTAINTY_MS),
+      targetMinusSource,
+    ),
+    targetMinusSource,
     goOn: () => {
       job.check();
     },

@@ -1,3 +1,4 @@
+import { expiryByClock } from '../redis/expiry';
 import type { KeyFacts } from './key-facts';
 
 /** How one key differs: a word for programs, and both sides' facts for people. */
@@ -17,6 +18,8 @@ export interface Difference {
 export interface BothSides {
   readonly source: KeyFacts;
   readonly target: KeyFacts | undefined;
+  /** The target's clock minus the source's, ms. */
+  readonly targetMinusSource: number;
   readonly valuesAgree: boolean;
   readonly expiriesAgree: boolean;
   readonly fieldsThatDiffer: number;
@@ -24,11 +27,13 @@ export interface BothSides {
 
 /** The difference between both sides of a key; undefined where there is none. */
 export function differenceOf(sides: BothSides): Difference | undefined {
-  const { source, target, valuesAgree, expiriesAgree, fieldsThatDiffer } = sides;
+  const { source, targetMinusSource, valuesAgree, expiriesAgree, fieldsThatDiffer } = sides;
+  const target = sides.target && byClockOfSource(sides.target, targetMinusSource);
   if (target === undefined) {
     return { code: 'missing', message: `The key is on the source (${described(source)}) and not on the target.` };
   }
-  const facts = `source: ${described(source)}; target: ${described(target)}.`;
+  const clocks = target.expiry === 0 ? '' : tellClocks(targetMinusSource);
+  const facts = `source: ${described(source)}; target: ${described(target)}${clocks}.`;
   const reasons: [Difference['code'], string][] = [];
   if (source.type !== target.type) reasons.push(['different-type', 'Its type differs']);
   else if (source.length !== target.length) reasons.push(['different-length', 'Its length differs']);
@@ -39,6 +44,19 @@ export function differenceOf(sides: BothSides): Difference | undefined {
   }
   const [first] = reasons;
   return first && { code: first[0], message: `${reasons.map(([, words]) => words).join('. ')}. On the ${facts}` };
+}
+
+function byClockOfSource(facts: KeyFacts, targetMinusSource: number): KeyFacts {
+  return facts.expiry === 0 ? facts : { ...facts, expiry: expiryByClock(facts.expiry, -targetMinusSource) };
+}
+
+/** Clocks that are no further apart need no word, ms. */
+const NEARLY_EQUAL_MS = 50;
+
+function tellClocks(targetMinusSource: number): string {
+  const ms = Math.round(Math.abs(targetMinusSource));
+  if (ms <= NEARLY_EQUAL_MS) return '';
+  return ` by the source's clock (the target's is ${ms} ms ${targetMinusSource > 0 ? 'ahead' : 'behind'})`;
 }
 
 /** For a key that only the target has. */

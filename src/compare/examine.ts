@@ -20,6 +20,8 @@ export interface Comparison {
   readonly depth: Depth;
   /** Whether two absolute expiries, each in ms of its own server's clock and 0 for none, are the same moment. */
   readonly expiriesAgree: (source: number, target: number) => boolean;
+  /** The target's clock minus the source's, ms. */
+  readonly targetMinusSource: number;
   /** Throws when the work must end. */
   readonly goOn: () => void;
   /** Where it is noted how far the fingerprints of large values got, by the names of each side. */
@@ -54,6 +56,7 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
     const sides = {
       source: one,
       target: other,
+      targetMinusSource: comparison.targetMinusSource,
       valuesAgree: agree,
       expiriesAgree: other !== undefined && expiriesAgree(one.expiry, other.expiry),
       fieldsThatDiffer,

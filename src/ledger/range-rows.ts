@@ -117,6 +117,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     counts: JSON.stringify(row.counts),
     progress: row.progress,
     tries: row.tries,
+    clockDoubtMs: row.clockDoubtMs,
     heartbeat: row.heartbeat ?? '',
     trouble: textForPeople(row.trouble),
     cause: textForPeople(row.cause),

@@ -144,6 +144,7 @@ export const rangeSchema = z.object({
   counts: json(countsSchema),
   progress: count.default(0),
   tries: count.default(0),
+  clockDoubtMs: count.default(0),
   heartbeat: timeOrNull,
   trouble: textOrNull,
   cause: textOrNull,

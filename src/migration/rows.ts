@@ -100,6 +100,8 @@ export interface RangeRow {
   readonly progress: number;
   /** How often it was taken since anything was last done that whoever takes it next need not do again. */
   readonly tries: number;
+  /** By how much expiries that were carried over, or compared, may be wrong at most, ms. */
+  readonly clockDoubtMs: number;
   /** When a worker last wrote, ISO 8601; null before the first. */
   readonly heartbeat: string | null;
   /** What holds it up at the moment, for people. */
@@ -169,6 +171,7 @@ export function brokenRange(
     counts: noCounts,
     progress: 0,
     tries: 0,
+    clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
     cause,

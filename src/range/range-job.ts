@@ -230,6 +230,11 @@ export class RangeJob implements StopSignal {
     return stand + Math.max(0, findings.length - room);
   }
 
+  /** Notes that expiries may be wrong by so much. */
+  doubtClocks(ms: number): void {
+    this.current = { ...this.current, clockDoubtMs: Math.max(this.current.clockDoubtMs, Math.ceil(ms)) };
+  }
+
   /** Says what holds the range up; null when it goes on. Written with the next heartbeat. */
   trouble(text: string | null): void {
     if (text !== null && text !== this.current.trouble) this.logTrouble(text);

@@ -3,7 +3,7 @@ import type { SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
-import { measureClockOffset, type ClockOffset } from '../transfer/clock-offset';
+import { measureClockOffset, TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
 import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
@@ -105,8 +105,10 @@ export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
   };
 }
 
-/** How far the target's clock is from the source's. */
+/** How far the target's clock is from the source's. Written down where that is not known well. */
 export async function compareClocks(job: RangeJob, { source, target }: RangeSides): Promise<ClockOffset> {
   const onBoth = attemptOn(job, source.guard, target.guard);
-  return await onBoth(() => measureClockOffset(source.connection, target.connection));
+  const offset = await onBoth(() => measureClockOffset(source.connection, target.connection));
+  if (offset.uncertaintyMs > TOLD_UNCERTAINTY_MS) job.doubtClocks(offset.uncertaintyMs);
+  return offset;
 }

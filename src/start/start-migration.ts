@@ -191,6 +191,7 @@ export function rangesOf({
     counts: noCounts,
     progress: 0,
     tries: 0,
+    clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
     cause: null,

@@ -50,6 +50,7 @@ export function makeSnapshot(input: {
       ...runningWarnings(migration, source, target),
       ...input.sweep.warnings,
       ...atLeast,
+      ...doubtOfExpiries(sum, source),
       ...(clockSetBack === 0 ? [] : [wrongTimes(clockSetBack)]),
     ],
     clockSetBack,
@@ -91,6 +92,15 @@ export function workDone(
     },
     history: addToHistory(history, point),
   };
+}
+
+/** A source that has none, and had none, has no expiries that could be wrong. */
+function doubtOfExpiries({ clockDoubtMs }: Sum, source: SideFacts | undefined): string[] {
+  const hasNone = source?.databases.every(({ expires }) => expires === 0) === true;
+  if (clockDoubtMs === 0 || hasNone) return [];
+  return [
+    `Expiries may be off by up to ${clockDoubtMs} ms: the way to a server is slow, so that the difference of both servers' clocks is not known better. Run the app nearer to them where that matters.`,
+  ];
 }
 
 /** The storage's clock is known to about a second. */

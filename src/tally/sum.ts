@@ -17,6 +17,8 @@ export interface Sum {
   readonly lastHeartbeat: string | null;
   /** How far the work is: another text says that something was done, by whomever. */
   readonly moved: string;
+  /** By how much expiries may be wrong at most, ms. */
+  readonly clockDoubtMs: number;
   /** What holds ranges up, each text once. */
   readonly troubles: readonly string[];
   /** What holds an open range up, or did when its last worker handed it on. */
@@ -43,9 +45,11 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   let cause: string | null = null;
   let trouble: string | null = null;
   let progress = 0;
+  let clockDoubtMs = 0;
   const troubles = new Set<string>();
   for (const row of held) {
     walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
+    clockDoubtMs = Math.max(clockDoubtMs, row.clockDoubtMs);
     counts = addCounts(counts, countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts));
     if (row.phase === migration.phase) {
       const weight = weights.get(row.database) ?? 1;
@@ -64,7 +68,7 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   const { phase, pass, epoch } = migration;
   const moved = [phase, pass, epoch, ranges.done + ranges.failed + ranges.cancelled, progress].join(' ');
   const share = all === 0 ? 1 : done / all;
-  return { ranges, counts, walked, share, lastHeartbeat, moved, troubles: [...troubles], trouble, cause };
+  return { ranges, counts, walked, share, lastHeartbeat, moved, clockDoubtMs, troubles: [...troubles], trouble, cause };
 }
 
 /** The numbers of a row that count for its migration. */

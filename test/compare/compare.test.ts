@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fillOdd } from '../e2e/support/fill-odd';
+import { startProxy } from '../tools/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';
@@ -64,4 +65,23 @@ it('tells long texts apart, from their own fingerprints too', async () => {
   const { report, findings } = await run(app, { mode: 'compare' });
   expect(findings).toEqual(['different-length print', 'different-length raw', 'different-value last']);
   expect(report.counts).toMatchObject({ same: 1, different: 3 });
+});
+
+it('a way that is slow in one direction moves no expiry, makes no difference, and is told', async () => {
+  const way = await startProxy(neu.server.port, (client, server) => {
+    client.on('data', (bytes) => setTimeout(() => server.write(bytes), 150));
+    server.pipe(client);
+  });
+  try {
+    const far = await stage.testApp({ OLD: old }, { REDIS_NEW: way.url });
+    const until = Date.now() + 3_600_000;
+    await old.client.set('expiring', 'x');
+    await old.client.pexpireat('expiring', until);
+    const { report } = await run(far, { verify: 'quick' });
+    expect(report).toMatchObject({ state: 'completed', findings: 0 });
+    expect(report.warnings.join()).toMatch(/Expiries may be off by up to 1[5-9]\d ms: the way to a server is slow/);
+    expect(Math.abs(Number(await neu.client.call('PEXPIRETIME', 'expiring')) - until)).toBeLessThan(10);
+  } finally {
+    await way.close();
+  }
 });

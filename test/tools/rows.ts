@@ -104,6 +104,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     counts: noCounts,
     progress: 0,
     tries: 0,
+    clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
     cause: null,

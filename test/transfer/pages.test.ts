@@ -1,7 +1,8 @@
 import type { RedisError } from '../../src/redis/errors';
 import { randomBytes } from 'node:crypto';
 import type { RedisPort } from '../../src/redis/redis-port';
-import { measureClockOffset } from '../../src/transfer/clock-offset';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { differenceWithin, measureClockOffset } from '../../src/transfer/clock-offset';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../../src/transfer/page-reader';
 import { PageWriter, type RestoreEntry, type WriteOptions } from '../../src/transfer/page-writer';
 import { onEveryServer } from '../tools/test-server';
@@ -281,14 +282,39 @@ onEveryServer((at) => {
   });
 });
 
+/** A server whose clock is ahead by so many ms, and the way to it, and back, that takes its time. */
+const clock = (ahead: number, thereMs = 0, backMs = 0): RedisPort => ({
+  call: async () => {
+    await sleep(thereMs);
+    const micros = BigInt(Math.round((performance.timeOrigin + performance.now() + ahead) * 1_000));
+    await sleep(backMs);
+    return [Buffer.from(String(micros / 1_000_000n)), Buffer.from(String(micros % 1_000_000n))];
+  },
+  pipeline: () => Promise.reject(new Error('not here')),
+});
+
+it.each([
+  ['to the target', clock(0), clock(0, 120, 0)],
+  ['from the target', clock(0), clock(0, 0, 120)],
+  ['to the source', clock(0, 120, 0), clock(0)],
+])(
+  'takes clocks for equal that may be where a way is slow (%s), and says how well it knows',
+  async (_, source, target) => {
+    const { targetMinusSource, uncertaintyMs, targetNow } = await measureClockOffset(source, target);
+    expect(targetMinusSource).toBe(0);
+    expect(uncertaintyMs).toBeGreaterThan(100);
+    expect(uncertaintyMs).toBeLessThan(160);
+    expect(Math.abs(targetNow() - Date.now())).toBeLessThan(30);
+  },
+);
+
+it('takes the middle where clocks cannot be equal, or are known well', () => {
+  const near = { lowest: 0, highest: 1 };
+  expect(differenceWithin(near, { lowest: 30, highest: 271 })).toEqual({ targetMinusSource: 150, uncertaintyMs: 121 });
+  expect(differenceWithin(near, { lowest: -4, highest: 11 })).toEqual({ targetMinusSource: 3, uncertaintyMs: 8 });
+});
+
 it('finds the distance of two clocks that do not agree', async () => {
-  const clock = (ahead: number): RedisPort => ({
-    call: () => {
-      const micros = BigInt(Math.round((performance.timeOrigin + performance.now() + ahead) * 1_000));
-      return Promise.resolve([Buffer.from(String(micros / 1_000_000n)), Buffer.from(String(micros % 1_000_000n))]);
-    },
-    pipeline: () => Promise.reject(new Error('not here')),
-  });
   const { targetMinusSource } = await measureClockOffset(clock(-5_000), clock(90_000));
   expect(Math.abs(targetMinusSource - 95_000)).toBeLessThan(2);
 });
