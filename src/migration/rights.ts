@@ -79,6 +79,13 @@ const ofConnections: readonly Omit<Right, 'side'>[] = [
   },
   {
     for: 'everything',
+    commands: ['CONFIG GET'],
+    asked: always,
+    without:
+      'how many clients it takes is not known where INFO does not tell (before 7.0), so that none are left to others',
+  },
+  {
+    for: 'everything',
     commands: ['PING'],
     asked: always,
     without: 'what stands in between may cut connections that are idle, which are opened again then',

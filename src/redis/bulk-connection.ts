@@ -8,6 +8,7 @@ import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
+import type { Switchable } from './lane';
 import { StatusParser } from './status-parser';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -32,7 +33,9 @@ interface Batch {
  * command, and a script that restores a page costs the server half as much again as the plain commands.
  * It opens when `ready` is called, never reconnects by itself and never resends.
  */
-export class BulkConnection implements StatusPort, KeyedPort {
+export class BulkConnection implements StatusPort, KeyedPort, Switchable {
+  openings = 0;
+  selected: number | undefined;
   private socket: Socket | undefined;
   private opening: Promise<void> | undefined;
   private isOpen = false;
@@ -53,6 +56,18 @@ export class BulkConnection implements StatusPort, KeyedPort {
   /** Empty while the connection is open, whatever server process answers; undefined while it is not. */
   get runId(): string | undefined {
     return this.isOpen && wallClock() < this.renewAt ? '' : undefined;
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  async select(database: number): Promise<void> {
+    this.selected = undefined;
+    const { openings } = this;
+    const refusals = await this.sendAll(EncodedCommands.of([['SELECT', String(database)]]));
+    for (const error of refusals.values()) throw error;
+    if (openings === this.openings) this.selected = database;
   }
 
   /** Opens the connection if it is not open. @throws RedisError */
@@ -123,6 +138,8 @@ export class BulkConnection implements StatusPort, KeyedPort {
       throw isRedisError(error, 'connectionLost') ? socketError(name, error.cause, 'closedAtOnce') : error;
     }
     this.processId = infoField(info, 'run_id') ?? '';
+    this.openings++;
+    this.selected = this.database;
     this.isOpen = true;
   }
 

@@ -6,6 +6,7 @@ import { credentialsOf, type CredentialSource, type Credentials } from './creden
 import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
+import type { Switchable } from './lane';
 import type { Command, RedisPort, Reply } from './redis-port';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,7 +27,9 @@ interface Sender {
  * One connection to one database of one Redis. It opens when `ready` is called, never reconnects by itself and never
  * queues or resends: what is sent, is sent to the server process whose `runId` it had at that moment.
  */
-export class RedisConnection implements RedisPort {
+export class RedisConnection implements RedisPort, Switchable {
+  openings = 0;
+  selected: number | undefined;
   private redis: Redis | undefined;
   private opening: Promise<void> | undefined;
   private currentRunId: string | undefined;
@@ -54,6 +57,17 @@ export class RedisConnection implements RedisPort {
   /** When something was last sent, by the monotonic clock, ms. */
   get lastUse(): number {
     return this.usedAt;
+  }
+
+  get name(): string {
+    return this.settings.name;
+  }
+
+  async select(database: number): Promise<void> {
+    this.selected = undefined;
+    const { openings } = this;
+    await this.call('SELECT', String(database));
+    if (openings === this.openings) this.selected = database;
   }
 
   /** Opens the connection if it is not open. @throws RedisError */
@@ -132,6 +146,8 @@ export class RedisConnection implements RedisPort {
       // Valkey calls it so from 8.0.
       this.mode = infoField(info, 'redis_mode') ?? infoField(info, 'server_mode');
       if (this.mode === 'sentinel') throw new RedisError('sentinel', name);
+      this.openings++;
+      this.selected = this.database;
       this.currentRunId = infoField(info, 'run_id') ?? '';
       this.keepAlive(redis, credentials);
     } catch (error) {

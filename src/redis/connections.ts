@@ -1,28 +1,41 @@
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { BulkConnection } from './bulk-connection';
+import { ClientRoom } from './client-room';
 import { Cluster } from './cluster';
 import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
+import { DatabaseBulk, DatabaseConnection } from './database-connection';
+import { LanePool } from './lane-pool';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
 
-/** How many connections one process opens to one database of one Redis. Ranges share them. */
+/** How many connections the ranges of one database share. */
 const LANES = 2;
+/** How many connections one process opens to one Redis; where there are more databases, they share them. */
+const MOST_LANES = 12;
+/** For writing keys in bulk; one to a database is enough, since its commands go out without waiting for replies. */
+const MOST_BULKS = 6;
 /** A connection that nobody asked for this long is closed. */
 const IDLE_MS = 5 * 60_000;
 
+/** One database of one Redis. */
 interface Entry {
-  readonly seeds: readonly RedisConnection[];
   readonly lanes: readonly RoutedConnection[];
   next: number;
-  readonly bulkSeed: BulkConnection;
-  /** For writing keys in bulk; one is enough, since its commands go out without waiting for replies. */
   readonly bulk: RoutedBulk;
+}
+
+/** What leads to one Redis. */
+interface Server {
+  readonly lanes: LanePool<RedisConnection>;
+  readonly bulks: LanePool<BulkConnection>;
+  readonly room: ClientRoom;
 }
 
 /** The process's connections, by name and database, opened on first use and shared by everything that runs in it. */
 export class Connections {
   private readonly entries = new Map<string, Entry>();
+  private readonly servers = new Map<string, Server>();
   private readonly clusters = new Map<string, Cluster>();
   private readonly credentialSources = new Map<string, CredentialSource>();
   private readonly sweeper: NodeJS.Timeout;
@@ -74,8 +87,10 @@ export class Connections {
    */
   async metBy(name: string, count: number): Promise<string[]> {
     const settings = readConnectionSettings(name, this.settings);
+    const { lanes, room } = this.server(name, settings);
+    const free = lanes.anyOpen === undefined ? undefined : await room.free(lanes.anyOpen);
     const open = Array.from(
-      { length: count },
+      { length: Math.min(count, Math.floor((free ?? Infinity) / 2)) },
       () => new RedisConnection(settings, 0, this.clientName, this.credentialsFor(settings)),
     );
     try {
@@ -86,11 +101,9 @@ export class Connections {
     }
   }
 
-  private connectionsOf(name: string): (RedisConnection | BulkConnection)[] {
-    const prefix = `${name}/`;
-    return [...this.entries].flatMap(([id, { seeds, bulkSeed }]) =>
-      id.startsWith(prefix) ? [...seeds, bulkSeed] : [],
-    );
+  private connectionsOf(name: string): readonly (RedisConnection | BulkConnection)[] {
+    const server = this.servers.get(name);
+    return server === undefined ? [] : [...server.lanes.connections, ...server.bulks.connections];
   }
 
   /** Where the Redis listens that the settings name so, however it is spelt there. @throws ConnectionSettingsError */
@@ -115,20 +128,17 @@ export class Connections {
     let entry = this.entries.get(id);
     if (entry === undefined) {
       const settings = readConnectionSettings(name, this.settings);
-      const credentials = this.credentialsFor(settings);
       const cluster = this.clusterOf(name, settings);
-      const seeds = Array.from(
-        { length: LANES },
-        () => new RedisConnection(settings, database, this.clientName, credentials),
-      );
-      const lanes = seeds.map((seed) => new RoutedConnection(seed, cluster));
-      const bulkSeed = new BulkConnection(settings, database, this.clientName, credentials);
+      const { lanes, bulks } = this.server(name, settings);
       entry = {
-        seeds,
-        lanes,
+        lanes: Array.from(
+          { length: LANES },
+          () => new RoutedConnection(new DatabaseConnection(lanes, settings.name, database), cluster),
+        ),
         next: 0,
-        bulkSeed,
-        bulk: new RoutedBulk(bulkSeed, cluster, { ready: () => this.get(name, database).ready() }),
+        bulk: new RoutedBulk(new DatabaseBulk(bulks, settings.name, database), cluster, {
+          ready: () => this.get(name, database).ready(),
+        }),
       };
       this.entries.set(id, entry);
     }
@@ -139,10 +149,36 @@ export class Connections {
   /** Ends all connections. */
   close(): void {
     clearInterval(this.sweeper);
-    for (const { seeds, bulkSeed } of this.entries.values()) for (const each of [...seeds, bulkSeed]) each.close();
+    for (const name of this.servers.keys()) this.reopen(name);
     for (const cluster of this.clusters.values()) cluster.close();
     this.entries.clear();
+    this.servers.clear();
     this.clusters.clear();
+  }
+
+  private server(name: string, settings: ConnectionSettings): Server {
+    let server = this.servers.get(name);
+    if (server === undefined) {
+      const credentials = this.credentialsFor(settings);
+      const room = new ClientRoom();
+      const hasRoom = async () => {
+        const open = lanes.anyOpen;
+        return open === undefined || ((await room.free(open)) ?? 1) > 0;
+      };
+      const lanes = new LanePool(
+        MOST_LANES,
+        () => new RedisConnection(settings, 0, this.clientName, credentials),
+        hasRoom,
+      );
+      const bulks = new LanePool(
+        MOST_BULKS,
+        () => new BulkConnection(settings, 0, this.clientName, credentials),
+        hasRoom,
+      );
+      server = { lanes, bulks, room };
+      this.servers.set(name, server);
+    }
+    return server;
   }
 
   /** Shared by all databases: a cluster has only one. */
@@ -165,10 +201,9 @@ export class Connections {
   }
 
   private closeIdle(): void {
-    // Entries stay: who holds a lane of one may open it again, and it must end with the others.
-    for (const { seeds } of this.entries.values()) {
-      if (seeds.some((seed) => performance.now() - seed.lastUse < IDLE_MS)) continue;
-      for (const seed of seeds) seed.close();
+    // They stay: who holds one may open it again, and it must end with the others.
+    for (const { lanes } of this.servers.values()) {
+      for (const lane of lanes.connections) if (performance.now() - lane.lastUse >= IDLE_MS) lane.close();
     }
   }
 }

@@ -1,6 +1,5 @@
-import type { BulkConnection } from './bulk-connection';
 import type { Cluster } from './cluster';
-import type { RedisConnection } from './connection';
+import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
 import { isRedisError, type RedisError } from './errors';
 import type { Command, KeyedPort, RedisPort, Reply } from './redis-port';
@@ -12,7 +11,7 @@ import { routedCall, routedPipeline, routedSend } from './routing';
  */
 export class RoutedConnection implements RedisPort {
   constructor(
-    private readonly seed: RedisConnection,
+    private readonly seed: DatabaseConnection,
     /** To be asked only where it is one. */
     readonly cluster: Cluster,
   ) {}
@@ -77,7 +76,7 @@ export class RoutedConnection implements RedisPort {
 /** The same for writing keys in bulk. */
 export class RoutedBulk implements KeyedPort {
   constructor(
-    private readonly seed: BulkConnection,
+    private readonly seed: DatabaseBulk,
     private readonly cluster: Cluster,
     /** Finds out whether it is a cluster, which the answers to what is written in bulk do not tell. */
     private readonly opener: Pick<RoutedConnection, 'ready'>,

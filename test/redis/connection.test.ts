@@ -1,6 +1,8 @@
 import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { RedisConnection } from '../../src/redis/connection';
 import { Connections } from '../../src/redis/connections';
+import { EncodedCommands } from '../../src/redis/encoded-command';
+import type { RedisPort } from '../../src/redis/redis-port';
 import { entraCredentials, type CredentialSource } from '../../src/redis/credentials';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
 
@@ -207,6 +209,83 @@ describe('the connections of a process', () => {
     await Promise.all(asked.map((connection) => connection.ready()));
     expect((await open()).length).toBe(2);
     expect((await open()).every((line) => line.includes('db=3'))).toBe(true);
+  });
+
+  it('are shared by many databases, none of which gets what is for another one', async () => {
+    await server.client.config('SET', 'databases', '16').catch(() => undefined);
+    const databases = Array.from({ length: 16 }, (_, i) => i);
+    const rounds = Array.from({ length: 25 }, (_, round) => round);
+    const work = databases.flatMap((database) =>
+      rounds.map(async (round) => {
+        const [one, bulk] = [connections.get('OLD', database), connections.bulk('OLD', database)];
+        await Promise.all([one.ready(), bulk.ready()]);
+        await one.call('HINCRBY', 'counts', String(database), '1');
+        await one.pipeline([['HINCRBY', 'counts', String(database), '1']]);
+        const key = Buffer.from(`bulk:${database}:${round}`);
+        await bulk.sendKeyed([key], () => EncodedCommands.of([['SET', key, 'x']]));
+      }),
+    );
+    await Promise.all(work);
+    for (const database of databases) {
+      await server.client.select(database);
+      expect(await server.client.hgetall('counts')).toEqual({ [database]: '50' });
+      expect(await server.client.dbsize()).toBe(26);
+    }
+    await server.client.flushall();
+    await server.client.select(0);
+    expect((await open()).length).toBe(18);
+    await expect(connections.get('OLD', 16).ready()).rejects.toMatchObject({ kind: 'noSuchDatabase' });
+  });
+
+  it('sends nothing into another database where a choice is refused, or the connection is another one', async () => {
+    const all = Array.from({ length: 16 }, (_, i) => connections.get('OLD', i));
+    await Promise.all(all.map((one) => one.ready()));
+    await server.client.acl('SETUSER', 'default', '-select');
+    try {
+      const outcomes = await Promise.allSettled(all.map((one, i) => one.call('SET', `of:${i}`, 'x')));
+      expect(outcomes.some(({ status }) => status === 'rejected')).toBe(true);
+    } finally {
+      await server.client.acl('SETUSER', 'default', '+select');
+    }
+    const waiting = all.flatMap((one, i) => [one.call('SET', `of:${i}`, 'x'), one.call('INCR', `n:${i}`)]);
+    connections.reopen('OLD');
+    await Promise.all(all.map((one) => one.ready()));
+    await Promise.allSettled(waiting);
+    await Promise.all(all.map((one, i) => one.call('SET', `of:${i}`, 'x')));
+    for (const database of all.keys()) {
+      await server.client.select(database);
+      const keys = await server.client.keys('*');
+      expect(keys.filter((key) => !key.endsWith(`:${database}`))).toEqual([]);
+    }
+    await server.client.select(0);
+    await server.client.flushall();
+  });
+
+  it.each(['redis-6.0', 'redis-7.0'] as const)('leave clients of %s to others', async (name) => {
+    const small = await startTestServer(name, { args: ['--maxclients', '20'] });
+    const few = new Connections({ REDIS_IT: small.server.url }, 'keyferry-few');
+    try {
+      let most = 0;
+      const clients = async () => Number(/connected_clients:(\d+)/.exec(await small.client.info('clients'))?.[1]);
+      const all = Array.from({ length: 16 }, (_, database) => [few.get('IT', database), few.bulk('IT', database)]);
+      for (const one of all.flat()) {
+        await one.ready();
+        most = Math.max(most, await clients());
+      }
+      await few.metBy('IT', 6);
+      expect(most).toBe(15);
+      for (const [one] of all) expect(await (one as RedisPort).call('SET', 'a', '1')).toEqual(Buffer.from('OK'));
+      // Others have taken the rest: what is lost meanwhile is shared.
+      const others = await Promise.all(Array.from({ length: 5 }, () => small.connect()));
+      few.reopen('IT');
+      while ((await clients()) > others.length + 1) await new Promise(setImmediate);
+      await Promise.all(Array.from({ length: 12 }, () => small.connect()));
+      await Promise.all(all.flat().map((one) => one.ready()));
+      for (const [one] of all) await (one as RedisPort).call('SET', 'b', '1');
+    } finally {
+      few.close();
+      await small.close();
+    }
   });
 
   it('are opened on first use, and all ended at once', async () => {

@@ -9,7 +9,7 @@ import { Version4Session } from '../convert/sessions/support/version4';
 import { setEntry } from '../convert/distributed-cache/support/dotnet';
 import { run } from '../tools/modes';
 import { aRequest, plainSource, plainTarget } from '../tools/rows';
-import { compareServers, Stage, type Side } from '../tools/stage';
+import { compareServers, digest, Stage, type Side } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 
 const stage = new Stage();
@@ -289,6 +289,36 @@ describe.each(['redis-6.0', 'redis-7.0'] as const)('on %s', (name) => {
     expect(await refused(neu.client)).toEqual([]);
     await client.multi().select(5).flushdb().select(0).exec();
   });
+});
+
+it('sixty databases are copied into a server with few clients, and others are let in meanwhile', async () => {
+  const [old, neu] = await Promise.all([
+    stage.side('redis-6.0', { args: ['--databases', '64', '--maxclients', '50'] }),
+    stage.side('redis-7.0', { args: ['--databases', '64', '--maxclients', '50'] }),
+  ]);
+  for (let database = 0; database < 60; database++) await fill(old, 20, { database });
+  const app = await stage.testApp({ OLD: old, NEW: neu });
+  let most = 0;
+  let going = true;
+  const outcome = run(
+    app,
+    { verify: 'full' },
+    {
+      beside: async () => {
+        while (going) {
+          for (const side of [old, neu]) {
+            const other = await side.connect();
+            most = Math.max(most, Number(/connected_clients:(\d+)/.exec(await side.client.info('clients'))?.[1]));
+            other.close();
+          }
+        }
+      },
+      afterPhase: (phase) => Promise.resolve((going = phase !== 'look')),
+    },
+  );
+  expect((await outcome).report).toMatchObject({ state: 'completed', counts: { copied: 1_200 } });
+  expect(most).toBeLessThanOrEqual(40);
+  expect(await digest(neu)).toBe(await digest(old));
 });
 
 const isOfCommand = (entry: string) => entry.startsWith('command');
