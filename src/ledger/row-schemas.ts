@@ -218,6 +218,7 @@ const mark = z.looseObject({
   restores: amount.optional(),
   otherChanges: amount.optional(),
   flushes: amount.optional(),
+  swaps: amount.optional(),
   evictedKeys: amount.optional(),
   expiredKeys: amount.optional(),
   commandsProcessed: amount.optional(),
@@ -230,6 +231,7 @@ const courseFields = z.object({
   restarts: z.object({ source: count, target: count }),
   // Not written by earlier versions.
   met: z.object({ source: z.array(text).max(64), target: z.array(text).max(64) }).optional(),
+  exchanges: count.default(0),
   returns: z.object({ source: count, target: count }).default({ source: 0, target: 0 }),
   restartsBefore: count,
   reset: z.object({ source: z.boolean(), target: z.boolean() }),

@@ -15,6 +15,8 @@ export interface Course {
   readonly seen: { readonly source: Process; readonly target: Process };
   /** How often each side was seen to be another process than before. */
   readonly restarts: { readonly source: number; readonly target: number };
+  /** How often databases of the source were exchanged while it was walked; more than `MOST_EXCHANGES` where it was not walked anew for one. */
+  readonly exchanges: number;
   /** The run ids that each side has had, in the order in which they were first met; the latest of many. */
   readonly met: { readonly source: readonly string[]; readonly target: readonly string[] };
   /** How often a process of a side was met again after another one: one that restarts never is. */
@@ -41,6 +43,7 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
     target,
     seen: { source: processOf(source), target: processOf(target) },
     restarts: { source: 0, target: 0 },
+    exchanges: 0,
     met: { source: [source.runId], target: [target.runId] },
     returns: { source: 0, target: 0 },
     restartsBefore: 0,
@@ -56,6 +59,14 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
 export function walkBegins(course: Course, source: Mark, target: Mark, lookDepth: LookDepth | null): Course {
   const reset = { ...course.reset, target: false };
   return { ...course, source, target, restartsBefore: course.restarts.target, reset, lookDepth };
+}
+
+/** So often a walk begins anew for databases of the source that were exchanged (SWAPDB): which ones, a server does not tell. */
+export const MOST_EXCHANGES = 3;
+
+/** Whether databases of the source were exchanged since its walk began, which can be mended by walking it anew. */
+export function mustWalkAnew({ source, exchanges }: Course, now: Mark): boolean {
+  return exchanges < MOST_EXCHANGES && since(source, now).swapped;
 }
 
 /** So many processes of a side are remembered. */

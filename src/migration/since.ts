@@ -15,6 +15,8 @@ export interface Mark {
   readonly otherChanges?: number | undefined;
   /** Calls of the commands that empty or exchange whole databases. */
   readonly flushes?: number | undefined;
+  /** Of them, those that exchange two. */
+  readonly swaps?: number | undefined;
   readonly evictedKeys?: number | undefined;
   readonly expiredKeys?: number | undefined;
   readonly commandsProcessed?: number | undefined;
@@ -25,7 +27,7 @@ const RESTORES = ['restore', 'restore-asking'] as const;
 
 /** Takes a mark from what a server tells. */
 export function markOf(
-  facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes'> & Pick<ServerFacts, 'commandCalls'>,
+  facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes' | 'swaps'> & Pick<ServerFacts, 'commandCalls'>,
 ): Mark {
   const { commandCalls, runId, replicationId, formerReplicationId, role } = facts;
   const { changes, lastSave, evictedKeys, expiredKeys, commandsProcessed } = facts;
@@ -44,7 +46,7 @@ export function markOf(
   const calls = (names: readonly string[]) => names.reduce((sum, name) => sum + (commandCalls[name] ?? 0), 0);
   const all = Object.values(commandCalls).reduce((sum, count) => sum + count, 0);
   const restores = calls(RESTORES);
-  return { ...told, restores, otherChanges: all - restores, flushes: calls(FLUSHES) };
+  return { ...told, restores, otherChanges: all - restores, flushes: calls(FLUSHES), swaps: calls(['swapdb']) };
 }
 
 /** What became of a server since a mark. `unknown`: it does not tell what is needed to say so. */
@@ -53,6 +55,8 @@ export interface Since {
   readonly process: 'same' | 'changed' | 'unknown';
   /** Whether a database was emptied or exchanged by one command. */
   readonly flushed: 'no' | 'yes' | 'unknown';
+  /** Whether two databases were seen to be exchanged. */
+  readonly swapped: boolean;
   /** Whether keys were changed, apart from those that expired or were evicted. */
   readonly written: 'no' | 'yes' | 'unknown';
   /** How many changes there were; undefined where that is not told. */
@@ -68,6 +72,7 @@ export interface Since {
 export const UNTOLD: Since = {
   process: 'unknown',
   flushed: 'unknown',
+  swapped: false,
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
@@ -92,6 +97,7 @@ export function since(before: Mark, now: Mark): Since {
   return {
     process,
     flushed: flushes === undefined ? 'unknown' : flushes > 0 ? 'yes' : 'no',
+    swapped: (counted('swaps') ?? 0) > 0,
     written: writtenSince(before, now, changes, reset),
     changes,
     evicted: counted('evictedKeys') ?? 'unknown',
@@ -100,7 +106,15 @@ export function since(before: Mark, now: Mark): Since {
   };
 }
 
-const COUNTERS = ['restores', 'otherChanges', 'flushes', 'evictedKeys', 'expiredKeys', 'commandsProcessed'] as const;
+const COUNTERS = [
+  'restores',
+  'otherChanges',
+  'flushes',
+  'swaps',
+  'evictedKeys',
+  'expiredKeys',
+  'commandsProcessed',
+] as const;
 type Counter = (typeof COUNTERS)[number];
 
 /** Whether a process's counters were set back between two marks: all go at once, and one of them shows it. */

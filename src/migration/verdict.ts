@@ -40,6 +40,8 @@ export interface TallyFacts {
   readonly targetKeysAtStart: number | undefined;
   /** How often the walk that the verdict rests on was begun anew because the target was another one. */
   readonly anew: number;
+  /** Databases of the source were exchanged, and no walk began anew for it. */
+  readonly sourceExchanged: boolean;
   /** For how long no range has given a sign, while the tally watched. */
   readonly quietSeconds: number;
   /** For how long nothing was done, while the tally watched. */
@@ -224,7 +226,7 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const lost = looked ? lostWhileLooking(target) : undefined;
   // Where keys went while they were looked at, nobody knows how many are missing.
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
-  const doubt = shortWalk(facts, source) ?? lost;
+  const doubt = (facts.sourceExchanged ? EXCHANGED : undefined) ?? shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
   const differences = counts.failed + counts.findings + counts.missing + counts.different;
   const differs = differences > 0 || counts.extra > counts.deleted || doubt !== undefined;
@@ -234,6 +236,9 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
     ...(doubt === undefined ? {} : { doubt }),
   };
 }
+
+const EXCHANGED =
+  'Databases of the source were exchanged (SWAPDB) while it was walked, too often or too late for the walk to begin anew: keys of both data sets may be on the target. Run it again, or a sync, when that has ended.';
 
 /**
  * A walk must bring at least as many keys as the server counts, but for those written meanwhile: a server that gives fewer

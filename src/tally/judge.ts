@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import type { Counts } from '../migration/counts';
-import { sinceOfSource, sinceOfTarget } from '../migration/course';
+import { MOST_EXCHANGES, sinceOfSource, sinceOfTarget } from '../migration/course';
 import { walksOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
@@ -38,6 +38,7 @@ export function judge(
     targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),
     targetKeysAtStart: plan.targetKeysAtStart,
     anew: course.anew,
+    sourceExchanged: course.exchanges > MOST_EXCHANGES,
     ...standstill,
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,

@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
 import { resetIfOlder, isFinal, isSettled, type MigrationRow } from '../migration/rows';
 import { firstOfChains } from '../range/chain';
-import { see, unsteady } from '../migration/course';
+import { mustWalkAnew, see, unsteady } from '../migration/course';
 import { phaseOf, walksOf } from '../migration/phases';
 import { parallelRangesOf } from '../range/range-shape';
 import type { SideFacts } from '../app/side-facts';
@@ -30,7 +30,8 @@ export async function restartRanges(
   const mark = markOf(now);
   const { side } = phaseOf(seen.plan, seen);
   const isAnother = ({ walkedRunId, course }: MigrationRow) =>
-    walkedRunId !== now.runId || (side === 'source' && since(course.source, mark).process === 'changed');
+    walkedRunId !== now.runId ||
+    (side === 'source' && (since(course.source, mark).process === 'changed' || mustWalkAnew(course, mark)));
   if (!isAnother(seen)) return await noteMet(seen, met, app);
   const stop =
     unsteady(see(seen.course, side, mark), side, seen.plan) ??
@@ -44,12 +45,13 @@ export async function restartRanges(
     won = row.epoch === seen.epoch && row.phase === seen.phase && isAnother(row) && !isFinal(row);
     if (!won) return undefined;
     const epoch = row.epoch + 1;
+    const exchanges = row.course.exchanges + (mustWalkAnew(row.course, mark) ? 1 : 0);
     const course = { ...see(row.course, side, mark), walks: walksOf({ ...row, epoch }) };
     return {
       ...row,
       epoch,
       walkedRunId: now.runId,
-      course: side === 'source' ? { ...course, source: mark } : course,
+      course: side === 'source' ? { ...course, source: mark, exchanges } : course,
     };
   });
   app.watch.forget(seen.id);

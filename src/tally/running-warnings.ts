@@ -24,6 +24,14 @@ export function runningWarnings(
   }
   const ofSource = source && since(markOf(plan.source), markOf(source));
   const ofTarget = target && since(markOf(plan.target), markOf(target));
+  if (ofSource?.swapped === true) {
+    const left = writesTarget(plan)
+      ? ' Keys of what was there before may be on the target: a sync with deleteExtra takes away what the source no longer has.'
+      : '';
+    warnings.push(
+      `Databases of the source were exchanged (SWAPDB) during the migration${course.exchanges > 0 ? ', and walked anew' : ''}.${left}`,
+    );
+  }
   if (ofTarget?.flushed === 'yes') {
     warnings.push(
       'A database of the target was flushed or exchanged (FLUSHALL, FLUSHDB, SWAPDB) during the migration.',

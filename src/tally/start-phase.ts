@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
+import { mustWalkAnew, see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
 import { phaseAt, phaseOf, placeInPlan, walksOf, withWalk, type LookDepth } from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { askSide } from '../app/side-facts';
@@ -24,6 +24,8 @@ export async function startPhase(
   // The next visit finds the phase due again.
   if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };
+  // The walk before must come again: what begins now would be held against databases that were exchanged meanwhile.
+  if (mustWalkAnew(known.course, sides.source)) return;
   const { plan } = known;
   const phase = phaseOf(plan, due);
   const place = placeInPlan(plan, due);

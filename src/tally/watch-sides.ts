@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import type { SideFacts } from '../app/side-facts';
-import { see, seeReset, sinceOfSource, unsteady, type Course } from '../migration/course';
+import { MOST_EXCHANGES, mustWalkAnew, see, seeReset, sinceOfSource, unsteady, type Course } from '../migration/course';
 import { phaseOf, sideNames } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
@@ -78,13 +78,26 @@ export async function watchSource(
   const stop = whyStop(migration, source, before);
   if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
   // Another process its workers see by themselves; in the same one, only its replication id tells.
-  const isExchanged =
-    phaseOf(plan, migration).side === 'source' &&
-    source.runId === migration.walkedRunId &&
-    sinceOfSource(course, markOf(source)).process === 'changed';
-  if (!isExchanged || migration.cancelRequested) return migration;
+  const mark = markOf(source);
+  const ofSource = sinceOfSource(course, mark);
+  const isWalked = phaseOf(plan, migration).side === 'source';
+  const isOther = source.runId === migration.walkedRunId && ofSource.process === 'changed';
+  if (migration.cancelRequested) return migration;
+  if (!isWalked || !(isOther || mustWalkAnew(course, mark))) {
+    return ofSource.swapped ? await noteExchange(migration, app) : migration;
+  }
   await restartRanges(migration, source.runId, source, before, app);
   return (await app.ledger.migrations.get(id)) ?? migration;
+}
+
+/** Databases were exchanged, and nothing is walked anew for it: the verdict must leave a doubt. */
+async function noteExchange(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<MigrationRow> {
+  const updated = await app.ledger.migrations.update(migration.id, (row) =>
+    isFinal(row) || row.course.exchanges > MOST_EXCHANGES
+      ? undefined
+      : { ...row, course: { ...row.course, exchanges: MOST_EXCHANGES + 1 } },
+  );
+  return updated ?? migration;
 }
 
 /**

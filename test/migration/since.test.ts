@@ -11,6 +11,7 @@ const before: Mark = {
   restores: 95,
   otherChanges: 7,
   flushes: 1,
+  swaps: 0,
   evictedKeys: 3,
   commandsProcessed: 10_000,
 };
@@ -19,7 +20,12 @@ const now = (changes: Partial<Mark>): Mark => ({ ...before, ...changes });
 describe('a mark', () => {
   it('counts the calls of RESTORE, of what empties databases, and of all else that may change keys', () => {
     const commandCalls = { set: 10, restore: 4, 'restore-asking': 1, flushdb: 2, swapdb: 1, 'xgroup|create': 3 };
-    expect(markOf({ runId: 'run', commandCalls })).toMatchObject({ restores: 5, otherChanges: 16, flushes: 3 });
+    expect(markOf({ runId: 'run', commandCalls })).toMatchObject({
+      restores: 5,
+      otherChanges: 16,
+      flushes: 3,
+      swaps: 1,
+    });
   });
 
   it('knows no calls where the server tells none', () => {
@@ -65,6 +71,7 @@ describe('since a mark', () => {
       { written: 'unknown', flushed: 'unknown', evicted: 'unknown' },
     ],
     ['it was flushed', { flushes: 2, otherChanges: 8 }, { flushed: 'yes', written: 'yes' }],
+    ['databases were exchanged', { swaps: 1, flushes: 2 }, { flushed: 'yes', swapped: true }],
     ['it has evicted keys', { evictedKeys: 10 }, { evicted: 7 }],
   ])('%s', (_, changes, expected) => {
     expect(since(before, now(changes))).toMatchObject(expected);
@@ -74,6 +81,7 @@ describe('since a mark', () => {
     expect(since({ runId: '' }, { runId: '' })).toEqual({
       process: 'unknown',
       flushed: 'unknown',
+      swapped: false,
       written: 'unknown',
       changes: undefined,
       evicted: 'unknown',

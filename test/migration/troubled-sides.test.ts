@@ -275,6 +275,42 @@ describe('what a server no longer tells', () => {
   });
 });
 
+describe('databases of the source that are exchanged', () => {
+  const databases = { databases: [0], limits: { keysPerSecond: 8_000 } };
+  beforeEach(async () => {
+    // As many, under the same names, with other values.
+    await old.client.select(1);
+    await old.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, 'other ' .. i) end", 0, KEYS);
+    await old.client.select(0);
+    await old.client.set('of the first', 'x');
+  });
+
+  it('are walked anew, and that is told', async () => {
+    const { report } = await run(app, databases, {
+      visits: true,
+      beside: () => wait(300).then(() => old.client.call('SWAPDB', 0, 1)),
+    });
+    expect(report.state).toBe('completed');
+    expect(report.warnings.join()).toMatch(/exchanged \(SWAPDB\) during the migration, and walked anew.* deleteExtra/);
+    expect(await neu.client.mget('key:1', `key:${KEYS}`)).toEqual(['other 1', `other ${KEYS}`]);
+  });
+
+  it('again and again leave a doubt in the end', async () => {
+    let swaps = 0;
+    const { report } = await run(
+      app,
+      { databases: [0] },
+      {
+        afterPhase: async () => {
+          if (swaps++ < 5) await old.client.call('SWAPDB', 0, 1);
+        },
+      },
+    );
+    expect(report).toMatchObject({ state: 'completedWithDifferences' });
+    expect(report.warnings.join()).toMatch(/too often or too late/);
+  });
+});
+
 it('a source that gets the data of another one in its own process is walked anew', async () => {
   const other = await startTestServer('redis-7.0', { args: ['--repl-diskless-sync-delay', '0'] });
   try {

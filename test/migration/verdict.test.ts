@@ -8,6 +8,7 @@ const none = { planned: 0, active: 0, done: 0, failed: 0, cancelled: 0 };
 const still: Since = {
   process: 'same',
   flushed: 'no',
+  swapped: false,
   written: 'no',
   changes: 0,
   evicted: 0,
@@ -17,6 +18,7 @@ const still: Since = {
 const another: Since = {
   process: 'changed',
   flushed: 'unknown',
+  swapped: false,
   written: 'unknown',
   changes: undefined,
   evicted: 'unknown',
@@ -65,6 +67,7 @@ const well: Facts = {
   targetIsOurs: true,
   targetKeysAtStart: 0,
   anew: 0,
+  sourceExchanged: false,
   quietSeconds: 0,
   stalledSeconds: 0,
   trouble: null,
@@ -302,6 +305,11 @@ describe('the verdict', () => {
       'completed when extra keys were deleted',
       { mode: 'sync', phase: 'extra', walksTarget: true, mayHaveExtra: true, counts: counts({ extra: 9, deleted: 9 }) },
       { kind: 'completed', missing: null },
+    ],
+    [
+      'in doubt when databases of the source were exchanged and it was not walked anew',
+      { sourceExchanged: true },
+      { kind: 'completedWithDifferences', missing: 0, doubt: expect.stringMatching(/SWAPDB/) as string },
     ],
     [
       'completed for an empty source',
