@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { LOCK_FILE } from './folder-lock';
 import type { Logger } from './logger';
 import { freePorts } from './ports';
 import { processIdentity } from './process-identity';
@@ -9,6 +12,8 @@ import { processIdentity } from './process-identity';
 /** A running Azurite. */
 export interface Azurite {
   connectionString: string;
+  /** Resolves when it has ended although nobody closed it: what it had not written yet, up to five seconds of work, is lost. */
+  lost: Promise<void>;
   /** Ends the process and waits until its data is on disk. */
   close(): Promise<void>;
 }
@@ -28,10 +33,14 @@ interface PidFile extends Ports {
 const account = 'devstoreaccount1';
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
+/** There once Azurite ends since no host is left; see azurite-guard.ts. */
+const ENDING_FILE = 'azurite.ending';
+
 /**
  * Starts Azurite with its data in `folder`, on free ports of 127.0.0.1, and waits until it answers. An Azurite that an
  * earlier host has left running over the same folder (the host was killed) is used further: Azurite writes its tables
- * and queues to disk every five seconds only, so ending it hard would lose what came last.
+ * and queues to disk every five seconds only, so ending it hard would lose what came last. It ends by itself where no other
+ * host comes soon.
  * @throws Error when the package is not installed or Azurite does not answer in time
  */
 export async function startAzurite(folder: string, log: Logger): Promise<Azurite> {
@@ -39,13 +48,14 @@ export async function startAzurite(folder: string, log: Logger): Promise<Azurite
   const file = path.join(folder, 'azurite.json');
   const left = await readPidFile(file);
   if (left) {
-    if (await answers(left)) {
+    if (!existsSync(path.join(folder, ENDING_FILE)) && (await answers(left))) {
       log.info(`Azurite (process ${left.pid}) still runs over ${folder}: used further.`);
       return running(left, file);
     }
     await end(left);
     await rm(file, { force: true });
   }
+  await rm(path.join(folder, ENDING_FILE), { force: true });
   for (let attempt = 1; ; attempt++) {
     const started = await launch(folder, file);
     if (await waitUntilReady(started)) return running(started, file);
@@ -72,14 +82,25 @@ async function launch(folder: string, file: string): Promise<PidFile> {
     // Idle connections live longer than any pause between requests, so that none ends under a request.
     ...[`--${name}KeepAliveTimeout`, '120'],
   ]);
+  const guard = ['--import', pathToFileURL(require.resolve('./azurite-guard')).href];
   const flags = ['--location', folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry', ...listen];
   // In a process group of its own: Ctrl-C must reach it through the host, not before it.
-  const child = spawn(process.execPath, [script, ...flags], { stdio: 'ignore', detached: true });
+  const child = spawn(process.execPath, [...guard, script, ...flags], {
+    // The channel says nothing; that it ends tells the guard that this process is gone.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    detached: true,
+    env: {
+      ...process.env,
+      KEYFERRY_HOST_LOCK: path.join(folder, LOCK_FILE),
+      KEYFERRY_AZURITE_ENDING: path.join(folder, ENDING_FILE),
+    },
+  });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', reject);
   });
   child.unref();
+  child.channel?.unref();
   const pid = child.pid ?? 0;
   const started: PidFile = { pid, identity: processIdentity(pid) ?? '', blob, queue, table };
   await writeFile(`${file}.new`, JSON.stringify(started));
@@ -87,7 +108,19 @@ async function launch(folder: string, file: string): Promise<PidFile> {
   return started;
 }
 
+/** How often it is looked whether it still runs. */
+const LOOK_MS = 500;
+
 function running(azurite: PidFile, file: string): Azurite {
+  let watching: NodeJS.Timeout | undefined;
+  const lost = new Promise<void>((resolve) => {
+    watching = setInterval(() => {
+      if (isAlive(azurite)) return;
+      clearInterval(watching);
+      resolve();
+    }, LOOK_MS);
+    watching.unref();
+  });
   const endpoints = (['blob', 'queue', 'table'] as const)
     .map(
       (name) => `${name[0]?.toUpperCase() ?? ''}${name.slice(1)}Endpoint=http://127.0.0.1:${azurite[name]}/${account};`,
@@ -95,7 +128,9 @@ function running(azurite: PidFile, file: string): Azurite {
     .join('');
   return {
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};${endpoints}`,
+    lost,
     close: async () => {
+      clearInterval(watching);
       await end(azurite);
       await rm(file, { force: true });
     },

@@ -2,6 +2,9 @@ import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { processIdentity } from './process-identity';
 
+/** In the folder, while a host works on it: {"pid": …, "identity": …}. */
+export const LOCK_FILE = 'host.lock';
+
 /**
  * Makes sure that one host uses a data folder at a time. The lock of a process that has died counts no more.
  * @returns a function that gives the folder free
@@ -9,7 +12,7 @@ import { processIdentity } from './process-identity';
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
-  const file = path.join(folder, 'host.lock');
+  const file = path.join(folder, LOCK_FILE);
   const mine = JSON.stringify({ pid: process.pid, identity: processIdentity(process.pid) });
   for (let attempt = 0; attempt < 5; attempt++) {
     try {

@@ -27,10 +27,16 @@ export interface LocalHostOptions {
   log: Logger;
 }
 
+/** What is to be said when a host's storage is lost. */
+export const STORAGE_LOST =
+  'The storage emulator has ended by itself; up to five seconds of what it had not yet written are lost.';
+
 export interface LocalHost {
   /** http://127.0.0.1:port */
   url: string;
   functions: FunctionListing[];
+  /** Resolves when its Azurite has ended by itself: nothing goes on, and nothing is to be waited for. */
+  lost: Promise<void>;
   /** Takes nothing new, waits for what runs (5 s at most), runs the app's terminate hooks, ends Azurite. */
   close(): Promise<void>;
 }
@@ -68,6 +74,7 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
     return {
       url: host.url,
       functions: host.listing,
+      lost: azurite?.lost ?? new Promise(() => undefined),
       close: async () => {
         await host.close();
         await azurite?.close();

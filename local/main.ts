@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { readLocalSettings } from './app-settings';
-import { type LocalHost, startLocalHost } from './local-host';
+import { type LocalHost, startLocalHost, STORAGE_LOST } from './local-host';
 import { createConsoleLogger } from './logger';
 import { messageOf } from './worker/function-worker';
 
@@ -53,6 +53,10 @@ async function main(): Promise<void> {
   });
   printFunctions(host);
   endOnSignal(host);
+  void host.lost.then(() => {
+    process.stderr.write(`${STORAGE_LOST} Start it again.\n`);
+    process.exit(1);
+  });
 }
 
 function definedEnvironment(): Record<string, string> {

@@ -46,7 +46,7 @@ export async function startHere(run: RunFolder, options: LocalServiceOptions): P
   forgetSchedules(process.env);
   const log = fileLogger(path.join(run.folder, 'app.log'), options.verbose, options.show);
   // Loaded here: it brings the storage libraries, which most commands do not need.
-  const { startLocalHost } = await import('../../local/local-host.js');
+  const { startLocalHost, STORAGE_LOST } = await import('../../local/local-host.js');
   try {
     const host = await startLocalHost({
       appRoot: root,
@@ -56,9 +56,15 @@ export async function startHere(run: RunFolder, options: LocalServiceOptions): P
       log,
     });
     await announceHost(run.folder, host.url);
+    let isLost = false;
+    void host.lost.then(() => (isLost = true));
     return {
       client: new ApiClient(host.url),
       place: 'here',
+      lastWords: () =>
+        isLost
+          ? Promise.reject(new TroubleError(`${STORAGE_LOST} Go on with: keyferry resume`))
+          : Promise.resolve(undefined),
       close: async () => {
         await withdrawHost(run.folder);
         await host.close();

@@ -7,9 +7,9 @@ export interface Service {
   /** Where it is: this decides how often it is asked, and what an interruption means. */
   readonly place: 'deployed' | 'other-process' | 'here';
   /**
-   * For an app in another process, which ends with its migration: the last document, where the app does not answer any
-   * more because the migration has come to its end.
-   * @throws TroubleError where the app is gone and the migration had not come to its end
+   * For an app that may be gone for good: the last document of one in another process, where it does not answer any more
+   * because its migration has come to its end.
+   * @throws TroubleError where the app, or its storage, is gone and the migration had not come to its end
    */
   readonly lastWords?: () => Promise<MigrationReport | undefined>;
   /** Ends it if it runs here. */

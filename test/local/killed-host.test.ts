@@ -11,7 +11,9 @@ interface Ports {
 
 let host: HostProcess;
 
-const azurite = (): Ports => JSON.parse(readFileSync(path.join(host.dataFolder, 'azurite.json'), 'utf8')) as Ports;
+const azuriteOf = ({ dataFolder }: HostProcess): Ports =>
+  JSON.parse(readFileSync(path.join(dataFolder, 'azurite.json'), 'utf8')) as Ports;
+const azurite = () => azuriteOf(host);
 const go = () => {
   writeFileSync(path.join(host.stateFolder, 'go'), '');
 };
@@ -89,6 +91,30 @@ test('Azurite is used further after a kill, and ended with the host after Ctrl-C
   expect(await host.stop()).toBe(0);
   expect(processIdentity(pid)).toBeUndefined();
   expect(host.notes().at(-1)).toBe('appTerminate');
+});
+
+test('a host whose Azurite is killed ends, and says so', async () => {
+  const other = await HostProcess.create();
+  await other.start();
+  process.kill(azuriteOf(other).pid, 'SIGKILL');
+  await until(() => other.exitCode !== null);
+  expect(other.exitCode).toBe(1);
+  expect(other.output).toContain('The storage emulator has ended by itself');
+  await other.start();
+  expect(other.url).not.toBe('');
+  expect(await other.stop()).toBe(0);
+});
+
+test('Azurite ends by itself, its data written, when its host was killed and no other comes', async () => {
+  const other = await HostProcess.create();
+  await other.start();
+  const { pid } = azuriteOf(other);
+  await other.kill();
+  expect(processIdentity(pid)).toBeDefined();
+  await until(() => processIdentity(pid) === undefined, 60_000);
+  await other.start();
+  expect(azuriteOf(other).pid).not.toBe(pid);
+  expect(await other.stop()).toBe(0);
 });
 
 test('a taken port is said at once, before anything is started', async () => {

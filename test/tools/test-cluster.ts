@@ -37,10 +37,10 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
     return found;
   };
   const masters = async () => {
-    const roles = await Promise.all(
-      clients.map(async (each) => (await each.info('replication')).includes('role:master')),
-    );
-    return clients.filter((_, i) => roles[i]);
+    // During a failover two nodes may call themselves masters; the slots have one.
+    const slots = (await client(0).cluster('SLOTS')) as unknown as [number, number, [string, number]][];
+    const ports = new Set(slots.map(([, , [, port]]) => port));
+    return clients.filter((_, i) => ports.has(cluster.nodes[i]?.port ?? 0));
   };
   return {
     nodes: cluster.nodes,
