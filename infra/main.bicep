@@ -68,12 +68,12 @@ param copyAlwaysReady int = 0
 @description('Ranges that one instance fetches at once.')
 @minValue(1)
 @maxValue(32)
-param queueBatchSize int = 16
+param queueBatchSize int = 8
 
 @description('An instance fetches again when no more than this many ranges are being worked on.')
 @minValue(0)
 @maxValue(64)
-param queueNewBatchThreshold int = 8
+param queueNewBatchThreshold int = 16
 
 @description('Whether instances are spread over availability zones, where the region has them.')
 param zoneRedundant bool = false

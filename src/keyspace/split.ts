@@ -1,13 +1,22 @@
-/** Keys that one range should have: a few seconds of work for one of several walkers. */
-const KEYS_PER_RANGE = 32_768;
+/**
+ * Keys and bytes that one range should have: some tenths of a second for one of several walkers. An instance takes up to two dozen
+ * ranges at once, so that a copy of more than a few seconds must have several times as many for another instance to take part.
+ */
+const KEYS_PER_RANGE = 8_192;
+const BYTES_PER_RANGE = 33_554_432;
+/** With fewer keys a range meets many of its neighbours' too. */
+const LEAST_KEYS = 2_048;
 const MOST_BITS = 14;
 
 /**
- * Into how many ranges (2^bits) a database is split: one for a few thousand keys, at most 16,384, so that a range takes
- * seconds and there are enough for all workers. One where the number is not known: in a small table many ranges meet the
- * same keys.
+ * Into how many ranges (2^bits) a database is split: one for a few thousand small keys, at most 16,384. One where the number of keys
+ * is not known: in a small table many ranges meet the same keys.
+ * @param bytes what the keys take in memory, about; undefined where that is not known
  */
-export function bitsFor(keys: number | undefined): number {
-  if (keys === undefined || keys <= KEYS_PER_RANGE / 4) return 0;
-  return Math.min(MOST_BITS, Math.max(2, Math.ceil(Math.log2(keys / KEYS_PER_RANGE))));
+export function bitsFor(keys: number | undefined, bytes = 0): number {
+  if (keys === undefined) return 0;
+  const wanted = Math.max(keys / KEYS_PER_RANGE, bytes / BYTES_PER_RANGE);
+  if (wanted <= 1) return 0;
+  const most = Math.max(0, Math.floor(Math.log2(keys / LEAST_KEYS)));
+  return Math.min(MOST_BITS, most, Math.max(2, Math.ceil(Math.log2(wanted))));
 }

@@ -1,5 +1,5 @@
 import { bitsFor } from '../keyspace/split';
-import { keysIn } from '../redis/database-keys';
+import { keysIn, sumOfKnown } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import { looksForExtra, targetKeysIn } from './choose-databases';
 import { makePhases } from './phases';
@@ -27,7 +27,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     return {
       ...choice,
       keys,
-      bits: source.abilities.cursorOrder ? bitsFor(keys) : 0,
+      bits: source.abilities.cursorOrder ? bitsFor(keys, bytesOf(source, keys)) : 0,
       ...(missing.target.includes(choice.targetDatabase) ? { missingOnTarget: true } : {}),
     };
   });
@@ -56,8 +56,15 @@ export function decidePlan(facts: PlanFacts): Decision {
 function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): WalkedDatabase[] {
   return [...new Set(databases.map(({ targetDatabase }) => targetDatabase))].map((database) => {
     const keys = keysIn(target, database);
-    return { database, keys, bits: target.abilities.cursorOrder === true ? bitsFor(keys) : 0 };
+    const bits = target.abilities.cursorOrder === true ? bitsFor(keys, bytesOf(target, keys)) : 0;
+    return { database, keys, bits };
   });
+}
+
+/** What so many keys of a server take of its memory, if all take the same. */
+function bytesOf({ usedMemory, databases }: ServerFacts, keys: number | undefined): number | undefined {
+  const all = sumOfKnown(databases.map((database) => database.keys));
+  return usedMemory === undefined || keys === undefined || !all ? undefined : (usedMemory * keys) / all;
 }
 
 /** Hosts stay in the settings: the plan is kept in the ledger. */

@@ -5,20 +5,18 @@ import { firstSnapshot, type Snapshot } from '../migration/report';
 import { workDone } from './snapshot';
 import { sumRanges } from './sum';
 
-/** A sum is shown as it was kept for so long, ms; with many ranges for longer, up to the most. */
-const FRESH_MS = 1_000;
-const FRESH_MS_A_RANGE = 2;
-const FRESH_MS_MOST = 5_000;
+/** Of so many ranges storage gives all rows in one answer: of more, a sum is shown as it was kept for so long, ms. */
+const RANGES_AN_ANSWER = 1_000;
+const FRESH_MS = 5_000;
 
 /**
- * The tally's last sum, brought up to date by the range rows where it is not of the last seconds: who reads it waits for no tally.
- * What the sides told, and the warnings, are of the last visit.
+ * The tally's last sum, brought up to date by the range rows: who reads it waits for no tally. What the sides told, and the warnings, are of the last visit.
  */
 export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
   const last = await lastSnapshot(migration, app);
   const now = app.ledger.now();
-  const fresh = Math.min(FRESH_MS_MOST, FRESH_MS + last.progress.ranges.total * FRESH_MS_A_RANGE);
-  if (isFinal(migration) || Math.abs(now - Date.parse(last.at)) < fresh) return last;
+  const isFresh = last.progress.ranges.total > RANGES_AN_ANSWER && Math.abs(now - Date.parse(last.at)) < FRESH_MS;
+  if (isFinal(migration) || isFresh) return last;
   const sum = sumRanges(migration, await app.ledger.ranges.list(migration.id));
   return { ...last, ...workDone(migration, sum, last, now) };
 }

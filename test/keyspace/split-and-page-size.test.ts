@@ -7,8 +7,25 @@ describe('how many ranges a database gets', () => {
     [0, 1],
     [1, 1],
     [8_192, 1],
-  ])('%d keys: %d range', (keys, count) => {
+    [8_193, 4],
+    [12_000, 4],
+    [33_000, 8],
+    [400_000, 64],
+    [1_000_000, 128],
+  ])('%d keys: %d ranges', (keys, count) => {
     expect(2 ** bitsFor(keys)).toBe(count);
+  });
+
+  it.each([
+    // Large values: more ranges, as long as each has keys enough.
+    [8_000, 8e9, 2],
+    [2_000, 8e9, 1],
+    [40_000, 8e9, 16],
+    [1_000_000, 8e9, 256],
+    [1_000_000, 1e9, 128],
+    [400_000, 1e3, 64],
+  ])('%d keys of %d bytes together: %d ranges', (keys, bytes, count) => {
+    expect(2 ** bitsFor(keys, bytes)).toBe(count);
   });
 
   it('never falls with more keys and is at most 16,384', () => {
