@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorDocument, FindingsPage } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
+import { OwnProcess } from './own-process';
 
 const root = path.resolve(__dirname, '../..');
 
@@ -33,10 +32,9 @@ process.on('exit', () => {
  * leased and locked for as long as in Azure.
  */
 export class AppProcess {
-  /** Everything that the host has written, over all its lives. */
-  log = '';
   url = '';
-  private child: ChildProcess | undefined;
+  private process: OwnProcess | undefined;
+  private earlier = '';
 
   private constructor(
     readonly dataFolder: string,
@@ -51,11 +49,15 @@ export class AppProcess {
     return app;
   }
 
+  /** Everything that the host has written, over all its lives. */
+  get log(): string {
+    return this.earlier + (this.process?.words ?? '');
+  }
+
   /** Starts the host over the data that is there, after `kill` or `stop`. */
   async begin(): Promise<void> {
-    const started = this.log.length;
-    const child = spawn(
-      process.execPath,
+    this.earlier = this.log;
+    const started = OwnProcess.start(
       [
         path.join(root, 'dist/local/main.js'),
         '--app',
@@ -67,42 +69,35 @@ export class AppProcess {
         '--verbose',
         '--one-of-several',
       ],
-      { env: { ...inherited(), ...this.settings }, stdio: ['ignore', 'pipe', 'pipe'] },
+      { ...inherited(), ...this.settings },
     );
-    this.child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (data: Buffer) => {
-        this.log += data.toString();
-      });
-    }
-    const listening = () => /Listening on (\S+)/.exec(this.log.slice(started))?.[1];
-    await until(() => listening() !== undefined || child.exitCode !== null, 60_000);
-    const url = listening();
-    if (url === undefined) throw new Error(`The app did not start:\n${this.log.slice(started)}`);
+    this.process = started;
+    const url = await started.listening();
+    if (url === undefined) throw new Error(`The app did not start:\n${started.words}`);
     this.url = url;
   }
 
   /** As the operating system would: no chance to write anything down. The storage emulator lives on. */
   async kill(): Promise<void> {
-    await this.end('SIGKILL');
+    await this.process?.end('SIGKILL');
   }
 
   /** As Ctrl-C. */
   async stop(): Promise<void> {
-    await this.end('SIGINT');
+    await this.process?.end('SIGINT');
   }
 
   /** Ends everything and removes the data. */
   async remove(): Promise<void> {
     this.killAll();
-    if (this.child?.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
+    await this.process?.end('SIGKILL');
     living.delete(this);
     await until(() => runningAzurite(this) === undefined, 10_000);
     await rm(this.dataFolder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   killAll(): void {
-    this.child?.kill('SIGKILL');
+    this.process?.signal('SIGKILL');
     const pid = runningAzurite(this);
     if (pid !== undefined) process.kill(pid, 'SIGKILL');
   }
@@ -207,14 +202,6 @@ export class AppProcess {
 
   async findings(id: string, limit = 1_000): Promise<FindingsPage> {
     return (await this.request<FindingsPage>('GET', `/api/migrations/${id}/findings?limit=${limit}`)).body;
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<void> {
-    const { child } = this;
-    if (child?.exitCode !== null || child.signalCode !== null) return;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
   }
 }
 

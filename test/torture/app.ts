@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { repositoryRoot } from '../../local/servers/repository-root';
 import type { MigrationReport } from '../../src/migration/report';
-import { OwnProcess } from './own-process';
-import { holdsWithin } from './wait';
+import { OwnProcess } from '../tools/own-process';
 
 export interface Answer<T = unknown> {
   readonly status: number;
@@ -42,9 +41,7 @@ export class App {
       { ...inherited(), ...this.settings },
     );
     this.process = started;
-    const listening = () => /Listening on (\S+)/.exec(started.words)?.[1];
-    await holdsWithin(60_000, () => listening() !== undefined || started.hasEnded);
-    const url = listening();
+    const url = await started.listening();
     if (url === undefined) throw new Error(`The app did not start:\n${started.words}`);
     this.url = url;
   }

@@ -3,7 +3,7 @@ import { QueueClient } from '@azure/storage-queue';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { freePorts } from '../../local/ports';
-import { OwnProcess } from './own-process';
+import { OwnProcess } from '../tools/own-process';
 import { holdsWithin } from './wait';
 
 // The account and key that every Azurite has; public, in Azurite's README.

@@ -1,18 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OwnProcess } from '../../tools/own-process';
 
 const root = path.resolve(__dirname, '../../..');
 
 /** The fixture app in a host process of its own, over a new data folder; it can be killed and started again. */
 export class HostProcess {
   url = '';
-  output = '';
-  private child: ChildProcess | undefined;
+  private process: OwnProcess | undefined;
 
   private constructor(
     readonly folder: string,
@@ -26,6 +24,11 @@ export class HostProcess {
     const preload = [path.join(__dirname, 'ts-hook.js')];
     if (options.record) preload.push(path.join(__dirname, 'record-requests.js'));
     return new HostProcess(folder, preload);
+  }
+
+  /** What the host has written since it was started last. */
+  get output(): string {
+    return this.process?.words ?? '';
   }
 
   get stateFolder(): string {
@@ -51,41 +54,30 @@ export class HostProcess {
   }
 
   async start(args: string[] = ['--port', '0'], env: Record<string, string> = {}): Promise<void> {
-    this.output = '';
-    const child = spawn(
-      process.execPath,
+    this.process = OwnProcess.start(
       [
         ...this.preload.flatMap((file) => ['-r', file]),
         path.join(root, 'local/main.ts'),
         ...['--app', path.join(root, 'test/local/fixture-app'), '--data', this.dataFolder, ...args],
       ],
-      {
-        env: { ...process.env, FIXTURE_STATE: this.stateFolder, RECORD_FILE: path.join(this.folder, 'record'), ...env },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
+      { ...process.env, FIXTURE_STATE: this.stateFolder, RECORD_FILE: path.join(this.folder, 'record'), ...env },
     );
-    this.child = child;
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (data: Buffer) => {
-        this.output += data.toString();
-      });
-    }
-    await until(() => this.output.includes('Listening on') || child.exitCode !== null, 30_000);
-    this.url = /Listening on (\S+)/.exec(this.output)?.[1] ?? '';
+    this.url = (await this.process.listening()) ?? '';
   }
 
   /** As the operating system would: no chance to write anything down. */
   async kill(): Promise<void> {
-    await this.end('SIGKILL');
+    await this.process?.end('SIGKILL');
   }
 
   /** Ctrl-C. @returns the exit code */
   async stop(): Promise<number | null> {
-    return this.end('SIGINT');
+    await this.process?.end('SIGINT');
+    return this.exitCode;
   }
 
   get exitCode(): number | null {
-    return this.child?.exitCode ?? null;
+    return this.process?.exitCode ?? null;
   }
 
   async fetch(route: string, init: RequestInit & { json?: unknown } = {}): Promise<Response> {
@@ -93,16 +85,6 @@ export class HostProcess {
     const body =
       json === undefined ? {} : { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } };
     return fetch(this.url + route, { ...rest, ...body });
-  }
-
-  private async end(signal: NodeJS.Signals): Promise<number | null> {
-    const { child } = this;
-    if (!child) return null;
-    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
-    const exited = once(child, 'exit');
-    child.kill(signal);
-    await exited;
-    return child.exitCode;
   }
 }
 

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const living = new Set<OwnProcess>();
 process.on('exit', () => {
@@ -23,12 +24,32 @@ export class OwnProcess {
         if (this.words.length > 2 * mostWords) this.words = this.words.slice(-mostWords);
       });
     }
-    this.gone = once(child, 'exit').finally(() => living.delete(this));
+    this.gone = once(child, 'close').finally(() => living.delete(this));
   }
 
   static start(args: readonly string[], env: NodeJS.ProcessEnv): OwnProcess {
     const [command = '', ...rest] = [...dieWithParent(), process.execPath, ...args];
     return new OwnProcess(spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  }
+
+  /** Null while it runs, and where a signal ended it. */
+  get exitCode(): number | null {
+    return this.child.exitCode;
+  }
+
+  /** Where it listens, as the local app says; undefined where it ends before. @throws Error after a minute */
+  async listening(): Promise<string | undefined> {
+    const end = Date.now() + 60_000;
+    for (;;) {
+      const url = /Listening on (\S+)/.exec(this.words)?.[1];
+      if (url !== undefined) return url;
+      if (this.hasEnded) {
+        await this.gone;
+        return undefined;
+      }
+      if (Date.now() > end) throw new Error(`It does not listen:\n${this.words}`);
+      await sleep(25);
+    }
   }
 
   get hasEnded(): boolean {
