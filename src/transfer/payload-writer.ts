@@ -1,7 +1,7 @@
 import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import type { Ready, Withheld } from '../payload/payload-gate';
-import type { Lost } from '../payload/reencode';
+import { NOTHING_LOST, type Lost } from '../payload/reencode';
 import type { RedisError } from '../redis/errors';
 import { expiryByClock } from '../redis/expiry';
 import type { Hindrance } from './hindrance';
@@ -54,10 +54,12 @@ export class PayloadWriter {
       const ready = this.prepare(payload);
       if (ready === 'by-commands') refused.push(sourceKey);
       else if ('payload' in ready) {
+        // Field by field: spreading would cost more than all else that is done for a key.
         open.push({
-          ...ready,
           key: this.names.onTarget(sourceKey),
           expiry: this.targetExpiry(page.expiries[i] ?? 0),
+          payload: ready.payload,
+          lost: ready.lost,
           sourceKey,
         });
       } else {
@@ -81,7 +83,7 @@ export class PayloadWriter {
         if (refusal === undefined) {
           counts.copied++;
           counts.bytes += entry.payload.length;
-          findings.push(...findingsOf(entry));
+          if (entry.lost !== NOTHING_LOST) findings.push(...findingsOf(entry));
         } else if (refusal.kind === 'expired') counts.expired++;
         else if (refusal.kind === 'keyExists') taken.push(entry.sourceKey);
         else if (refusal.kind === 'payloadUnreadable' || refusal.kind === 'payloadVersion')
