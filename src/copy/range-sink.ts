@@ -4,6 +4,7 @@ import { examine, type Pair } from '../compare/examine';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
 import { payloadGateOf } from '../migration/transport';
+import { useCarried } from '../migration/use-kind';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
@@ -46,7 +47,7 @@ export function sinkOf(
 
   const bulk = app.connections.bulk(plan.request.target, database.targetDatabase);
   const replace = plan.request.onConflict !== 'skip';
-  const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry };
+  const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry, use: useCarried(plan) };
   const writer = new PageWriter(timedWrites(bulk, id, app.telemetry), writing, () => clock.targetNow());
   const onBulk = attemptOn(job, { ...target.guard, connection: bulk });
   const gate = payloadGateOf(plan);

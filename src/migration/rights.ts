@@ -79,6 +79,12 @@ const ofConnections: readonly Omit<Right, 'side'>[] = [
   },
   {
     for: 'everything',
+    commands: ['CLIENT NO-TOUCH'],
+    asked: always,
+    without: 'keys that are looked at count as used there, as always before 7.2',
+  },
+  {
+    for: 'everything',
     commands: ['CONFIG GET'],
     asked: always,
     without:
@@ -162,6 +168,13 @@ export const rights: readonly Right[] = [
     commands: ['FUNCTION LIST'],
     asked: copies,
     without: 'whether it has function libraries, which are no keys and are not copied, is not known',
+  },
+  {
+    side: 'source',
+    for: 'copy and sync, where the source evicts by LRU or LFU',
+    commands: ['OBJECT'],
+    asked: (facts) => copies(facts) && !isDryRun(facts) && /l[rf]u$/.test(facts.source.evictionPolicy),
+    without: 'how often, or how long ago, keys were used begins anew on the target',
   },
   {
     side: 'source',

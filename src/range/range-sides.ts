@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
-import type { SideName } from '../migration/phases';
+import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
+import { useCarried } from '../migration/use-kind';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { measureClockOffset, TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
@@ -67,7 +68,8 @@ export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: W
   const { cluster } = app.connections.get(plan.request[name], walked.database);
   const readerOf = (bigKeyBytes: number) => {
     const lookAtSizes = isSource && plan.source.abilities.memoryUsage;
-    const limits = { bigKeyBytes, pageBytes: PAGE_BYTES, lookAtSizes };
+    const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
+    const limits = { bigKeyBytes, pageBytes: PAGE_BYTES, lookAtSizes, use };
     const reader = plan[name].cluster
       ? new SlotReader(cluster, job.row, limits)
       : side.scripts

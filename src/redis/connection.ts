@@ -178,6 +178,8 @@ export class RedisConnection implements RedisPort, Switchable {
       choosing,
       redis.info('server'),
       redis.client('SETNAME', this.clientName),
+      // From 7.2: what is looked at does not count as used.
+      redis.call('CLIENT', 'NO-TOUCH', 'ON'),
     ]);
     for (const answer of [signedIn, chosen]) if (answer.status === 'rejected') throw answer.reason;
     if (info.status === 'fulfilled') return info.value;

@@ -13,37 +13,55 @@ interface Frame {
 }
 
 /**
- * RESTORE key ttl payload [REPLACE] [ABSTTL] for each entry, written straight into one buffer: an array for each command
- * would cost as much as everything else that is done for a key.
+ * RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME | FREQ use] for each entry, written straight into one buffer: an array for
+ * each command would cost as much as everything else that is done for a key.
  */
 export function encodeRestores(entries: readonly RestoreEntry[], options: RestoreOptions): EncodedCommands {
-  const { replace, absoluteExpiry, now } = options;
-  const lasting = frame(replace ? ['REPLACE'] : []);
-  const expiring = frame([...(replace ? ['REPLACE'] : []), ...(absoluteExpiry ? ['ABSTTL'] : [])]);
+  const { replace, absoluteExpiry, now, use: kind } = options;
+  const replacing = replace ? ['REPLACE'] : [];
+  const lasting = framesOf(replacing, kind);
+  const expiring = framesOf([...replacing, ...(absoluteExpiry ? ['ABSTTL'] : [])], kind);
   const ttlOf = (expiry: number) => (expiry === 0 || absoluteExpiry ? expiry : expiry - now);
+  /** -1 where none is given. */
+  const useOf = ({ use = -1 }: RestoreEntry) => (kind === undefined ? -1 : use);
+  const frameOf = (entry: RestoreEntry) =>
+    (entry.expiry === 0 ? lasting : expiring)[useOf(entry) < 0 ? 'plain' : 'withUse'];
 
   let size = 0;
-  for (const { key, expiry, payload } of entries) {
-    const { head, tail } = expiry === 0 ? lasting : expiring;
-    size +=
-      head.length + bulkSize(key.length) + bulkSize(digitsOf(ttlOf(expiry))) + bulkSize(payload.length) + tail.length;
+  for (const entry of entries) {
+    const { key, expiry, payload } = entry;
+    const { head, tail } = frameOf(entry);
+    const use = useOf(entry);
+    size += head.length + bulkSize(key.length) + bulkSize(digitsOf(ttlOf(expiry))) + bulkSize(payload.length);
+    size += tail.length + (use < 0 ? 0 : bulkSize(digitsOf(use)));
   }
   return new EncodedCommands(entries.length, size, (out) => {
     let at = 0;
-    for (const { key, expiry, payload } of entries) {
-      const { head, tail } = expiry === 0 ? lasting : expiring;
+    for (const entry of entries) {
+      const { key, expiry, payload } = entry;
+      const { head, tail } = frameOf(entry);
+      const use = useOf(entry);
       at = writeBytes(out, at, head);
       at = writeBulk(out, at, key);
       at = writeBulkNumber(out, at, ttlOf(expiry));
       at = writeBulk(out, at, payload);
       at = writeBytes(out, at, tail);
+      if (use >= 0) at = writeBulkNumber(out, at, use);
     }
   });
 }
 
-function frame(flags: readonly string[]): Frame {
+function framesOf(
+  flags: readonly string[],
+  kind: string | undefined,
+): { readonly plain: Frame; readonly withUse: Frame } {
+  return { plain: frame(flags, 0), withUse: frame([...flags, kind ?? ''], 1) };
+}
+
+/** @param more how many arguments stand behind the flags */
+function frame(flags: readonly string[], more: number): Frame {
   return {
-    head: Buffer.from(`*${4 + flags.length}\r\n$7\r\nRESTORE\r\n`, 'latin1'),
+    head: Buffer.from(`*${4 + flags.length + more}\r\n$7\r\nRESTORE\r\n`, 'latin1'),
     tail: Buffer.from(flags.map((flag) => `$${flag.length}\r\n${flag}\r\n`).join(''), 'latin1'),
   };
 }

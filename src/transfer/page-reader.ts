@@ -1,3 +1,4 @@
+import type { UseKind } from '../migration/use-kind';
 import { PackedReader } from '../redis/message-pack';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { runScript, scripts } from '../redis/scripts';
@@ -11,6 +12,8 @@ export interface ReadKeys {
   /** Absolute expiry in ms of the source's clock; 0: none. */
   readonly expiries: readonly number[];
   readonly payloads: readonly Payload[];
+  /** What OBJECT FREQ or IDLETIME said before the keys were read, where that is asked for; -1 where it said nothing. */
+  readonly uses?: readonly number[] | undefined;
   /** Bytes of all payloads. */
   readonly bytes: number;
   /** Microseconds that the server took. */
@@ -35,6 +38,8 @@ export interface ReadLimits {
   readonly pageBytes: number;
   /** Whether MEMORY USAGE may be asked first. */
   readonly lookAtSizes: boolean;
+  /** What is told of the keys' use, where scripts read them. */
+  readonly use?: UseKind | undefined;
 }
 
 /** Reads pages from one database of the source. Throws the server's error, or the connection's. */
@@ -50,9 +55,9 @@ export class ScriptPageReader implements PageReader {
 
   constructor(
     private readonly port: RedisPort,
-    { bigKeyBytes, pageBytes, lookAtSizes }: ReadLimits,
+    { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
   ) {
-    this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0'];
+    this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
   }
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
@@ -193,7 +198,9 @@ export function readNames(packedNames: Buffer): Buffer[] {
 /** Reads what read-keys.lua packed. Payloads are views of it. */
 export function readPacked(keys: readonly Buffer[], micros: number, entries: Buffer): ReadKeys {
   const reader = new PackedReader(entries);
-  if (reader.array() !== 2 * keys.length) throw unexpected();
+  const entriesOfKeys = reader.array();
+  const uses = entriesOfKeys === 3 * keys.length && keys.length > 0 ? new Array<number>(keys.length) : undefined;
+  if (uses === undefined && entriesOfKeys !== 2 * keys.length) throw unexpected();
   const expiries = new Array<number>(keys.length);
   const payloads = new Array<Payload>(keys.length);
   let bytes = 0;
@@ -203,8 +210,9 @@ export function readPacked(keys: readonly Buffer[], micros: number, entries: Buf
     if (typeof payload !== 'number') bytes += payload.length;
     payloads[i] = payloadOf(expiry, payload);
     expiries[i] = Math.max(0, expiry);
+    if (uses !== undefined) uses[i] = reader.number();
   }
-  return { keys, expiries, payloads, bytes, micros };
+  return { keys, expiries, payloads, uses, bytes, micros };
 }
 
 function payloadOf(expiry: number, payload: Reply): Payload {

@@ -1,3 +1,4 @@
+import type { UseKind } from '../migration/use-kind';
 import type { RedisError } from '../redis/errors';
 import type { KeyedPort } from '../redis/redis-port';
 import { encodeRestores } from './encode-restores';
@@ -8,6 +9,8 @@ export interface RestoreEntry {
   /** Absolute expiry in ms of the target's clock; 0: none. */
   readonly expiry: number;
   readonly payload: Buffer;
+  /** As the options' kind counts it; nothing, or below 0, where it is not known. */
+  readonly use?: number | undefined;
 }
 
 /** Why an entry was not written: its time came on the way, or what the server answered. */
@@ -23,6 +26,8 @@ export interface WriteOptions {
   readonly replace: boolean;
   /** RESTORE … ABSTTL is there (from 5.0). */
   readonly absoluteExpiry: boolean;
+  /** What of a key's use is given with it. */
+  readonly use?: UseKind | undefined;
 }
 
 /**

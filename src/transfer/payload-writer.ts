@@ -60,6 +60,7 @@ export class PayloadWriter {
           expiry: this.targetExpiry(page.expiries[i] ?? 0),
           payload: ready.payload,
           lost: ready.lost,
+          use: page.uses?.[i],
           sourceKey,
         });
       } else {

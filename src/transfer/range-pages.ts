@@ -273,6 +273,7 @@ function pick(page: ReadKeys, wanted: (index: number, key: Buffer) => boolean): 
   return {
     keys: places.map((i) => page.keys[i] ?? Buffer.alloc(0)),
     expiries: places.map((i) => page.expiries[i] ?? 0),
+    uses: page.uses === undefined ? undefined : places.map((i) => page.uses?.[i] ?? -1),
     payloads,
     bytes: payloads.reduce((sum, payload) => sum + (Buffer.isBuffer(payload) ? payload.length : 0), 0),
     micros: page.micros,

@@ -22,9 +22,9 @@ export class SlotReader implements PageReader {
   constructor(
     private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
     range: CursorRange,
-    { bigKeyBytes, pageBytes, lookAtSizes }: ReadLimits,
+    { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
   ) {
-    this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0'];
+    this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
     this.lastSlot = lastSlotOf(range);
   }
 
@@ -51,6 +51,7 @@ export class SlotReader implements PageReader {
     });
     const expiries = new Array<number>(keys.length).fill(0);
     const payloads = new Array<Payload>(keys.length).fill('later');
+    const uses = new Array<number>(keys.length).fill(-1);
     let [bytes, micros] = [0, 0];
     for (const { node, places } of groups.values()) {
       const names = places.map((place) => keys[place] ?? Buffer.alloc(0));
@@ -59,13 +60,14 @@ export class SlotReader implements PageReader {
       places.forEach((place, i) => {
         expiries[place] = page.expiries[i] ?? 0;
         payloads[place] = page.payloads[i] ?? 'gone';
+        uses[place] = page.uses?.[i] ?? -1;
       });
       bytes += page.bytes;
       micros = Math.max(micros, page.micros);
       // What is left is for the next call: one page's bytes are what one call may bring.
       if (bytes >= Number(this.limits[1])) break;
     }
-    return { keys, expiries, payloads, bytes, micros };
+    return { keys, expiries, payloads, uses, bytes, micros };
   }
 
   /** @throws RedisError, also where the node does not have the slot for itself: to be tried again */

@@ -1,6 +1,7 @@
 -- Put in front of scripts that read whole keys.
--- read_keys(keys, big, left, look): MessagePack of an array with two entries for each key:
---   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (big: copy by commands) | 2 (page is full: read again)
+-- read_keys(keys, big, left, look, use): MessagePack of an array with two entries for each key, or three where use is given:
+--   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (big: copy by commands) | 2 (page is full: read again),
+--   what OBJECT FREQ or IDLETIME (use) says before the key is dumped, which counts as a use; -1 where it says nothing
 -- One string, because a reply of many short ones costs the reader several times as much.
 -- big: the big-key limit in bytes; left: the bytes that the page may have; look: estimate sizes by MEMORY USAGE first, so
 -- that a big key is never dumped; the dump's own length decides for what the estimate misjudged.
@@ -27,26 +28,31 @@ local function slow_expiry_of(key)
 end
 
 -- Makes the TTLs of keys first … last absolute.
-local function settle_clock(keys, entries, first, last)
+local function settle_clock(keys, entries, width, first, last)
   local after = now_ms()
   local jumped = after - clock > JUMP_MS
   for i = first, last do
-    local place = 2 * i - 1
+    local place = width * (i - 1) + 1
     local ttl = entries[place]
     if ttl > 0 then entries[place] = jumped and slow_expiry_of(keys[i]) or clock + ttl end
   end
   clock = now_ms()
 end
 
-local function read_keys(keys, big, left, look)
+local function read_keys(keys, big, left, look, use)
   local entries = {}
   -- A user may lack the right to it; tried on a key that may be asked for.
   if #keys > 0 then has_expiretime = has_expiretime and type(redis.pcall('PEXPIRETIME', keys[1])) == 'number' end
   local ask = has_expiretime and 'PEXPIRETIME' or 'PTTL'
-  local settled = 0
+  local settled, width = 0, use and 3 or 2
   for i = 1, #keys do
     local key = keys[i]
     local expiry, payload = -2, false
+    local place = width * (i - 1) + 1
+    if use then
+      local told = redis.pcall('OBJECT', use, key)
+      entries[place + 2] = type(told) == 'number' and told or -1
+    end
     if left <= 0 then
       payload = 2
     elseif look and (call('MEMORY', 'USAGE', key) or 0) > big then
@@ -62,10 +68,10 @@ local function read_keys(keys, big, left, look)
       end
     end
     if payload and payload ~= 2 then expiry = call(ask, key) end
-    entries[2 * i - 1] = expiry
-    entries[2 * i] = payload
+    entries[place] = expiry
+    entries[place + 1] = payload
     if not has_expiretime and (i % KEYS_A_CLOCK == 0 or i == #keys) then
-      settle_clock(keys, entries, settled + 1, i)
+      settle_clock(keys, entries, width, settled + 1, i)
       settled = i
     end
   end
