@@ -1,4 +1,3 @@
-import { asNumber, readSource } from './replies';
 import type { BodyContext } from './types';
 
 /** Elements that one command carries at most, so that no single command holds the target for long. */
@@ -22,12 +21,9 @@ export function firstCount(memory: number | undefined, length: number | undefine
   return clamp(Math.floor(chunkBytes / Math.max(memory / length, OVERHEAD_BYTES)), 1, ELEMENTS_PER_COMMAND);
 }
 
-/** {@link firstCount} for the key at hand; asks the source for its length (`command` is LLEN, SCARD, HLEN, ZCARD) only where that matters. */
-export async function firstCountOf(context: BodyContext, command: string): Promise<number> {
-  const { source, sourceKey, memory, options } = context;
-  if (memory === undefined || memory <= options.chunkBytes) return firstCount(memory, undefined, options.chunkBytes);
-  const [length] = await readSource(source, [[command, sourceKey]]);
-  return firstCount(memory, asNumber(length), options.chunkBytes);
+/** {@link firstCount} for the key at hand. */
+export function firstCountOf({ memory, length, options }: BodyContext): number {
+  return firstCount(memory, length, options.chunkBytes);
 }
 
 /**

@@ -3,6 +3,8 @@ import type { BodyContext } from './types';
 
 /** What a chunk takes before its size is known, where nothing tells how large the key is. Bytes. */
 const FIRST_GUESS = 65_536;
+/** While a chunk is on its way, it is there as it came in, as it was put together, and as it goes out. */
+const COPIES = 3;
 
 interface Sized<T> {
   readonly chunk: T;
@@ -27,11 +29,12 @@ export async function* inBudget<T>(
 }
 
 async function* measured<T>(
-  { memory, options: { budget, chunkBytes } }: BodyContext,
+  { memory, length, options: { budget, chunkBytes } }: BodyContext,
   source: AsyncGenerator<T, void, undefined>,
   sizeOf: (chunk: T) => number,
 ): AsyncGenerator<Sized<T>, void, undefined> {
-  let guess = Math.min(chunkBytes, memory ?? FIRST_GUESS);
+  const element = memory === undefined || length === undefined ? 0 : memory / Math.max(1, length);
+  let guess = COPIES * Math.ceil(Math.max(element, Math.min(chunkBytes, memory ?? FIRST_GUESS)));
   try {
     for (;;) {
       await budget?.take(guess);
@@ -42,7 +45,7 @@ async function* measured<T>(
         if (result?.done !== false) budget?.give(guess);
       }
       if (result.done === true) return;
-      const bytes = sizeOf(result.value);
+      const bytes = COPIES * sizeOf(result.value);
       budget?.correct(guess, bytes);
       yield { chunk: result.value, bytes };
       guess = Math.max(guess, bytes);

@@ -10,7 +10,7 @@ import { readExpiry } from './expiry';
 import { copyHash } from './hash';
 import type { Build } from './key-place';
 import { copyList } from './list';
-import { asBytes } from './replies';
+import { asBytes, asNumber, readSource } from './replies';
 import { copySet } from './set';
 import { copySortedSet } from './sorted-set';
 import { copyStream } from './stream/stream';
@@ -123,6 +123,9 @@ async function attemptCopy(
     const body = await copyBody({
       ...{ source, sourceKey: options.sourceKey, temporary, options, untouched, step },
       ...(typeof memory === 'number' ? { memory } : {}),
+      ...(typeof memory === 'number' && memory > options.chunkBytes
+        ? await lengthOf(source, options.sourceKey, type)
+        : {}),
       ...(kept === undefined ? {} : { kept }),
       reached: (reached, bytes) => {
         options.place?.set({ attempt, build: { ...built, bytes, body: reached } });
@@ -165,6 +168,17 @@ async function takeOver(temporary: TemporaryKey, options: CommandCopyOptions): P
   throw new TemporaryLost(
     'the temporary key was lost before it was finished: it expired, or the target evicts keys, or was flushed',
   );
+}
+
+const lengths: Readonly<Record<string, string>> = {
+  ...{ list: 'LLEN', set: 'SCARD', hash: 'HLEN', zset: 'ZCARD', stream: 'XLEN' },
+};
+
+async function lengthOf(source: RedisPort, key: Buffer, type: string): Promise<{ readonly length?: number }> {
+  const command = lengths[type];
+  if (command === undefined) return {};
+  const [length] = await readSource(source, [[command, key]]);
+  return { length: asNumber(length) };
 }
 
 /** Whether it is worth asking whether anybody writes: keys below that are looked at again in no time. */

@@ -48,7 +48,7 @@ async function* readWindows(
   tellLength: (length: number) => void,
 ): AsyncGenerator<Buffer[], void, undefined> {
   const { source, sourceKey, options } = context;
-  let count = await firstCountOf(context, 'LLEN');
+  let count = firstCountOf(context);
   let [length, index] = [kept?.length ?? 0, kept?.from ?? 0];
   if (kept === undefined) {
     const [llen, head] = await readSource(source, [

@@ -179,8 +179,10 @@ async function digestsOf(
 
 /** As part-digests.lua makes it. */
 function digestOf(content: Buffer | readonly Buffer[]): string {
-  const bytes = Buffer.isBuffer(content) ? content : joined(content);
-  return createHash('sha1').update(bytes).digest('hex');
+  const hash = createHash('sha1');
+  if (Buffer.isBuffer(content)) return hash.update(content).digest('hex');
+  for (const element of content) hash.update(`${element.length}:`).update(element);
+  return hash.digest('hex');
 }
 
 /** Texts one after the other, so that no other texts give the same; as fingerprint.lua does it. */

@@ -86,7 +86,7 @@ async function* readPages(
   from: string,
 ): AsyncGenerator<Step, void, undefined> {
   const { source, sourceKey, options } = context;
-  let count = await firstCountOf(context, type.length);
+  let count = firstCountOf(context);
   for (let cursor = from; ;) {
     const command: Command = [type.scan, sourceKey, cursor, 'COUNT', String(count)];
     const [reply] = await readSource(source, [command]);

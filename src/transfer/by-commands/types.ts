@@ -79,6 +79,8 @@ export interface BodyContext {
   readonly options: CommandCopyOptions;
   /** What MEMORY USAGE says of the key (an estimate from five samples), absent where the source refuses to say. */
   readonly memory?: number;
+  /** How many elements it has, where it is larger than a chunk and not a string. */
+  readonly length?: number;
   /** Throws when the copy must stop. */
   readonly step: () => void;
   /** What an earlier attempt has built, which the temporary key holds. */
