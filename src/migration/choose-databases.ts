@@ -9,6 +9,21 @@ export interface DatabaseChoice {
   readonly prefix: string;
 }
 
+/**
+ * A request that names no databases, with those that its connections end in: people's URLs have one, and mean it.
+ * @param source the source's, and the target's: undefined where a connection ends in none
+ */
+export function withConnectionDatabases(
+  request: MigrationRequest,
+  source: number | undefined,
+  target: number | undefined,
+): MigrationRequest {
+  // Many URLs end in /0 by habit.
+  if (request.databases !== 'all' || ((source ?? 0) === 0 && (target ?? 0) === 0)) return request;
+  const from = source ?? 0;
+  return { ...request, databases: { [from]: target ?? from } };
+}
+
 /** The databases that a request asks for, out of those that may hold keys on either side. */
 export function chooseDatabases(
   request: MigrationRequest,

@@ -44,6 +44,8 @@ export interface TriedFacts extends RightFacts {
 
 /** All that a plan is made of. */
 export interface PlanFacts extends TriedFacts {
+  /** The request named none, and the connections end in these. */
+  readonly databasesByConnection?: boolean;
   readonly conversions?: readonly PlannedConversion[];
   /** The migration that writes to the source. */
   readonly writerOfSource?: string | undefined;

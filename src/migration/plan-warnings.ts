@@ -93,6 +93,12 @@ const RULES: readonly Rule[] = [
       request.rename.length > 0,
       () => 'Keys that "rename" gives the same name overwrite each other on the target; this is not looked for.',
     ),
+  ({ databasesByConnection, choices: [choice] }) =>
+    when(
+      databasesByConnection === true && choice !== undefined,
+      () =>
+        `Only database ${choice?.database ?? 0} goes, into database ${choice?.targetDatabase ?? 0}, since a connection ends in a database; "databases" in the request says otherwise.`,
+    ),
   ({ choices }) =>
     choices.flatMap(({ database, targetDatabase, prefix }) => {
       const other = choices.find(

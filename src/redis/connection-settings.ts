@@ -11,6 +11,8 @@ export interface ConnectionSettings {
   readonly tlsHost?: string;
   readonly username?: string;
   readonly password?: string;
+  /** The database that it ends in, where it does: for requests that name none. */
+  readonly database?: number;
   /** Sign in with Entra ID instead of a password; clientId chooses a user-assigned identity. */
   readonly entra?: { readonly clientId?: string };
 }
@@ -88,14 +90,9 @@ function fromUrl(name: string, text: string): ConnectionSettings {
     );
   }
   if (!url.hostname) throw new ConnectionSettingsError(name, `REDIS_${name} names no host.`);
-  if (/^\/\d+$/.test(url.pathname) && url.pathname !== '/0') {
-    throw new ConnectionSettingsError(
-      name,
-      `REDIS_${name} ends in a database: leave it out and name databases in the request ("databases").`,
-    );
-  }
+  const database = /^\/(\d{1,9})$/.exec(url.pathname)?.[1];
   // What stands there may be a part of a password with "/" in it.
-  if (!['', '/', '/0'].includes(url.pathname)) {
+  if (database === undefined && !['', '/'].includes(url.pathname)) {
     throw new ConnectionSettingsError(
       name,
       `REDIS_${name} has a path after the host; "/" in a user name or password must be percent-encoded (%2F).`,
@@ -115,6 +112,7 @@ function fromUrl(name: string, text: string): ConnectionSettings {
     tls,
     ...(url.username ? { username: decode(name, url.username) } : {}),
     ...(url.password ? { password: decode(name, url.password) } : {}),
+    ...(database === undefined ? {} : { database: Number(database) }),
   };
 }
 
@@ -158,6 +156,7 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
   let username: string | undefined;
   let password: string | undefined;
   let tlsHost: string | undefined;
+  let database: number | undefined;
   for (const option of options) {
     if (option === '') continue;
     const at = option.indexOf('=');
@@ -171,11 +170,11 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
         throw new ConnectionSettingsError(name, `REDIS_${name} has an ssl= that is neither True nor False.`);
       }
       tls = value.toLowerCase() === 'true';
-    } else if (key === 'defaultdatabase' && value !== '' && value !== '0') {
-      throw new ConnectionSettingsError(
-        name,
-        `REDIS_${name} has defaultDatabase=: leave it out and name databases in the request ("databases").`,
-      );
+    } else if (key === 'defaultdatabase' && value !== '') {
+      if (!/^\d{1,9}$/.test(value)) {
+        throw new ConnectionSettingsError(name, `REDIS_${name} has a defaultDatabase= that is no number.`);
+      }
+      database = Number(value);
     } else if (OTHER_OPTIONS[key] !== undefined) {
       throw new ConnectionSettingsError(name, `REDIS_${name} has ${OTHER_OPTIONS[key]}.`);
     } else if (key !== 'defaultdatabase' && !IGNORED_OPTIONS.test(key)) {
@@ -194,6 +193,7 @@ function fromPortalString(name: string, text: string): ConnectionSettings {
     port,
     tls: tls ?? port === 6380,
     ...(tlsHost ? { tlsHost } : {}),
+    ...(database === undefined ? {} : { database }),
     ...(username ? { username } : {}),
     ...(password ? { password } : {}),
   };

@@ -106,6 +106,11 @@ export class Connections {
     return server === undefined ? [] : [...server.lanes.connections, ...server.bulks.connections];
   }
 
+  /** The database that a connection ends in, where it does. @throws ConnectionSettingsError */
+  databaseOf(name: string): number | undefined {
+    return readConnectionSettings(name, this.settings).database;
+  }
+
   /** Where the Redis listens that the settings name so, however it is spelt there. @throws ConnectionSettingsError */
   addressOf(name: string): string {
     return addressOf(readConnectionSettings(name, this.settings));

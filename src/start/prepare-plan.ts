@@ -17,7 +17,7 @@ import {
 } from '../redis/probe';
 import { refusedCommands } from '../redis/rights';
 import { makeSelection } from '../migration/selection';
-import { chooseDatabases, type DatabaseChoice } from '../migration/choose-databases';
+import { chooseDatabases, withConnectionDatabases, type DatabaseChoice } from '../migration/choose-databases';
 import { decidePlan } from '../migration/decide-plan';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
@@ -32,7 +32,9 @@ import { clockSpread } from '../transfer/clock-offset';
 import { writerOfSource } from './target-claims';
 
 /** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError */
-export async function preparePlan(request: MigrationRequest, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
+export async function preparePlan(asked: MigrationRequest, app: Pick<App, 'connections' | 'ledger'>): Promise<Plan> {
+  const [ofSource, ofTarget] = [asked.source, asked.target].map((name) => app.connections.databaseOf(name));
+  const request = withConnectionDatabases(asked, ofSource, ofTarget);
   const told = await askBothSides(request, app);
   throwRefusals(request, refusalsOfTold(told));
   const { facts, keys } = await tryRights(told, app);
@@ -41,6 +43,7 @@ export async function preparePlan(request: MigrationRequest, app: Pick<App, 'con
   throwRefusals(request, refusalsOf(tried));
   const { plan, refusals } = decidePlan({
     ...tried,
+    databasesByConnection: request !== asked,
     conversions: await prepareConversions(tried, app),
     writerOfSource: isSameServer(tried) ? undefined : await writerOfSource(tried, app),
     // What is told from here on is held against it: probes have called commands that change keys.

@@ -1,4 +1,4 @@
-import { chooseDatabases } from '../../src/migration/choose-databases';
+import { chooseDatabases, withConnectionDatabases } from '../../src/migration/choose-databases';
 import { decidePlan } from '../../src/migration/decide-plan';
 import type { Plan } from '../../src/migration/plan';
 import type { TriedFacts } from '../../src/migration/plan-facts';
@@ -141,6 +141,24 @@ it('walks a database with an unknown number of keys in one piece, and says so', 
     expect.stringMatching(/^The source does not tell how many keys it has in databases 0, 4/),
     expect.stringMatching(/^Whether the target has keys already is not known/),
   ]);
+});
+
+describe('databases that connections end in', () => {
+  it.each([
+    [undefined, undefined, 'all'],
+    [0, 0, 'all'],
+    [0, undefined, 'all'],
+    [3, undefined, { 3: 3 }],
+    [3, 0, { 3: 0 }],
+    [3, 5, { 3: 5 }],
+    [undefined, 5, { 0: 5 }],
+    [0, 5, { 0: 5 }],
+  ])('of %s and %s are %j', (source, target, databases) => {
+    const request = aRequest();
+    expect(withConnectionDatabases(request, source, target).databases).toEqual(databases);
+    const named = aRequest({ databases: [1] });
+    expect(withConnectionDatabases(named, source, target)).toBe(named);
+  });
 });
 
 describe('what is refused', () => {

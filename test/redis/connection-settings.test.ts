@@ -12,7 +12,7 @@ describe('a connection as a URL', () => {
   it.each([
     ['redis://localhost', { host: 'localhost', port: 6379, tls: false }],
     ['redis://localhost:7000/', { host: 'localhost', port: 7000, tls: false }],
-    ['redis://localhost:7000/0', { host: 'localhost', port: 7000, tls: false }],
+    ['redis://localhost:7000/0', { host: 'localhost', port: 7000, tls: false, database: 0 }],
     ['rediss://:pa%2Fss%40@cache.example:6380', { host: 'cache.example', port: 6380, tls: true, password: 'pa/ss@' }],
     [
       'REDISS://me:secret@cache.example',
@@ -20,6 +20,8 @@ describe('a connection as a URL', () => {
     ],
     ['redis://[::1]:6379', { host: '::1', port: 6379, tls: false }],
     ['  redis://localhost  ', { host: 'localhost', port: 6379, tls: false }],
+    ['redis://localhost/5', { host: 'localhost', port: 6379, tls: false, database: 5 }],
+    ['redis://localhost/', { host: 'localhost', port: 6379, tls: false }],
   ])('%s', (text, expected) => {
     expect(read(text)).toEqual({ name: 'OLD', ...expected });
   });
@@ -29,7 +31,9 @@ describe('a connection as a URL', () => {
     ['redis://localhost:99999', /not a URL/],
     ['redis://:abc/d=@cache.example:6380', /percent-encoded \(%2F/],
     ['redis://localhost:0', /port/],
-    ['redis://localhost/5', /ends in a database/],
+    ['redis://localhost/5x', /percent-encoded/],
+    ['redis://localhost/5/6', /percent-encoded/],
+    ['redis://localhost/12345678901', /percent-encoded/],
     ['redis://:100%@localhost', /percent-encoded/],
     ['redis://localhost?db=5', /percent-encoded/],
     ['redis://me:12/secret@localhost', /%2F/],
@@ -60,14 +64,16 @@ describe('a connection as the Azure portal shows it', () => {
       '10.0.0.4:6380,sslHost=my.cache.example',
       { host: '10.0.0.4', port: 6380, tls: true, tlsHost: 'my.cache.example' },
     ],
-    ['[::1]:6379,defaultDatabase=0', { host: '::1', port: 6379, tls: false }],
+    ['[::1]:6379,defaultDatabase=0', { host: '::1', port: 6379, tls: false, database: 0 }],
+    ['cache:6379,defaultDatabase=3', { host: 'cache', port: 6379, tls: false, database: 3 }],
+    ['cache:6379,defaultDatabase=', { host: 'cache', port: 6379, tls: false }],
   ])('%s', (text, expected) => {
     expect(read(text)).toEqual({ name: 'OLD', ...expected });
   });
 
   it.each([
     ['cache:6380,password=geheim,ssl=maybe', /neither True nor False/],
-    ['cache:6380,password=geheim,defaultDatabase=3', /defaultDatabase/],
+    ['cache:6380,password=geheim,defaultDatabase=three', /defaultDatabase/],
     ['cache:6380,password=ge,heim', /password with a comma/],
     ['cache:6380,password=ge,he=im', /not understood \(the second after the host\).*URL form/],
     ['sentinel:26379,serviceName=mymaster', /serviceName=.*master that it tells/],
