@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the built command, building it first in a checkout whose build is missing or old, with a Node that Azurite
-// and the Azure SDKs accept: this one, or the one that npm ci installed. What copies keys gets a process of its own, since
+// and the Azure SDKs accept: this one, or the one that npm ci installed. What reads and copies keys gets a process of its own, since
 // V8 takes the size of its young generation at the start only, and a small one makes copying a quarter cheaper.
 'use strict';
 
@@ -11,6 +11,8 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '..');
 const entry = path.join(root, 'dist', 'cli', 'main.js');
 const OLDEST = [22, 12];
+/** The commands that run the app. */
+const COPYING = ['migrate', 'resume', 'compare', 'sync', 'dry-run'];
 const LOCK_IS_LEFT_MS = 120_000;
 
 function isNewEnough(version) {
@@ -93,7 +95,7 @@ function runWith(node) {
 
 function start() {
   if (isNewEnough(process.versions.node)) {
-    if (['migrate', 'resume'].includes(process.argv[2])) runWith(process.execPath);
+    if (process.argv.slice(2).some((word) => COPYING.includes(word))) runWith(process.execPath);
     else require(entry);
     return;
   }

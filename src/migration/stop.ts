@@ -9,10 +9,10 @@ export class StoppedError extends Error {
   }
 }
 
-/** The source's server process is another one than the plan knows: its cursors mean nothing any more. */
+/** The server process that a range walks is another one than its cursors belong to: they mean nothing any more. */
 export class SourceChangedError extends Error {
   constructor(readonly runId: string) {
-    super('The source restarted or failed over to another server process.');
+    super('The server restarted or failed over to another process.');
     this.name = 'SourceChangedError';
   }
 }
