@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const living = new Set<OwnProcess>();
@@ -27,9 +28,12 @@ export class OwnProcess {
     this.gone = once(child, 'close').finally(() => living.delete(this));
   }
 
-  static start(args: readonly string[], env: NodeJS.ProcessEnv): OwnProcess {
-    const [command = '', ...rest] = [...dieWithParent(), process.execPath, ...args];
-    return new OwnProcess(spawn(command, rest, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
+  /** @param shiftMs by how much its clock is off */
+  static start(args: readonly string[], env: NodeJS.ProcessEnv, shiftMs = 0): OwnProcess {
+    const clock = shiftMs === 0 ? [] : ['--require', path.join(__dirname, '../torture/shift-clock.js')];
+    const [command = '', ...rest] = [...dieWithParent(), process.execPath, ...clock, ...args];
+    const shifted = { ...env, CLOCK_SHIFT_MS: String(shiftMs) };
+    return new OwnProcess(spawn(command, rest, { env: shifted, stdio: ['ignore', 'pipe', 'pipe'] }));
   }
 
   /** Null while it runs, and where a signal ended it. */

@@ -32,13 +32,15 @@ export class App {
     return this.earlier + (this.process?.words ?? '');
   }
 
-  async begin(): Promise<void> {
+  /** @param shiftMs by how much its clock is off */
+  async begin(shiftMs = 0): Promise<void> {
     this.earlier = this.log.slice(-(2 << 20));
     const root = repositoryRoot();
     const main = path.join(root, 'dist/local/main.js');
     const started = OwnProcess.start(
       ['--max-semi-space-size=16', main, '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
       { ...inherited(), ...this.settings },
+      shiftMs,
     );
     this.process = started;
     const url = await started.listening();

@@ -109,14 +109,15 @@ export class Course implements Stage {
       while (!this.done && this.report?.state !== 'verifying') await sleep(20);
       await this.until(Date.now() + fault.atMs / 10);
     } else await this.until(start + fault.atMs);
-    const { part, loses, act } = faultOf(fault.name);
+    const { part, also, loses, act } = faultOf(fault.name);
     const key = part === 'server' || part === 'way' ? `${part} ${fault.side}` : part;
-    const turn = (this.turns.get(key) ?? Promise.resolve()).then(async () => {
+    const keys = also === undefined ? [key] : [key, also];
+    const turn = Promise.all(keys.map((each) => this.turns.get(each) ?? Promise.resolve())).then(async () => {
       if (this.done) return;
       const what = part === 'server' || part === 'way' ? `${fault.name} (${fault.side})` : fault.name;
       await this.journal.note(what, () => act(this, fault), loses?.(this.scenario, fault));
     });
-    this.turns.set(key, turn);
+    for (const each of keys) this.turns.set(each, turn);
     await turn;
   }
 

@@ -39,6 +39,8 @@ export interface PlannedFault {
 interface Fault {
   /** What it acts on: faults of one part follow each other. */
   readonly part: 'app' | 'storage' | 'server' | 'way' | 'ledger' | 'api';
+  /** What it acts on besides. */
+  readonly also?: Fault['part'];
   /** How often it is chosen, against the others. */
   readonly weight: number;
   /** Whether it makes sense; always where left out. */
@@ -51,6 +53,9 @@ interface Fault {
 const choiceOf = (scenario: Scenario, side: SideName) => scenario[side];
 /** After a crash nothing is missing only where everything is written down. */
 const loseless: readonly Persistence[] = ['aof'];
+
+/** An hour. */
+export const CLOCK_SET_BACK_MS = 3_600_000;
 
 /** Everything that can befall a migration. */
 export const faults = {
@@ -107,6 +112,20 @@ export const faults = {
       await storage.end('SIGTERM');
       await sleep(ms / 2);
       await storage.begin();
+    },
+  },
+  'set the clock back, and forward again': {
+    part: 'app',
+    also: 'storage',
+    weight: 3,
+    act: async ({ app, storage }, { ms }) => {
+      for (const shiftMs of [-CLOCK_SET_BACK_MS, 0]) {
+        await app.end('SIGKILL');
+        await storage.end('SIGTERM');
+        await storage.begin(shiftMs);
+        await app.begin(shiftMs);
+        if (shiftMs !== 0) await sleep(2 * ms);
+      }
     },
   },
   'kill server': {
@@ -206,6 +225,12 @@ export const faults = {
     part: 'server',
     weight: 3,
     act: async (stage, { side, ms }) => stage[side].freeze(ms),
+  },
+  'lead to one of two servers': {
+    part: 'way',
+    weight: 25,
+    possible: (scenario, side) => choiceOf(scenario, side).replica,
+    act: async (stage, { side, ms }) => stage[side].splitWay(3 * ms),
   },
   'evict keys': {
     part: 'server',

@@ -3,6 +3,7 @@ import type { MigrationReport } from '../../src/migration/report';
 import type { Finding } from './app';
 import { Course, endOf, RefusedError, startMigration } from './course';
 import type { House } from './house';
+import { CLOCK_SET_BACK_MS } from './faults';
 import { Journal, keyId, type JournalEvent, type SideName } from './journal';
 import { judge, type Evidence, type Violation } from './judge';
 import { leftovers } from './leftovers';
@@ -25,6 +26,15 @@ export interface Outcome {
   /** What keys of violations were at each time, for people. */
   readonly keys: Readonly<Record<string, unknown>>;
   readonly servers: Readonly<Record<SideName, string>>;
+}
+
+/** A migration that ended while the app's clock was set back says so by that clock. */
+function byRightClock(report: MigrationReport, events: readonly JournalEvent[]): MigrationReport {
+  const end = Date.parse(report.finishedAt ?? '') + CLOCK_SET_BACK_MS;
+  const isShifted = events.some(
+    ({ what, from, to }) => what.startsWith('set the clock back') && end >= from && end <= to,
+  );
+  return isShifted ? { ...report, finishedAt: new Date(end).toISOString() } : report;
 }
 
 /** How long keys of ours may stay after the end. */
@@ -93,7 +103,7 @@ async function runBetween(scenario: Scenario, house: House, source: ServerSide, 
     ended,
     leftovers: left,
     torn: ended.length > 0 ? [] : await tornKeys(scenario, target),
-    report: stoodStill ? undefined : report,
+    report: stoodStill ? undefined : report && byRightClock(report, journal.events),
     findings: findings.map(({ database, key, encoding, code }) => ({
       id: keyId(database, Buffer.from(key, encoding === 'base64' ? 'base64' : 'utf8')),
       code,

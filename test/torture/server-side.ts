@@ -159,6 +159,15 @@ export class ServerSide {
     this.proxy.leadTo(replica.port);
   }
 
+  /** Every second connection of the app leads to the replica for so long. */
+  async splitWay(ms: number): Promise<void> {
+    if (this.replica === undefined) return;
+    this.proxy.split(this.replica.port);
+    await sleep(ms);
+    this.proxy.heal();
+    this.proxy.cut();
+  }
+
   get hasReplica(): boolean {
     return this.replica !== undefined;
   }

@@ -42,13 +42,14 @@ export class Storage {
     );
   }
 
-  async begin(): Promise<void> {
+  /** @param shiftMs by how much its clock is off */
+  async begin(shiftMs = 0): Promise<void> {
     const ports = Object.entries(this.ports).flatMap(([name, port]) => [
       ...[`--${name}Host`, '127.0.0.1', `--${name}Port`, String(port), `--${name}KeepAliveTimeout`, '120'],
     ]);
     const script = require.resolve('azurite/dist/src/azurite.js');
     const flags = ['--location', this.folder, '--silent', '--skipApiVersionCheck', '--disableTelemetry'];
-    const started = OwnProcess.start([script, ...flags, ...ports], process.env);
+    const started = OwnProcess.start([script, ...flags, ...ports], process.env, shiftMs);
     this.process = started;
     const answers = async () => {
       if (started.hasEnded) throw new Error(`Azurite ended:\n${started.words}`);

@@ -8,6 +8,9 @@ export class TcpProxy {
   private refusedUntil = 0;
   /** The next connection that has something to say is cut inside of it. */
   private cutting = false;
+  /** Every second connection leads there. */
+  private other: number | undefined;
+  private joined = 0;
 
   private constructor(
     private readonly server: Server,
@@ -33,6 +36,12 @@ export class TcpProxy {
   /** From now on connections lead to this port; those that are there are cut. */
   leadTo(port: number): void {
     this.upstream = port;
+    this.cut();
+  }
+
+  /** From now on every second connection leads to another port. Those that are there are cut. */
+  split(other: number): void {
+    this.other = other;
     this.cut();
   }
 
@@ -65,6 +74,7 @@ export class TcpProxy {
     this.stalledUntil = 0;
     this.refusedUntil = 0;
     this.cutting = false;
+    this.other = undefined;
   }
 
   async close(): Promise<void> {
@@ -78,7 +88,11 @@ export class TcpProxy {
       client.destroy();
       return;
     }
-    const server = connect({ port: this.upstream, host: '127.0.0.1', noDelay: true });
+    const server = connect({
+      port: this.joined++ % 2 === 1 ? (this.other ?? this.upstream) : this.upstream,
+      host: '127.0.0.1',
+      noDelay: true,
+    });
     const pair = [client, server] as const;
     this.pairs.add(pair);
     for (const [from, to] of [pair, [server, client]] as const) {
