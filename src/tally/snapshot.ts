@@ -119,8 +119,11 @@ export function isEnd(decision: Verdict): decision is End {
   return decision.kind !== 'wait' && decision.kind !== 'phase' && decision.kind !== 'stop';
 }
 
-/** A gap between two visits longer than this is no silence of the workers: the whole app was away. Seconds. */
-const LONGEST_GAP_S = 30;
+/**
+ * A gap between two visits longer than this is no standstill of the workers: the whole app was away, or a clock was set. Those who are
+ * there again must have the time to show it, also where the limit is short. Seconds.
+ */
+const LONGEST_GAP_S = 10;
 
 /** For how long nothing has come, while the tally watched. */
 export type Standstill = Pick<Snapshot, 'quietSeconds' | 'stalledSeconds' | 'trouble'>;

@@ -80,7 +80,7 @@ describe('silence', () => {
   });
 
   it('does not count the time in which nobody watched: a whole app that was away, or a clock that was set', () => {
-    expect(standstillOf(before, still, at('2026-01-02T00:00:00.000Z')).quietSeconds).toBe(130);
+    expect(standstillOf(before, still, at('2026-01-02T00:00:00.000Z')).quietSeconds).toBe(110);
     expect(standstillOf(before, still, at('2025-12-31T23:00:00.000Z'))).toMatchObject({ quietSeconds: 100 });
   });
 });
