@@ -2,6 +2,7 @@ import { hashSlot, SLOTS } from '../../src/keyspace/hash-slot';
 import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
 import type { Command } from '../../src/redis/redis-port';
+import { SlotReader } from '../../src/transfer/slot-reader';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 
 let cluster: TestCluster;
@@ -136,5 +137,23 @@ it('a master that is gone is told, and its replica is found', async () => {
     }
     expect(Date.now()).toBeLessThan(deadline);
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
+
+it('tells the use of keys with their values, read slot by slot or by name', async () => {
+  const port = connections.get('C', 0);
+  const keys = names(200, 'used');
+  await port.pipeline(keys.map((key): Command => ['SET', key, 'x']));
+  for (const use of [undefined, 'IDLETIME'] as const) {
+    const limits = { bigKeyBytes: 1_000_000, pageBytes: 1_000_000, lookAtSizes: true, use };
+    const reader = new SlotReader(port.cluster, { index: 0, bits: 0 }, limits);
+    const { page } = await reader.scanAndRead(0n, 100);
+    const named = await reader.read(keys.slice(0, 20));
+    expect(page.keys.length).toBeGreaterThan(0);
+    for (const { payloads, uses } of [page, named]) {
+      expect(payloads.every((payload) => Buffer.isBuffer(payload))).toBe(true);
+      const told = use === undefined ? -1 : 0;
+      expect((uses ?? []).every((number) => (told < 0 ? number === -1 : number >= 0 && number < 600))).toBe(true);
+    }
   }
 });
