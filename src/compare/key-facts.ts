@@ -29,8 +29,24 @@ const TRIES = 4;
 export async function keyFacts(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
   const facts: (KeyFacts | undefined)[] = [];
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    facts.push(...(await factsOf(port, keys.slice(at, at + KEYS_AT_ONCE))));
+    facts.push(...(await factsByServer(port, keys.slice(at, at + KEYS_AT_ONCE))));
   }
+  return facts;
+}
+
+/** Expiries are told against the clock of the server that has the key. */
+async function factsByServer(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+  const facts = new Array<KeyFacts | undefined>(keys.length).fill(undefined);
+  const groups = port.byServer?.(keys) ?? [keys.map((_, place) => place)];
+  await Promise.all(
+    groups.map(async (places) => {
+      const found = await factsOf(
+        port,
+        places.map((place) => keys[place] ?? Buffer.alloc(0)),
+      );
+      places.forEach((place, i) => (facts[place] = found[i]));
+    }),
+  );
   return facts;
 }
 

@@ -180,7 +180,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         source.cluster && source.abilities.slotPages !== true,
         () =>
-          `"${request.source}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
+          `"${request.source}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER INFO, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
       ),
   },
   {

@@ -203,7 +203,7 @@ export async function probeSource(
 
 /** What the scripts of a cluster's pages call. */
 const SLOT_PAGE =
-  "redis.call('CLUSTER','NODES') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
+  "redis.call('CLUSTER','INFO') redis.call('CLUSTER','NODES') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
 
 /** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
 export async function probeClusterSource(

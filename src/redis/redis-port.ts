@@ -19,6 +19,8 @@ export interface RedisPort {
   call(...command: Command): Promise<Reply>;
   /** Sends all commands in one write. A refused command gives a RedisError in its place; a lost connection throws one. */
   pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]>;
+  /** The keys that one server has, by their places, for what several answers of one moment are needed. All, where it is missing. */
+  byServer?(keys: readonly Buffer[]): readonly (readonly number[])[];
 }
 
 /** A connection for commands whose replies say nothing but OK or why not, in large numbers. */

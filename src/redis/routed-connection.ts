@@ -3,7 +3,7 @@ import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
 import { isRedisError, type RedisError } from './errors';
 import type { Command, KeyedPort, RedisPort, Reply } from './redis-port';
-import { routedCall, routedPipeline, routedSend } from './routing';
+import { groupsByOwner, routedCall, routedPipeline, routedSend } from './routing';
 
 /**
  * A connection to one database of a Redis, whether that is one server or a cluster: which of both it is shows when it is opened.
@@ -50,6 +50,10 @@ export class RoutedConnection implements RedisPort {
       this.hear(reply);
     });
     return replies;
+  }
+
+  byServer(keys: readonly Buffer[]): readonly (readonly number[])[] {
+    return this.cluster.isOne ? groupsByOwner(this.cluster, keys) : [keys.map((_, place) => place)];
   }
 
   /**

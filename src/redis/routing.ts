@@ -81,6 +81,18 @@ export async function routedSend(
   return refusals;
 }
 
+/** The places of keys, those of one owner together. @throws RedisError where nobody owns a slot */
+export function groupsByOwner(cluster: Pick<Cluster, 'ownerOf'>, keys: readonly Buffer[]): number[][] {
+  const groups = new Map<string, number[]>();
+  keys.forEach((key, place) => {
+    const owner = addressText(cluster.ownerOf(hashSlot(key)));
+    const group = groups.get(owner) ?? [];
+    group.push(place);
+    groups.set(owner, group);
+  });
+  return [...groups.values()];
+}
+
 const ASKING: Command = ['ASKING'];
 
 /** An ASKING before each: it holds for one command. */

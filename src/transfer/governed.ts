@@ -6,6 +6,7 @@ import type { PageReader } from './page-reader';
 /** A port whose calls a governor lets through, one by one. */
 export function governedPort(port: RedisPort, governor: Governor): RedisPort {
   return {
+    ...(port.byServer === undefined ? {} : { byServer: (keys) => port.byServer?.(keys) ?? [keys.map((_, i) => i)] }),
     call: (...command) =>
       governor.through(
         () => port.call(...command),

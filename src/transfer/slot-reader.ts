@@ -4,8 +4,9 @@ import { cursorAt, lastSlotOf, slotOf } from '../keyspace/slot-walk';
 import type { Cluster } from '../redis/cluster';
 import { RedisError } from '../redis/errors';
 import type { Argument, Reply } from '../redis/redis-port';
+import { groupsByOwner } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
-import { addressText, type NodeAddress } from '../redis/topology';
+import type { NodeAddress } from '../redis/topology';
 import { list, packed, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
@@ -42,19 +43,13 @@ export class SlotReader implements PageReader {
   }
 
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {
-    const groups = new Map<string, { readonly node: NodeAddress; readonly places: number[] }>();
-    keys.forEach((key, place) => {
-      const node = this.cluster.ownerOf(hashSlot(key));
-      const group = groups.get(addressText(node)) ?? { node, places: [] };
-      group.places.push(place);
-      groups.set(addressText(node), group);
-    });
     const expiries = new Array<number>(keys.length).fill(0);
     const payloads = new Array<Payload>(keys.length).fill('later');
     const uses = new Array<number>(keys.length).fill(-1);
     let [bytes, micros] = [0, 0];
-    for (const { node, places } of groups.values()) {
+    for (const places of groupsByOwner(this.cluster, keys)) {
       const names = places.map((place) => keys[place] ?? Buffer.alloc(0));
+      const node = this.cluster.ownerOf(hashSlot(names[0] ?? Buffer.alloc(0)));
       const reply = list(await this.run(scripts.read, node, [...this.limits, ...names]));
       const page = readPacked(names, Number(reply[0]), packed(reply[1]));
       places.forEach((place, i) => {
@@ -81,6 +76,7 @@ export class SlotReader implements PageReader {
       await this.run(script, this.cluster.ownerOf(slot), [String(slot), String(this.lastSlot), ...args]),
     );
     const [micros, next, reason, keys, more] = reply;
+    if (text(reason) === 'down') throw new RedisError('clusterDown', this.cluster.name);
     if (text(reason) === 'moving') throw new RedisError('tryAgain', this.cluster.name);
     if (Number(next) <= slot) {
       this.cluster.suspect();

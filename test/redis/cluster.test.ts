@@ -3,6 +3,8 @@ import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
 import type { Command } from '../../src/redis/redis-port';
 import { SlotReader } from '../../src/transfer/slot-reader';
+import { keyFacts } from '../../src/compare/key-facts';
+import { isUntouched, readWriteMark } from '../../src/transfer/by-commands/untouched';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 
 let cluster: TestCluster;
@@ -64,6 +66,23 @@ it('what is written in bulk comes to its nodes, and refusals have the places of 
   expect([...refusals.keys()]).toEqual([4_321]);
   const values = await connections.get('C', 0).pipeline(keys.slice(0, 100).map((key): Command => ['GET', key]));
   expect(values.map(String)).toEqual(keys.slice(0, 100).map((_, i) => String(i)));
+});
+
+it('expiries are told by the clock of the node that has the key, and whether it was written to by that node', async () => {
+  const port = connections.get('C', 0);
+  const keys = names(300, 'expiring');
+  const at = Date.now() + 3_600_000;
+  await port.pipeline(keys.map((key): Command => ['SET', key, 'x', 'PXAT', String(at)]));
+  expect(port.byServer(keys)).toHaveLength(3);
+  const facts = await keyFacts(port, keys);
+  expect(facts.every((fact) => Math.abs((fact?.expiry ?? 0) - at) < 50)).toBe(true);
+
+  for (const key of port.byServer(keys).map(([place = 0]) => keys[place]!)) {
+    const first = await readWriteMark(port, key);
+    expect(isUntouched({ ...first!, savedAt: 0 }, { ...(await readWriteMark(port, key))!, savedAt: 0 })).toBe(true);
+    await port.call('APPEND', key, 'y');
+    expect(isUntouched({ ...first!, savedAt: 0 }, { ...(await readWriteMark(port, key))!, savedAt: 0 })).toBe(false);
+  }
 });
 
 it('slots that move meanwhile, and such that are on their way, lose no command', async () => {

@@ -2,7 +2,7 @@
 -- slot_keys(first, last, wanted): the keys of whole slots from `first` on, until there are `wanted` or `last` is behind, and the
 --   slot where to go on. Only of slots that this node owns, as a master, with no move going on: all of their keys are here, and
 --   nothing else happens while a script runs. The slot where it stops may be the first already; then the reason is given too:
---   "elsewhere" | "moving".
+--   "elsewhere" | "moving" | "down": the node is cut off from the others, so that another one may be the master by now.
 -- CLUSTER NODES: the line of the node itself has its flags in the third field, and from the ninth on the slots that it owns,
 -- 0-5460, and those that are on their way, [93-<-id] and [93->-id].
 -- https://redis.io/docs/latest/commands/cluster-nodes/
@@ -25,6 +25,7 @@ local function own_slots()
 end
 
 local function slot_keys(first, last, wanted)
+  if not string.find(redis.call('CLUSTER', 'INFO'), 'cluster_state:ok', 1, true) then return {}, first, 'down' end
   local runs, moving = own_slots()
   local function why_not(slot)
     if moving[slot] then return 'moving' end

@@ -1,6 +1,6 @@
 -- The keys of whole slots of a cluster's node without their values, with types where asked. Writes nothing.
 -- ARGV[1] first slot   ARGV[2] last slot   ARGV[3] keys wanted   ARGV[4] "1": types too
--- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving", keys, types | {} }
+-- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving" | "down", keys, types | {} }
 local keys, slot, reason = slot_keys(tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
 local types = {}
 if ARGV[4] == '1' then

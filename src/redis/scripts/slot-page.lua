@@ -1,7 +1,7 @@
 -- One page of a cluster's node: the keys of whole slots with their values, in one round trip. Writes nothing.
 -- ARGV[1] first slot   ARGV[2] last slot   ARGV[3] keys wanted   ARGV[4] big-key limit, bytes   ARGV[5] page limit, bytes
 -- ARGV[6] "1": look at sizes first   ARGV[7] what of their use is told: "" | "FREQ" | "IDLETIME"
--- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving", MessagePack of the keys, that of read-keys.lua }
+-- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving" | "down", MessagePack of the keys, that of read-keys.lua }
 local keys, slot, reason = slot_keys(tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
 local entries = read_keys(keys, tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6] == '1', ARGV[7] ~= '' and ARGV[7])
 local names = cmsgpack.pack(keys)

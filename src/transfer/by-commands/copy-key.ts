@@ -114,8 +114,9 @@ async function attemptCopy(
       return await end(failed('unsupported-type', message));
     }
     if (kept !== undefined && kept.type !== type) throw new KeyChanged(`the key became a ${type} while it was read`);
-    const mark = kept === undefined && isLarge(memory) ? await readWriteMark(source) : undefined;
-    const untouched = async () => mark !== undefined && isUntouched(mark, await readWriteMark(source));
+    const mark = kept === undefined && isLarge(memory) ? await readWriteMark(source, options.sourceKey) : undefined;
+    const untouched = async () =>
+      mark !== undefined && isUntouched(mark, await readWriteMark(source, options.sourceKey));
     const step = () => {
       if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
     };

@@ -1,9 +1,11 @@
-import { infoNumber } from '../../redis/info';
+import { infoField, infoNumber } from '../../redis/info';
 import type { RedisPort, Reply } from '../../redis/redis-port';
 import { timeInMs } from './expiry';
 
 /** What a server tells of how much was written to it, at one moment. */
 export interface WriteMark {
+  /** The process that tells it; empty where it does not say. */
+  readonly process: string;
   /** Its clock, ms. */
   readonly at: number;
   /** Changes since its last save. */
@@ -17,17 +19,27 @@ export interface WriteMark {
 /** Two saves within the same second cannot be told apart. */
 const SAVE_MS = 2_000;
 
-/** Reads a server's mark; undefined where it does not tell all of it. Throws the connection's error. */
-export async function readWriteMark(port: RedisPort): Promise<WriteMark | undefined> {
-  const [time, persistence, stats] = await port.pipeline([['TIME'], ['INFO', 'persistence'], ['INFO', 'stats']]);
+/**
+ * Reads the mark of the server that has a key; undefined where it does not tell all of it. Throws the connection's error.
+ * @param key leads to its node in a cluster
+ */
+export async function readWriteMark(port: RedisPort, key: Buffer): Promise<WriteMark | undefined> {
+  const [time, server, persistence, stats] = await port.pipeline([
+    ['TIME'],
+    ['INFO', 'server'],
+    ['INFO', 'persistence'],
+    ['INFO', 'stats'],
+    ['TYPE', key],
+  ]);
   if (!Array.isArray(time)) return undefined;
-  const mark = {
+  const numbers = {
     at: timeInMs(time),
     changes: numberIn(persistence, 'rdb_changes_since_last_save'),
     savedAt: numberIn(persistence, 'rdb_last_save_time') * 1_000,
     commands: numberIn(stats, 'total_commands_processed'),
   };
-  return Object.values(mark).every((value) => Number.isFinite(value)) ? mark : undefined;
+  if (!Object.values(numbers).every((value) => Number.isFinite(value))) return undefined;
+  return { process: Buffer.isBuffer(server) ? (infoField(server.toString('latin1'), 'run_id') ?? '') : '', ...numbers };
 }
 
 /**
@@ -38,6 +50,7 @@ export async function readWriteMark(port: RedisPort): Promise<WriteMark | undefi
 export function isUntouched(before: WriteMark | undefined, after: WriteMark | undefined): boolean {
   if (before === undefined || after === undefined) return false;
   return (
+    before.process === after.process &&
     before.changes > 0 &&
     before.changes === after.changes &&
     before.savedAt === after.savedAt &&

@@ -190,11 +190,12 @@ describe('expiries of hash fields', () => {
 });
 
 describe('whether nobody wrote', () => {
-  const mark = { at: 10_000, changes: 5, savedAt: 1_000, commands: 100 };
+  const mark = { process: 'a', at: 10_000, changes: 5, savedAt: 1_000, commands: 100 };
   const after = { ...mark, at: 11_000, commands: 103 };
 
   it.each([
     ['is certain where nothing moved but our own commands', mark, after, true],
+    ['is denied by another process', mark, { ...after, process: 'b' }, false],
     ['is denied by a change', mark, { ...after, changes: 6 }, false],
     ['cannot be said after a save', mark, { ...after, savedAt: 10_000 }, false],
     ['cannot be said just after a save', { ...mark, savedAt: 9_000 }, { ...after, savedAt: 9_000 }, false],
@@ -208,10 +209,14 @@ describe('whether nobody wrote', () => {
   it('is told by real servers', async () => {
     for (const { client, port } of [from, to]) {
       await client.set('other', 1);
-      const first = await readWriteMark(port);
-      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port))).toBe(true);
+      const first = await readWriteMark(port, Buffer.from('any'));
+      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port, Buffer.from('any')))).toBe(
+        true,
+      );
       await client.eval("redis.call('SET', 'other', 2)", 0);
-      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port))).toBe(false);
+      expect(isUntouched({ ...first!, at: first!.at + 2_000 }, await readWriteMark(port, Buffer.from('any')))).toBe(
+        false,
+      );
     }
   });
 });
