@@ -138,6 +138,24 @@ it('a slot that is left half moved is written to and read', async () => {
   }
 });
 
+it('tells the use of keys with their values, read slot by slot or by name', async () => {
+  const port = connections.get('C', 0);
+  const keys = names(200, 'used');
+  await port.pipeline(keys.map((key): Command => ['SET', key, 'x']));
+  for (const use of [undefined, 'IDLETIME'] as const) {
+    const limits = { bigKeyBytes: 1_000_000, pageBytes: 1_000_000, lookAtSizes: true, use };
+    const reader = new SlotReader(port.cluster, { index: 0, bits: 0 }, limits);
+    const { page } = await reader.scanAndRead(0n, 100);
+    const named = await reader.read(keys.slice(0, 20));
+    expect(page.keys.length).toBeGreaterThan(0);
+    for (const { payloads, uses } of [page, named]) {
+      expect(payloads.every((payload) => Buffer.isBuffer(payload))).toBe(true);
+      const told = use === undefined ? -1 : 0;
+      expect((uses ?? []).every((number) => (told < 0 ? number === -1 : number >= 0 && number < 600))).toBe(true);
+    }
+  }
+});
+
 it('a master that is gone is told, and its replica is found', async () => {
   const port = connections.get('C', 0);
   const keys = names(300, 'failover');
@@ -156,23 +174,5 @@ it('a master that is gone is told, and its replica is found', async () => {
     }
     expect(Date.now()).toBeLessThan(deadline);
     await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-});
-
-it('tells the use of keys with their values, read slot by slot or by name', async () => {
-  const port = connections.get('C', 0);
-  const keys = names(200, 'used');
-  await port.pipeline(keys.map((key): Command => ['SET', key, 'x']));
-  for (const use of [undefined, 'IDLETIME'] as const) {
-    const limits = { bigKeyBytes: 1_000_000, pageBytes: 1_000_000, lookAtSizes: true, use };
-    const reader = new SlotReader(port.cluster, { index: 0, bits: 0 }, limits);
-    const { page } = await reader.scanAndRead(0n, 100);
-    const named = await reader.read(keys.slice(0, 20));
-    expect(page.keys.length).toBeGreaterThan(0);
-    for (const { payloads, uses } of [page, named]) {
-      expect(payloads.every((payload) => Buffer.isBuffer(payload))).toBe(true);
-      const told = use === undefined ? -1 : 0;
-      expect((uses ?? []).every((number) => (told < 0 ? number === -1 : number >= 0 && number < 600))).toBe(true);
-    }
   }
 });
