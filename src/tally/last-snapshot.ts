@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { percentOf } from '../migration/progress';
 import { firstSnapshot, type Snapshot } from '../migration/report';
@@ -10,14 +11,17 @@ const RANGES_AN_ANSWER = 1_000;
 const FRESH_MS = 5_000;
 
 /**
- * The tally's last sum, brought up to date by the range rows: who reads it waits for no tally. What the sides told, and the warnings, are of the last visit.
+ * The tally's last sum, brought up to date by the range rows: who reads it waits for no tally. What the sides told, and the
+ * warnings, are of the last visit; all is, while a row cannot be read: what that means a visit says.
  */
 export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
   const last = await lastSnapshot(migration, app);
   const now = app.ledger.now();
   const isFresh = last.progress.ranges.total > RANGES_AN_ANSWER && Math.abs(now - Date.parse(last.at)) < FRESH_MS;
   if (isFinal(migration) || isFresh) return last;
-  const sum = sumRanges(migration, await app.ledger.ranges.list(migration.id));
+  const rows = await app.ledger.ranges.list(migration.id).catch(undefinedIfUnreadable);
+  if (rows === undefined) return last;
+  const sum = sumRanges(migration, rows);
   return { ...last, ...workDone(migration, sum, last, now) };
 }
 

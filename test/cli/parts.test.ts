@@ -142,7 +142,7 @@ describe('connections', () => {
   });
 
   test('mistakes have no secret', () => {
-    for (const text of ['redis://:geheim@host/2', 'host,password=geheim,x=1', 'redis://:ge%heim@host', '::geheim']) {
+    for (const text of ['redis://:geheim@host/2/3', 'host,password=geheim,x=1', 'redis://:ge%heim@host', '::geheim']) {
       let message = '';
       try {
         readGiven('source', text, {});

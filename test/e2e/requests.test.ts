@@ -203,7 +203,7 @@ describe('limits', () => {
     expect(report).toMatchObject({
       state: 'completed',
       counts: { copied: 40_000 },
-      progress: { ranges: { total: 4 } },
+      progress: { ranges: { total: 8 } },
     });
     expect(Math.max(...active)).toBeLessThanOrEqual(2);
     expect(active).toContain(2);

@@ -8,6 +8,7 @@ import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getHistory, getRanges, getReport, listReports } from '../../src/api/read-migrations';
 import { rangesOf, startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
+import { Keeper } from '../../src/tally/keeper';
 import { visitMigration, type Visit } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
 import { readSurveyReport } from '../../src/api/read-survey-report';
@@ -264,7 +265,22 @@ describe('a plan row with garbage', () => {
     const watching = watchMigrations(app, { ensureTally: (id) => Promise.resolve(void seen.push(id)) });
     await expect(watching).rejects.toThrow('1 migrations could not be looked after');
     expect(seen).toEqual([other.id]);
-    expect(await app.takeMessages()).toHaveLength(4);
+
+    // Its ranges that nobody works on are sent again.
+    await app.ledger.migrations.update(other.id, (row) => ({ ...row, startedAt: new Date().toISOString() }));
+    const keeper = new Keeper({ ...app, settings: { ...app.settings, silenceSeconds: 0.2 } });
+    keeper.wake();
+    const open = new Set((await app.ledger.ranges.list(other.id)).map(({ name }) => name));
+    expect(open.size).toBeGreaterThan(1);
+    while (open.size > 0) {
+      for (const { migration, range } of await app.takeMessages()) {
+        expect(migration).toBe(other.id);
+        open.delete(range);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await keeper.stop();
+    await app.takeMessages();
 
     // Its messages are taken, and its workers end.
     await workOnRange(messages[0]!, app);
