@@ -133,8 +133,9 @@ it('findings are counted, and told from the ledger', async () => {
 
 it('a range that fails is logged with its cause, and its span has failed', async () => {
   await neu.client.flushall();
-  await neu.client.call('ACL', 'SETUSER', 'mover', 'on', '>moving', '~*', '&*', '+@all', '-restore', '-@string');
-  const id = await app.migrate({ source: 'OLD', target: 'MOVER', verify: 'none' });
+  await neu.client.call('ACL', 'SETUSER', 'mover', 'on', '>moving', '~*', '&*', '+@all');
+  const id = await app.migrate({ source: 'OLD', target: 'MOVER', verify: 'none', limits: { keysPerSecond: 100 } });
+  await neu.client.call('ACL', 'SETUSER', 'mover', '-@write');
   expect(await app.finished(id)).toMatchObject({ state: 'failed' });
   const of = ({ attributes }: SeenLog | SeenSpan) => attributes['keyferry.migration'] === id;
   await until(() => receiver.logs.some((log) => of(log) && log.body === 'Migration ended'));
