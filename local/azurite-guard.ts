@@ -33,3 +33,5 @@ process.once('disconnect', () => {
     else process.kill(process.pid, 'SIGTERM');
   }, LOOK_MS);
 });
+// It must not keep a process alive that has ended all else; to be said after the listener, which holds the channel.
+process.channel?.unref();

@@ -51,8 +51,8 @@ async function main(): Promise<void> {
     settings,
     log,
   });
-  printFunctions(host);
   endOnSignal(host);
+  printFunctions(host);
   void host.lost.then(() => {
     process.stderr.write(`${STORAGE_LOST} Start it again.\n`);
     process.exit(1);

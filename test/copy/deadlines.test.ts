@@ -47,7 +47,7 @@ it('a comparison, and a sync that deletes, get to their end with messages shorte
 });
 
 describe('what needs longer than a message', () => {
-  const MEMBERS = 6_000;
+  const MEMBERS = 20_000;
   let slow: TestApp;
   let big: TestServer;
 
@@ -81,7 +81,7 @@ describe('what needs longer than a message', () => {
       expect(findings).toEqual([]);
       expect(report).toMatchObject({ state: 'completed', counts: { scanned: 9, repeats: 0 } });
       expect(report.counts.copied + report.counts.same).toBe(9);
-      expect(Math.max(...(await generations(report.id)))).toBeGreaterThan(3);
+      expect(Math.max(...(await generations(report.id)))).toBeGreaterThan(1);
       // Twice what reading and looking again take in one go: nothing is done over and over.
       expect(await calls('zscan')).toBeLessThan(((3 * MEMBERS) / 500) * 2 * 2);
       const digest = async ({ client }: TestServer) => [
