@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
+import { SLOTS } from '../../src/keyspace/hash-slot';
 import { freePort } from './free-port';
 import type { ServerName } from './server-names';
 import { startServer, type RunningServer, type StartOptions } from './start-server';
 
-const SLOTS = 16_384;
 /** The cluster bus of a node listens so far above its port; not all versions let it be elsewhere. */
 const BUS_OFFSET = 10_000;
 const HIGHEST_PORT = 65_535 - BUS_OFFSET;

@@ -1,4 +1,4 @@
-import type { Command, RedisPort } from '../redis/redis-port';
+import { keysByServer, type Command, type RedisPort } from '../redis/redis-port';
 import { clockMs } from '../transfer/page-reader';
 import { asBytes, asNumber, throwErrors } from '../transfer/by-commands/replies';
 
@@ -37,9 +37,8 @@ export async function keyFacts(port: RedisPort, keys: readonly Buffer[]): Promis
 /** Expiries are told against the clock of the server that has the key. */
 async function factsByServer(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
   const facts = new Array<KeyFacts | undefined>(keys.length).fill(undefined);
-  const groups = port.byServer?.(keys) ?? [keys.map((_, place) => place)];
   await Promise.all(
-    groups.map(async (places) => {
+    keysByServer(port, keys).map(async (places) => {
       const found = await factsOf(
         port,
         places.map((place) => keys[place] ?? Buffer.alloc(0)),

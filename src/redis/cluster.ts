@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { SLOTS } from '../keyspace/hash-slot';
 import { BulkConnection } from './bulk-connection';
 import { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
@@ -72,10 +71,8 @@ export class Cluster {
 
   /** The node for what has no key. @throws RedisError where none is known */
   get anyMaster(): NodeAddress {
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const owner = this.topology?.ownerOf(slot);
-      if (owner !== undefined) return owner;
-    }
+    const [first] = this.masters;
+    if (first !== undefined) return first;
     throw new RedisError('clusterDown', this.name);
   }
 

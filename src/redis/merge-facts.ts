@@ -1,4 +1,4 @@
-import type { DatabaseKeys } from './database-keys';
+import { sumOfKnown, type DatabaseKeys } from './database-keys';
 import type { ServerFacts } from './probe';
 
 /** Between the run ids of a cluster's masters, which stand for it together. */
@@ -18,7 +18,7 @@ export function mergeFacts(all: readonly ServerFacts[]): ServerFacts {
   const [first, ...others] = [...all].sort((a, b) => compareVersions(a.version, b.version));
   if (first === undefined) throw new RangeError('There are no facts to merge.');
   if (others.length === 0) return first;
-  const sum = (of: (facts: ServerFacts) => number | undefined) => sumOf(all.map(of));
+  const sum = (of: (facts: ServerFacts) => number | undefined) => sumOfKnown(all.map(of));
   return {
     version: first.version,
     software: first.software,
@@ -56,8 +56,8 @@ function mergeDatabases(all: readonly ServerFacts[]): DatabaseKeys[] {
     .sort((a, b) => a - b)
     .map((database) => ({
       database,
-      keys: sumOf(all.map((facts) => line(facts, database).keys)),
-      expires: sumOf(all.map((facts) => line(facts, database).expires)),
+      keys: sumOfKnown(all.map((facts) => line(facts, database).keys)),
+      expires: sumOfKnown(all.map((facts) => line(facts, database).expires)),
     }));
 }
 
@@ -68,10 +68,6 @@ function mergeCalls(all: readonly ServerFacts[]): Readonly<Record<string, number
     for (const [name, count] of Object.entries(commandCalls)) calls[name] = (calls[name] ?? 0) + count;
   }
   return calls;
-}
-
-function sumOf(numbers: readonly (number | undefined)[]): number | undefined {
-  return numbers.reduce((sum, each) => (sum === undefined || each === undefined ? undefined : sum + each), 0);
 }
 
 /** Of versions such as "6.0.16"; what is no number in one counts as 0. */

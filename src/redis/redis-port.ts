@@ -23,6 +23,11 @@ export interface RedisPort {
   byServer?(keys: readonly Buffer[]): readonly (readonly number[])[];
 }
 
+/** The keys that one server has, by their places, whether a port tells servers apart or not. */
+export function keysByServer(port: RedisPort, keys: readonly Buffer[]): readonly (readonly number[])[] {
+  return port.byServer?.(keys) ?? [keys.map((_, place) => place)];
+}
+
 /** A connection for commands whose replies say nothing but OK or why not, in large numbers. */
 export interface StatusPort {
   /** Sends all at once, and lets go of them. Gives the refusals by the commands' places; a lost connection throws. */

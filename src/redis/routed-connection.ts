@@ -2,7 +2,7 @@ import type { Cluster } from './cluster';
 import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
 import { isRedisError, type RedisError } from './errors';
-import type { Command, KeyedPort, RedisPort, Reply } from './redis-port';
+import { keysByServer, type Command, type KeyedPort, type RedisPort, type Reply } from './redis-port';
 import { groupsByOwner, routedCall, routedPipeline, routedSend } from './routing';
 
 /**
@@ -53,7 +53,7 @@ export class RoutedConnection implements RedisPort {
   }
 
   byServer(keys: readonly Buffer[]): readonly (readonly number[])[] {
-    return this.cluster.isOne ? groupsByOwner(this.cluster, keys) : [keys.map((_, place) => place)];
+    return this.cluster.isOne ? groupsByOwner(this.cluster, keys) : keysByServer(this.seed, keys);
   }
 
   /**

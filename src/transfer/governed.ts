@@ -1,4 +1,4 @@
-import type { RedisPort, Reply } from '../redis/redis-port';
+import { keysByServer, type RedisPort, type Reply } from '../redis/redis-port';
 import { toldMicros } from '../redis/scripts';
 import type { Governor } from './governor';
 import type { PageReader } from './page-reader';
@@ -6,7 +6,7 @@ import type { PageReader } from './page-reader';
 /** A port whose calls a governor lets through, one by one. */
 export function governedPort(port: RedisPort, governor: Governor): RedisPort {
   return {
-    ...(port.byServer === undefined ? {} : { byServer: (keys) => port.byServer?.(keys) ?? [keys.map((_, i) => i)] }),
+    byServer: (keys) => keysByServer(port, keys),
     call: (...command) =>
       governor.through(
         () => port.call(...command),

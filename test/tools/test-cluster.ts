@@ -2,7 +2,6 @@ import { Redis } from 'ioredis';
 import { startCluster, type ClusterOptions } from '../../local/servers/start-cluster';
 import type { RunningServer } from '../../local/servers/start-server';
 import type { ServerName } from '../../local/servers/server-names';
-import type { TestServer } from './test-server';
 
 /** A running cluster, with a client to each node. */
 export interface TestCluster {
@@ -84,6 +83,3 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
     },
   };
 }
-
-/** One side of a migration, whatever stands behind it. */
-export type AnySide = Pick<TestServer, 'server'> | TestCluster;
