@@ -88,7 +88,7 @@ const open: Readonly<Record<FeedKind, (options: FeedOptions, events: FeedEvents)
       const id = await subscriber.call(['CLIENT', 'ID']);
       await subscriber.call(['SUBSCRIBE', INVALIDATIONS]);
       const tracker = await opened(() => undefined);
-      await tracker.call(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id as number), 'BCAST']);
+      await tracker.call(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(Number(id)), 'BCAST']);
     }),
 
   notifications: async (options, events) =>
@@ -110,13 +110,17 @@ const open: Readonly<Record<FeedKind, (options: FeedOptions, events: FeedEvents)
 
 /** Whether the setting has every class of events published by the events' names. */
 export function tellsAll(flags: string): boolean {
-  return flags.includes('E') && (flags.includes('A') || [...'g$lshzxet'].every((one) => flags.includes(one)));
+  return flags.includes('E') && (flags.includes('A') || Array.from('g$lshzxet').every((one) => flags.includes(one)));
 }
 
 function tellInvalidated(told: Told | undefined, events: FeedEvents): void {
   // Of all keys at once no names are told.
   if (told === null || told === undefined) events.onFlush();
-  else if (Array.isArray(told)) events.onNames((told as readonly Told[]).filter(Buffer.isBuffer), undefined);
+  else if (Array.isArray(told))
+    events.onNames(
+      (told as readonly Told[]).filter((name) => Buffer.isBuffer(name)),
+      undefined,
+    );
   else if (Buffer.isBuffer(told)) events.onNames([told], undefined);
 }
 

@@ -110,10 +110,10 @@ export class FeedSocket {
     const { name } = this.options.settings;
     if (this.isClosed) throw new RedisError('notOpen', name);
     const reply = await new Promise<Told>((resolve, reject) => {
-      this.waiting.push({ sent: String(command[0]), resolve, reject });
+      this.waiting.push({ sent: command[0], resolve, reject });
       this.socket.write(encode(command));
     });
-    if (reply instanceof ReplyError) throw replyError(name, reply.text, String(command[0]));
+    if (reply instanceof ReplyError) throw replyError(name, reply.text, command[0]);
     return reply;
   }
 
@@ -127,7 +127,7 @@ export class FeedSocket {
     // A subscriber's messages come between replies, in the older protocol too; a subscription is confirmed by one of them.
     const items = Array.isArray(value) ? (value as readonly Told[]) : undefined;
     const word = items === undefined ? '' : wordOf(items[0]);
-    if (items !== undefined && (word === 'message' || word === 'pmessage' || (isPush && !/subscribe$/.test(word)))) {
+    if (items !== undefined && (word === 'message' || word === 'pmessage' || (isPush && !word.endsWith('subscribe')))) {
       if (!this.isClosed) this.options.onMessage(items);
       return;
     }

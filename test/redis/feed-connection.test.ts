@@ -247,11 +247,11 @@ onEveryServer(
     it('tells many names at once, and names of any bytes', async () => {
       const odd = Buffer.from([0, 13, 10, 255, 128, 62, 42]);
       await at().client.set(odd, 'x');
-      await at().client.eval("for i = 1, 100000 do redis.call('SET', 'many:' .. i, i) end", 0);
+      await at().client.eval("for i = 1, 20000 do redis.call('SET', 'many:' .. i, i) end", 0);
       for (const { feed, names } of Object.values(feeds)) {
         await feed.barrier();
         expect(names).toContain(odd.toString('latin1'));
-        expect(names.filter((name) => name.startsWith('many:')).length).toBe(100_000);
+        expect(names.filter((name) => name.startsWith('many:')).length).toBe(20_000);
       }
     });
 
