@@ -6,6 +6,7 @@
 
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const { enableCompileCache } = require('node:module');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
@@ -94,9 +95,14 @@ function runWith(node) {
 }
 
 function start() {
+  // To compile their many files is most of what the command, the local app and the storage emulator need to start.
+  process.env.NODE_COMPILE_CACHE ??= path.join(root, 'node_modules', '.cache', 'keyferry');
   if (isNewEnough(process.versions.node)) {
     if (process.argv.slice(2).some((word) => COPYING.includes(word))) runWith(process.execPath);
-    else require(entry);
+    else {
+      enableCompileCache(process.env.NODE_COMPILE_CACHE);
+      require(entry);
+    }
     return;
   }
   const newer = path.join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');

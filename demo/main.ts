@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../local/compile-cache';
 import { Command, CommanderError, Option } from 'commander';
 import { carryOut } from '../cli/carry-out';
 import { parsePositive } from '../cli/option-values';

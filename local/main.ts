@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import './compile-cache';
+import { flushCompileCache } from 'node:module';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { readLocalSettings } from './app-settings';
@@ -53,6 +55,8 @@ async function main(): Promise<void> {
   });
   endOnSignal(host);
   printFunctions(host);
+  // Not only when it ends: it may be killed.
+  flushCompileCache();
   void host.lost.then(() => {
     process.stderr.write(`${STORAGE_LOST} Start it again.\n`);
     process.exit(1);

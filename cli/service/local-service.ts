@@ -41,8 +41,6 @@ async function lastWords(folder: string, pid: number): Promise<MigrationReport |
  */
 export async function startHere(run: RunFolder, options: LocalServiceOptions): Promise<Service> {
   const root = appRoot();
-  // The storage emulator takes most of the time to start, most of that to compile its many files.
-  process.env.NODE_COMPILE_CACHE ??= path.join(root, 'node_modules', '.cache', 'keyferry');
   forgetSchedules(process.env);
   const log = fileLogger(path.join(run.folder, 'app.log'), options.verbose, options.show);
   // Loaded here: it brings the storage libraries, which most commands do not need.
