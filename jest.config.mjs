@@ -1,5 +1,5 @@
 const common = {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/test/tools/plain-environment.ts',
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',
