@@ -14,6 +14,7 @@ const rooms = [
   'convert',
   'migration',
   'ledger',
+  'files',
   'telemetry',
   'transfer',
   'app',

@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponseInit, InvocationContext } from '@azure/fu
 import type { ErrorDocument } from '../../src/api/documents';
 import { safeText } from '../../src/basics/safe-text';
 import { NewerRowError, UnreadableRowError } from '../../src/ledger/row-schemas';
+import { FileError } from '../../src/files/file-error';
 import { StorageError } from '../../src/ledger/storage-error';
 import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { BadRequestError, type RequestMistake } from '../../src/migration/request';
@@ -53,6 +54,11 @@ export async function readJson(request: HttpRequest): Promise<unknown> {
   }
 }
 
+function codeOfFileError({ trouble }: FileError): ErrorCode {
+  if (trouble === 'exists') return 'fileExists';
+  return trouble === 'noFile' ? 'noSuchFile' : 'storeUnreachable';
+}
+
 /** Turns what src throws into answers; what is not foreseen becomes a 500 without details, which are in the log. */
 export async function answering(
   context: InvocationContext,
@@ -84,6 +90,7 @@ export async function answering(
     }
     if (error instanceof ConnectionSettingsError) return errorAnswer('badConnection', error.message);
     if (error instanceof RedisError) return errorAnswer('redisUnreachable', error.message);
+    if (error instanceof FileError) return errorAnswer(codeOfFileError(error), error.message);
     context.error('Unforeseen error', error instanceof Error ? error.stack : error);
     return errorAnswer(
       'internal',

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { FileStores } from '../files/file-stores';
 import { Ledger } from '../ledger/ledger';
 import { RangeQueue } from '../ledger/range-queue';
 import { storageClients } from '../ledger/storage-clients';
@@ -18,6 +19,7 @@ export interface App {
   readonly queue: RangeQueue;
   readonly schedules: ScheduleLedger;
   readonly connections: Connections;
+  readonly files: FileStores;
   readonly watch: MigrationWatch;
   readonly visits: Visits;
   readonly budget: BytesInFlight;
@@ -38,6 +40,7 @@ export function getApp(): App {
       queue: new RangeQueue(clients),
       schedules: new ScheduleLedger(clients),
       connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
+      files: new FileStores(process.env),
       watch: new MigrationWatch(ledger.migrations),
       visits: new Visits(),
       budget: new BytesInFlight(settings.bytesInFlight),

@@ -7,6 +7,7 @@ import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
+import { connectionOf, fileOf, nameOfSide } from '../migration/side-spec';
 
 /** What one side tells at the moment. */
 export type SideFacts = ServerFacts;
@@ -25,7 +26,7 @@ const PATIENCE_MS = 4_000;
 /** Asks what a side tells now. */
 export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<App, 'connections'>): Promise<Asked> {
   try {
-    const late = () => new RedisError('timeout', plan.request[side]);
+    const late = () => new RedisError('timeout', nameOfSide(plan.request[side]));
     return { facts: await inTime(factsOrThrow(plan, side, app), late, PATIENCE_MS), trouble: null };
   } catch (error) {
     return { facts: undefined, trouble: error instanceof Error ? error.message : String(error) };
@@ -33,12 +34,11 @@ export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<
 }
 
 /** As `askSide`. @throws RedisError, also while the server reads its data from disk */
-export async function factsOrThrow(
-  { request }: Plan,
-  side: SideName,
-  app: Pick<App, 'connections'>,
-): Promise<SideFacts> {
-  return await loadedFacts(request[side], app);
+export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'connections'>): Promise<SideFacts> {
+  const { [side]: spec } = plan.request;
+  // A file stays what it was: whoever reads it holds to that.
+  if (fileOf(spec) !== undefined) return plan[side];
+  return await loadedFacts(connectionOf(spec), app);
 }
 
 /** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */

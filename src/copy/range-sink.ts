@@ -3,6 +3,7 @@ import { comparisonOf } from '../compare/comparison-of';
 import { examine, type Pair } from '../compare/examine';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
+import { connectionOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
 import type { RangeJob } from '../range/range-job';
@@ -45,7 +46,7 @@ export function sinkOf(
     },
   };
 
-  const bulk = app.connections.bulk(plan.request.target, database.targetDatabase);
+  const bulk = app.connections.bulk(connectionOf(plan.request.target), database.targetDatabase);
   const replace = plan.request.onConflict !== 'skip';
   const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry, use: useCarried(plan) };
   const writer = new PageWriter(timedWrites(bulk, id, app.telemetry), writing, () => clock.targetNow());

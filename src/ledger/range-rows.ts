@@ -115,6 +115,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     inside: row.inside,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
+    piece: row.piece === null ? '' : JSON.stringify(row.piece),
     progress: row.progress,
     tries: row.tries,
     clockDoubtMs: row.clockDoubtMs,

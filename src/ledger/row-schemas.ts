@@ -124,6 +124,15 @@ const phaseName = z.string().regex(PHASE_NAME, 'must be the name of a phase');
 /** Rows of earlier versions have none. */
 const pass = count.default(0);
 
+const piece = z.object({
+  runs: z.array(z.tuple([count, count, count])).max(10_000),
+  bytes: count,
+  crc: z.string().regex(/^[0-9a-f]{16}$/),
+  keys: count,
+  expiring: count,
+  border: z.array(z.string().max(32)).max(64),
+});
+
 /** A range row's own properties. Read by the thousand at every visit of the tally: 16,384 rows took 0.1 s. */
 export const rangeSchema = z.object({
   version,
@@ -142,6 +151,7 @@ export const rangeSchema = z.object({
   inside: z.boolean().default(false),
   share,
   counts: json(countsSchema),
+  piece: z.union([z.literal('').transform(() => null), json(piece)]).default(null),
   progress: count.default(0),
   tries: count.default(0),
   clockDoubtMs: count.default(0),

@@ -2,6 +2,7 @@ import type { ServerFacts } from '../redis/probe';
 import type { Plan } from './plan';
 import { walksOf, type LookDepth, type SideName, type Walk } from './phases';
 import type { Finding, MigrationRow } from './rows';
+import { nameOfSide } from './side-spec';
 import { markOf, since, UNTOLD, type Mark, type Since } from './since';
 
 type Process = Pick<Mark, 'runId' | 'replicationId' | 'formerReplicationId' | 'role'>;
@@ -101,7 +102,7 @@ export function unsteady(
   plan: Pick<Plan, 'request' | SideName>,
 ): string | undefined {
   if (plan[side].cluster) return undefined;
-  if (returns[side] >= MOST_RETURNS) return severalProcesses(plan.request[side], met[side].length);
+  if (returns[side] >= MOST_RETURNS) return severalProcesses(nameOfSide(plan.request[side]), met[side].length);
   if (restarts[side] < MOST_RESTARTS) return undefined;
   return `The ${side} restarted, failed over or changed its replication ${restarts[side]} times during the migration. Start it again once the server is steady.`;
 }

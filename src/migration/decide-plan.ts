@@ -9,6 +9,7 @@ import { refusalsOf } from './plan-refusals';
 import { warningsOf } from './plan-warnings';
 import type { Refusal } from './refusal-rules';
 import { isSameServer } from './same-server';
+import { fileOf } from './side-spec';
 import { chooseTransport } from './transport';
 
 /** How a migration runs, and what speaks against it. */
@@ -31,7 +32,9 @@ export function decidePlan(facts: PlanFacts): Decision {
       ...(missing.target.includes(choice.targetDatabase) ? { missingOnTarget: true } : {}),
     };
   });
-  const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : undefined;
+  // A file is put together in one piece of work.
+  const whole: WalkedDatabase[] | undefined = fileOf(request.target) && [{ database: 0, keys: 1, bits: 0 }];
+  const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : whole;
   const decided = {
     databases,
     inPlace: isSameServer(facts),

@@ -1,5 +1,6 @@
 import type { Counts } from './counts';
 import type { MigrationRequest } from './request';
+import { fileOf } from './side-spec';
 
 export const sideNames = ['source', 'target'] as const;
 export type SideName = (typeof sideNames)[number];
@@ -12,7 +13,7 @@ export const lookDepths = ['existence', 'quick', 'values'] as const;
 export type LookDepth = (typeof lookDepths)[number];
 
 /** What is done with the keys that a phase's walk brings. */
-export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look'] as const;
+export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'seal'] as const;
 export type Work = (typeof works)[number];
 
 /**
@@ -71,7 +72,7 @@ const FOUND = ['missing', 'different', 'extra', 'deleted', 'findings'] as const;
  * @param walksTarget whether the target is walked for keys that the source does not have
  */
 export function makePhases(
-  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict'>,
+  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'target'>,
   walksTarget: boolean,
 ): readonly Phase[] {
   const { mode } = request;
@@ -92,7 +93,7 @@ export function makePhases(
       : [];
   switch (mode) {
     case 'copy':
-      return [{ ...walk, name: 'copy', work: 'copy' }, look(request)];
+      return [{ ...walk, name: 'copy', work: 'copy' }, fileOf(request.target) === undefined ? look(request) : seal];
     case 'sync':
       return [{ ...walk, name: 'sync', work: 'sync' }, ...extra('always'), look(request)];
     case 'compare':
@@ -110,6 +111,17 @@ export function makePhases(
       return [{ ...walk, name: 'survey', work: 'survey' }];
   }
 }
+
+/** What was written is put together as a file. */
+const seal: Phase = {
+  name: 'seal',
+  side: 'target',
+  work: 'seal',
+  when: { kind: 'always' },
+  state: 'verifying',
+  counts: [],
+  proves: false,
+};
 
 /** The second look, over the source's keys, at what the target has. */
 function look({ mode, verify, onConflict }: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict'>): Phase {

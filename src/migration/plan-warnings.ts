@@ -2,9 +2,11 @@ import { kindOf } from '../convert/registry';
 import { hashTag } from '../keyspace/hash-slot';
 import { isReplica } from '../redis/probe';
 import { sideNames } from './phases';
+import { hasFunctions } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
+import { fileOf } from './side-spec';
 import { warningsOfTransport } from './transport';
 
 /** What is warned about: the facts, and what was decided from them. */
@@ -20,8 +22,14 @@ type Rule = (facts: WarningFacts) => readonly string[];
 const RULES: readonly Rule[] = [
   ({ request, source: { abilities } }) =>
     when(
-      writes(request) && abilities.functions > 0,
+      writesServer(request) && abilities.functions > 0,
       () => `${abilities.functions} function libraries on the source are no keys and are not copied.`,
+    ),
+  ({ request, source: { abilities }, target }) =>
+    when(
+      fileOf(request.target) !== undefined && abilities.functions > 0 && !hasFunctions(target.abilities),
+      () =>
+        `${abilities.functions} function libraries on the source are not in the file: servers that read files of its version know none.`,
     ),
   ({ request, source: { usedMemory = 0 }, target: { maxMemory = 0 } }) =>
     when(
@@ -37,7 +45,7 @@ const RULES: readonly Rule[] = [
     ),
   ({ request, source, target }) =>
     when(
-      writes(request) && (source.maxMemory ?? 0) > 0 && source.evictionPolicy !== target.evictionPolicy,
+      writesServer(request) && (source.maxMemory ?? 0) > 0 && source.evictionPolicy !== target.evictionPolicy,
       () =>
         `The eviction policy is a server setting and is not carried over: source ${source.evictionPolicy}, target ${target.evictionPolicy}.`,
     ),
@@ -142,6 +150,11 @@ function warningOfRight({ side, lacking, without = '', toldElsewhere }: LackingR
     toldElsewhere === undefined,
     () => `The user of the ${side} may not run ${lacking.join(', ')}: ${without}.`,
   );
+}
+
+/** Whether keys are written to a server, or would be. */
+function writesServer(request: Plan['request']): boolean {
+  return writes(request) && fileOf(request.target) === undefined;
 }
 
 /** Whether keys are written, or would be. */

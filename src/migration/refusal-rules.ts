@@ -9,6 +9,7 @@ import type { RefusalCode } from './refusal-codes';
 import type { MigrationRequest } from './request';
 import { aclOf, neededRights, neededRightsWhenTried, rightsOfScripts, type LackingRight } from './rights';
 import { isSameServer, replicateEachOther } from './same-server';
+import { fileOf, nameOfSide } from './side-spec';
 import { doubtOfSource } from './source-doubt';
 
 /** What speaks against a migration. */
@@ -41,7 +42,8 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     inDryRun: 'refused',
     reasons: (facts) =>
       when(isSameServer(facts) && !hasWorkInPlace(facts.request), () => {
-        const { source, target, mode } = facts.request;
+        const { mode } = facts.request;
+        const [source, target] = [facts.request.source, facts.request.target].map(nameOfSide);
         return `The connections "${source}" and "${target}" lead to the same Redis server, and there is no ${mode === 'copy' ? 'conversion to be done in place' : 'other side'}.`;
       }),
   },
@@ -67,7 +69,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     path: side,
     inDryRun: 'refused',
     reasons: ({ request, [side]: { cluster }, processes: { [side]: met } = { source: [], target: [] } }) =>
-      when(met.length > 1 && !cluster, () => severalProcesses(request[side], met.length)),
+      when(met.length > 1 && !cluster, () => severalProcesses(nameOfSide(request[side]), met.length)),
   })),
   {
     code: 'clusterNotSupported',
@@ -77,7 +79,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       when(
         source.cluster && request.deleteExtra,
         () =>
-          `"${request.source}" is a cluster: a node of it that restarted empty would look as if its keys were to be deleted from the target. Leave out "deleteExtra".`,
+          `"${nameOfSide(request.source)}" is a cluster: a node of it that restarted empty would look as if its keys were to be deleted from the target. Leave out "deleteExtra".`,
       ),
   },
   // "All" cannot be said to a server that lists no databases and lets nobody try which there are.
@@ -89,7 +91,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       when(
         request.databases === 'all' && moreDatabases === true && (side === 'source' || looksForExtra(request)),
         () =>
-          `"${request[side]}" does not tell which databases it has: its INFO has no Keyspace section, and SELECT does not show where they end. Name them, for example "databases": [0].`,
+          `"${nameOfSide(request[side])}" does not tell which databases it has: its INFO has no Keyspace section, and SELECT does not show where they end. Name them, for example "databases": [0].`,
       ),
   })),
   {
@@ -98,7 +100,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     inDryRun: 'told',
     reasons: (facts) =>
       when(replicateEachOther(facts) && facts.request.mode !== 'compare', () => {
-        const { source, target } = facts.request;
+        const [source, target] = [facts.request.source, facts.request.target].map(nameOfSide);
         return `"${source}" and "${target}" replicate each other, directly or by others: what is written to the one comes into the other, and a copy would read what it has written. Cut the replication first (REPLICAOF NO ONE on the replica), or choose another server.`;
       }),
   },
@@ -109,7 +111,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     reasons: ({ request, target }) =>
       when(
         isReplica(target) && request.mode !== 'compare',
-        () => `The target "${request.target}" is a replica and takes no writes.`,
+        () => `The target "${nameOfSide(request.target)}" is a replica and takes no writes.`,
       ),
   },
   {
@@ -128,6 +130,23 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
             ];
       }),
   },
+  {
+    // A key that stands in a file twice makes every server refuse it.
+    code: 'databasesCollide',
+    path: 'databases',
+    inDryRun: 'refused',
+    reasons: ({ request, choices }) =>
+      choices.flatMap(({ database, targetDatabase, prefix }) => {
+        const other = choices.find(
+          (one) => one.database !== database && one.targetDatabase === targetDatabase && one.prefix.startsWith(prefix),
+        );
+        return when(
+          fileOf(request.target) !== undefined && other !== undefined,
+          () =>
+            `Keys of databases ${database} and ${other?.database ?? 0} might get the same names in the file, which would make it useless; give them prefixes of which none begins with the other, or other databases.`,
+        );
+      }),
+  },
 ];
 
 function commandsOf(rights: readonly LackingRight[]): CommandName[] {
@@ -139,7 +158,7 @@ function reasonOfRights(side: SideName, { request }: ToldFacts, rights: readonly
   return when(
     commands.length > 0,
     () =>
-      `The user of the ${side} "${request[side]}" may not run ${commands.join(', ')}; allow it (ACL SETUSER … ${commands.map(aclOf).join(' ')}). docs/security.md lists the rights.`,
+      `The user of the ${side} "${nameOfSide(request[side])}" may not run ${commands.join(', ')}; allow it (ACL SETUSER … ${commands.map(aclOf).join(' ')}). docs/security.md lists the rights.`,
   );
 }
 
@@ -166,12 +185,32 @@ export const RULES_OF_RIGHTS: readonly Rule<RightFacts>[] = [
       when(
         globs.length > 0,
         () =>
-          `The user of the ${side} "${request[side]}" may not touch keys that are called like ${globs.join(', ')}; allow them (ACL SETUSER … ${globs.map((glob) => `~${glob}`).join(' ')}), or choose with "select" only those that it may.`,
+          `The user of the ${side} "${nameOfSide(request[side])}" may not touch keys that are called like ${globs.join(', ')}; allow them (ACL SETUSER … ${globs.map((glob) => `~${glob}`).join(' ')}), or choose with "select" only those that it may.`,
       ),
   })),
 ];
 
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
+  {
+    code: 'fileNotPossible',
+    path: 'target',
+    inDryRun: 'refused',
+    reasons: ({ request, source }) => {
+      if (fileOf(request.target) === undefined) return [];
+      const name = nameOfSide(request.source);
+      return [
+        ...when(
+          !source.abilities.dump,
+          () => `The user of "${name}" may not run DUMP, which gives what stands in an RDB file: allow it.`,
+        ),
+        ...when(
+          !source.abilities.cursorOrder && source.abilities.slotPages !== true,
+          () =>
+            `"${name}" has SCAN cursors of its own and may give keys twice, and a key that stands in a file twice makes it useless: it cannot be backed up into a file.`,
+        ),
+      ];
+    },
+  },
   {
     code: 'clusterNotSupported',
     path: 'source',
@@ -180,7 +219,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         source.cluster && source.abilities.slotPages !== true,
         () =>
-          `"${request.source}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER INFO, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
+          `"${nameOfSide(request.source)}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER INFO, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
       ),
   },
   {
@@ -188,7 +227,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     path: 'databases',
     inDryRun: 'refused',
     reasons: ({ request, missing }) =>
-      missing.source.map((database) => `The source "${request.source}" has no database ${database}.`),
+      missing.source.map((database) => `The source "${nameOfSide(request.source)}" has no database ${database}.`),
   },
   {
     code: 'noSuchDatabase',
@@ -197,7 +236,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     reasons: ({ request, missing }) =>
       missing.target.map(
         (database) =>
-          `The target "${request.target}" has no database ${database}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${database}": "db${database}:"}.`,
+          `The target "${nameOfSide(request.target)}" has no database ${database}. Map databases to others or to key prefixes, for example "databases": {"0": 0, "${database}": "db${database}:"}.`,
       ),
   },
   ...sideNames.map((side): Rule<TriedFacts> => ({
@@ -219,7 +258,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       return when(
         refused !== undefined,
         () =>
-          `A conversion reads and writes by Lua scripts, and the ${side} "${request[side]}" refuses that. ${refused ?? ''}${named} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
+          `A conversion reads and writes by Lua scripts, and the ${side} "${nameOfSide(request[side])}" refuses that. ${refused ?? ''}${named} Allow the user @scripting and what the scripts call, or leave "convert" out.`,
       );
     },
   })),
@@ -231,7 +270,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         facts.request.onConflict === 'fail' && targetKeysIn(facts) === undefined,
         () =>
-          `onConflict is "fail" and the target "${facts.request.target}" does not tell whether it has keys. Allow its user INFO keyspace or DBSIZE, or choose another onConflict.`,
+          `onConflict is "fail" and the target "${nameOfSide(facts.request.target)}" does not tell whether it has keys. Allow its user INFO keyspace or DBSIZE, or choose another onConflict.`,
       ),
   },
   {
@@ -243,7 +282,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       return when(
         facts.request.onConflict === 'fail' && keys > 0,
         () =>
-          `onConflict is "fail" and the target "${facts.request.target}" has ${keys} keys in the databases to be written.`,
+          `onConflict is "fail" and the target "${nameOfSide(facts.request.target)}" has ${keys} keys in the databases to be written.`,
       );
     },
   },
@@ -255,7 +294,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       when(
         request.deleteExtra && source.runId === '' && source.replicationId === undefined,
         () =>
-          `The source "${request.source}" tells neither a run id nor a replication id in INFO, so that a restart without its data would not be noticed: nothing can be deleted because it does not have it. Allow INFO, or leave "deleteExtra" out.`,
+          `The source "${nameOfSide(request.source)}" tells neither a run id nor a replication id in INFO, so that a restart without its data would not be noticed: nothing can be deleted because it does not have it. Allow INFO, or leave "deleteExtra" out.`,
       ),
   },
   {

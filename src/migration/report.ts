@@ -9,6 +9,7 @@ import { progressSchema, type Progress } from './progress';
 import { modes } from './request';
 import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
+import { nameOfSide } from './side-spec';
 import type { Mark } from './since';
 
 /** The tally's last sum, as it is kept. */
@@ -120,13 +121,13 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
     state: row.state,
     mode: plan.request.mode,
     source: {
-      name: plan.request.source,
+      name: nameOfSide(plan.request.source),
       version: plan.source.version,
       keysAtStart: atStart,
       keysNow: snapshot.sourceKeysNow,
     },
     target: {
-      name: plan.request.target,
+      name: nameOfSide(plan.request.target),
       version: plan.target.version,
       keysAtStart: plan.targetKeysAtStart ?? null,
       keysNow: snapshot.targetKeysNow,
@@ -170,7 +171,8 @@ export type MigrationList = DocumentOf<typeof migrationListSchema>;
 
 export function makeListItem(row: MigrationRow): MigrationListItem {
   const { source, target } = row.plan.request;
-  return { id: row.id, state: row.state, source, target, startedAt: row.startedAt, finishedAt: row.finishedAt };
+  const { id, state, startedAt, finishedAt } = row;
+  return { id, state, source: nameOfSide(source), target: nameOfSide(target), startedAt, finishedAt };
 }
 
 export function makeUnreadableItem({ id, startedAt, finishedAt }: UnreadableMigration): MigrationListItem {

@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import { conversionSchema } from '../convert/registry';
-import { isConnectionName } from '../redis/connection-settings';
 import { compileRenamePattern } from '../convert/rename/rename-pattern';
 import type { DocumentOf } from './document';
-
-const connectionName = z
-  .string()
-  .refine(isConnectionName, 'must be the name of a connection: a letter, then letters, digits or underscores')
-  .describe('Name of a connection: the app setting REDIS_<NAME>. Never a host or a URL.');
+import { fileOf, sourceSchema, targetSchema, type SideSpec } from './side-spec';
 
 const database = z.int().min(0).max(65_535);
 const databaseKey = z.string().regex(/^\d{1,5}$/, 'must be a database number');
@@ -34,8 +29,8 @@ export const modes = ['copy', 'dry-run', 'compare', 'sync'] as const;
 /** The body of POST /api/migrations. */
 export const migrationRequestSchema = z
   .strictObject({
-    source: connectionName,
-    target: connectionName,
+    source: sourceSchema,
+    target: targetSchema,
     mode: z
       .enum(modes)
       .default('copy')
@@ -161,9 +156,12 @@ function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
 }
 
 interface TogetherInMode {
+  readonly source: SideSpec;
+  readonly target: SideSpec;
   readonly mode: string;
   readonly onConflict: string;
   readonly rename: readonly unknown[];
+  readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
   readonly force: boolean;
 }
@@ -172,7 +170,21 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const refuse = (field: string, message: string) => {
     context.addIssue({ code: 'custom', path: [field], message });
   };
-  const { mode, onConflict, rename, deleteExtra, force } = request;
+  const { mode, onConflict, rename, convert, deleteExtra, force } = request;
+  const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
+  if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
+  if (isFromFile && mode !== 'copy') refuse('mode', 'must be "copy" where the source is a file');
+  if (isIntoFile && mode !== 'copy') refuse('mode', 'must be "copy" where the target is a file');
+  if (isIntoFile && onConflict !== 'replace') refuse('onConflict', 'must be left out where the target is a file');
+  if (isIntoFile && rename.length > 0) {
+    refuse('rename', 'cannot go into a file: two keys of one name would make it useless');
+  }
+  if ((isFromFile || isIntoFile) && convert.length > 0) {
+    refuse(
+      'convert',
+      'cannot go with a file: restore it first, and convert on the server then ("source" and "target" the same)',
+    );
+  }
   if ((mode === 'compare' || mode === 'sync') && onConflict !== 'replace') {
     refuse('onConflict', `must be left out in mode ${mode}`);
   }

@@ -5,6 +5,7 @@ import { looksForExtra } from './choose-databases';
 import type { SideName } from './phases';
 import type { RightFacts, ToldFacts, TriedFacts } from './plan-facts';
 import { isSameServer } from './same-server';
+import { fileOf } from './side-spec';
 import { chooseTransport } from './transport';
 
 /** Commands that a migration asks a side for. */
@@ -33,6 +34,7 @@ const always = () => true;
 /** Values are read to be written, now or by the copy that a dry run is for. */
 const copies = (facts: ToldFacts) => facts.request.mode !== 'compare' && !isSameServer(facts);
 const isDryRun = ({ request }: ToldFacts) => request.mode === 'dry-run';
+const isBackup = ({ request }: ToldFacts) => fileOf(request.target) !== undefined;
 const isSync = ({ request }: ToldFacts) => request.mode === 'sync';
 const isSkip = (facts: ToldFacts) => copies(facts) && facts.request.onConflict === 'skip';
 const compares = ({ request: { mode, verify } }: ToldFacts) =>
@@ -168,6 +170,13 @@ export const rights: readonly Right[] = [
     commands: ['FUNCTION LIST'],
     asked: copies,
     without: 'whether it has function libraries, which are no keys and are not copied, is not known',
+  },
+  {
+    side: 'source',
+    for: 'backup into a file',
+    commands: ['FUNCTION DUMP'],
+    asked: isBackup,
+    without: 'function libraries are not in the file',
   },
   {
     side: 'source',

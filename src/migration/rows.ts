@@ -67,6 +67,20 @@ export type RangeState = (typeof rangeStates)[number];
 /** The states in which nothing more happens to a range. */
 export const settledStates: readonly RangeState[] = ['done', 'failed', 'cancelled'];
 
+/** What one range has written of a file: blocks, one behind the other. */
+export interface FilePiece {
+  /** Blocks by the generation of the worker that wrote them, and their numbers from the first to the last. */
+  readonly runs: readonly (readonly [generation: number, first: number, last: number])[];
+  readonly bytes: number;
+  /** CRC-64 of the bytes, 16 hexadecimal digits. */
+  readonly crc: string;
+  readonly keys: number;
+  /** Of them, those that expire. */
+  readonly expiring: number;
+  /** Marks of the keys written last, to know them again. */
+  readonly border: readonly string[];
+}
+
 /** One range's row, always written whole. */
 export interface RangeRow {
   readonly migration: string;
@@ -96,6 +110,8 @@ export interface RangeRow {
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;
   readonly counts: Counts;
+  /** What of a file it has written up to the cursor; null where there is nothing. */
+  readonly piece: FilePiece | null;
   /** Grows with whatever is done, and while a limit keeps the work waiting. Where it stands still for long, nothing comes of the work. */
   readonly progress: number;
   /** How often it was taken since anything was last done that whoever takes it next need not do again. */
@@ -169,6 +185,7 @@ export function brokenRange(
     inside: false,
     share: 0,
     counts: noCounts,
+    piece: null,
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,
@@ -210,6 +227,15 @@ export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 
 /** A row that has done nothing yet. */
 export function backAtStart(row: RangeRow): RangeRow {
   const cursor = String(startCursor(row));
-  const nothing = { cursor, inside: false, counts: noCounts, share: 0, tries: 0, trouble: null, cause: null };
+  const nothing = {
+    cursor,
+    inside: false,
+    counts: noCounts,
+    piece: null,
+    share: 0,
+    tries: 0,
+    trouble: null,
+    cause: null,
+  };
   return { ...row, ...nothing, state: 'planned' };
 }

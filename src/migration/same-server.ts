@@ -1,9 +1,11 @@
 import { processesOf } from '../redis/merge-facts';
 import type { ToldFacts } from './plan-facts';
+import { nameOfSide } from './side-spec';
 
 /** Whether both connections lead to one server. */
 export function isSameServer({ request, source, target }: ToldFacts): boolean {
-  const sameName = request.source.toUpperCase() === request.target.toUpperCase();
+  const [nameOfSource, nameOfTarget] = [request.source, request.target].map((side) => nameOfSide(side).toUpperCase());
+  const sameName = nameOfSource === nameOfTarget;
   const ofTarget = processesOf(target.runId);
   return sameName || processesOf(source.runId).some((process) => ofTarget.includes(process));
 }

@@ -3,6 +3,7 @@ import { wallClock } from '../basics/wall-clock';
 import { LostRowError } from '../ledger/range-rows';
 import {
   isFinal,
+  type FilePiece,
   type Finding,
   type KeyFinding,
   type MigrationRow,
@@ -83,6 +84,7 @@ export class RangeJob implements StopSignal {
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
   private openCounts = noCounts;
   private packSurvey: (() => Buffer) | undefined;
+  private cutPiece: (() => Promise<FilePiece>) | undefined;
   private readonly startedAt: string;
   private readonly startedInside: boolean;
   /** It is handed on from where it was taken: whoever goes on must take smaller steps. */
@@ -139,6 +141,14 @@ export class RangeJob implements StopSignal {
    */
   attachSurvey(pack: () => Buffer): void {
     this.packSurvey = pack;
+  }
+
+  /**
+   * Has a piece of a file written with the row from now on. `cut` must always give what belongs to the row's cursor in the moment when
+   * it is called, once that is kept; it is called whenever the row is written. Throws what keeps the row from being written.
+   */
+  attachPiece(cut: () => Promise<FilePiece>): void {
+    this.cutPiece = cut;
   }
 
   check(): void {
@@ -326,10 +336,13 @@ export class RangeJob implements StopSignal {
     this.current = { ...this.current, progress };
     try {
       const inside = this.stands || !this.place.isEmpty;
-      const row = { ...this.current, inside, heartbeat: this.app.ledger.time() };
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };
+      // All of it belongs to one cursor, which may move while the piece is being kept.
+      const { current } = this;
+      const piece = (await this.cutPiece?.()) ?? current.piece;
+      const row = { ...current, piece, inside, etag: this.current.etag, heartbeat: this.app.ledger.time() };
       const { etag } = await this.app.ledger.ranges.replace(row, beside);
-      this.current = { ...this.current, etag };
+      this.current = { ...this.current, piece, etag };
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;
       this.stop('lost');

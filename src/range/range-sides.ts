@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
+import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
@@ -20,7 +21,7 @@ const PAGE_BYTES = 2 * 1_048_576;
 const BIG_WHERE_SLOW = 256 * 1_024;
 
 /** What the connections of a range need of the app. */
-export type SidesApp = Pick<App, 'connections' | 'settings' | 'telemetry'>;
+export type SidesApp = Pick<App, 'connections' | 'files' | 'settings' | 'telemetry'>;
 
 /** A side with its connection as it is, which keeps no limits: for clocks, where a wait would look like one that is off. */
 export interface RangeSide extends Side {
@@ -41,7 +42,7 @@ export function sideOf(
   runId: string | undefined,
 ): RangeSide {
   const { plan } = job.migration;
-  const connection = app.connections.get(plan.request[side], database);
+  const connection = app.connections.get(connectionOf(plan.request[side]), database);
   const guard = { connection, runId };
   return {
     connection,
@@ -65,7 +66,7 @@ export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: W
   const { id, plan, walkedRunId } = job.migration;
   const side = sideOf(job, app, name, walked.database, walkedRunId);
   const isSource = name === 'source';
-  const { cluster } = app.connections.get(plan.request[name], walked.database);
+  const { cluster } = app.connections.get(connectionOf(plan.request[name]), walked.database);
   const readerOf = (bigKeyBytes: number) => {
     const lookAtSizes = isSource && plan.source.abilities.memoryUsage;
     const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
@@ -95,11 +96,16 @@ export interface RangeSides {
   readonly target: RangeSide;
 }
 
+/** The database of the plan that a range of the source is of. */
+export function databaseOf({ migration: { plan }, row }: RangeJob): DatabasePlan {
+  const database = plan.databases.find((d) => d.database === row.database);
+  if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
+  return database;
+}
+
 /** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
 export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
-  const { plan } = job.migration;
-  const database = plan.databases.find((d) => d.database === job.row.database);
-  if (database === undefined) throw new Error(`Database ${job.row.database} is not in the plan.`);
+  const database = databaseOf(job);
   return {
     database,
     source: originOf(job, app, 'source', database),

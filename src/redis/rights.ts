@@ -26,6 +26,7 @@ const HARMLESS = {
   EVALSHA: bare('EVALSHA', '0'.repeat(40), '0'),
   EXEC: bare('EXEC'),
   EXISTS: on('EXISTS'),
+  'FUNCTION DUMP': bare('FUNCTION', 'DUMP'),
   'FUNCTION LIST': bare('FUNCTION', 'LIST', 'LIBRARYNAME', 'keyferry:probe'),
   GET: on('GET'),
   GETRANGE: on('GETRANGE', '0', '0'),
@@ -97,6 +98,7 @@ export type CommandName = keyof typeof HARMLESS | keyof typeof QUEUED | 'MULTI';
 /** What servers have from a version on: that they do not know it says nothing of the user's rights. */
 const LATER: ReadonlySet<CommandName> = new Set([
   'CLIENT NO-TOUCH',
+  'FUNCTION DUMP',
   'FUNCTION LIST',
   'HPEXPIREAT',
   'HPEXPIRETIME',

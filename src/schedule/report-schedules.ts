@@ -4,6 +4,7 @@ import { readableMigration } from '../app/readable-migration';
 import { isoTime, type DocumentOf } from '../migration/document';
 import { mistakeSchema, modes } from '../migration/request';
 import { migrationStates } from '../migration/rows';
+import { nameOfSide } from '../migration/side-spec';
 import { adopt, decide } from './decide';
 import { localText, nextDues } from './due';
 import type { Schedule, ScheduleSettings } from './schedule-settings';
@@ -91,8 +92,8 @@ async function reportOf(
     name,
     when,
     zone,
-    source: request.source,
-    target: request.target,
+    source: nameOfSide(request.source),
+    target: nameOfSide(request.target),
     mode: request.mode,
     next: nextDues(when, now, TIMES).map(({ at, window }) => ({
       ...moment(at),

@@ -1,3 +1,5 @@
+import { readStoreSettings } from '../files/store-settings';
+import type { SideSpec } from '../migration/side-spec';
 import { z } from 'zod';
 import {
   BadRequestError,
@@ -132,9 +134,10 @@ function readRequest(migration: Readonly<Record<string, unknown>>, env: Env): Mi
   }
 }
 
-function connectionMistakes(path: string, name: string, env: Env): RequestMistake[] {
+function connectionMistakes(path: string, side: SideSpec, env: Env): RequestMistake[] {
   try {
-    readConnectionSettings(name, env);
+    if (typeof side === 'string') readConnectionSettings(side, env);
+    else readStoreSettings(side.rdb, env);
     return [];
   } catch (error) {
     if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];

@@ -8,17 +8,18 @@ import { cursorProcessOf } from '../redis/probe';
 import { headsOfChains } from '../range/chain';
 import { noCounts } from '../migration/counts';
 import { firstCourse } from '../migration/course';
-import { phaseAt } from '../migration/phases';
+import { phaseAt, sideNames } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parallelRangesOf } from '../range/range-shape';
 import { preparePlan } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from '../migration/request';
 import { shapesOf } from '../migration/rows-of-plan';
+import { withTimes } from '../migration/side-spec';
 import { claimTarget, giveBackTarget } from './target-claims';
 
 /** What a start needs of the app. */
-export type StartApp = Pick<App, 'connections' | 'ledger' | 'queue' | 'telemetry'>;
+export type StartApp = Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'telemetry'>;
 
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
@@ -33,7 +34,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
   const known = request.requestId === undefined ? undefined : await app.ledger.migrations.get(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
 
-  const plan = await preparePlan(request, app);
+  const plan = await preparePlan(atTime(request, app.ledger.time()), app);
   await claimTarget(plan, id, app);
   const row = {
     id,
@@ -63,13 +64,12 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
   return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
 }
 
-function checkConnectionNames({ source, target }: MigrationRequest, app: Pick<App, 'connections'>): void {
-  const mistakes = [
-    ['source', source],
-    ['target', target],
-  ].flatMap(([path = '', name = '']) => {
+function checkConnectionNames(request: MigrationRequest, app: Pick<App, 'connections' | 'files'>): void {
+  const mistakes = sideNames.flatMap((path) => {
+    const { [path]: side } = request;
     try {
-      app.connections.get(name, 0);
+      if (typeof side === 'string') app.connections.get(side, 0);
+      else app.files.get(side.rdb);
       return [];
     } catch (error) {
       if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];
@@ -77,6 +77,14 @@ function checkConnectionNames({ source, target }: MigrationRequest, app: Pick<Ap
     }
   });
   if (mistakes.length > 0) throw new BadRequestError(mistakes);
+}
+
+/** Of a file that is called by the time of the start. */
+function atTime(request: MigrationRequest, now: string): MigrationRequest {
+  const { target } = request;
+  return typeof target === 'string'
+    ? request
+    : { ...request, target: { ...target, file: withTimes(target.file, now) } };
 }
 
 /** The id of the migration that a request with this requestId starts. */
@@ -103,7 +111,7 @@ function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
 function withdraw(
   plan: Plan,
   id: string,
-  app: Pick<App, 'connections' | 'ledger'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger'>,
 ): (error: unknown) => Promise<never> {
   return async (error) => {
     await app.ledger.migrations.delete(id);
@@ -118,7 +126,7 @@ function withdraw(
  */
 export async function resumeStart(
   row: MigrationRow,
-  app: Pick<App, 'connections' | 'ledger' | 'queue'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue'>,
 ): Promise<MigrationRow> {
   if (row.state !== 'planned') return await ensureRows(row, app);
   try {
@@ -189,6 +197,7 @@ export function rangesOf({
     inside: false,
     share: 0,
     counts: noCounts,
+    piece: null,
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,

@@ -4,6 +4,7 @@ import { writesTarget } from '../migration/phases';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
+import { connectionOf, fileOf, nameOfSide, type FileSpec, type SideSpec } from '../migration/side-spec';
 import { processesOf } from '../redis/merge-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
 
@@ -16,10 +17,22 @@ type Side = Pick<Plan['source'], 'runId'>;
  * The names that a server is known by: its process, and where it listens, which stays the same over restarts. The ledger
  * keeps their hashes only.
  */
-function namesOf(connection: string, { runId }: Side, app: Pick<App, 'connections'>): string[] {
+function namesOf(side: SideSpec, { runId }: Side, app: Pick<App, 'connections' | 'files'>): string[] {
+  const file = fileOf(side);
+  if (file !== undefined) return namesOfFile(file, app);
+  const connection = connectionOf(side);
   const address = addressOf(connection, app);
   const processes = runId === '' ? [connection.toUpperCase()] : processesOf(runId);
   return [...processes, ...(address === undefined ? [] : [`address ${address}`])];
+}
+
+function namesOfFile(file: FileSpec, app: Pick<App, 'files'>): string[] {
+  try {
+    return [`file ${app.files.get(file.rdb).address}/${file.file}`];
+  } catch (error) {
+    if (error instanceof ConnectionSettingsError) return [`file ${nameOfSide(file)}`];
+    throw error;
+  }
 }
 
 function addressOf(connection: string, app: Pick<App, 'connections'>): string | undefined {
@@ -32,7 +45,7 @@ function addressOf(connection: string, app: Pick<App, 'connections'>): string | 
   }
 }
 
-function targetNames({ request, target }: Plan, app: Pick<App, 'connections'>): string[] {
+function targetNames({ request, target }: Plan, app: Pick<App, 'connections' | 'files'>): string[] {
   return namesOf(request.target, target, app);
 }
 
@@ -40,7 +53,11 @@ function targetNames({ request, target }: Plan, app: Pick<App, 'connections'>): 
  * Takes the target of a plan for one migration, until that has ended. What writes nothing may look on while others write.
  * @throws PlanRefusedError where another migration writes to it
  */
-export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
+export async function claimTarget(
+  plan: Plan,
+  id: string,
+  app: Pick<App, 'connections' | 'files' | 'ledger'>,
+): Promise<void> {
   if (!writesTarget(plan)) return;
   const names = targetNames(plan, app);
   const holder = await app.ledger.targets.claim(names, id, isOpenIn(app));
@@ -52,7 +69,11 @@ export async function claimTarget(plan: Plan, id: string, app: Pick<App, 'connec
 }
 
 /** Gives back the target of a migration that never began. */
-export async function giveBackTarget(plan: Plan, id: string, app: Pick<App, 'connections' | 'ledger'>): Promise<void> {
+export async function giveBackTarget(
+  plan: Plan,
+  id: string,
+  app: Pick<App, 'connections' | 'files' | 'ledger'>,
+): Promise<void> {
   if (writesTarget(plan)) await app.ledger.targets.giveBack(targetNames(plan, app), id);
 }
 
@@ -73,7 +94,7 @@ export async function claimAlso(
 /** The migration that writes to a source; undefined where none does. */
 export async function writerOfSource(
   { request, source }: Pick<Plan, 'request' | 'source'>,
-  app: Pick<App, 'connections' | 'ledger'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger'>,
 ): Promise<string | undefined> {
   return await app.ledger.targets.holderOf(namesOf(request.source, source, app), isOpenIn(app));
 }
@@ -91,7 +112,7 @@ function isOpenIn(app: Pick<App, 'ledger'>): IsOpen {
 async function otherWriter(
   names: readonly string[],
   id: string,
-  app: Pick<App, 'connections' | 'ledger'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger'>,
 ): Promise<string | undefined> {
   const others = (await app.ledger.migrations.list('open')).filter(
     (row) => row.id !== id && row.state !== 'planned' && writesTarget(row.plan) && !finalStates.includes(row.state),
@@ -102,6 +123,6 @@ async function otherWriter(
 function targetBusy(holder: string, { request }: Plan): PlanRefusedError {
   return new PlanRefusedError(
     'targetBusy',
-    `The migration ${holder} is writing to the target "${request.target}"; wait for it or cancel it.`,
+    `The migration ${holder} is writing to the target "${nameOfSide(request.target)}"; wait for it or cancel it.`,
   );
 }

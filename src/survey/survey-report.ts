@@ -1,5 +1,6 @@
 import type { SideName } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
+import { nameOfSide } from '../migration/side-spec';
 import type { Counts } from '../migration/counts';
 import { keyText } from '../migration/key-text';
 import type { AmountSums, Amount } from './amount';
@@ -18,7 +19,7 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
   const { plan } = row;
   const { fates } = survey;
   const side = (name: SideName) => ({
-    name: plan.request[name],
+    name: nameOfSide(plan.request[name]),
     software: plan[name].software,
     version: plan[name].version,
   });

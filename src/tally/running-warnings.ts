@@ -2,6 +2,7 @@ import { writesTarget } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
+import { fileOf } from '../migration/side-spec';
 import { markOf, since, type Since } from '../migration/since';
 
 /** What people should know of both sides while a migration runs, and afterwards. */
@@ -67,13 +68,20 @@ function evicted(side: string, course: Since | undefined): string[] {
 /** Only copies are behind what is written meanwhile: a comparison says itself what differs. */
 function written(plan: MigrationRow['plan'], restarts: number, course: Since | undefined): string[] {
   if (!writesTarget(plan) || plan.inPlace || course === undefined) return [];
+  const isFile = fileOf(plan.request.target) !== undefined;
   if (course.written === 'yes') {
     const times = (course.changes ?? 0) > 0 ? ` (${course.changes} changes)` : '';
+    if (isFile) {
+      return [
+        `The source was written to while the file was made${times}: it is no picture of one moment, and each key has a value that it had meanwhile.`,
+      ];
+    }
     return [
       `The source was written to during the migration${times}: what changed behind the walk is not on the target, and keys that were deleted or renamed meanwhile stay there. Run a sync when the writers have stopped, with deleteExtra if those are to go.`,
     ];
   }
   if (course.written === 'no' || restarts > 0) return [];
+  if (isFile) return ['The source does not tell whether it was written to: the file may be no picture of one moment.'];
   return [
     'The source does not tell whether it was written to: keys that changed behind the walk are not on the target.',
   ];

@@ -15,7 +15,7 @@ import type { DueStart } from './tally-visit';
 export async function startPhase(
   id: string,
   due: DueStart,
-  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'watch'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'watch'>,
 ): Promise<void> {
   const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;

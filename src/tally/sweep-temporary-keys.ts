@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { OvertakenError } from '../app/visits';
 import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { connectionOf } from '../migration/side-spec';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { isTemporaryKeyOf, temporaryKeysPattern } from '../transfer/by-commands';
 import { hasUnlink } from '../transfer/by-commands/abilities';
@@ -49,7 +50,7 @@ export async function sweepTemporaryKeys(
   const until = performance.now() + LONGEST_SWEEP_MS;
   try {
     for (const database of new Set(databases.map(({ targetDatabase }) => targetDatabase))) {
-      const connection = app.connections.get(request.target, database);
+      const connection = app.connections.get(connectionOf(request.target), database);
       await connection.ready();
       const goOn = async () => {
         if (performance.now() > until) throw new Error('The sweep took too long.');

@@ -46,7 +46,10 @@ export interface DueStart extends DuePhase {
 }
 
 /** What a visit needs of the app. */
-export type VisitApp = Pick<App, 'connections' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'visits' | 'watch'>;
+export type VisitApp = Pick<
+  App,
+  'connections' | 'files' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'visits' | 'watch'
+>;
 
 /** When to look again where another visit is under way, seconds. */
 const UNDER_WAY_S = 1;

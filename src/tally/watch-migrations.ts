@@ -15,7 +15,7 @@ export interface TallyStarter {
  * nobody works on. Does nothing for what is well.
  */
 export async function watchMigrations(
-  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'settings'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings'>,
   tallies: TallyStarter,
 ): Promise<void> {
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
@@ -32,7 +32,7 @@ export async function watchMigrations(
 
 async function watchMigration(
   row: MigrationRow,
-  app: Pick<App, 'connections' | 'ledger' | 'queue' | 'settings'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings'>,
   tallies: TallyStarter,
 ): Promise<void> {
   const migration = isOld(row, app) ? await resumeStart(row, app) : row;

@@ -4,6 +4,7 @@ import { MOST_EXCHANGES, mustWalkAnew, see, seeReset, sinceOfSource, unsteady, t
 import { phaseOf, sideNames } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
+import type { SideSpec } from '../migration/side-spec';
 import { markOf, since, type Mark } from '../migration/since';
 import { claimAlso } from '../start/target-claims';
 import { restartRanges } from './restart-ranges';
@@ -104,8 +105,8 @@ async function noteExchange(migration: MigrationRow, app: Pick<App, 'ledger'>): 
  * The processes beside the one that a side tells of itself now which open connections of this app lead to. Before a failover these were
  * right: opened anew, they lead to one process, or, where the endpoint is one of several servers, to several again.
  */
-function othersThan(side: Mark | undefined, connection: string, app: Pick<App, 'connections'>): string[] {
-  if (side === undefined) return [];
+function othersThan(side: Mark | undefined, connection: SideSpec, app: Pick<App, 'connections'>): string[] {
+  if (side === undefined || typeof connection !== 'string') return [];
   const others = app.connections.processesOf(connection).filter((runId) => runId !== side.runId);
   if (others.length > 0) app.connections.reopen(connection);
   return others;

@@ -1,3 +1,4 @@
+import { FileError } from '../files/file-error';
 import { RedisError } from '../redis/errors';
 import { pause, SourceChangedError, type StopSignal } from '../migration/stop';
 
@@ -48,7 +49,7 @@ export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, cal
       if (tries > 0) onTrouble(null);
       return result;
     } catch (error) {
-      if (!(error instanceof RedisError) || error.asks !== 'retry') throw error;
+      if (!(error instanceof RedisError || error instanceof FileError) || error.asks !== 'retry') throw error;
       onTrouble(error.message);
       await pause(backOff(tries), stop);
     }

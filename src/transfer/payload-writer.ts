@@ -5,7 +5,7 @@ import { NOTHING_LOST, type Lost } from '../payload/reencode';
 import type { RedisError } from '../redis/errors';
 import { expiryByClock } from '../redis/expiry';
 import type { Hindrance } from './hindrance';
-import { FACTS_SINCE_7, lostFieldExpiries, lostStreamFacts } from './lost-words';
+import { findingsOfLost } from './lost-words';
 import type { ReadKeys } from './page-reader';
 import type { PageWriter, RestoreEntry } from './page-writer';
 import type { Written } from './redis-sink';
@@ -84,7 +84,7 @@ export class PayloadWriter {
         if (refusal === undefined) {
           counts.copied++;
           counts.bytes += entry.payload.length;
-          if (entry.lost !== NOTHING_LOST) findings.push(...findingsOf(entry));
+          if (entry.lost !== NOTHING_LOST) findings.push(...findingsOfLost(entry.sourceKey, entry.lost));
         } else if (refusal.kind === 'expired') counts.expired++;
         else if (refusal.kind === 'keyExists') taken.push(entry.sourceKey);
         else if (refusal.kind === 'payloadUnreadable' || refusal.kind === 'payloadVersion')
@@ -108,12 +108,4 @@ export class PayloadWriter {
   private targetExpiry(sourceExpiry: number): number {
     return sourceExpiry === 0 ? 0 : expiryByClock(sourceExpiry, this.clockOffset);
   }
-}
-
-/** What is told of a key that was copied and lost something. */
-function findingsOf({ sourceKey: key, lost }: PageEntry): KeyFinding[] {
-  if (lost.fieldExpiries > 0) {
-    return [{ key, code: 'lost-field-expiry', message: lostFieldExpiries(lost.fieldExpiries) }];
-  }
-  return lost.streamPast ? [{ key, code: 'lost-stream-facts', message: lostStreamFacts(FACTS_SINCE_7) }] : [];
 }

@@ -26,6 +26,8 @@ export interface Part<Seen = never> {
   readonly ahead?: readonly Buffer[];
   /** Where the walk goes on once this part and all before it are written; undefined inside a page. */
   readonly next: bigint | undefined;
+  /** The keys may be those of other ranges too: the table has shrunk to fewer buckets than there are ranges. */
+  readonly isShared?: boolean;
   /** Bytes taken from the budget, to be given back when the work on the part is over. */
   readonly taken: number;
 }
@@ -164,7 +166,8 @@ export async function* readRange<Seen = never>(
     count = Math.min(count, pace.mostKeys(), converters.length > 0 ? CONVERTED_COUNT : count);
 
     const others = lackingIn(page, keys);
-    let head: Head<Seen> = { counts, claims, claimed, seen, others, ahead: [...ahead] };
+    const isShared = beyond && given.length > 0;
+    let head: Head<Seen> = { counts, claims, claimed, seen, others, ahead: [...ahead], isShared };
     let [first, rest] = splitLater(page);
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
@@ -185,7 +188,7 @@ export async function* readRange<Seen = never>(
   }
 }
 
-type Head<Seen> = Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen' | 'others' | 'ahead'>;
+type Head<Seen> = Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen' | 'others' | 'ahead' | 'isShared'>;
 
 /** What was read, as one part, or as one for each key; the first has what goes with the page. */
 function* partsOf<Seen>(

@@ -7,6 +7,7 @@ import { surveyRange } from '../survey/survey-range';
 import { syncRange } from '../sync/sync-range';
 import { copyRange } from '../copy/copy-range';
 import { lookRange } from '../copy/look-range';
+import { sealFile } from '../copy/seal-file';
 import type { RangeJob } from '../range/range-job';
 import type { MigrationRow } from '../migration/rows';
 import { phaseOf, type Work } from '../migration/phases';
@@ -23,6 +24,7 @@ const works: Readonly<Record<Work, RangeWork>> = {
   compare: compareRange,
   sync: syncRange,
   extra: extraRange,
+  seal: sealFile,
   look: (job, app) => (job.migration.course.lookDepth === 'existence' ? lookRange(job, app) : compareRange(job, app)),
 };
 

@@ -3,6 +3,7 @@ import { LostRowError } from '../ledger/range-rows';
 import { debt, owedMsOf, rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { backAtStart, resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { phaseOf } from '../migration/phases';
+import { connectionOf } from '../migration/side-spec';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
 import { SourceChangedError, StoppedError } from '../migration/stop';
@@ -145,7 +146,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
 async function walkedFacts(job: RangeJob, migration: MigrationRow, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const { plan } = migration;
   const { side } = phaseOf(plan, migration);
-  const connection = app.connections.get(plan.request[side], 0);
+  const connection = app.connections.get(connectionOf(plan.request[side]), 0);
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };

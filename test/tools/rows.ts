@@ -102,6 +102,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     inside: false,
     share: 0,
     counts: noCounts,
+    piece: null,
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,

@@ -2,6 +2,7 @@ import type { App } from '../../src/app/app';
 import { readAppSettings } from '../../src/app/app-settings';
 import { MigrationWatch } from '../../src/app/migration-watch';
 import { Visits } from '../../src/app/visits';
+import { FileStores } from '../../src/files/file-stores';
 import { Ledger } from '../../src/ledger/ledger';
 import { RANGES_QUEUE, RangeQueue, type RangeMessage } from '../../src/ledger/range-queue';
 import { storageClients } from '../../src/ledger/storage-clients';
@@ -32,6 +33,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     queue,
     schedules: new ScheduleLedger(clients),
     connections: new Connections(env, 'keyferry-test'),
+    files: new FileStores(env),
     watch: new MigrationWatch(ledger.migrations),
     visits: new Visits(),
     budget: new BytesInFlight(settings.bytesInFlight),

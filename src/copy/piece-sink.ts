@@ -1,0 +1,43 @@
+import type { App } from '../app/app';
+import type { Names } from '../convert/names';
+import { fileOf } from '../migration/side-spec';
+import { payloadGateOf } from '../migration/transport';
+import { useCarried } from '../migration/use-kind';
+import type { RangeJob } from '../range/range-job';
+import { attemptOn, type RangeSide, type SidesApp } from '../range/range-sides';
+import { measureClockOffset } from '../transfer/clock-offset';
+import { FileSink } from '../transfer/file-sink';
+import { blockName, PieceWriter } from '../transfer/piece-writer';
+import type { Origin } from '../transfer/side';
+
+const LEAST_BLOCK = 1_048_576;
+/** Of a blob there may be 50,000; some are smaller than this by chance. */
+const MOST_BLOCKS = 20_000;
+
+/** A range's piece of a file, as parts are written to it. */
+export async function fileSinkOf(
+  job: RangeJob,
+  app: SidesApp & Pick<App, 'budget'>,
+  source: RangeSide & Origin,
+  names: Names,
+): Promise<FileSink> {
+  const { plan, id } = job.migration;
+  const target = fileOf(plan.request.target);
+  if (target === undefined) throw new Error('The target is no file.');
+  const store = app.files.get(target.rdb);
+  const patiently = attemptOn(job);
+  const { number, generation, piece } = job.row;
+  const writer = new PieceWriter(piece, generation, blockBytesOf(plan.source.usedMemory), (of, block, bytes) =>
+    patiently(() => store.stage(target.file, id, blockName(number, of, block), bytes)),
+  );
+  job.attachPiece(() => writer.cut());
+  const clock = await source.attempt(() => measureClockOffset(source.connection, source.connection));
+  const gate = payloadGateOf(plan);
+  const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
+  const { bytesInFlight } = app.settings;
+  return new FileSink(source, writer, prepare, names, app.budget.chunks, bytesInFlight, useCarried(plan));
+}
+
+function blockBytesOf(usedMemory = 0): number {
+  return Math.max(LEAST_BLOCK, Math.ceil(usedMemory / MOST_BLOCKS));
+}

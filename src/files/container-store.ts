@@ -1,0 +1,145 @@
+import { lazyAzureCredential } from '../identity/azure-credential';
+import { asRequestPolicy, BoundedHttp } from '../ledger/bounded-http';
+import { FileError, type FileTrouble } from './file-error';
+import type { FileStore, StoredFile } from './file-store';
+import type { StoreSettings } from './store-settings';
+
+/** A block may be large, and the way slow. */
+const LONGEST_REQUEST_MS = 120_000;
+const TRIES = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 };
+
+/** Most migrations need no files, and the library is large. */
+const loadLibrary = async () => await import('@azure/storage-blob');
+
+type ContainerClient = InstanceType<Awaited<ReturnType<typeof loadLibrary>>['ContainerClient']>;
+type BlockBlobClient = ReturnType<ContainerClient['getBlockBlobClient']>;
+
+type InAzure = Exclude<StoreSettings, { kind: 'folder' }>;
+
+/** Files in a container of Blob storage, as block blobs. Blocks that were never put together are gone after a week. */
+export class ContainerStore implements FileStore {
+  readonly address: string;
+  private readonly name: string;
+  private container: Promise<ContainerClient> | undefined;
+
+  constructor(private readonly settings: InAzure) {
+    this.name = settings.name;
+    this.address = addressOf(settings);
+  }
+
+  async find(file: string): Promise<StoredFile | undefined> {
+    return await this.onBlob(file, async (blob) => {
+      try {
+        const { contentLength = 0, etag = '' } = await blob.getProperties();
+        return { bytes: contentLength, version: etag };
+      } catch (error) {
+        // A blob of which there are only blocks yet is not there either. Without a body nothing tells the container's absence.
+        if (statusOf(error) !== 404) throw error;
+        if (!(await (await this.client()).exists())) throw new FileError('noStore', this.name, error);
+        return undefined;
+      }
+    });
+  }
+
+  async read(file: string, version: string, start: number, length: number): Promise<Buffer> {
+    return await this.onBlob(file, async (blob) => {
+      const { bytes } = (await this.find(file)) ?? { bytes: 0 };
+      const count = Math.max(0, Math.min(length, bytes - start));
+      if (count === 0) return Buffer.alloc(0);
+      return await blob.downloadToBuffer(start, count, { conditions: { ifMatch: version } });
+    });
+  }
+
+  async stage(file: string, _writer: string, block: string, bytes: Buffer): Promise<void> {
+    await this.onBlob(file, async (blob) => {
+      await blob.stageBlock(blockId(block), bytes, bytes.length);
+    });
+  }
+
+  async commit(file: string, _writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
+    await this.onBlob(file, async (blob) => {
+      await blob.commitBlockList(blocks.map(blockId), {
+        ...(replace ? {} : { conditions: { ifNoneMatch: '*' } }),
+        blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
+      });
+    });
+  }
+
+  async discard(): Promise<void> {
+    // Nobody can remove single blocks; the account does after a week.
+  }
+
+  private async client(): Promise<ContainerClient> {
+    this.container ??= this.open().catch((error: unknown) => {
+      this.container = undefined;
+      throw error;
+    });
+    return await this.container;
+  }
+
+  private async open(): Promise<ContainerClient> {
+    const { BlobServiceClient, ContainerClient } = await loadLibrary();
+    const options = {
+      retryOptions: TRIES,
+      httpClient: asRequestPolicy(new BoundedHttp(LONGEST_REQUEST_MS)),
+    };
+    const { settings } = this;
+    if (settings.kind === 'container') {
+      const hasSignature = new URL(settings.url).searchParams.has('sig');
+      return hasSignature
+        ? new ContainerClient(settings.url, undefined, options)
+        : new ContainerClient(settings.url, lazyAzureCredential(settings.clientId), options);
+    }
+    const account = BlobServiceClient.fromConnectionString(settings.connectionString, options);
+    return account.getContainerClient(settings.container);
+  }
+
+  private async onBlob<T>(file: string, call: (blob: BlockBlobClient) => Promise<T>): Promise<T> {
+    try {
+      return await call((await this.client()).getBlockBlobClient(file));
+    } catch (error) {
+      if (error instanceof FileError) throw error;
+      throw new FileError(troubleOf(error), `${this.name}/${file}`, error);
+    }
+  }
+}
+
+function blockId(block: string): string {
+  return Buffer.from(block, 'latin1').toString('base64');
+}
+
+function addressOf(settings: InAzure): string {
+  if (settings.kind === 'container') {
+    const url = new URL(settings.url);
+    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`.toLowerCase();
+  }
+  const field = (name: string) =>
+    new RegExp(`(?:^|;)\\s*${name}\\s*=\\s*([^;]*)`, 'i').exec(settings.connectionString)?.[1];
+  const account =
+    field('BlobEndpoint') ?? `https://${field('AccountName') ?? 'devstoreaccount1'}.blob.core.windows.net`;
+  return `${account.replace(/\/+$/, '')}/${settings.container}`.toLowerCase();
+}
+
+function statusOf(error: unknown): number | undefined {
+  return typeof error === 'object' && error !== null && 'statusCode' in error ? Number(error.statusCode) : undefined;
+}
+
+function troubleOf(error: unknown): FileTrouble {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  if (code === 'ContainerNotFound') return 'noStore';
+  switch (statusOf(error)) {
+    case 401:
+    case 403:
+      return 'refused';
+    case 404:
+      return 'noFile';
+    case 409:
+      return code === 'BlobAlreadyExists' ? 'exists' : 'away';
+    case 412:
+      return code === 'ConditionNotMet' ? 'changed' : 'away';
+    case 416:
+      return 'changed';
+    default:
+      return 'away';
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * - away: the store cannot be reached, or has too much to do: it passes
+ * - refused: it does not let the app in
+ * - noStore: there is no such container or folder
+ * - noFile: there is no such file
+ * - exists: a file of this name is there already
+ * - changed: the file is another one than it was
+ * - full: there is no room left
+ * - broken: what the store answered cannot be right
+ */
+export type FileTrouble = 'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'broken';
+
+const WORDS: Readonly<Record<FileTrouble, string>> = {
+  away: 'it does not answer at the moment',
+  refused:
+    "it does not let the app in. Check its key, or that the app's identity is Storage Blob Data Contributor on the container, and the account's firewall",
+  noStore: 'there is no such container, or folder: make it first',
+  noFile: 'there is no such file',
+  exists: 'a file of this name is there already. Choose another name, or say "overwrite": true',
+  changed: 'the file was written anew, or deleted, while it was read. Start again',
+  full: 'there is no room left',
+  broken: 'it gave fewer bytes than it has',
+};
+
+/** A store of files, or a file in it, cannot be used. The message is for people, with the setting's name and no address or key in it. */
+export class FileError extends Error {
+  /** @param place the store's name, and the file's where it is about one: "BACKUPS" or "BACKUPS/dump.rdb" */
+  constructor(
+    readonly trouble: FileTrouble,
+    readonly place: string,
+    cause?: unknown,
+  ) {
+    super(`File store "${place}": ${WORDS[trouble]}.`, cause === undefined ? undefined : { cause });
+    this.name = 'FileError';
+  }
+
+  /** `retry`: it passes by itself. */
+  get asks(): 'retry' | 'stop' {
+    return this.trouble === 'away' ? 'retry' : 'stop';
+  }
+}

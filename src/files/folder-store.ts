@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { link, mkdir, open, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { pathToFileURL } from 'node:url';
+import { FileError, type FileTrouble } from './file-error';
+import type { FileStore, StoredFile } from './file-store';
+
+/** Blocks wait here, beside the files: what is put together must be on the same disk. */
+const STAGING = '.keyferry-staging';
+const WHOLE = 'whole';
+
+/** Files in a folder of this machine. */
+export class FolderStore implements FileStore {
+  readonly address: string;
+
+  constructor(
+    private readonly name: string,
+    private readonly folder: string,
+  ) {
+    this.address = pathToFileURL(folder).href;
+  }
+
+  async find(file: string): Promise<StoredFile | undefined> {
+    return await this.onDisk(file, async () => {
+      const found = await stat(this.pathOf(file)).catch(undefinedIfAbsent);
+      return found?.isFile() === true ? { bytes: found.size, version: versionOf(found) } : undefined;
+    });
+  }
+
+  async read(file: string, version: string, start: number, length: number): Promise<Buffer> {
+    return await this.onDisk(file, async () => {
+      const handle = await open(this.pathOf(file), 'r');
+      try {
+        const now = await handle.stat();
+        if (versionOf(now) !== version) throw new FileError('changed', this.placeOf(file));
+        const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, now.size - start)));
+        for (let at = 0; at < bytes.length;) {
+          const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
+          if (bytesRead === 0) throw new FileError('broken', this.placeOf(file));
+          at += bytesRead;
+        }
+        return bytes;
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+
+  async stage(file: string, writer: string, block: string, bytes: Buffer): Promise<void> {
+    await this.onDisk(file, async () => {
+      const staging = this.stagingOf(file, writer);
+      await mkdir(staging, { recursive: true });
+      const target = path.join(staging, block);
+      await writeFile(`${target}.part`, bytes);
+      await rename(`${target}.part`, target);
+    });
+  }
+
+  async commit(file: string, writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
+    await this.onDisk(file, async () => {
+      const staging = this.stagingOf(file, writer);
+      const whole = path.join(staging, WHOLE);
+      const out = createWriteStream(whole, { flush: true });
+      for (const block of blocks) await pipeline(createReadStream(path.join(staging, block)), out, { end: false });
+      await new Promise<void>((resolve, reject) => {
+        out.once('error', reject);
+        out.end(resolve);
+      });
+      const target = this.pathOf(file);
+      await mkdir(path.dirname(target), { recursive: true });
+      if (replace) await rename(whole, target);
+      else {
+        await link(whole, target);
+        await unlink(whole);
+      }
+      await this.remove(staging);
+    });
+  }
+
+  async discard(file: string, writer: string): Promise<void> {
+    await this.onDisk(file, () => this.remove(this.stagingOf(file, writer)));
+  }
+
+  private async remove(staging: string): Promise<void> {
+    await rm(staging, { recursive: true, force: true });
+    // Others may be writing there.
+    await rmdir(path.dirname(staging)).catch(() => undefined);
+  }
+
+  private pathOf(file: string): string {
+    return path.join(this.folder, ...file.split('/'));
+  }
+
+  private stagingOf(file: string, writer: string): string {
+    const folder = createHash('sha256').update(`${writer} ${file}`).digest('hex').slice(0, 32);
+    return path.join(this.folder, STAGING, folder);
+  }
+
+  private placeOf(file: string): string {
+    return `${this.name}/${file}`;
+  }
+
+  private async onDisk<T>(file: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof FileError) throw error;
+      throw new FileError(TROUBLES[codeOf(error)] ?? 'away', this.placeOf(file), error);
+    }
+  }
+}
+
+const TROUBLES: Readonly<Record<string, FileTrouble>> = {
+  EACCES: 'refused',
+  EPERM: 'refused',
+  EROFS: 'refused',
+  ENOENT: 'noFile',
+  ENOTDIR: 'noStore',
+  EEXIST: 'exists',
+  EISDIR: 'exists',
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+};
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
+function undefinedIfAbsent(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOENT') throw error;
+}
+
+function versionOf({ ino, size, mtimeMs }: { ino: number; size: number; mtimeMs: number }): string {
+  return `${ino} ${size} ${mtimeMs}`;
+}

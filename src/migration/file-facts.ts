@@ -1,0 +1,77 @@
+import { isAtLeast, type PayloadServer } from '../payload/payload-server';
+import { FIRST_OF_VALKEY, LAST_COMMON_VERSION } from '../payload/value-types';
+import type { VersionRanges } from '../payload/version-ranges';
+import type { LoadedModule } from '../payload/payload-server';
+import type { ServerFacts, TargetAbilities } from '../redis/probe';
+import type { FileSpec } from './side-spec';
+
+/** The version of the RDB files that a server writes. */
+export function fileVersionOf(server: Pick<PayloadServer, 'software' | 'version'>): number {
+  if (server.software === 'valkey') return isAtLeast(server, 9, 0) ? FIRST_OF_VALKEY : LAST_COMMON_VERSION;
+  const since: readonly (readonly [major: number, minor: number, version: number])[] = [
+    [7, 4, 12],
+    [7, 2, 11],
+    [7, 0, 10],
+    [5, 0, 9],
+  ];
+  return since.find(([major, minor]) => isAtLeast(server, major, minor))?.[2] ?? 8;
+}
+
+/** The oldest server that reads RDB files of a version, as far as values depend on it. */
+export function readerOf(version: number): Pick<PayloadServer, 'software' | 'version'> {
+  if (version >= FIRST_OF_VALKEY) return { software: 'valkey', version: '9.0.0' };
+  const oldest: Readonly<Record<number, string>> = { 9: '5.0.0', 10: '7.0.0', 11: '7.2.0', 12: '7.4.0' };
+  return { software: 'redis', version: oldest[version] ?? (version < 9 ? '4.0.0' : '8.6.0') };
+}
+
+/** The payload versions whose values may stand in a file of a version. */
+export function payloadVersionsIn(version: number): VersionRanges {
+  return version >= FIRST_OF_VALKEY
+    ? [
+        [6, LAST_COMMON_VERSION],
+        [FIRST_OF_VALKEY, version],
+      ]
+    : [[6, version]];
+}
+
+/** The version of a file that is written, by what it takes. */
+export function versionOfFile({ payloadVersions = [] }: Pick<TargetAbilities, 'payloadVersions'>): number {
+  return payloadVersions.at(-1)?.[1] ?? 0;
+}
+
+/** Whether function libraries may stand in a file: from 7.0 on. */
+export function hasFunctions(abilities: Pick<TargetAbilities, 'payloadVersions'>): boolean {
+  return versionOfFile(abilities) >= 10;
+}
+
+/** A file as a side of a migration: a server that never changes by itself. */
+export function fileFacts(spec: FileSpec, version: number, databases: ServerFacts['databases']): ServerFacts {
+  return {
+    ...readerOf(version),
+    compatibleVersion: readerOf(version).version,
+    cluster: false,
+    role: 'master',
+    runId: `file ${spec.rdb}/${spec.file}`,
+    evictionPolicy: 'noeviction',
+    evictedKeys: 0,
+    databases,
+    loading: false,
+    changes: 0,
+    lastSave: 0,
+    expiredKeys: 0,
+    commandsProcessed: 0,
+    commandCalls: {},
+  };
+}
+
+/** What a file takes: every value that a server reads from a file of its version. */
+export function fileAbilities(version: number, modules: readonly LoadedModule[] | undefined): TargetAbilities {
+  return {
+    scripts: false,
+    restore: true,
+    payloadVersions: payloadVersionsIn(version),
+    absoluteExpiry: version >= 9,
+    cursorOrder: true,
+    ...(modules === undefined ? {} : { modules }),
+  };
+}

@@ -1,0 +1,39 @@
+import type { App } from '../app/app';
+import { FileError } from '../files/file-error';
+import { fileAbilities, fileFacts, fileVersionOf } from '../migration/file-facts';
+import { nameOfSide, type FileSpec } from '../migration/side-spec';
+import type { TargetAbilities } from '../redis/probe';
+import type { PlanSide } from './plan-side';
+
+/** A file that is to be written. @throws FileError where there is one that must stay */
+export function fileTarget(spec: FileSpec, app: Pick<App, 'files'>): PlanSide<TargetAbilities> {
+  const store = app.files.get(spec.rdb);
+  return {
+    ...fileSide(`${store.address}/${spec.file}`),
+    told: async (source) => {
+      const found = await store.find(spec.file);
+      if (found !== undefined && spec.overwrite !== true) throw new FileError('exists', nameOfSide(spec));
+      const version = spec.version ?? (source === undefined ? 9 : fileVersionOf(await source));
+      return fileFacts(spec, version, []);
+    },
+    abilities: async ({ source }, _keys, ofSource) => {
+      // The file is read where its modules are, as any that a server writes.
+      const modules = (await ofSource)?.modules;
+      return fileAbilities(spec.version ?? fileVersionOf(source), modules);
+    },
+  };
+}
+
+/** What is the same for files of both sides: nobody's rights stand in the way, and there is nothing to be tried. */
+function fileSide(address: string): Omit<PlanSide<never>, 'told' | 'abilities'> {
+  return {
+    database: undefined,
+    address,
+    met: () => Promise.resolve([]),
+    touch: () => Promise.resolve({ refused: [], named: (name) => name }),
+    refused: () => Promise.resolve([]),
+    missing: () => Promise.resolve([]),
+    clockSpread: () => Promise.resolve(0),
+    scriptRefusal: () => Promise.resolve(undefined),
+  };
+}

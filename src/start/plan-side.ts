@@ -1,0 +1,32 @@
+import type { RightFacts, ToldFacts } from '../migration/plan-facts';
+import type { MigrationRequest } from '../migration/request';
+import type { ServerFacts, SourceAbilities } from '../redis/probe';
+import type { CommandName } from '../redis/rights';
+import type { Touchable } from './touchable-keys';
+
+/** One side of a migration that is being planned, as it is asked and tried. */
+export interface PlanSide<Abilities> {
+  /** The database that its connection ends in, where it does. */
+  readonly database: number | undefined;
+  /** Where it is, as "host:port" or so. */
+  readonly address: string;
+  /** @param source what the source tells, for what is made after it */
+  told(source?: Promise<ServerFacts>): Promise<ServerFacts>;
+  /** The run ids of the processes that connections opened at the same time led to. */
+  met(): Promise<readonly string[]>;
+  /** The keys that its user may touch. */
+  touch(told: ToldFacts): Promise<Touchable>;
+  /** Commands that are asked for and that its user may not call. */
+  refused(told: ToldFacts, keys: Touchable): Promise<readonly CommandName[]>;
+  /**
+   * What it can do.
+   * @param source what the source can do, for what is made after it
+   */
+  abilities(facts: RightFacts, keys: Touchable, source?: Promise<SourceAbilities>): Promise<Abilities>;
+  /** Those of these databases that it does not have. */
+  missing(databases: ReadonlySet<number>): Promise<readonly number[]>;
+  /** How far the clocks of its nodes are apart, ms. */
+  clockSpread(): Promise<number>;
+  /** Its words where it refuses the scripts of a conversion. */
+  scriptRefusal(request: MigrationRequest, keys: Touchable): Promise<string | undefined>;
+}

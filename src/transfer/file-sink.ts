@@ -1,0 +1,137 @@
+import type { Names } from '../convert/names';
+import { addCounts, noCounts } from '../migration/counts';
+import type { KeyFinding } from '../migration/rows';
+import { writeKey } from '../payload/file-records';
+import { Output } from '../payload/output';
+import type { Ready, Withheld } from '../payload/payload-gate';
+import { NOTHING_LOST } from '../payload/reencode';
+import type { ChunkBudget } from './by-commands';
+import { findingsOfLost } from './lost-words';
+import type { ReadKeys } from './page-reader';
+import type { PieceWriter, Records } from './piece-writer';
+import type { Part } from './range-pages';
+import type { Origin } from './side';
+import type { Sink } from './sink';
+
+/** A range met keys that may be those of other ranges too, so that some would stand in the file twice. */
+const SHRUNK =
+  'The source lost so many keys while it was read that its ranges can no longer be told apart, and a key that stands in a file twice makes it useless. Start again.';
+
+const NOT_IN_FILE =
+  'The key was not written: its value is none that servers of the file are certain to read. Give the file a newer "version".';
+
+const MIB = 1_048_576;
+
+/** What writing a part to a file came to. `moved` is to be called when the cursor moves behind the part. */
+export type FileWritten = Awaited<ReturnType<Sink['write']>> & { readonly moved: () => void };
+
+/** An RDB file that parts are written to. No key must stand in it twice. */
+export class FileSink implements Sink {
+  private readonly out = new Output();
+
+  /**
+   * @param prepare makes of a payload what servers of the file take for certain
+   * @param budget where a key that is read whole takes its size from
+   * @param mostBytes of one key
+   */
+  constructor(
+    private readonly source: Pick<Origin, 'attempt' | 'readerOfWhole'>,
+    private readonly piece: PieceWriter,
+    private readonly prepare: (payload: Buffer) => Ready | 'by-commands' | Withheld,
+    private readonly names: Pick<Names, 'onTarget'>,
+    private readonly budget: ChunkBudget,
+    private readonly mostBytes: number,
+    private readonly use: 'FREQ' | 'IDLETIME' | undefined,
+  ) {}
+
+  wantsValues(): boolean {
+    return true;
+  }
+
+  async write({ page, counts, isShared = false }: Part): Promise<FileWritten> {
+    if (isShared) throw new Error(SHRUNK);
+    await this.piece.room();
+    const repeated = this.piece.repeatedIn(page.keys);
+    const first = this.recordsOf(page, repeated);
+    const all = [first];
+    for (const key of page.keys.filter((each, i) => page.payloads[i] === 'big' && !repeated.has(each))) {
+      all.push(await this.bigKey(key));
+    }
+    return {
+      counts: all.reduce((sum, one) => addCounts(sum, one.counts), addCounts(noCounts, counts)),
+      findings: all.flatMap((one) => one.findings),
+      moved: () => {
+        for (const { records } of all) this.piece.append(records);
+      },
+    };
+  }
+
+  private async bigKey(key: Buffer): Promise<PageRecords> {
+    const { source, budget, mostBytes } = this;
+    let bytes = mostBytes;
+    await budget.take(bytes);
+    try {
+      const page = await source.attempt(() => source.readerOfWhole.read([key]));
+      budget.correct(bytes, page.bytes);
+      bytes = page.bytes;
+      if (page.payloads[0] !== 'big') {
+        const { records, ...told } = this.recordsOf(page, new Set());
+        const { content } = records;
+        if (!Buffer.isBuffer(content) || content.length === 0) return { records, ...told };
+        return { ...told, records: { ...records, content: [await this.piece.keepNow(content)] } };
+      }
+      const most = `${Math.floor(mostBytes / MIB)} MiB`;
+      const message = `The key was not written: it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`;
+      return { ...NOTHING, counts: { failed: 1 }, findings: [{ key, code: 'too-large', message }] };
+    } finally {
+      budget.give(bytes);
+    }
+  }
+
+  private recordsOf(page: ReadKeys, repeated: ReadonlySet<Buffer>): PageRecords {
+    const counts = { copied: 0, expired: 0, failed: 0, bytes: 0, repeats: 0 };
+    const findings: KeyFinding[] = [];
+    const keys: Buffer[] = [];
+    let expiring = 0;
+    const { out } = this;
+    out.clear();
+    page.keys.forEach((key, i) => {
+      if (repeated.has(key)) {
+        counts.repeats++;
+        return;
+      }
+      const payload = page.payloads[i];
+      if (payload === 'big') return;
+      if (!Buffer.isBuffer(payload)) {
+        counts.expired++;
+        return;
+      }
+      const ready = this.prepare(payload);
+      if (ready === 'by-commands' || !('payload' in ready)) {
+        counts.failed++;
+        const finding =
+          ready === 'by-commands' ? ({ code: 'payload-not-taken', message: NOT_IN_FILE } as const) : ready;
+        findings.push({ key, code: finding.code, message: finding.message });
+        return;
+      }
+      const expiry = page.expiries[i] ?? 0;
+      const used = page.uses?.[i] ?? -1;
+      const use = this.use !== undefined && used >= 0 ? { kind: this.use, value: used } : undefined;
+      writeKey(out, this.names.onTarget(key), expiry, ready.payload, use);
+      counts.copied++;
+      counts.bytes += ready.payload.length;
+      if (expiry > 0) expiring++;
+      keys.push(key);
+      if (ready.lost !== NOTHING_LOST) findings.push(...findingsOfLost(key, ready.lost));
+    });
+    return { counts, findings, records: { content: out.copy(), keys, expiring } };
+  }
+}
+
+interface PageRecords {
+  readonly counts: Parameters<typeof addCounts>[1];
+  readonly findings: readonly KeyFinding[];
+  readonly records: Records;
+}
+
+const NOTHING = { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };

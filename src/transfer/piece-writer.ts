@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { combineCrc64, Crc64 } from '../payload/crc64';
+import type { FilePiece } from '../migration/rows';
+
+/** So many of the last keys are known again. A table that shrinks gives at most one bucket of its keys twice. */
+const BORDER = 32;
+
+/** What keys are known again by: 64 bits of a hash. */
+function markOf(key: Buffer): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 11);
+}
+
+/** A block that is written. Its name is of one length, and no other worker's block has it. */
+export function blockName(range: number, generation: number, number: number): string {
+  return [range, generation, number].map((each) => String(each).padStart(9, '0')).join('-');
+}
+
+/** A block that is kept and in no piece yet. */
+export interface Block {
+  readonly number: number;
+  readonly length: number;
+  readonly crc: bigint;
+}
+
+/** Records of keys that were written together: their bytes, or the blocks that have them already. */
+export interface Records {
+  readonly content: Buffer | readonly Block[];
+  readonly keys: readonly Buffer[];
+  readonly expiring: number;
+}
+
+/**
+ * Writes one range's piece of a file in blocks, in the order in which records are appended. Blocks are kept while others are
+ * being gathered; one that cannot be kept lets no later piece be told.
+ */
+export class PieceWriter {
+  private open: Buffer[] = [];
+  private openBytes = 0;
+  private keeping: Promise<void> = Promise.resolve();
+  private waiting = 0;
+  private piece: FilePiece;
+  private number = 0;
+
+  /**
+   * @param before what earlier workers wrote up to the cursor
+   * @param blockBytes a block is closed when it is as large
+   * @param keep keeps a block under its name. Throws what keeps the range from going on.
+   */
+  constructor(
+    before: FilePiece | null,
+    private readonly generation: number,
+    private readonly blockBytes: number,
+    private readonly keep: (generation: number, number: number, bytes: Buffer) => Promise<void>,
+  ) {
+    this.piece = before ?? { runs: [], bytes: 0, crc: '0'.repeat(16), keys: 0, expiring: 0, border: [] };
+  }
+
+  /** Which of these keys were among the last that were written. */
+  repeatedIn(keys: readonly Buffer[]): ReadonlySet<Buffer> {
+    if (this.piece.border.length === 0) return new Set();
+    const border = new Set(this.piece.border);
+    return new Set(keys.filter((key) => border.has(markOf(key))));
+  }
+
+  /** Waits until there is room for more: no more than two blocks wait to be kept. */
+  async room(): Promise<void> {
+    while (this.waiting > 1) await this.keeping;
+  }
+
+  /** Keeps bytes at once, to be appended later: what is large must not wait in memory. Throws as `keep` does. */
+  async keepNow(bytes: Buffer): Promise<Block> {
+    const block = this.blockOf(bytes);
+    await this.keep(this.generation, block.number, bytes);
+    return block;
+  }
+
+  append({ content, keys, expiring }: Records): void {
+    if (keys.length === 0) return;
+    if (Buffer.isBuffer(content)) {
+      this.open.push(content);
+      this.openBytes += content.length;
+    } else {
+      this.close();
+      for (const block of content) this.piece = withBlock(this.piece, this.generation, block);
+    }
+    const { border, keys: keysBefore, expiring: expiringBefore } = this.piece;
+    this.piece = {
+      ...this.piece,
+      keys: keysBefore + keys.length,
+      expiring: expiringBefore + expiring,
+      border: [...border, ...keys.slice(-BORDER).map(markOf)].slice(-BORDER),
+    };
+    if (this.openBytes >= this.blockBytes) this.close();
+  }
+
+  /** The piece with all that was appended up to now, once it is kept. */
+  async cut(): Promise<FilePiece> {
+    this.close();
+    const { piece } = this;
+    await this.keeping;
+    return piece;
+  }
+
+  private close(): void {
+    if (this.openBytes === 0) return;
+    const bytes = this.open.length === 1 ? (this.open[0] ?? Buffer.alloc(0)) : Buffer.concat(this.open);
+    this.open = [];
+    this.openBytes = 0;
+    const block = this.blockOf(bytes);
+    this.piece = withBlock(this.piece, this.generation, block);
+    this.waiting++;
+    this.keeping = this.keeping
+      .then(() => this.keep(this.generation, block.number, bytes))
+      .then(() => {
+        this.waiting--;
+      });
+    // Whoever cuts or waits for room hears of it.
+    this.keeping.catch(() => undefined);
+  }
+
+  private blockOf(bytes: Buffer): Block {
+    return { number: this.number++, length: bytes.length, crc: new Crc64().update(bytes).value };
+  }
+}
+
+function withBlock(piece: FilePiece, generation: number, { number, length, crc }: Block): FilePiece {
+  const last = piece.runs.at(-1);
+  const goesOn = last?.[0] === generation && last[2] === number - 1;
+  const runs = goesOn
+    ? [...piece.runs.slice(0, -1), [generation, last[1], number] as const]
+    : [...piece.runs, [generation, number, number] as const];
+  const combined = combineCrc64(BigInt(`0x${piece.crc}`), crc, length);
+  return { ...piece, runs, bytes: piece.bytes + length, crc: combined.toString(16).padStart(16, '0') };
+}

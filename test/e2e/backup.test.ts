@@ -1,0 +1,123 @@
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { BlobServiceClient } from '@azure/storage-blob';
+import type { ServerName } from '../../local/servers/server-names';
+import type { AppProcess } from '../tools/app-process';
+import { compareServers, digest, Stage, type Side } from '../tools/stage';
+
+const snapshot = path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb');
+const KEYS = 18_270;
+/** Of the snapshot: newer servers hash some types in another way. */
+const DIGEST_FROM_8 = 'd879337160594160179d0c4e4035be985356e9e1';
+const CONTAINER = 'backups';
+
+const stage = new Stage();
+let folder: string;
+let backups: string;
+let app: AppProcess;
+let container: ReturnType<BlobServiceClient['getContainerClient']>;
+let sides: { OLD: Side; NEW: Side; OTHER: Side };
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'keyferry-backup-'));
+  backups = path.join(folder, 'backups');
+  await mkdir(backups);
+  await copyFile(snapshot, path.join(folder, 'dump.rdb'));
+  sides = {
+    OLD: await stage.side('redis-6.0', { dataFolder: folder, rdb: 'dump.rdb' }),
+    NEW: await stage.side('redis-8.0'),
+    OTHER: await stage.side('redis-8.0'),
+  };
+  const { connectionString } = await stage.storage();
+  container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(CONTAINER);
+  await container.create();
+  app = await stage.app({
+    ...stage.connections(sides),
+    RDB_BACKUPS: pathToFileURL(backups).href,
+    RDB_BLOBS: `${connectionString};container=${CONTAINER}`,
+    KEYFERRY_BIG_KEY_MIB: '1',
+  });
+});
+
+afterAll(async () => {
+  await stage.clear();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A server that has read the file when it started. */
+async function loaded(version: ServerName, file: string): Promise<Side> {
+  return await stage.side(version, { dataFolder: backups, rdb: file });
+}
+
+describe('a backup', () => {
+  it('is one RDB file that servers of the same and of newer versions load, equal to its source', async () => {
+    const report = await app.run({ source: 'OLD', target: { rdb: 'BACKUPS', file: 'before.rdb' } });
+
+    expect(report).toMatchObject({
+      state: 'completed',
+      target: { name: 'BACKUPS/before.rdb' },
+      counts: { copied: KEYS, failed: 0 },
+      findings: 0,
+    });
+    expect(await readdir(backups)).toEqual(['before.rdb']);
+    expect(await digest(await loaded('redis-6.0', 'before.rdb'))).toBe(await digest(sides.OLD));
+    expect(await digest(await loaded('redis-7.0', 'before.rdb'))).toBe(await digest(sides.OLD));
+    expect(await digest(await loaded('redis-8.0', 'before.rdb'))).toBe(DIGEST_FROM_8);
+    expect(await digest(await loaded('valkey-8.1', 'before.rdb'))).toBe(DIGEST_FROM_8);
+  });
+
+  it('of a newer server is one for an older one where that is asked for, functions and big keys and all', async () => {
+    const { client } = sides.NEW;
+    await client.call('FUNCTION', 'LOAD', "#!lua name=kept\nredis.register_function('kept', function() return 1 end)");
+    await client.rpush('big', ...Array.from({ length: 300 }, (_, i) => `${i}`.repeat(3_000)));
+    await client.set('large', Buffer.alloc(3_000_000, 'x'));
+    await client.hset('hash', { a: '1', b: '2' });
+    await client.select(3);
+    await client.set('expiring', 'later', 'PX', 10_000_000);
+    await client.zadd('scores', 1.5, 'a', -1, 'b');
+    await client.select(0);
+
+    const newer = await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'newer.rdb' } });
+    const older = await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'older.rdb', version: 9 } });
+
+    expect(newer).toMatchObject({ state: 'completed', counts: { copied: 5 }, warnings: [] });
+    expect(older).toMatchObject({ state: 'completed', counts: { copied: 5 } });
+    expect(older.warnings).toContainEqual(expect.stringContaining('function libraries'));
+    const same = await loaded('redis-8.0', 'newer.rdb');
+    expect(await digest(same)).toBe(await digest(sides.NEW));
+    expect(JSON.stringify(await same.client.call('FUNCTION', 'LIST'))).toContain('kept');
+    const six = await loaded('redis-6.0', 'older.rdb');
+    expect((await compareServers(sides.NEW, six)).differences).toEqual([]);
+  });
+
+  it('goes into a container of Blob storage', async () => {
+    const report = await app.run({ source: 'OLD', target: { rdb: 'BLOBS', file: 'daily/{date}.rdb' } });
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS } });
+    const names: string[] = [];
+    for await (const { name } of container.listBlobsFlat()) names.push(name);
+    const [name = ''] = names;
+    expect(name).toMatch(/^daily\/\d{4}-\d\d-\d\d\.rdb$/);
+    await container.getBlobClient(name).downloadToFile(path.join(backups, 'from-blob.rdb'));
+    expect(await digest(await loaded('redis-6.0', 'from-blob.rdb'))).toBe(await digest(sides.OLD));
+  });
+
+  it('replaces no file unless that is asked for', async () => {
+    const target = { rdb: 'BACKUPS', file: 'kept.rdb' };
+    await app.run({ source: 'OLD', target });
+    const before = await readFile(path.join(backups, 'kept.rdb'));
+
+    const again = await app.refused({ source: 'OLD', target });
+    expect(again.status).toBe(409);
+    expect(again.body).toMatchObject({
+      error: { code: 'fileExists', message: expect.stringContaining('BACKUPS/kept.rdb') as string },
+    });
+    expect((await readFile(path.join(backups, 'kept.rdb'))).equals(before)).toBe(true);
+
+    const report = await app.run({ source: 'OTHER', target: { ...target, overwrite: true } });
+    expect(report.state).toBe('completed');
+    expect((await readFile(path.join(backups, 'kept.rdb'))).length).toBeLessThan(300);
+  });
+});
