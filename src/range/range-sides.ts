@@ -3,11 +3,16 @@ import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
+import { SourceChangedError } from '../migration/stop';
+import type { BulkConnection } from '../redis/bulk-connection';
+import type { RedisConnection } from '../redis/connection';
+import type { OwnWay } from '../redis/connections';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { measureClockOffset, TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
-import { PipelinePageReader, ScriptPageReader } from '../transfer/page-reader';
+import { CautiousReader } from '../transfer/cautious-reader';
+import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
 import { SlotReader } from '../transfer/slot-reader';
 import type { RangeJob } from './range-job';
@@ -61,29 +66,59 @@ export function attemptOn(job: RangeJob, ...sides: readonly AttemptSide[]): Atte
   return (call) => attempt({ sides, stop: job, onTrouble }, call);
 }
 
+/**
+ * Gives a call a connection to a database that nobody else uses.
+ * @throws RedisError of the way's kind where it is lost for what the call does, SourceChangedError, what the call throws
+ */
+export async function onOwn<T>(
+  { connections }: Pick<App, 'connections'>,
+  way: OwnWay,
+  { runId }: Pick<AttemptSide, 'runId'>,
+  call: (own: RedisConnection, bulk: BulkConnection) => Promise<T>,
+): Promise<T> {
+  return await connections.alone(way, async ({ connection, bulk }) => {
+    if (runId !== undefined && connection.runId !== undefined && connection.runId !== runId) {
+      throw new SourceChangedError(connection.runId);
+    }
+    return await call(connection, bulk);
+  });
+}
+
 /** The side that the range's cursors belong to, as keys are read from it. */
 export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: WalkedDatabase): RangeSide & Origin {
   const { id, plan, walkedRunId } = job.migration;
   const side = sideOf(job, app, name, walked.database, walkedRunId);
   const isSource = name === 'source';
   const { cluster } = app.connections.get(connectionOf(plan.request[name]), walked.database);
-  const readerOf = (bigKeyBytes: number) => {
-    const lookAtSizes = isSource && plan.source.abilities.memoryUsage;
-    const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
-    const limits = { bigKeyBytes, pageBytes: PAGE_BYTES, lookAtSizes, use };
-    const reader = plan[name].cluster
+  const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
+  const make = (limits: ReadLimits, port: RedisPort = side.connection) =>
+    plan[name].cluster
       ? new SlotReader(cluster, job.row, limits)
       : side.scripts
-        ? new ScriptPageReader(side.connection, limits)
-        : new PipelinePageReader(side.connection, limits);
+        ? new ScriptPageReader(port, limits)
+        : new PipelinePageReader(port, limits);
+  const limitsOf = (bigKeyBytes: number): ReadLimits => ({
+    bigKeyBytes,
+    pageBytes: PAGE_BYTES,
+    lookAtSizes: isSource && plan.source.abilities.memoryUsage,
+    use,
+  });
+  const governed = (reader: PageReader) =>
     // Of the target only names are read, and its limits are nobody's.
-    return isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
+    isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
+  const readWhole = (keys: readonly Buffer[], port?: RedisPort) =>
+    governed(make(limitsOf(app.settings.bytesInFlight), port)).read(keys);
+  const way = { name: connectionOf(plan.request[name]), database: walked.database, kind: 'replyTooLong' } as const;
+  const readerOfWhole: Origin['readerOfWhole'] = {
+    // In a cluster each node's connection is another one already.
+    read: (keys) => (plan[name].cluster ? readWhole(keys) : onOwn(app, way, side.guard, (own) => readWhole(keys, own))),
   };
+  const bigKeyBytes = job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes;
   return {
     ...side,
     // In a page that one message's time was not enough for, what can go in pieces does.
-    reader: readerOf(job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes),
-    readerOfWhole: readerOf(app.settings.bytesInFlight),
+    reader: governed(new CautiousReader(make, limitsOf(bigKeyBytes))),
+    readerOfWhole,
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: plan[name].abilities.cursorOrder === true,
   };

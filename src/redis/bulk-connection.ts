@@ -198,7 +198,11 @@ function listen(name: string, socket: Socket, waiting: Batch[], onClose: () => v
   socket.on('error', (error) => (reason ??= error));
   socket.on('close', () => {
     onClose();
-    for (const batch of waiting.splice(0)) batch.reject(new RedisError('connectionLost', name, { cause: reason }));
+    for (const batch of waiting.splice(0)) {
+      // What a server says before it hangs up.
+      const told = [...batch.refusals.values()].find((error) => isRedisError(error, 'valueTooLong'));
+      batch.reject(told ?? new RedisError('connectionLost', name, { cause: reason }));
+    }
   });
 }
 

@@ -95,8 +95,12 @@ export class RedisConnection implements RedisPort, Switchable {
     const pipeline = this.connected().pipeline();
     for (const command of commands) (pipeline as unknown as Sender).sendCommand(new EncodedCommand(command));
     const results = (await pipeline.exec()) ?? [];
-    if (this.currentRunId === undefined) throw new RedisError('connectionLost', this.settings.name);
-    return results.map(([error, reply], i) => this.told(commands[i]?.[0], error, reply as Reply));
+    const told = results.map(([error, reply], i) => this.told(commands[i]?.[0], error, reply as Reply));
+    if (this.currentRunId !== undefined) return told;
+    // What a server says before it hangs up.
+    throw (
+      told.find((each) => isRedisError(each, 'valueTooLong')) ?? new RedisError('connectionLost', this.settings.name)
+    );
   }
 
   /** A reply as it is given; those of a transaction have errors in the places of its commands. */

@@ -1,3 +1,4 @@
+import { Turns } from '../basics/turns';
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { BulkConnection } from './bulk-connection';
 import { ClientRoom } from './client-room';
@@ -5,6 +6,7 @@ import { Cluster } from './cluster';
 import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
+import { isRedisError, RedisError } from './errors';
 import { DatabaseBulk, DatabaseConnection } from './database-connection';
 import { LanePool } from './lane-pool';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
@@ -15,6 +17,8 @@ const LANES = 2;
 const MOST_LANES = 12;
 /** For writing keys in bulk; one to a database is enough, since its commands go out without waiting for replies. */
 const MOST_BULKS = 6;
+/** Calls that have connections of their own at the same time. */
+const ALONE_AT_ONCE = 4;
 /** A connection that nobody asked for this long is closed. */
 const IDLE_MS = 5 * 60_000;
 
@@ -30,6 +34,22 @@ interface Server {
   readonly lanes: LanePool<RedisConnection>;
   readonly bulks: LanePool<BulkConnection>;
   readonly room: ClientRoom;
+  /** Of those who have connections of their own. Who reads over one may wait for one to write over, not the other way round. */
+  readonly turns: Readonly<Record<OwnWay['kind'], Turns>>;
+}
+
+/** Where connections of a call's own lead, and what it means where the server ends one for what the call does. */
+export interface OwnWay {
+  readonly name: string;
+  readonly database: number;
+  readonly kind: 'replyTooLong' | 'valueTooLong';
+}
+
+/** Connections of a call's own to one database. */
+export interface Own {
+  readonly connection: RedisConnection;
+  /** Not open yet. */
+  readonly bulk: BulkConnection;
 }
 
 /** The process's connections, by name and database, opened on first use and shared by everything that runs in it. */
@@ -89,9 +109,8 @@ export class Connections {
     const settings = readConnectionSettings(name, this.settings);
     const { lanes, room } = this.server(name, settings);
     const free = lanes.anyOpen === undefined ? undefined : await room.free(lanes.anyOpen);
-    const open = Array.from(
-      { length: Math.min(count, Math.floor((free ?? Infinity) / 2)) },
-      () => new RedisConnection(settings, 0, this.clientName, this.credentialsFor(settings)),
+    const open = Array.from({ length: Math.min(count, Math.floor((free ?? Infinity) / 2)) }, () =>
+      this.newConnection(name, 0),
     );
     try {
       await Promise.allSettled(open.map((connection) => connection.ready()));
@@ -118,14 +137,41 @@ export class Connections {
 
   /** Gives a call a connection to database 0 of its own, so that it may change what holds for a connection. */
   async withOwn<T>(name: string, call: (connection: RedisConnection) => Promise<T>): Promise<T> {
+    return await onOne(this.newConnection(name, 0), call);
+  }
+
+  /**
+   * Gives a call connections to a database that nobody else uses. Where one of them is lost and another one to the same server, on
+   * which nothing was sent, is not, the server ends it for what the call sends or asks for.
+   * @throws RedisError of the way's kind then, and what the call throws
+   */
+  async alone<T>({ name, database, kind }: OwnWay, call: (own: Own) => Promise<T>): Promise<T> {
     const settings = readConnectionSettings(name, this.settings);
-    const connection = new RedisConnection(settings, 0, this.clientName, this.credentialsFor(settings));
-    try {
-      await connection.ready();
-      return await call(connection);
-    } finally {
-      connection.close();
-    }
+    const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings));
+    const watched = async (connection: RedisConnection, witness: RedisConnection) => {
+      try {
+        return await call({ connection, bulk });
+      } catch (error) {
+        if (!isRedisError(error, 'connectionLost') || error.connection !== name) throw error;
+        await witness.call('PING');
+        throw new RedisError(kind, name, { cause: error });
+      }
+    };
+    const { turns } = this.server(name, settings);
+    return await turns[kind].take(async () => {
+      try {
+        return await onOne(this.newConnection(name, 0), (witness) =>
+          onOne(this.newConnection(name, database), (connection) => watched(connection, witness)),
+        );
+      } finally {
+        bulk.close();
+      }
+    });
+  }
+
+  private newConnection(name: string, database: number): RedisConnection {
+    const settings = readConnectionSettings(name, this.settings);
+    return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings));
   }
 
   private entry(name: string, database: number): Entry {
@@ -180,7 +226,8 @@ export class Connections {
         () => new BulkConnection(settings, 0, this.clientName, credentials),
         hasRoom,
       );
-      server = { lanes, bulks, room };
+      const turns = { replyTooLong: new Turns(ALONE_AT_ONCE), valueTooLong: new Turns(ALONE_AT_ONCE) };
+      server = { lanes, bulks, room, turns };
       this.servers.set(name, server);
     }
     return server;
@@ -210,5 +257,18 @@ export class Connections {
     for (const { lanes } of this.servers.values()) {
       for (const lane of lanes.connections) if (performance.now() - lane.lastUse >= IDLE_MS) lane.close();
     }
+  }
+}
+
+/** Opens a connection for a call, and ends it. @throws RedisError, and what the call throws */
+async function onOne<C extends { ready(): Promise<void>; close(): void }, T>(
+  connection: C,
+  call: (connection: C) => Promise<T>,
+): Promise<T> {
+  try {
+    await connection.ready();
+    return await call(connection);
+  } finally {
+    connection.close();
   }
 }

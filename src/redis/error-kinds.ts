@@ -149,6 +149,14 @@ const TABLE = {
   keyExists: { asks: 'key', says: 'a key of this name is there.' },
   payloadUnreadable: { asks: 'key', says: 'the server cannot read what is in the payload.' },
   payloadVersion: { asks: 'key', says: 'the server does not take payloads of this version, or this one is damaged.' },
+  valueTooLong: {
+    asks: 'key',
+    says: 'a value, or one element of it, is larger than the server, or a proxy before it, takes in one piece (proto-max-bulk-len); raise that limit.',
+  },
+  replyTooLong: {
+    asks: 'key',
+    says: 'a value, or one element of it, is larger than what the server, or a proxy before it, gives a client at once (client-output-buffer-limit); raise that limit.',
+  },
   wrongType: { asks: 'key', says: 'the key is of another type by now.' },
   noSuchKey: { asks: 'key', says: 'the key is gone.' },
   noSuchGroup: { asks: 'key', says: 'the key or its consumer group is gone.' },

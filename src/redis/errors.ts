@@ -64,6 +64,11 @@ export function isRedisError(error: unknown, ...kinds: readonly ErrorKind[]): er
   return error instanceof RedisError && kinds.includes(error.kind);
 }
 
+/** Whether a server ended the connection for the size of what it was sent, or asked for. */
+export function isTooLong(error: unknown): error is RedisError {
+  return isRedisError(error, 'valueTooLong', 'replyTooLong');
+}
+
 /** Of a reply that is told as it is. */
 const LONGEST = 200;
 
@@ -103,6 +108,7 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
   [/DUMP payload version or checksum/i, 'payloadVersion'],
   [/max number of clients/i, 'tooManyClients'],
   [/DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode/i, 'noSuchDatabase'],
+  [/Protocol error: invalid bulk length|maximum allowed size \(proto-max-bulk-len\)/i, 'valueTooLong'],
   [/no such key|requires the key to exist/i, 'noSuchKey'],
   // What a script says of a key that is on another node.
   [/access a non local key in a cluster node/i, 'moved'],

@@ -1,5 +1,5 @@
 import { FileError } from '../files/file-error';
-import { RedisError } from '../redis/errors';
+import { isRedisError, RedisError } from '../redis/errors';
 import { pause, SourceChangedError, type StopSignal } from '../migration/stop';
 
 /** The little of a connection that trying again needs. */
@@ -10,6 +10,11 @@ export interface Reopenable {
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 3_000;
+
+/** Lost so often in the same work, one after the other, there may be more to it. */
+const LOSSES_BY_CHANCE = 3;
+const TOLD_OF_LOSSES =
+  'It was lost several times in the same work: what is read or written there may be larger than the server takes at once (client-output-buffer-limit where it is read, proto-max-bulk-len where it is written).';
 
 /** The delay before the n-th new try (from 0), ms: doubling, with a fifth of chance so that workers do not come together. */
 export function backOff(tries: number, random: number = Math.random()): number {
@@ -36,6 +41,7 @@ export interface AttemptOptions {
  * @throws SourceChangedError, StoppedError, or the error that will not pass
  */
 export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, call: () => Promise<T>): Promise<T> {
+  let losses = 0;
   for (let tries = 0; ; tries++) {
     stop.check();
     try {
@@ -50,7 +56,8 @@ export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, cal
       return result;
     } catch (error) {
       if (!(error instanceof RedisError || error instanceof FileError) || error.asks !== 'retry') throw error;
-      onTrouble(error.message);
+      losses = isRedisError(error, 'connectionLost') ? losses + 1 : 0;
+      onTrouble(losses < LOSSES_BY_CHANCE ? error.message : `${error.message} ${TOLD_OF_LOSSES}`);
       await pause(backOff(tries), stop);
     }
   }

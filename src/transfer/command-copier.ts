@@ -1,8 +1,10 @@
 import { inParallel } from '../basics/in-parallel';
 import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
-import { SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
-import { RedisError } from '../redis/errors';
+import { pause, SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
+import { isRedisError, isTooLong, RedisError } from '../redis/errors';
+import type { RedisPort } from '../redis/redis-port';
+import { backOff } from './attempt';
 import {
   copyKeyByCommands,
   type CommandCopyOptions,
@@ -20,7 +22,7 @@ const KEYS_AT_ONCE = 8;
 /** What the copy by commands tells of a key, or the error reply that concerns this key alone. */
 type KeyOutcome =
   | CommandCopyOutcome
-  | { readonly kind: 'failed'; readonly code: 'command-refused'; readonly message: string }
+  | { readonly kind: 'failed'; readonly code: 'command-refused' | 'too-large'; readonly message: string }
   | { readonly kind: 'stopped'; readonly by: StoppedError };
 
 /** What is the same for all keys of a range. */
@@ -31,6 +33,11 @@ export interface CopierOptions extends Omit<
   /** Where the copy of a key is. */
   readonly placeOf: (key: Buffer) => PlaceKeeper;
 }
+
+/** Copies over connections that nobody else uses. Throws `valueTooLong` or `replyTooLong` besides, where one is lost for what the copy does. */
+export type CopyAlone = (
+  copy: (source: RedisPort, target: RedisPort) => Promise<CommandCopyOutcome>,
+) => Promise<CommandCopyOutcome>;
 
 /** What became of keys. */
 export type Copied = Written & {
@@ -53,6 +60,7 @@ export class CommandCopier {
     private readonly own: Pick<OwnKeys, 'countEqual'>,
     private readonly before: () => Promise<void>,
     private readonly attempt: Attempt,
+    private readonly alone: CopyAlone,
     private readonly hindrance: Hindrance,
     private readonly stop: StopSignal,
   ) {}
@@ -103,11 +111,18 @@ export class CommandCopier {
       place: this.options.placeOf(sourceKey),
       shouldStop: () => mustStop(this.stop),
     };
+    const losses = new Losses(options);
     for (let tries = 0; ;) {
       try {
         const outcome = await this.attempt(() => {
           tries++;
-          return copyKeyByCommands(source.port, target.port, options);
+          const { chunkBytes } = losses;
+          const copy = (from: RedisPort, to: RedisPort) => copyKeyByCommands(from, to, { ...options, chunkBytes });
+          const copied = losses.needsItsOwn ? this.alone(copy) : copy(source.port, target.port);
+          return copied.catch((error: unknown) => {
+            losses.note(error);
+            throw error;
+          });
         });
         // The connection may have been lost after the key had got its name.
         const isOwn = outcome.kind === 'conflict' && tries > 1 && (await this.own.countEqual([sourceKey])) === 1;
@@ -119,13 +134,58 @@ export class CommandCopier {
         if (error instanceof StoppedError && error.reason !== 'lost') return { kind: 'stopped', by: error };
         if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
           throw error;
+        if (isTooLong(error) && !losses.areEnough) {
+          await pause(backOff(tries), this.stop);
+          continue;
+        }
         // A right that is missing for one type is no reason to leave all others behind; the plan has warned of it.
         if (!(error instanceof RedisError) || error.asks === 'key' || isRefusedCommand(error)) {
-          return { kind: 'failed', code: 'command-refused', message: error.message };
+          const code = isTooLong(error) ? 'too-large' : 'command-refused';
+          return { kind: 'failed', code, message: error.message };
         }
         if (error.asks !== 'room') throw error;
         await this.hindrance.wait(error);
       }
+    }
+  }
+}
+
+/** Losses of the connection at one place of a key before it is copied on connections of its own. */
+const LOSSES_TOGETHER = 2;
+/** Losses of those, with ever smaller chunks, before the key is given up. */
+const LOSSES_ALONE = 4;
+const SMALLEST_CHUNK = 16_384;
+
+/** Counts how often the copy of one key lost its connection at the same place. */
+class Losses {
+  private together = 0;
+  private forCertain = 0;
+  private place = '';
+  chunkBytes: number;
+
+  constructor(private readonly options: Pick<CommandCopyOptions, 'chunkBytes' | 'place'>) {
+    ({ chunkBytes: this.chunkBytes } = options);
+  }
+
+  /** Somebody else's work may have been what the connection was lost for. */
+  get needsItsOwn(): boolean {
+    return this.forCertain > 0 || this.together >= LOSSES_TOGETHER;
+  }
+
+  get areEnough(): boolean {
+    return this.forCertain >= LOSSES_ALONE;
+  }
+
+  note(error: unknown): void {
+    const isCertain = isTooLong(error);
+    if (!isCertain && !isRedisError(error, 'connectionLost')) return;
+    const place = JSON.stringify(this.options.place?.get()?.build?.body ?? '');
+    if (place !== this.place) this.together = this.forCertain = 0;
+    this.place = place;
+    if (!isCertain) this.together++;
+    else {
+      this.forCertain++;
+      this.chunkBytes = Math.max(SMALLEST_CHUNK, Math.floor(this.chunkBytes / 4));
     }
   }
 }

@@ -5,6 +5,7 @@ import { writeKey } from '../payload/file-records';
 import { Output } from '../payload/output';
 import type { Ready, Withheld } from '../payload/payload-gate';
 import { NOTHING_LOST } from '../payload/reencode';
+import { RedisError } from '../redis/errors';
 import type { ChunkBudget } from './by-commands';
 import { findingsOfLost } from './lost-words';
 import type { ReadKeys } from './page-reader';
@@ -12,6 +13,7 @@ import type { PieceWriter, Records } from './piece-writer';
 import type { Part } from './range-pages';
 import type { Origin } from './side';
 import type { Sink } from './sink';
+import { unlessTooLong } from './too-long';
 
 /** A range met keys that may be those of other ranges too, so that some would stand in the file twice. */
 const SHRUNK =
@@ -71,7 +73,8 @@ export class FileSink implements Sink {
     let bytes = mostBytes;
     await budget.take(bytes);
     try {
-      const page = await source.attempt(() => source.readerOfWhole.read([key]));
+      const page = await unlessTooLong(() => source.attempt(() => source.readerOfWhole.read([key])));
+      if (page instanceof RedisError) return tooLarge(key, page.message);
       budget.correct(bytes, page.bytes);
       bytes = page.bytes;
       if (page.payloads[0] !== 'big') {
@@ -81,8 +84,7 @@ export class FileSink implements Sink {
         return { ...told, records: { ...records, content: [await this.piece.keepNow(content)] } };
       }
       const most = `${Math.floor(mostBytes / MIB)} MiB`;
-      const message = `The key was not written: it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`;
-      return { ...NOTHING, counts: { failed: 1 }, findings: [{ key, code: 'too-large', message }] };
+      return tooLarge(key, `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`);
     } finally {
       budget.give(bytes);
     }
@@ -135,3 +137,8 @@ interface PageRecords {
 }
 
 const NOTHING = { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };
+
+function tooLarge(key: Buffer, why: string): PageRecords {
+  const finding = { key, code: 'too-large', message: `The key was not written: ${why}` } as const;
+  return { ...NOTHING, counts: { failed: 1 }, findings: [finding] };
+}

@@ -48,14 +48,15 @@ export class RedisSink implements Sink {
   async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
     const restored = await this.payloads.write(page);
     const { refused, sent } = restored;
+    const tooLong = restored.tooLong.map(({ key }) => key);
     // A target that takes none of a page's payloads will not take the next page's either.
     if (refused.length > 0 && refused.length === page.payloads.filter((payload) => Buffer.isBuffer(payload)).length) {
       this.takesPayloads = false;
     }
     const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
-    const copied = await this.commands.copy([...big, ...refused]);
-    const isBig = new Set(big);
+    const copied = await this.commands.copy([...big, ...refused, ...tooLong]);
+    const isBig = new Set([...big, ...tooLong]);
     // What was refused as a payload would be refused again.
     const lost = copied.uncarried.filter(({ key }) => this.whole === undefined || !isBig.has(key));
     const whole = await this.whole?.copy(copied.uncarried.filter((finding) => !lost.includes(finding)));

@@ -18,7 +18,10 @@ export interface Side {
 /** Where the keys of a range are read. `Seen` is what its reader tells of names by the way. */
 export interface Origin<Seen = never> extends Side {
   readonly reader: PageReader<Seen>;
-  /** For keys that cannot go in pieces, one at a time, as large as the process may hold. */
+  /**
+   * For keys that cannot go in pieces, one at a time, as large as the process may hold; over a connection that nobody else uses.
+   * Throws `replyTooLong` besides, where it is lost for what is read.
+   */
   readonly readerOfWhole: Pick<PageReader, 'read'>;
   /** Keys of the whole range when planned; infinite where the server did not tell. */
   readonly expectedKeys: number;

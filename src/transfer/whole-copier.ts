@@ -1,21 +1,23 @@
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
+import { RedisError } from '../redis/errors';
 import type { ChunkBudget } from './by-commands';
-import type { PageReader } from './page-reader';
 import type { PayloadWriter } from './payload-writer';
 import type { Written } from './redis-sink';
 import type { Origin } from './side';
+import { unlessTooLong } from './too-long';
 
 const MIB = 1_048_576;
 
 /** Copies large keys that cannot go in pieces, modules' above all: each whole, by its payload, as far as the memory allows. */
 export class WholeCopier {
   /**
-   * @param source its reader reads keys of up to `mostBytes`, and names larger ones "big"
+   * @param source its reader of whole keys reads those of up to `mostBytes`, and names larger ones "big"
+   * @param payloads over connections that nobody else uses
    * @param budget where each key takes its size from
    */
   constructor(
-    private readonly source: Pick<Origin, 'port' | 'attempt'> & { readonly reader: Pick<PageReader, 'read'> },
+    private readonly source: Pick<Origin, 'port' | 'attempt' | 'readerOfWhole'>,
     private readonly payloads: Pick<PayloadWriter, 'write'>,
     private readonly budget: ChunkBudget,
     private readonly mostBytes: number,
@@ -44,20 +46,25 @@ export class WholeCopier {
   private async copyOne({ key, code, message }: KeyFinding): Promise<Written & { readonly sent: number }> {
     const { source, budget, mostBytes } = this;
     const failed = (finding: KeyFinding) => ({ counts: { failed: 1 }, findings: [finding], taken: [], sent: 0 });
+    const tooLarge = (why: string) =>
+      failed({ key, code: 'too-large', message: `The key was not copied: ${message}, and ${why}` });
     const size = await source.attempt(async () => (await source.port.pipeline([['MEMORY', 'USAGE', key]]))[0]);
     let bytes = Math.min(mostBytes, typeof size === 'number' ? size : mostBytes);
     await budget.take(bytes);
     try {
-      const page = await source.attempt(() => source.reader.read([key]));
+      const page = await unlessTooLong(() => source.attempt(() => source.readerOfWhole.read([key])));
+      if (page instanceof RedisError) return tooLarge(page.message);
       budget.correct(bytes, page.bytes);
       bytes = page.bytes;
       if (page.payloads[0] === 'big') {
         const most = `${Math.floor(mostBytes / MIB)} MiB`;
-        const todo = `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB)`;
-        return failed({ key, code: 'too-large', message: `The key was not copied: ${message}, and ${todo}.` });
+        return tooLarge(`it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`);
       }
-      const { refused, ...written } = await this.payloads.write(page);
-      return refused.length === 0 ? written : failed({ key, code, message });
+      const written = await unlessTooLong(() => this.payloads.write(page));
+      if (written instanceof RedisError) return tooLarge(written.message);
+      const [tooLong] = written.tooLong;
+      if (tooLong !== undefined) return tooLarge(tooLong.error.message);
+      return written.refused.length === 0 ? written : failed({ key, code, message });
     } finally {
       budget.give(bytes);
     }

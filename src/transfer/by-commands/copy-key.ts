@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expiryByClock } from '../../redis/expiry';
 import type { RedisPort } from '../../redis/redis-port';
 import { StoppedError } from '../../migration/stop';
-import { asksOf } from '../../redis/errors';
+import { asksOf, isTooLong } from '../../redis/errors';
 import { hasStreams, hasUnlink } from './abilities';
 import { KeyChanged, KeyGone, Stopped, TemporaryLost, TemporaryUnsure } from './conditions';
 import { readExpiry } from './expiry';
@@ -138,7 +138,7 @@ async function attemptCopy(
     return await finish(source, temporary, options, type, body, mayDrift);
   } catch (error) {
     if (isKept() && (error instanceof Stopped || error instanceof StoppedError)) await temporary.hold();
-    else if (isKept() && asksOf(error) === 'retry') temporary.leave();
+    else if (isKept() && (asksOf(error) === 'retry' || isTooLong(error))) temporary.leave();
     else {
       await temporary.remove();
       options.place?.set({ attempt });

@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { run } from '../tools/modes';
+import { startProxy, type Proxy } from '../tools/proxy';
+import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import type { TestServer } from '../tools/test-server';
+
+// Servers that end a connection for one value, without a word or with one that gets lost.
+
+const KEYS = 300;
+const LIMIT = 1_048_576;
+const stage = new Stage();
+let limited: TestServer;
+let free: TestServer;
+let way: Proxy;
+/** What the way to the server does with a connection whose other side has sent something large. */
+let onLarge: () => void = () => undefined;
+let app: TestApp;
+
+beforeAll(async () => {
+  [limited, free] = await Promise.all([stage.side('redis-8.0'), stage.side('redis-8.0')]);
+  way = await startProxy(free.server.port, (client, server) => {
+    server.pipe(client);
+    client.on('data', (chunk) => {
+      server.write(chunk);
+      if (chunk.length > 30_000) onLarge();
+    });
+  });
+  const servers = { LIMITED: limited, FREE: free };
+  app = await stage.testApp(servers, { REDIS_WAY: way.url, KEYFERRY_BIG_KEY_MIB: '16' });
+});
+beforeEach(async () => {
+  await limited.client.config('SET', 'proto-max-bulk-len', '512mb');
+  await limited.client.config('SET', 'client-output-buffer-limit', 'normal 0 0 0');
+  await Promise.all([limited.client.flushall(), free.client.flushall()]);
+});
+afterAll(async () => {
+  await way.close();
+  await stage.clear();
+});
+
+/** Small keys, two that are larger than the limit and can go in pieces, and two that cannot. */
+async function fill({ client }: TestServer): Promise<void> {
+  const part = LIMIT / 8;
+  const pipeline = client.pipeline();
+  for (let i = 0; i < KEYS; i++) pipeline.set(`key:${i}`, `value ${i}`);
+  for (let i = 0; i < 12; i++) pipeline.hset('hash', `field ${i}`, randomBytes(part));
+  for (let i = 0; i < 12; i++) pipeline.rpush('list', randomBytes(part));
+  pipeline.hset('huge element', 'field', randomBytes(LIMIT + 1));
+  for (let i = 0; i < 400; i++) {
+    const vector = Buffer.from(Float32Array.from({ length: 1_024 }, () => Math.random()).buffer);
+    pipeline.call('VADD', 'vectors', 'FP32', vector, `element ${i}`, 'NOQUANT');
+  }
+  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+}
+
+const TOO_LARGE = ['too-large huge element', 'too-large vectors'];
+
+async function valuesOf({ client }: TestServer): Promise<unknown> {
+  return await client.call('DEBUG', 'DIGEST-VALUE', 'hash', 'list', 'key:0');
+}
+
+it('a target that takes nothing of a size: what can goes in pieces, the rest is a finding, all others are copied', async () => {
+  await limited.client.config('SET', 'proto-max-bulk-len', String(LIMIT));
+  await fill(free);
+  const { report, findings, messages } = await run(app, { source: 'FREE', target: 'LIMITED', verify: 'none' });
+  expect(findings).toEqual(TOO_LARGE);
+  for (const message of messages) expect(message).toMatch(/Connection "LIMITED".*in one piece \(proto-max-bulk-len\)/);
+  expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: KEYS + 2, failed: 2 } });
+  expect(await valuesOf(limited)).toEqual(await valuesOf(free));
+});
+
+it('a source that gives nothing of a size: as well', async () => {
+  await fill(limited);
+  await limited.client.config('SET', 'client-output-buffer-limit', `normal ${LIMIT} 0 0`);
+  const { report, findings, messages } = await run(app, { source: 'LIMITED', target: 'FREE', verify: 'none' });
+  expect(findings).toEqual(TOO_LARGE);
+  for (const message of messages) expect(message).toMatch(/Connection "LIMITED".*client-output-buffer-limit/);
+  expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: KEYS + 2, failed: 2 } });
+  expect(await valuesOf(limited)).toEqual(await valuesOf(free));
+});
+
+it('a way that breaks again and again is no reason to give a key up', async () => {
+  await fill(limited);
+  let left = 12;
+  onLarge = () => {
+    if (left-- > 0) way.cut();
+  };
+  const { report, findings } = await run(app, { source: 'LIMITED', target: 'WAY', verify: 'none' });
+  expect({ findings, left: Math.max(0, left) }).toEqual({ findings: [], left: 0 });
+  expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS + 4, failed: 0 } });
+});
