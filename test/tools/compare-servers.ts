@@ -39,8 +39,9 @@ export interface CompareOptions extends Partial<Tolerance> {
 }
 
 /**
- * Compares two servers key by key, both ways, by ordinary commands: types, whole values as bytes, streams with their groups,
- * consumers and pending entries, expiries of keys (default tolerance 10 ms, each by its own server's clock) and of hash fields.
+ * Compares two servers key by key, both ways, by ordinary commands: types, whole values as bytes (where the servers' own digests of
+ * them are not the same), streams with their groups, consumers and pending entries, expiries of keys (default tolerance 10 ms, each by
+ * its own server's clock) and of hash fields.
  * Idle times of pending entries may differ by `idleToleranceMs`, default 2,000. Shares no code with the app. Nobody should write
  * meanwhile; keys that expire meanwhile do not matter.
  * @throws Error where a server cannot be reached, or has a key of a type that is none of Redis's own.

@@ -3,7 +3,7 @@ import { readFieldExpiries, readStates } from './expiries';
 import type { Side } from './side';
 import { readStreams, streamDifferences } from './streams';
 import type { Value } from './values';
-import { readValues, shown, valueDifference } from './values';
+import { readDigests, readValues, shown, valueDifference } from './values';
 
 /** How two copies of a key can differ. */
 export type DifferenceKind = 'missing' | 'extra' | 'type' | 'value' | 'stream' | 'expiry' | 'field-expiry';
@@ -53,12 +53,30 @@ export async function compareKeys(
     if (Array.isArray(result)) result.push(problem);
   };
 
-  const rightSame = same.map(({ rightKey, type }) => ({ key: rightKey, type }));
-  const [values, others] = await Promise.all([
-    readValues(left.side, left.database, same),
-    readValues(right.side, right.database, rightSame),
+  // What the servers call the same needs no reading; but of hashes the fields are needed where those can expire.
+  const haveFieldExpiry = left.side.hasFieldExpiry || right.side.hasFieldExpiry;
+  const digested = same.filter(({ type }) => !(type === 'hash' && haveFieldExpiry));
+  const [digests, otherDigests] = await Promise.all([
+    readDigests(left.side, left.database, digested),
+    readDigests(
+      right.side,
+      right.database,
+      digested.map(({ rightKey, type }) => ({ key: rightKey, type })),
+    ),
   ]);
-  for (const [index, { at }] of same.entries()) {
+  const equal = new Set(
+    digested.filter((_, i) => digests[i] !== undefined && digests[i] === otherDigests[i]).map(({ at }) => at),
+  );
+  const unlike = same.filter(({ at }) => !equal.has(at));
+  const [values, others] = await Promise.all([
+    readValues(left.side, left.database, unlike),
+    readValues(
+      right.side,
+      right.database,
+      unlike.map(({ rightKey, type }) => ({ key: rightKey, type })),
+    ),
+  ]);
+  for (const [index, { at }] of unlike.entries()) {
     const detail = differenceOf(values[index], others[index]);
     if (detail !== undefined) report(at, { kind: 'value', detail });
   }
@@ -84,7 +102,7 @@ export async function compareKeys(
     }
   }
 
-  const hashes = same
+  const hashes = unlike
     .map(({ key, rightKey, at, type }, index) => ({ key, rightKey, at, type, value: values[index] }))
     .filter(({ type, value }) => type === 'hash' && value !== undefined)
     .map(({ key, rightKey, at, value }) => ({ key, rightKey, at, fields: [...(value as Map<string, string>).keys()] }))

@@ -135,6 +135,24 @@ export async function readValues(
   return values;
 }
 
+const noKey = '0'.repeat(40);
+
+/**
+ * What the server makes of whole values (the parts of a string, list, hash, set or sorted set, the entries of a stream): the same for
+ * the same values, in whatever form they are kept, though not in all versions. Undefined where it does not tell, or there is no key.
+ */
+export async function readDigests(
+  side: Side,
+  database: number,
+  keys: readonly { key: Buffer; type: string }[],
+): Promise<readonly (string | undefined)[]> {
+  const known = keys.filter(({ type }) => type in readers).map(({ key }) => key);
+  if (known.length < keys.length || known.length === 0) return [];
+  const [reply] = await side.ask(database, [['DEBUG', 'DIGEST-VALUE', ...known]]);
+  if (!Array.isArray(reply)) return [];
+  return reply.map(String).map((digest) => (digest === noKey ? undefined : digest));
+}
+
 /** What is different between two values of the same type, or undefined. */
 export function valueDifference(left: Value, right: Value): string | undefined {
   if (Array.isArray(left) && Array.isArray(right)) {
