@@ -13,7 +13,7 @@ let clusters: Record<ServerName, TestCluster>;
 let alone: Record<ServerName, Side>;
 let odd: number;
 
-const PLAIN = 20_000;
+const PLAIN = 9_000;
 
 beforeAll(async () => {
   source = await stage.side('redis-6.0');

@@ -12,7 +12,7 @@ import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
-const KEYS = 6_000;
+const KEYS = 1_500;
 const stage = new Stage();
 let old: TestServer;
 let neu: TestServer;
@@ -82,7 +82,7 @@ describe('a source that loses its data', () => {
   });
 
   it('and keys that clients delete one by one are no loss', async () => {
-    const names = Array.from({ length: 4_000 }, (_, i) => `key:${i + 1}`);
+    const names = Array.from({ length: 1_000 }, (_, i) => `key:${i + 1}`);
     const { report } = await run(
       app,
       {},
@@ -94,18 +94,18 @@ describe('a source that loses its data', () => {
 
   it('and comes back with what it had long before, is not copied over the newer data', async () => {
     await old.client.flushall();
-    await fill(old.client, 600);
+    await fill(old.client, 150);
     await save(old);
     await fill(old.client, KEYS);
     await old.client.set('key:1', 'newer');
     const { report } = await run(
       app,
-      { limits: { keysPerSecond: 3_000 } },
+      { limits: { keysPerSecond: 750 } },
       { beside: () => wait(700).then(() => restartOld(old)) },
     );
     expect(report).toMatchObject({
       state: 'failed',
-      cause: expect.stringMatching(/lost data: it had 6000 keys and has 600 now/) as string,
+      cause: expect.stringMatching(/lost data: it had 1500 keys and has 150 now/) as string,
     });
     expect(await neu.client.get('key:1')).not.toBe('1');
   });
@@ -124,19 +124,19 @@ describe('a source that loses its data', () => {
     'at any moment of a sync that deletes (%d ms, %s), has nothing deleted that it had',
     async (ms, _, lose) => {
       await old.client.flushall();
-      await fill(old.client, 600);
+      await fill(old.client, 150);
       await save(old);
       await fill(old.client, KEYS);
-      await fill(neu.client, 500);
+      await fill(neu.client, 125);
       await neu.client.mset(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`extra:${i}`, 'x'])));
       const { report } = await run(
         app,
-        { mode: 'sync', deleteExtra: true, limits: { keysPerSecond: 8_000 } },
+        { mode: 'sync', deleteExtra: true, limits: { keysPerSecond: 2_000 } },
         { beside: () => wait(ms).then(lose) },
       );
-      const had = await neu.client.exists(...Array.from({ length: 500 }, (_, i) => `key:${i + 1}`));
-      expect(had).toBe(500);
-      expect(await neu.client.dbsize()).toBeGreaterThanOrEqual(report.counts.copied + 500 - report.counts.same);
+      const had = await neu.client.exists(...Array.from({ length: 125 }, (_, i) => `key:${i + 1}`));
+      expect(had).toBe(125);
+      expect(await neu.client.dbsize()).toBeGreaterThanOrEqual(report.counts.copied + 125 - report.counts.same);
       if (report.state !== 'failed') expect(report.state).toBe('completed');
       // It may have ended before the loss; then the source was whole.
       if (report.state === 'completed') expect(report.counts).toMatchObject({ scanned: KEYS, extra: 50, deleted: 50 });
@@ -235,7 +235,7 @@ describe('a target that is another one in the end', () => {
   it('that has evicted keys, is found out where nothing was to be verified', async () => {
     await neu.client.config('SET', 'maxmemory-policy', 'allkeys-random');
     const used = Number(/used_memory:(\d+)/.exec(await neu.client.info('memory'))?.[1]);
-    await old.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, string.rep('x', 300)) end", 0, KEYS);
+    await old.client.eval("for i = 1, ARGV[1] do redis.call('SET', 'key:' .. i, string.rep('x', 1200)) end", 0, KEYS);
     await neu.client.config('SET', 'maxmemory', used + 1_000_000);
     const { report } = await run(app, { verify: 'none' });
     await neu.client.config('SET', 'maxmemory', 0);
@@ -276,7 +276,7 @@ describe('what a server no longer tells', () => {
 });
 
 describe('databases of the source that are exchanged', () => {
-  const databases = { databases: [0], limits: { keysPerSecond: 8_000 } };
+  const databases = { databases: [0], limits: { keysPerSecond: 2_000 } };
   beforeEach(async () => {
     // As many, under the same names, with other values.
     await old.client.select(1);
@@ -314,15 +314,15 @@ describe('databases of the source that are exchanged', () => {
 it('a source that gets the data of another one in its own process is walked anew', async () => {
   const other = await startTestServer('redis-7.0', { args: ['--repl-diskless-sync-delay', '0'] });
   try {
-    await other.client.eval("for i = 1, 5500 do redis.call('SET', 'other:' .. i, i) end", 0);
+    await other.client.eval("for i = 1, 1375 do redis.call('SET', 'other:' .. i, i) end", 0);
     const { report } = await run(
       app,
-      { verify: 'none', limits: { keysPerSecond: 3_000 } },
+      { verify: 'none', limits: { keysPerSecond: 750 } },
       { beside: () => wait(700).then(() => old.client.replicaof('127.0.0.1', other.server.port)) },
     );
-    const names = Array.from({ length: 5_500 }, (_, i) => `other:${i + 1}`);
+    const names = Array.from({ length: 1_375 }, (_, i) => `other:${i + 1}`);
     expect(report.state).toBe('completed');
-    expect(await neu.client.exists(...names)).toBe(5_500);
+    expect(await neu.client.exists(...names)).toBe(1_375);
   } finally {
     await old.client.call('REPLICAOF', 'NO', 'ONE');
     await other.close();
@@ -440,7 +440,7 @@ describe('an endpoint that leads to one of two servers with each connection', ()
     const behind = await stage.testApp({ OLD: old, NEW: neu }, { [`REDIS_${side}`]: ways[side].url });
     const { report } = await run(
       behind,
-      { limits: { keysPerSecond: 500 } },
+      { limits: { keysPerSecond: 125 } },
       {
         visits: true,
         beside: async () => {
