@@ -14,7 +14,8 @@ export default class PlainEnvironment extends TestEnvironment {
     for (const name of ['Buffer', 'ArrayBuffer', 'Uint8Array']) language.delete(name);
     for (const name of Reflect.ownKeys(this.global)) {
       const property = Reflect.getOwnPropertyDescriptor(this.global, name);
-      if (property !== undefined && !language.has(name)) Object.defineProperty(plain, name, property);
+      if (property !== undefined && !language.has(name))
+        Object.defineProperty(plain, name, lasting(plain, name, property));
     }
     Object.assign(plain, { global: plain });
     // As many as tell where something failed: to gather them is most of the cost of an error.
@@ -24,6 +25,25 @@ export default class PlainEnvironment extends TestEnvironment {
     this.moduleMocker = likewise(this.moduleMocker, plain);
     this.fakeTimersModern = likewise(this.fakeTimersModern, { config: config.projectConfig, global: plain });
   }
+}
+
+/** Jest reads Node's globals when they are first asked for, and keeps them in its own object. */
+function lasting(plain: object, name: string | symbol, property: PropertyDescriptor): PropertyDescriptor {
+  const { get, enumerable = false, configurable = false } = property;
+  if (get === undefined || !configurable) return property;
+  const keep = (value: unknown): void => {
+    Object.defineProperty(plain, name, { value, enumerable, configurable, writable: true });
+  };
+  return {
+    enumerable,
+    configurable,
+    get: () => {
+      const value: unknown = get.call(plain);
+      keep(value);
+      return value;
+    },
+    set: keep,
+  };
 }
 
 /** Another one of the same class, whose package is Jest's own affair. */
