@@ -55,12 +55,12 @@ it.each([
 );
 
 it('keys in flight settle: a writer that keeps both sides in step makes no findings', async () => {
-  await fill(old, 30_000);
+  await fill(old, 9_000);
   await app.run({ source: 'OLD', target: 'NEW' });
   await old.client.set('truly different', 'x');
   let n = 0;
   const writer = stage.writer(old, async (client) => {
-    const writes = Array.from({ length: 20 }, () => [`key:${n++ % 30_000}`, `${n}`] as const).map(
+    const writes = Array.from({ length: 20 }, () => [`key:${n++ % 9_000}`, `${n}`] as const).map(
       ([key, value]) => ['set', key, value] as const,
     );
     await client.pipeline(writes.map((write) => [...write])).exec();
@@ -74,14 +74,14 @@ it('keys in flight settle: a writer that keeps both sides in step makes no findi
 });
 
 it('goes on where it was when the app is killed, and finds each difference once', async () => {
-  await fill(old, 40_000);
+  await fill(old, 9_000);
   await app.run({ source: 'OLD', target: 'NEW' });
   const planted = await plant(neu, 30);
   const id = await app.migrate({
     source: 'OLD',
     target: 'NEW',
     mode: 'compare',
-    limits: { keysPerSecond: 8_000, parallelRanges: 2 },
+    limits: { keysPerSecond: 1_800, parallelRanges: 2 },
   });
   await app.reportWhen(id, ({ progress }) => progress.percent >= 20);
   await app.kill();

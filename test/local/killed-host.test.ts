@@ -32,9 +32,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await host.kill();
-  await host.start();
-  await host.stop();
+  await host.remove();
 });
 
 test('an orchestration goes on after the host was killed; what was under way runs again, what was done does not', async () => {

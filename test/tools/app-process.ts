@@ -59,6 +59,8 @@ export class AppProcess {
     this.earlier = this.log;
     const started = OwnProcess.start(
       [
+        // As `npm start` has it.
+        '--max-semi-space-size=16',
         path.join(root, 'dist/local/main.js'),
         '--app',
         root,
@@ -186,7 +188,8 @@ export class AppProcess {
       if (report.finishedAt !== null) throw new Error(`It ended before: ${JSON.stringify(report)}`);
       if (Date.now() > end)
         throw new Error(`Not within ${ms} ms: ${JSON.stringify(report)}\n${this.log.slice(-3_000)}`);
-      await sleep(100);
+      // To answer takes the app, its storage and this process some milliseconds each.
+      await sleep(200);
     }
   }
 

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { processIdentity } from '../../../local/process-identity';
 import { OwnProcess } from '../../tools/own-process';
 
 const root = path.resolve(__dirname, '../../..');
@@ -74,6 +75,23 @@ export class HostProcess {
   async stop(): Promise<number | null> {
     await this.process?.end('SIGINT');
     return this.exitCode;
+  }
+
+  /** Ends it and its storage emulator at once, and removes the data. */
+  async remove(): Promise<void> {
+    await this.kill();
+    const azurite = this.azurite();
+    if (azurite !== undefined && processIdentity(azurite.pid) === azurite.identity) {
+      process.kill(azurite.pid, 'SIGKILL');
+      await until(() => processIdentity(azurite.pid) !== azurite.identity);
+    }
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** The storage emulator that the host brought; undefined where it was ended with it. */
+  private azurite(): { pid: number; identity: string } | undefined {
+    const file = path.join(this.dataFolder, 'azurite.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { pid: number; identity: string }) : undefined;
   }
 
   get exitCode(): number | null {
