@@ -1,6 +1,13 @@
 /** What was to be read is none that a server wrote, or ends too early. Whoever meets one does not send it on. */
 export class BadPayloadError extends Error {}
 
+/** The bytes ended where more of them must come: what is read in parts may go on when there are more. */
+export class EndsTooEarlyError extends BadPayloadError {
+  constructor() {
+    super('it ends too early');
+  }
+}
+
 /** @throws BadPayloadError */
 export function bad(what: string): never {
   throw new BadPayloadError(what);
@@ -19,14 +26,14 @@ export class ByteReader {
   ) {}
 
   byte(): number {
-    if (this.at >= this.end) bad('it ends too early');
+    if (this.at >= this.end) throw new EndsTooEarlyError();
     return this.bytes[this.at++] ?? 0;
   }
 
   /** Goes over so many bytes and gives where they begin. */
   take(count: number): number {
     const start = this.at;
-    if (count > this.end - start) bad('it ends too early');
+    if (count > this.end - start) throw new EndsTooEarlyError();
     this.at = start + count;
     return start;
   }

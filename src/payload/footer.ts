@@ -36,8 +36,14 @@ export function withVersion(payload: Buffer, version: number): Buffer {
 export function withFooter(bytes: Buffer, length: number, version: number): Buffer {
   const payload = Buffer.allocUnsafe(length + FOOTER_BYTES);
   bytes.copy(payload, 0, 0, length);
+  stampFooter(payload, version);
+  return payload;
+}
+
+/** Writes the footer behind a type byte and a value: the last bytes of the payload. */
+export function stampFooter(payload: Buffer, version: number): void {
+  const length = payload.length - FOOTER_BYTES;
   payload.writeUInt16LE(version, length);
   const end = length + VERSION_BYTES;
   new Crc64().update(payload, 0, end).writeTo(payload, end);
-  return payload;
 }

@@ -1,0 +1,223 @@
+import { BadPayloadError, ByteReader, EndsTooEarlyError } from './byte-reader';
+import { Crc64 } from './crc64';
+import { MAGIC_BYTES } from './file-records';
+import { LargeValue } from './large-value';
+import { readHead, readMagic, readRecord, type FileRecord } from './read-record';
+
+/** Keys that stand together in a file, all of one database, from the first one's record to the end of the last one's. */
+export interface Stretch {
+  readonly database: number;
+  readonly start: number;
+  readonly end: number;
+  readonly keys: number;
+}
+
+/** A record that is large. */
+export interface LargeRecord {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What stands where in an RDB file. */
+export interface FileLayout {
+  readonly software: 'redis' | 'valkey';
+  readonly version: number;
+  /** What it tells of itself, as far as that is known here. */
+  readonly facts: Readonly<Record<string, string>>;
+  readonly stretches: readonly Stretch[];
+  readonly large: readonly LargeRecord[];
+  /** Keys that expire, and when the first one does, ms since 1970; 0 where none does. */
+  readonly expiring: number;
+  readonly functions: number;
+  /** Records that only modules can read, which are passed over. */
+  readonly ofModules: number;
+  /** Where it ends to be good, and why; undefined where it is whole. */
+  readonly damage?: { readonly at: number; readonly reason: string } | undefined;
+}
+
+/** A file of so many stretches is cut into half as many, twice as long. */
+const MOST_STRETCHES = 16_384;
+const FIRST_STRETCH_BYTES = 262_144;
+/** What is told of a file: a long text is none of ours. */
+const LONGEST_FACT = 200;
+const MOST_FACTS = 64;
+
+/** Finds out what stands where in a file, in one pass over it. */
+export class LayoutReader {
+  private window: Buffer = Buffer.alloc(0);
+  /** Where the window begins in the file. */
+  private base = 0;
+  private head: { readonly software: 'redis' | 'valkey'; readonly version: number } | undefined;
+  private readonly facts: Record<string, string> = {};
+  private stretches: Stretch[] = [];
+  private stretchBytes = FIRST_STRETCH_BYTES;
+  private open: { database: number; start: number; end: number; keys: number } | undefined;
+  private readonly large: LargeRecord[] = [];
+  private database = 0;
+  private expiring = 0;
+  private functions = 0;
+  private ofModules = 0;
+  private readonly crc = new Crc64();
+  private crcAt = 0;
+  private damage: FileLayout['damage'];
+  private ended = false;
+  private passing: { readonly record: FileRecord; readonly start: number; readonly value: LargeValue } | undefined;
+
+  /** @param largeBytes records above are told */
+  constructor(private readonly largeBytes: number) {}
+
+  /** Whether the rest of the file says nothing more. */
+  get isOver(): boolean {
+    return this.ended || this.damage !== undefined;
+  }
+
+  /** Reads on with the next bytes of the file. */
+  push(bytes: Buffer): void {
+    if (this.isOver) return;
+    this.window = this.window.length === 0 ? bytes : Buffer.concat([this.window, bytes]);
+    if (this.passing === undefined || this.passOn()) this.read(false);
+  }
+
+  /** After the last bytes. */
+  finish(): FileLayout {
+    if (this.passing !== undefined) this.damage = { at: this.passing.start, reason: new EndsTooEarlyError().message };
+    if (!this.isOver) this.read(true);
+    this.closeStretch();
+    const { head, facts, stretches, large, expiring, functions, ofModules, damage } = this;
+    const { software, version } = head ?? { software: 'redis', version: 0 };
+    return { software, version, facts, stretches, large, expiring, functions, ofModules, damage };
+  }
+
+  private read(isLast: boolean): void {
+    const reader = new ByteReader(this.window, 0, this.window.length);
+    let good = 0;
+    try {
+      if (this.head === undefined) {
+        reader.take(MAGIC_BYTES);
+        this.head = readMagic(this.window);
+        good = reader.at;
+      }
+      while (!this.isOver) {
+        const record = readRecord(reader);
+        if (record.kind === 'end') this.end(reader);
+        else this.take(record, this.base + good, this.base + reader.at);
+        good = reader.at;
+      }
+    } catch (error) {
+      if (!(error instanceof BadPayloadError)) throw error;
+      if (!(error instanceof EndsTooEarlyError) || isLast) this.damage = { at: this.base + good, reason: error.message };
+    }
+    this.dropTo(good);
+    if (!isLast && this.window.length > this.largeBytes && !this.isOver) this.passLarge();
+  }
+
+  /** What is larger than the window is gone over in pieces. */
+  private passLarge(): void {
+    const reader = new ByteReader(this.window, 0, this.window.length);
+    try {
+      const record = readHead(reader);
+      if (record.kind !== 'key') return;
+      this.passing = { record, start: this.base, value: new LargeValue(record.type) };
+    } catch (error) {
+      if (error instanceof EndsTooEarlyError) return;
+      throw error;
+    }
+    this.dropTo(reader.at);
+    if (this.passOn()) this.read(false);
+  }
+
+  /** Goes on over a large value. @returns whether it is over */
+  private passOn(): boolean {
+    if (this.passing === undefined) return true;
+    const { record, start, value } = this.passing;
+    try {
+      this.dropTo(value.push(this.window));
+    } catch (error) {
+      if (!(error instanceof BadPayloadError)) throw error;
+      this.damage = { at: start, reason: error.message };
+    }
+    if (!value.isOver || this.damage !== undefined) return false;
+    this.passing = undefined;
+    this.take(record, start, this.base);
+    return true;
+  }
+
+  /** Lets go of the bytes of the window before a place. */
+  private dropTo(place: number): void {
+    this.sum(place);
+    this.window = this.window.subarray(place);
+    this.base += place;
+  }
+
+  private take(record: FileRecord, start: number, end: number): void {
+    switch (record.kind) {
+      case 'key':
+        if (record.expiry !== 0) this.expiring++;
+        if (end - start > this.largeBytes) this.large.push({ start, end });
+        this.addKey(start, end);
+        return;
+      case 'select':
+        if (record.database !== this.database) this.closeStretch();
+        this.database = record.database;
+        return;
+      case 'aux':
+        if (Object.keys(this.facts).length < MOST_FACTS && record.value.length <= LONGEST_FACT)
+          this.facts[record.name.slice(0, LONGEST_FACT)] = record.value;
+        return;
+      case 'function':
+        this.functions++;
+        return;
+      case 'passed':
+        if (record.what === 'module') this.ofModules++;
+        return;
+      case 'end':
+    }
+  }
+
+  /** What stands between two keys belongs to the stretch of both: it is passed over again. */
+  private addKey(start: number, end: number): void {
+    this.open ??= { database: this.database, start, end: start, keys: 0 };
+    this.open.end = end;
+    this.open.keys++;
+    if (end - this.open.start >= this.stretchBytes) this.closeStretch();
+  }
+
+  private closeStretch(): void {
+    if (this.open !== undefined) this.stretches.push(this.open);
+    this.open = undefined;
+    if (this.stretches.length <= MOST_STRETCHES) return;
+    this.stretchBytes *= 2;
+    this.stretches = joined(this.stretches, this.stretchBytes);
+  }
+
+  /** The checksum is there from version 5 on; 0 is none. */
+  private end(reader: ByteReader): void {
+    this.ended = true;
+    if ((this.head?.version ?? 0) < 5) return;
+    this.sum(reader.at);
+    const at = reader.take(8);
+    if (this.window.readBigUInt64LE(at) !== 0n && !this.crc.standsAt(this.window, at)) {
+      this.damage = { at: this.base + at, reason: 'its checksum is wrong' };
+    }
+  }
+
+  /** Takes the bytes of the window up to a place into the checksum. */
+  private sum(to: number): void {
+    const from = this.crcAt - this.base;
+    if (to <= from) return;
+    this.crc.update(this.window, from, to);
+    this.crcAt = this.base + to;
+  }
+}
+
+/** Neighbours put together as long as they are no longer than that, and of one database. */
+function joined(stretches: readonly Stretch[], bytes: number): Stretch[] {
+  const result: Stretch[] = [];
+  for (const stretch of stretches) {
+    const last = result.at(-1);
+    if (last?.database === stretch.database && stretch.end - last.start <= bytes) {
+      result[result.length - 1] = { ...last, end: stretch.end, keys: last.keys + stretch.keys };
+    } else result.push(stretch);
+  }
+  return result;
+}

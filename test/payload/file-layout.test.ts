@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { LayoutReader, type FileLayout } from '../../src/payload/file-layout';
+
+const snapshot = readFileSync(path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb'));
+
+/** What a reader finds that is given the bytes in pieces. */
+function layoutOf(bytes: Buffer, pieceBytes: number, largeBytes = 1 << 20): FileLayout {
+  const reader = new LayoutReader(largeBytes);
+  for (let at = 0; at < bytes.length; at += pieceBytes) reader.push(bytes.subarray(at, at + pieceBytes));
+  return reader.finish();
+}
+
+function keysOf({ stretches }: FileLayout): Record<number, number> {
+  const keys: Record<number, number> = {};
+  for (const stretch of stretches) keys[stretch.database] = (keys[stretch.database] ?? 0) + stretch.keys;
+  return keys;
+}
+
+describe('the layout of a file', () => {
+  const whole = layoutOf(snapshot, snapshot.length);
+
+  it('tells the keys of each database, and what wrote it', () => {
+    expect(keysOf(whole)).toEqual({ 0: 17_269, 1: 700, 5: 300, 15: 1 });
+    expect(whole).toMatchObject({ software: 'redis', version: 8, damage: undefined, functions: 0, ofModules: 0 });
+    expect(whole.facts['redis-ver']).toBe('4.0.14');
+  });
+
+  it.each([
+    [65_536, 1 << 20],
+    [10_007, 4_096],
+    [1_000_003, 20],
+  ])('is the same when it comes in pieces of %i bytes and %i are large', (pieceBytes, largeBytes) => {
+    const { large, ...rest } = layoutOf(snapshot, pieceBytes, largeBytes);
+    const { large: _, ...expected } = whole;
+    expect(rest).toEqual(expected);
+    if (largeBytes < 10_000) expect(large.length).toBeGreaterThan(10);
+  });
+
+  it('tells where a file ends to be good', () => {
+    const cut = layoutOf(snapshot.subarray(0, 2_000_000), 100_000);
+    expect(cut.damage?.reason).toBe('it ends too early');
+    expect(cut.damage?.at).toBeLessThan(2_000_000);
+    expect(cut.damage?.at).toBeGreaterThan(1_000_000);
+
+    const flipped = Buffer.from(snapshot);
+    flipped.writeUInt8((flipped[3_000_000] ?? 0) ^ 1, 3_000_000);
+    expect(layoutOf(flipped, 100_000).damage?.reason).toMatch(/checksum is wrong|unknown/);
+
+    expect(layoutOf(Buffer.from('not an RDB file'), 100).damage).toEqual({
+      at: 0,
+      reason: 'it does not begin as an RDB file does',
+    });
+    expect(layoutOf(Buffer.alloc(0), 1).damage).toEqual({ at: 0, reason: 'it ends too early' });
+  });
+
+  it('goes no further than the end: a page blob is filled up behind it', () => {
+    const { stretches, damage } = layoutOf(Buffer.concat([snapshot, Buffer.alloc(512)]), 70_000);
+    expect([stretches, damage]).toEqual([whole.stretches, undefined]);
+  });
+});
