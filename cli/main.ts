@@ -20,6 +20,10 @@ async function main(args: readonly string[]): Promise<number> {
         set(async (context) => (await import('./commands/compare-and-sync.js')).compare(options, context)),
       sync: (options) =>
         set(async (context) => (await import('./commands/compare-and-sync.js')).sync(options, context)),
+      backup: (options) =>
+        set(async (context) => (await import('./commands/backup-and-restore.js')).backup(options, context)),
+      restore: (options) =>
+        set(async (context) => (await import('./commands/backup-and-restore.js')).restore(options, context)),
       dryRun: (options) => set(async (context) => (await import('./commands/migrate.js')).dryRun(options, context)),
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ShowCommand } from '../src/convert/about';
 import { catalogue } from '../src/convert/catalogue';
+import type { BackupOptions, RestoreOptions } from './commands/backup-and-restore';
 import type { CommonOptions } from './commands/context';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
@@ -24,6 +25,8 @@ export interface Actions {
   readonly compare: (options: CompareOptions) => Promise<void>;
   readonly sync: (options: SyncOptions) => Promise<void>;
   readonly dryRun: (options: MigrateOptions) => Promise<void>;
+  readonly backup: (options: BackupOptions) => Promise<void>;
+  readonly restore: (options: RestoreOptions) => Promise<void>;
   readonly status: (id: string, options: CommonOptions) => Promise<void>;
   readonly list: (options: CommonOptions) => Promise<void>;
   readonly schedules: (options: CommonOptions) => Promise<void>;
@@ -44,6 +47,8 @@ export function makeProgram(actions: Actions, version: string): Command {
   addCompare(program, actions);
   addSync(program, actions);
   addDryRun(program, actions);
+  addBackup(program, actions);
+  addRestore(program, actions);
   common(program.command('status <id>').description('tell how far a migration is, or how it ended')).action(
     actions.status,
   );
@@ -121,14 +126,51 @@ const reportOption = [
   'write the result with its findings, as a page (.html) or as JSON (.json)',
 ] as const;
 
-/** What all that goes from one Redis to another takes. */
-function sidesAndSelection(command: Command): Command {
-  command
-    .requiredOption(
-      '--source <redis>',
-      'where from: the name of a setting, a redis:// or rediss:// URL, or the string the Azure portal shows',
+function addBackup(program: Command, actions: Actions): void {
+  const command = program
+    .command('backup')
+    .description('write a whole Redis into one RDB file, which any Redis loads and `restore` reads')
+    .requiredOption('--source <redis>', ADDRESS)
+    .option('--file <path>', 'the file to be written, on this machine')
+    .option(
+      '--target-rdb <name/file>',
+      'or a file in a file store of the settings (RDB_<NAME>): a container of Blob storage',
     )
-    .requiredOption('--target <redis>', 'where to, likewise')
+    .option(
+      '--rdb-version <n>',
+      'for servers older than the source: 9 for Redis 5 and 6, 10 for 7.0, 11 for 7.2',
+      parsePositive,
+    )
+    .option('--overwrite', 'replace the file, where there is one');
+  selection(command);
+  rates(command).action(actions.backup);
+}
+
+function addRestore(program: Command, actions: Actions): void {
+  const command = program
+    .command('restore')
+    .description('copy what is in an RDB file into a Redis: one of `backup`, of BGSAVE, or exported by Azure')
+    .option('--file <path>', 'the file, on this machine')
+    .option('--source-rdb <name/file>', 'or a file in a file store of the settings (RDB_<NAME>)')
+    .requiredOption('--target <redis>', ADDRESS);
+  selection(command)
+    .option('--on-conflict <what>', 'for keys the target has already: replace (default) or fail')
+    .option(...renameOption)
+    .option('--verify <how>', 'what is checked in the end: count (default) or none');
+  rates(command).action(actions.restore);
+}
+
+const ADDRESS = 'the name of a setting, a redis:// or rediss:// URL, or the string the Azure portal shows';
+
+const renameOption = [
+  '--rename <rule>',
+  'from=>to: a regular expression over key names, and what replaces its match; may be repeated',
+  addRename,
+] as const;
+
+/** Which keys go, and into which databases. */
+function selection(command: Command): Command {
+  return command
     .option(
       '--databases <which>',
       'all, a list (0,1,5), or a map to other numbers or to key prefixes (0=3,1=old:)',
@@ -136,18 +178,28 @@ function sidesAndSelection(command: Command): Command {
     )
     .option('--match <glob...>', 'only keys that one of these globs matches')
     .option('--exclude <glob...>', 'no keys that one of these globs matches')
-    .option('--types <list>', 'only keys of these types: string,list,set,zset,hash,stream', parseList)
+    .option('--types <list>', 'only keys of these types: string,list,set,zset,hash,stream', parseList);
+}
+
+/** What all that goes from one Redis to another takes. */
+function sidesAndSelection(command: Command): Command {
+  command
+    .requiredOption('--source <redis>', `where from: ${ADDRESS}`)
+    .requiredOption('--target <redis>', 'where to, likewise');
+  selection(command)
     .option('--on-conflict <what>', 'for keys the target has already: replace (default), skip, or fail')
-    .option(
-      '--rename <rule>',
-      'from=>to: a regular expression over key names, and what replaces its match; may be repeated',
-      addRename,
-    )
+    .option(...renameOption)
     .option(
       '--convert <converter>',
       'convert keys on the way: the name of a converter (below), or one with its options as JSON; may be repeated',
       addConverter,
-    )
+    );
+  return rates(command, converters);
+}
+
+/** How fast it goes, and what all that runs has. */
+function rates(command: Command, more?: string): Command {
+  command
     .option('--keys-per-second <n>', 'limit of the whole migration', parseCount)
     .option('--bytes-per-second <n>', 'the same for bytes read from the source', parseCount)
     .option('--max-source-latency <ms>', 'slow down where the source takes longer to answer: 2, or 0.5', parseAmount)
@@ -156,7 +208,8 @@ function sidesAndSelection(command: Command): Command {
     .option(...reportOption)
     .option('--wait', 'wait for the verdict', true)
     .option('--no-wait', 'with --endpoint: only start it');
-  return common(command).addHelpText('after', `\n${converters}\n\n${secrets}\n\n${conclusions}`);
+  const texts = [...(more === undefined ? [] : [more]), secrets, conclusions];
+  return common(command).addHelpText('after', `\n${texts.join('\n\n')}`);
 }
 
 function addResume(program: Command, actions: Actions): void {

@@ -24,7 +24,7 @@ export interface RequestOptions {
 }
 
 /** The body of POST /api/migrations; what was not asked for is left to the app. */
-export function requestBody(options: RequestOptions, source: string, target: string): Record<string, unknown> {
+export function requestBody(options: RequestOptions, source: unknown, target: unknown): Record<string, unknown> {
   const { match, exclude, types, keysPerSecond, bytesPerSecond, maxSourceLatency, parallelRanges, shrinkPercent } =
     options;
   const select = given({ match, exclude, types });

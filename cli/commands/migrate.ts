@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { isName, readGiven, type GivenConnection } from '../connections/given-connection';
+import {
+  isName,
+  readGiven,
+  shownSide,
+  specOf,
+  type GivenConnection,
+  type Settings,
+} from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
 import { refuseOtherServers } from '../connections/remembered-connection';
 import { patiently } from '../follow/patient';
@@ -16,6 +23,13 @@ import { refuseBusyTarget } from './refuse-busy-target';
 import { startConnected } from './start-app';
 import { conclude } from './conclude';
 import { deployedService, runStore, sameApp, type CommonOptions, type Context } from './context';
+
+/** What is asked for beside the two sides. */
+export interface HereOptions extends CommonOptions, RequestOptions {
+  /** Of a file that is written. */
+  readonly rdbVersion?: number;
+  readonly overwrite?: boolean;
+}
 
 export interface MigrateOptions extends CommonOptions, RequestOptions {
   readonly source: string;
@@ -53,9 +67,20 @@ async function migrateDeployed(service: Service, options: MigrateOptions, contex
       `--${side}: a deployed app takes the name of a connection in its own settings (OLD for the app setting REDIS_OLD), never an address: addresses and passwords do not belong into requests.`,
     );
   }
+  const { source, target } = options;
+  return await startDeployed(service, { source, target, shown: `${source} → ${target}` }, options, context);
+}
+
+/** Starts a migration in a deployed app, and follows it where that is asked for. @returns the exit code */
+export async function startDeployed(
+  service: Service,
+  { source, target, shown }: { readonly source: unknown; readonly target: unknown; readonly shown: string },
+  options: HereOptions & { readonly wait: boolean },
+  context: Context,
+): Promise<number> {
   // With an id of its own a start may be sent again when its answer was lost.
   const requestId = options.requestId ?? randomUUID();
-  const body = requestBody({ ...options, requestId }, options.source, options.target);
+  const body = requestBody({ ...options, requestId }, source, target);
   const { id, statusUrl } = await patiently(() => service.client.start(body), {
     patienceMs: START_PATIENCE_MS,
     interruption: context.interruption,
@@ -63,7 +88,7 @@ async function migrateDeployed(service: Service, options: MigrateOptions, contex
       context.display.note(`No answer at the moment, trying again: ${error.message}`);
     },
   });
-  context.display.note(`Migration ${id}: ${options.source} → ${options.target}`);
+  context.display.note(`Migration ${id}: ${shown}`);
   if (options.wait) return await conclude(id, service, options, context);
   if (options.json === true) context.display.printJson((await service.client.get(id)).body);
   else {
@@ -76,7 +101,18 @@ async function migrateHere(options: MigrateOptions, context: Context): Promise<n
   const settings = await gatherSettings(appRoot());
   const source = readGiven('source', options.source, settings);
   const target = readGiven('target', options.target, settings);
-  const body = requestBody(options, source.name, target.name);
+  return await migrateBetween(source, target, settings, options, context);
+}
+
+/** Runs a migration between two sides in this process. @returns the exit code */
+export async function migrateBetween(
+  source: GivenConnection,
+  target: GivenConnection,
+  settings: Settings,
+  options: HereOptions,
+  context: Context,
+): Promise<number> {
+  const body = requestBody(options, specOf(source), targetSpec(target, options));
   await checkBody(body);
   const run = await folderFor(options, source, target);
   const elsewhere = await serviceElsewhere(run);
@@ -94,11 +130,25 @@ async function migrateHere(options: MigrateOptions, context: Context): Promise<n
   }
 }
 
+/** What a request calls a target, with what is said of a file. */
+export function targetSpec(
+  target: Pick<GivenConnection, 'name' | 'file'>,
+  { rdbVersion, overwrite }: HereOptions,
+): unknown {
+  const spec = specOf(target);
+  if (typeof spec === 'string') return spec;
+  return {
+    ...spec,
+    ...(rdbVersion === undefined ? {} : { version: rdbVersion }),
+    ...(overwrite === true ? { overwrite } : {}),
+  };
+}
+
 async function migrateAt(
   service: Service,
   run: RunFolder,
   body: unknown,
-  options: MigrateOptions,
+  options: HereOptions,
   context: Context,
 ): Promise<number> {
   const { display, interruption } = context;
@@ -112,7 +162,7 @@ async function migrateAt(
   }
   await run.update({ id });
   const { source, target } = run.record;
-  display.note(`Migration ${id}: ${source.name} (${source.address}) → ${target.name} (${target.address})`);
+  display.note(`Migration ${id}: ${shownSide(source)} → ${shownSide(target)}`);
   return await conclude(id, service, options, context, run);
 }
 
@@ -128,11 +178,7 @@ async function checkBody(body: unknown): Promise<void> {
 }
 
 /** A new folder, or that of the migration with the same request id. */
-async function folderFor(
-  options: MigrateOptions,
-  source: GivenConnection,
-  target: GivenConnection,
-): Promise<RunFolder> {
+async function folderFor(options: HereOptions, source: GivenConnection, target: GivenConnection): Promise<RunFolder> {
   const store = runStore(options);
   const { requestId } = options;
   const known = requestId === undefined ? undefined : await store.withRequestId(requestId);

@@ -40,5 +40,7 @@ function isAlive(owner: ProcessMark | undefined): boolean {
 /** "host:port" in one spelling. */
 function spelling(address: string): string {
   const colon = address.lastIndexOf(':');
+  // A file's path, or its name in a store.
+  if (!/:\d+$/.test(address)) return address;
   return addressOf({ host: address.slice(0, colon), port: Number(address.slice(colon + 1)) });
 }

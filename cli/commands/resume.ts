@@ -1,4 +1,5 @@
 import { gatherSettings } from '../connections/local-settings';
+import { shownSide } from '../connections/given-connection';
 import { rememberedConnection } from '../connections/remembered-connection';
 import { isEnded } from '../outcome';
 import { checkReportFile } from '../report/write-report';
@@ -37,9 +38,7 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   await run.update({ owner: thisProcess() });
   const service = await startConnected(run, settings, [source, target], options, context);
   try {
-    context.display.note(
-      `Migration ${id} goes on: ${source.name} (${source.address}) → ${target.name} (${target.address})`,
-    );
+    context.display.note(`Migration ${id} goes on: ${shownSide(source)} → ${shownSide(target)}`);
     return await conclude(id, service, options, context, run);
   } finally {
     await service.close();

@@ -11,6 +11,13 @@ import type { CommonOptions, Context } from './context';
 /** Nobody listens there. */
 const NOWHERE = 'redis://127.0.0.1:1';
 
+/** There are no files. */
+const NO_FOLDER = 'file:///nowhere/keyferry';
+
+function nowhereOf({ name, file }: RememberedSide): Settings {
+  return file === undefined ? { [`REDIS_${name}`]: NOWHERE } : { [`RDB_${name}`]: NO_FOLDER };
+}
+
 /** For how long a server that is nowhere is waited for, seconds. Longer than workers that were killed count as alive. */
 const PATIENCE_S = '90';
 
@@ -30,8 +37,7 @@ export async function startConnected(
 export async function startUnconnected(run: RunFolder, options: CommonOptions, context: Context): Promise<Service> {
   const { source, target } = run.record;
   const settings = await gatherSettings(appRoot());
-  const nowhere = { [`REDIS_${source.name}`]: NOWHERE, [`REDIS_${target.name}`]: NOWHERE };
-  return await start(run, { ...settings, ...nowhere }, options, context);
+  return await start(run, { ...settings, ...nowhereOf(source), ...nowhereOf(target) }, options, context);
 }
 
 /**
@@ -45,7 +51,7 @@ export async function startToCancel(
 ): Promise<Service> {
   const settings = await gatherSettings(appRoot());
   const { source, target } = run.record;
-  const nowhere = { [`REDIS_${source.name}`]: NOWHERE, [`REDIS_${target.name}`]: NOWHERE };
+  const nowhere = { ...nowhereOf(source), ...nowhereOf(target) };
   const reachable = targetOf(target, options, settings, context);
   const patience = reachable === undefined ? { KEYFERRY_STALL_SECONDS: PATIENCE_S } : {};
   return await start(run, { ...settings, ...nowhere, ...reachable, ...patience }, options, context);

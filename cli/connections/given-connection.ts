@@ -1,3 +1,7 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { readStoreSettings } from '../../src/files/store-settings';
 import { ConnectionSettingsError, isConnectionName, readConnectionSettings } from '../../src/redis/connection-settings';
 import { UsageError } from '../outcome';
 
@@ -6,8 +10,11 @@ export type Settings = Readonly<Record<string, string | undefined>>;
 
 /** One side of a local migration: its name in the request, and what the local app must have in its settings for it. */
 export interface GivenConnection {
+  /** Of the connection, or of the file store. */
   readonly name: string;
-  /** `host:port`, to show and to recognise the server by. No secret. */
+  /** The file in the store, where it is one. */
+  readonly file?: string;
+  /** `host:port`, or where the file is: to show and to recognise the side by. No secret. */
   readonly address: string;
   /** App settings; secret where `secret` is. */
   readonly settings: Readonly<Record<string, string>>;
@@ -49,6 +56,65 @@ function fromName(side: Side, given: string, settings: Settings, name: string): 
     address: `${connection.host}:${connection.port}`,
     settings: Object.fromEntries(own),
   };
+}
+
+/** What requests call the folder of a file that was given by its path. */
+const FILES = 'CLI_FILES';
+
+/** A file that was given by its path, or as NAME/file in a store of the settings. @throws UsageError */
+export function readGivenFile(
+  side: Side,
+  { file, rdb }: { readonly file?: string | undefined; readonly rdb?: string | undefined },
+  settings: Settings,
+): GivenConnection {
+  const option = side === 'source' ? '--source-rdb' : '--target-rdb';
+  if ((file === undefined) === (rdb === undefined)) throw new UsageError(`Give either --file or ${option}.`);
+  if (rdb === undefined) return fileAtPath(side, file ?? '');
+  const slash = rdb.indexOf('/');
+  if (slash < 1 || slash === rdb.length - 1) {
+    throw new UsageError(`${option}: give the name of a file store and a file in it: BACKUPS/before.rdb`);
+  }
+  const name = rdb.slice(0, slash);
+  try {
+    readStoreSettings(name, settings);
+  } catch (error) {
+    if (!(error instanceof ConnectionSettingsError)) throw error;
+    throw new UsageError(`${option}: ${error.message}`);
+  }
+  const own = Object.entries(settings).filter(([key]) => key.toUpperCase().startsWith(`RDB_${name.toUpperCase()}`));
+  return {
+    name,
+    file: rdb.slice(slash + 1),
+    given: 'name',
+    address: rdb,
+    settings: Object.fromEntries(own.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))),
+  };
+}
+
+function fileAtPath(side: Side, given: string): GivenConnection {
+  const whole = path.resolve(given);
+  const folder = path.dirname(whole);
+  if (given.trim() === '' || given.endsWith('/')) throw new UsageError('--file: give the path of a file.');
+  if (side === 'source' && !existsSync(whole)) throw new UsageError(`--file: there is no file ${whole}`);
+  if (!existsSync(folder)) throw new UsageError(`--file: there is no folder ${folder}`);
+  return {
+    name: FILES,
+    file: path.basename(whole),
+    given: 'address',
+    address: whole,
+    settings: { [`RDB_${FILES}`]: pathToFileURL(folder).href },
+    url: whole,
+  };
+}
+
+/** What a request calls a side. */
+export function specOf({ name, file }: Pick<GivenConnection, 'name' | 'file'>): string | { rdb: string; file: string } {
+  return file === undefined ? name : { rdb: name, file };
+}
+
+/** What people are told a side is. */
+export function shownSide({ name, file, address }: Pick<GivenConnection, 'name' | 'file' | 'address'>): string {
+  return file === undefined ? `${name} (${address})` : address;
 }
 
 /** What follows `REDIS_<NAME>` in a setting's name: nothing, or `__hostName` and the like. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../outcome';
 import type { RememberedSide } from '../runs/run-folder';
-import { readGiven, type GivenConnection, type Settings, type Side } from './given-connection';
+import { readGiven, readGivenFile, type GivenConnection, type Settings, type Side } from './given-connection';
 
 /**
  * One side of a migration that is resumed: what the user gives now, else the remembered URL, else the settings.
@@ -12,9 +12,21 @@ export function rememberedConnection(
   known: RememberedSide,
   settings: Settings,
 ): GivenConnection {
-  const connection = readGiven(side, given ?? known.url ?? knownName(side, known, settings), settings, known.name);
+  const connection =
+    known.file === undefined
+      ? readGivenServer(side, given, known, settings)
+      : readGivenFile(side, known.given === 'address' ? { file: known.address } : { rdb: known.address }, settings);
   refuseOtherServers(side, connection, known);
   return connection;
+}
+
+function readGivenServer(
+  side: Side,
+  given: string | undefined,
+  known: RememberedSide,
+  settings: Settings,
+): GivenConnection {
+  return readGiven(side, given ?? known.url ?? knownName(side, known, settings), settings, known.name);
 }
 
 function knownName(side: Side, { name, address, given }: RememberedSide, settings: Settings): string {

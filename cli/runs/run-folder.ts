@@ -5,7 +5,7 @@ import type { MigrationReport } from '../../src/migration/report';
 import type { GivenConnection } from '../connections/given-connection';
 
 /** One side as it is written down: never a secret. */
-export type RememberedSide = Pick<GivenConnection, 'name' | 'given' | 'address' | 'url'>;
+export type RememberedSide = Pick<GivenConnection, 'name' | 'file' | 'given' | 'address' | 'url'>;
 
 /** What is known of one local migration beside the app's own data. */
 export interface RunRecord {
@@ -83,6 +83,6 @@ export class RunFolder {
 }
 
 /** What may be remembered of a connection. */
-export function remember({ name, given, address, url }: GivenConnection): RememberedSide {
-  return { name, given, address, ...(url === undefined ? {} : { url }) };
+export function remember({ name, file, given, address, url }: GivenConnection): RememberedSide {
+  return { name, ...(file === undefined ? {} : { file }), given, address, ...(url === undefined ? {} : { url }) };
 }

@@ -56,7 +56,7 @@ export async function readJson(request: HttpRequest): Promise<unknown> {
 
 function codeOfFileError({ trouble }: FileError): ErrorCode {
   if (trouble === 'exists') return 'fileExists';
-  return trouble === 'noFile' ? 'noSuchFile' : 'storeUnreachable';
+  return trouble === 'noFile' || trouble === 'noRdb' ? 'noSuchFile' : 'storeUnreachable';
 }
 
 /** Turns what src throws into answers; what is not foreseen becomes a 500 without details, which are in the log. */

@@ -1,15 +1,23 @@
+import type { App } from '../app/app';
+import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { selectionOf } from '../migration/selection';
 import { fileOf } from '../migration/side-spec';
 import type { RangeJob } from '../range/range-job';
-import { compareClocks, databaseOf, originOf, rangeSides, type SidesApp } from '../range/range-sides';
+import { fileOriginOf } from '../range/file-origin';
+import { compareClocks, databaseOf, originOf, rangeSides, sideOf, type SidesApp } from '../range/range-sides';
 import { walkRange, type WalkApp } from '../range/walk-range';
+import { measureClockOffset } from '../transfer/clock-offset';
+import type { Origin } from '../transfer/side';
+import type { Sink } from '../transfer/sink';
 import { fileSinkOf } from './piece-sink';
-import { sinkOf } from './range-sink';
+import { sinkOf, sinkOfFile } from './range-sink';
+
+type CopyApp = SidesApp & WalkApp & Pick<App, 'ledger'>;
 
 /** Copies a range of the source's keys. */
-export async function copyRange(job: RangeJob, app: SidesApp & WalkApp): Promise<void> {
+export async function copyRange(job: RangeJob, app: CopyApp): Promise<void> {
   const { plan } = job.migration;
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);
@@ -25,14 +33,33 @@ export async function copyRange(job: RangeJob, app: SidesApp & WalkApp): Promise
     });
     return;
   }
-  const sides = rangeSides(job, app);
-  const names = makeNames(plan, sides.database, converters);
-  const sink = sinkOf(job, app, sides, names, await compareClocks(job, sides));
-  await walkRange(job, app, sides.source, {
+  const { origin, sink } = await fromAny(job, app, converters);
+  await walkRange(job, app, origin, {
     selection,
     converters,
     tellsKeys: true,
     wantsValues: () => sink.wantsValues(),
     work: (part) => sink.write(part),
   });
+}
+
+/** Where a range's keys come from, and the server that they go to. */
+async function fromAny(
+  job: RangeJob,
+  app: CopyApp,
+  converters: readonly Converter[],
+): Promise<{ readonly origin: Origin; readonly sink: Sink }> {
+  const { plan } = job.migration;
+  const database = databaseOf(job);
+  const names = makeNames(plan, database, converters);
+  const file = fileOriginOf(job, app, database);
+  if (file === undefined) {
+    const sides = rangeSides(job, app);
+    return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides)) };
+  }
+  const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
+  // The moments in a file are those of the server that loads it.
+  const clock = await target.attempt(() => measureClockOffset(target.connection, target.connection));
+  const sameClock = { ...clock, targetMinusSource: 0 };
+  return { origin: file, sink: sinkOfFile(job, app, { database, target, source: file }, names, sameClock) };
 }

@@ -1,10 +1,12 @@
+import type { App } from '../app/app';
 import { lackingKeys } from '../compare/lacking-keys';
 import { tellDifferences } from '../compare/tell-differences';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
-import { rangeSides, type SidesApp } from '../range/range-sides';
+import { fileOriginOf } from '../range/file-origin';
+import { databaseOf, originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { roundsOfNames } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
 
@@ -14,13 +16,15 @@ const MISSING = { code: 'missing', message: 'The key is on the source and not on
  * The second look: walks the source's keys of a range and asks the target for each. One that is not there is looked for again,
  * so that keys on their way to expire, or just written, do not count; then it is a finding.
  */
-export async function lookRange(job: RangeJob, app: SidesApp & WalkApp): Promise<void> {
+export async function lookRange(job: RangeJob, app: SidesApp & WalkApp & Pick<App, 'ledger'>): Promise<void> {
   const { plan } = job.migration;
-  const sides = rangeSides(job, app);
+  const database = databaseOf(job);
+  const source = fileOriginOf(job, app, database) ?? originOf(job, app, 'source', database);
+  const sides = { source, target: sideOf(job, app, 'target', database.targetDatabase, undefined) };
   const converters = makeConverters(plan);
-  const names = makeNames(plan, sides.database, converters);
+  const names = makeNames(plan, database, converters);
   const missingOf = async (keys: readonly Buffer[]) => (await lackingKeys(keys, names, sides)).missing;
-  await walkRange<Buffer>(job, app, sides.source, {
+  await walkRange<Buffer>(job, app, source, {
     selection: selectionOf(plan, converters),
     converters: [],
     wantsValues: () => false,

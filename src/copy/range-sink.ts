@@ -4,28 +4,30 @@ import { examine, type Pair } from '../compare/examine';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
 import { connectionOf } from '../migration/side-spec';
+import type { OwnWay } from '../redis/connections';
 import type { KeyedPort } from '../redis/redis-port';
 import { governedPort } from '../transfer/governed';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
 import type { RangeJob } from '../range/range-job';
+import type { FileOrigin } from '../range/file-origin';
 import { attemptOn, onOwn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
 import { timedWrites } from '../range/timed';
 import { keyPlaceSchema, type PlaceKeeper } from '../transfer/by-commands';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
-import { CommandCopier, type CopierOptions, type CopyAlone } from '../transfer/command-copier';
+import { CommandCopier, type Copied, type CopierOptions, type CopyAlone } from '../transfer/command-copier';
 import { ConversionWriter } from '../transfer/conversion-writer';
 import { Hindrance } from '../transfer/hindrance';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
-import type { Attempt } from '../transfer/side';
+import type { Attempt, Origin, Side } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { WholeCopier } from '../transfer/whole-copier';
 
-/** The target's database of a range, as parts are written to it. */
+/** The target's database of a range, as parts of a server's keys are written to it. */
 export function sinkOf(
   job: RangeJob,
   app: SidesApp & Pick<App, 'budget'>,
@@ -33,12 +35,10 @@ export function sinkOf(
   names: Names,
   clock: ClockOffset,
 ): Sink {
-  const { plan, id } = job.migration;
+  const { plan } = job.migration;
   const { source, target, database } = sides;
   const { targetMinusSource: clockOffset } = clock;
-  const hindrance = new Hindrance(job, (trouble) => {
-    job.trouble(trouble);
-  });
+  const hindrance = hindranceOf(job);
   const onBoth = attemptOn(job, source.guard, target.guard);
   const own: OwnKeys = {
     tookOver: job.tookOver,
@@ -48,19 +48,7 @@ export function sinkOf(
       return found.filter((each) => each === 'same').length;
     },
   };
-
-  const bulk = app.connections.bulk(connectionOf(plan.request.target), database.targetDatabase);
-  const replace = plan.request.onConflict !== 'skip';
-  const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry, use: useCarried(plan) };
-  const onBulk = attemptOn(job, { ...target.guard, connection: bulk });
-  const gate = payloadGateOf(plan);
-  const sourceNow = () => clock.targetNow() - clockOffset;
-  const prepare = (payload: Buffer) => gate.prepare(payload, sourceNow);
-  const payloadsBy = (port: KeyedPort, attempt: Attempt) => {
-    const writer = new PageWriter(timedWrites(port, id, app.telemetry), writing, () => clock.targetNow());
-    return new PayloadWriter(writer, prepare, names, clockOffset, attempt, hindrance);
-  };
-  const payloads = payloadsBy(bulk, onBulk);
+  const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
 
   const places = job.place.notes('copy');
   const placeOf = (key: Buffer): PlaceKeeper => ({
@@ -71,7 +59,7 @@ export function sinkOf(
     },
   });
   const options: CopierOptions = {
-    onConflict: replace ? 'replace' : 'skip',
+    onConflict: plan.request.onConflict === 'skip' ? 'skip' : 'replace',
     chunkBytes: chunkBytesOf(plan),
     clockOffsetMs: clockOffset,
     source: abilitiesOf(plan.source),
@@ -82,48 +70,134 @@ export function sinkOf(
     sourceMoves: plan.source.cluster,
   };
   const begin = () => job.beginTemporaryKeys();
-  const isCluster = plan.source.cluster || plan.target.cluster;
   const { request } = plan;
   const from = { name: connectionOf(request.source), database: database.database, kind: 'replyTooLong' } as const;
-  const to = { name: connectionOf(request.target), database: database.targetDatabase, kind: 'valueTooLong' } as const;
+  const to = ownWayTo(job, sides);
   // In a cluster each node's connection is another one already.
   const alone: CopyAlone = async (copy) =>
-    isCluster
+    plan.source.cluster || plan.target.cluster
       ? await copy(source.port, target.port)
       : await onOwn(app, from, source.guard, (own) =>
           onOwn(app, to, target.guard, (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
         );
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, alone, hindrance, job);
+  const conversions = conversionsOf(job, sides, names, clock, onBoth, hindrance);
+  const sizeOf = async (key: Buffer) => {
+    const [size] = await source.attempt(() => source.port.pipeline([['MEMORY', 'USAGE', key]]));
+    return typeof size === 'number' ? size : undefined;
+  };
+  const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
+  const whole = goesWhole ? wholeOf(source, sizeOf, payloads, app) : undefined;
+  return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands');
+}
 
-  const naming = (key: Buffer) => names.onTarget(key);
+/** The same for a file's keys: each goes whole, or becomes a finding. */
+export function sinkOfFile(
+  job: RangeJob,
+  app: SidesApp & Pick<App, 'budget'>,
+  sides: Pick<RangeSides, 'database' | 'target'> & { readonly source: FileOrigin },
+  names: Names,
+  clock: ClockOffset,
+): Sink {
+  const { source, target } = sides;
+  const hindrance = hindranceOf(job);
+  const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
+  const whole = wholeOf(source, (key) => Promise.resolve(source.sizeOf(key)), payloads, app);
+  const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
+  // What a target has already is never asked for: a file's keys replace it.
+  const own: OwnKeys = { tookOver: job.tookOver, countEqual: () => Promise.resolve(0) };
+  return new RedisSink(payloads.shared, { copy: notInPieces }, conversions, own, whole, true);
+}
+
+const NOT_TAKEN =
+  'The target does not read its value: the file was written by a newer server, or its value is damaged.';
+
+function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
+  const uncarried = keys.map((key) => ({ key, code: 'payload-not-taken', message: NOT_TAKEN }) as const);
+  return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
+}
+
+function hindranceOf(job: RangeJob): Hindrance {
+  return new Hindrance(job, (trouble) => {
+    job.trouble(trouble);
+  });
+}
+
+function ownWayTo({ migration: { plan } }: RangeJob, { database }: Pick<RangeSides, 'database'>): OwnWay {
+  return { name: connectionOf(plan.request.target), database: database.targetDatabase, kind: 'valueTooLong' };
+}
+
+/** What restores payloads over the connection that all share, and over one of its own for each call. */
+interface Payloads {
+  readonly shared: PayloadWriter;
+  readonly alone: Pick<PayloadWriter, 'write'>;
+}
+
+function payloadsOf(
+  job: RangeJob,
+  app: SidesApp,
+  sides: Pick<RangeSides, 'database' | 'target'>,
+  names: Names,
+  clock: ClockOffset,
+  hindrance: Hindrance,
+): Payloads {
+  const { target, database } = sides;
+  const { plan, id } = job.migration;
+  const bulk = app.connections.bulk(connectionOf(plan.request.target), database.targetDatabase);
+  const replace = plan.request.onConflict !== 'skip';
+  const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry, use: useCarried(plan) };
+  const onBulk = attemptOn(job, { ...target.guard, connection: bulk });
+  const gate = payloadGateOf(plan);
+  const { targetMinusSource } = clock;
+  const sourceNow = () => clock.targetNow() - targetMinusSource;
+  const prepare = (payload: Buffer) => gate.prepare(payload, sourceNow);
+  const payloadsBy = (port: KeyedPort, attempt: Attempt) => {
+    const writer = new PageWriter(timedWrites(port, id, app.telemetry), writing, () => clock.targetNow());
+    return new PayloadWriter(writer, prepare, names, targetMinusSource, attempt, hindrance);
+  };
+  const shared = payloadsBy(bulk, onBulk);
+  // In a cluster each node's connection is another one already.
+  if (plan.source.cluster || plan.target.cluster) return { shared, alone: shared };
+  const write: PayloadWriter['write'] = async (page) => {
+    let sent = 0;
+    const written = await onBulk(() =>
+      onOwn(app, ownWayTo(job, sides), target.guard, (_, ownBulk) => {
+        const opened = async <T>(call: () => Promise<T>) => {
+          await ownBulk.ready();
+          sent++;
+          return await call();
+        };
+        return payloadsBy(ownBulk, opened).write(page);
+      }),
+    );
+    return { ...written, sent };
+  };
+  return { shared, alone: { write } };
+}
+
+function conversionsOf(
+  job: RangeJob,
+  { source, target }: { readonly source: Side; readonly target: Side },
+  names: Names,
+  { targetMinusSource: clockOffset }: ClockOffset,
+  attempt: Attempt,
+  hindrance: Hindrance,
+): ConversionWriter {
   const context = {
     source: source.port,
     target: target.port,
     clockOffset,
-    naming,
+    naming: (key: Buffer) => names.onTarget(key),
     pause: (ms: number) => pause(ms, job),
   };
-  const conversions = new ConversionWriter(context, onBoth, hindrance);
+  return new ConversionWriter(context, attempt, hindrance);
+}
 
-  const ownPayloads: Pick<PayloadWriter, 'write'> = {
-    write: async (page) => {
-      let sent = 0;
-      const written = await onBulk(() =>
-        onOwn(app, to, target.guard, (_, ownBulk) => {
-          const opened = async <T>(call: () => Promise<T>) => {
-            await ownBulk.ready();
-            sent++;
-            return await call();
-          };
-          return payloadsBy(ownBulk, opened).write(page);
-        }),
-      );
-      return { ...written, sent };
-    },
-  };
-  const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
-  const whole = goesWhole
-    ? new WholeCopier(source, isCluster ? payloads : ownPayloads, app.budget.chunks, app.settings.bytesInFlight)
-    : undefined;
-  return new RedisSink(payloads, commands, conversions, own, whole, plan.transport !== 'commands');
+function wholeOf(
+  source: Origin,
+  sizeOf: (key: Buffer) => Promise<number | undefined>,
+  { alone }: Payloads,
+  { budget, settings }: Pick<App, 'budget' | 'settings'>,
+): WholeCopier {
+  return new WholeCopier(source, sizeOf, alone, budget.chunks, settings.bytesInFlight);
 }

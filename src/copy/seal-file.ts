@@ -8,6 +8,8 @@ import { hasFunctions, versionOfFile } from '../migration/file-facts';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
 import { combineCrc64 } from '../payload/crc64';
 import { crcOf, writeDatabase, writeEnd, writeHead } from '../payload/file-records';
+import { lookThrough } from '../files/look-through';
+import type { SourceFile } from '../payload/source-file';
 import { FOOTER_BYTES } from '../payload/footer';
 import { Output } from '../payload/output';
 import type { RangeJob } from '../range/range-job';
@@ -35,8 +37,16 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
   if (target === undefined) throw new Error('The target is no file.');
   const store = app.files.get(target.rdb);
   const patiently = attemptOn(job);
-  if (await patiently(() => isWrittenBy(id, target, store))) return;
   const pieces = await piecesOf(migration, app);
+  const check = async () => {
+    if (plan.request.verify === 'none') return;
+    const place = nameOfSide(target);
+    checkKeys(pieces, await patiently(() => lookThrough(store, target.file, place, CHECKED_AT_ONCE)), place);
+  };
+  if (await patiently(() => isWrittenBy(id, target, store))) {
+    await check();
+    return;
+  }
   const blocks: string[] = [];
   let crc = 0n;
   let number = 0;
@@ -85,6 +95,26 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
     writeEnd(out, (end) => combineCrc64(crc, crcOf(end), end.length));
   });
   await patiently(() => store.commit(target.file, id, blocks, target.overwrite === true));
+  await check();
+}
+
+/** Values of more bytes are gone over in pieces. */
+const CHECKED_AT_ONCE = 1_048_576;
+
+/** Holds what a file has against what was written into it. @throws Error */
+function checkKeys(pieces: readonly DatabasePieces[], { damage, databases }: SourceFile, place: string): void {
+  if (damage !== undefined) {
+    throw new Error(`The file "${place}" is damaged at byte ${damage.at} (${damage.reason}): it is of no use.`);
+  }
+  for (const { targetDatabase, ofRanges } of pieces) {
+    const written = ofRanges.reduce((sum, { piece }) => sum + piece.keys, 0);
+    const keys = databases.find(({ database }) => database === targetDatabase)?.keys ?? 0;
+    if (keys !== written) {
+      throw new Error(
+        `The file "${place}" has ${keys} keys in database ${targetDatabase}, and ${written} were written.`,
+      );
+    }
+  }
 }
 
 /** Numbers of our own blocks are those of no range. */

@@ -1,12 +1,11 @@
 import { lazyAzureCredential } from '../identity/azure-credential';
-import { asRequestPolicy, BoundedHttp } from '../ledger/bounded-http';
 import { FileError, type FileTrouble } from './file-error';
 import type { FileStore, StoredFile } from './file-store';
 import type { StoreSettings } from './store-settings';
 
 /** A block may be large, and the way slow. */
-const LONGEST_REQUEST_MS = 120_000;
-const TRIES = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000 };
+const LONGEST_TRY_MS = 120_000;
+const TRIES = { maxTries: 3, retryDelayInMs: 200, maxRetryDelayInMs: 2_000, tryTimeoutInMs: LONGEST_TRY_MS };
 
 /** Most migrations need no files, and the library is large. */
 const loadLibrary = async () => await import('@azure/storage-blob');
@@ -79,10 +78,7 @@ export class ContainerStore implements FileStore {
 
   private async open(): Promise<ContainerClient> {
     const { BlobServiceClient, ContainerClient } = await loadLibrary();
-    const options = {
-      retryOptions: TRIES,
-      httpClient: asRequestPolicy(new BoundedHttp(LONGEST_REQUEST_MS)),
-    };
+    const options = { retryOptions: TRIES };
     const { settings } = this;
     if (settings.kind === 'container') {
       const hasSignature = new URL(settings.url).searchParams.has('sig');

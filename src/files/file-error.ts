@@ -6,9 +6,11 @@
  * - exists: a file of this name is there already
  * - changed: the file is another one than it was
  * - full: there is no room left
+ * - noRdb: the file is no RDB file
  * - broken: what the store answered cannot be right
  */
-export type FileTrouble = 'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'broken';
+export type FileTrouble =
+  'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'noRdb' | 'broken';
 
 const WORDS: Readonly<Record<FileTrouble, string>> = {
   away: 'it does not answer at the moment',
@@ -16,9 +18,12 @@ const WORDS: Readonly<Record<FileTrouble, string>> = {
     "it does not let the app in. Check its key, or that the app's identity is Storage Blob Data Contributor on the container, and the account's firewall",
   noStore: 'there is no such container, or folder: make it first',
   noFile: 'there is no such file',
-  exists: 'a file of this name is there already. Choose another name, or say "overwrite": true',
+  exists:
+    'a file of this name is there already. Choose another name, or have it replaced ("overwrite": true, or --overwrite)',
   changed: 'the file was written anew, or deleted, while it was read. Start again',
   full: 'there is no room left',
+  noRdb:
+    'it does not begin as an RDB file does. What BGSAVE, redis-cli --rdb, Export in Azure or a backup wrote is one',
   broken: 'it gave fewer bytes than it has',
 };
 

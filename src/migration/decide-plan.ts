@@ -28,7 +28,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     return {
       ...choice,
       keys,
-      bits: source.abilities.cursorOrder ? bitsFor(keys, bytesOf(source, keys)) : 0,
+      bits: bitsOf(source, choice.database, keys),
       ...(missing.target.includes(choice.targetDatabase) ? { missingOnTarget: true } : {}),
     };
   });
@@ -39,7 +39,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     databases,
     inPlace: isSameServer(facts),
     transport: chooseTransport({ source, target }),
-    targetKeysAtStart: targetKeysIn(facts),
+    targetKeysAtStart: fileOf(request.target) === undefined ? targetKeysIn(facts) : 0,
   };
   const plan = {
     request,
@@ -53,6 +53,12 @@ export function decidePlan(facts: PlanFacts): Decision {
     ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),
   };
   return { plan, refusals };
+}
+
+function bitsOf(source: Plan['source'], database: number, keys: number | undefined): number {
+  const { file, abilities } = source;
+  if (file !== undefined) return file.databases.find((each) => each.database === database)?.bits ?? 0;
+  return abilities.cursorOrder ? bitsFor(keys, bytesOf(source, keys)) : 0;
 }
 
 /** The target's databases with as many ranges as their keys now, or those that they should have, make sensible. */

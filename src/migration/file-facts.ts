@@ -2,7 +2,8 @@ import { isAtLeast, type PayloadServer } from '../payload/payload-server';
 import { FIRST_OF_VALKEY, LAST_COMMON_VERSION } from '../payload/value-types';
 import type { VersionRanges } from '../payload/version-ranges';
 import type { LoadedModule } from '../payload/payload-server';
-import type { ServerFacts, TargetAbilities } from '../redis/probe';
+import type { SourceFile } from '../payload/source-file';
+import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { FileSpec } from './side-spec';
 
 /** The version of the RDB files that a server writes. */
@@ -62,6 +63,21 @@ export function fileFacts(spec: FileSpec, version: number, databases: ServerFact
     commandsProcessed: 0,
     commandCalls: {},
   };
+}
+
+/** What a file that is read can do: it gives payloads, in the order in which they stand there. */
+export function sourceFileAbilities({ version, functions }: SourceFile): SourceAbilities {
+  return { scripts: false, memoryUsage: false, dump: true, payloadVersion: version, cursorOrder: true, functions };
+}
+
+/** A file that is read, as the server that loads it. */
+export function sourceFileFacts(spec: FileSpec, file: SourceFile): ServerFacts {
+  const facts = fileFacts(
+    spec,
+    file.version,
+    file.databases.map(({ database, keys }) => ({ database, keys })),
+  );
+  return { ...facts, software: file.software, file };
 }
 
 /** What a file takes: every value that a server reads from a file of its version. */

@@ -72,7 +72,7 @@ const FOUND = ['missing', 'different', 'extra', 'deleted', 'findings'] as const;
  * @param walksTarget whether the target is walked for keys that the source does not have
  */
 export function makePhases(
-  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'target'>,
+  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source' | 'target'>,
   walksTarget: boolean,
 ): readonly Phase[] {
   const { mode } = request;
@@ -124,7 +124,12 @@ const seal: Phase = {
 };
 
 /** The second look, over the source's keys, at what the target has. */
-function look({ mode, verify, onConflict }: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict'>): Phase {
+function look({
+  mode,
+  verify,
+  onConflict,
+  source,
+}: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source'>): Phase {
   const asked = verify === 'full' ? 'values' : verify === 'quick' ? 'quick' : undefined;
   return {
     name: 'look',
@@ -133,8 +138,8 @@ function look({ mode, verify, onConflict }: Pick<MigrationRequest, 'mode' | 'ver
     when: {
       kind: 'inDoubt',
       asked,
-      // Where keys that the target had were left as they are, their values say nothing of what was written.
-      otherData: onConflict === 'skip' ? (asked ?? 'existence') : 'values',
+      // Where keys that the target had were left as they are, their values say nothing of what was written. Those of a file are not compared.
+      otherData: onConflict === 'skip' || fileOf(source) !== undefined ? (asked ?? 'existence') : 'values',
       byNumbers: mode === 'copy' && verify === 'count',
     },
     state: 'verifying',

@@ -23,13 +23,26 @@ const RULES: readonly Rule[] = [
   ({ request, source: { abilities } }) =>
     when(
       writesServer(request) && abilities.functions > 0,
-      () => `${abilities.functions} function libraries on the source are no keys and are not copied.`,
+      () =>
+        `${abilities.functions} function libraries ${fileOf(request.source) === undefined ? 'on the source' : 'in the file'} are no keys and are not copied.`,
     ),
   ({ request, source: { abilities }, target }) =>
     when(
       fileOf(request.target) !== undefined && abilities.functions > 0 && !hasFunctions(target.abilities),
       () =>
         `${abilities.functions} function libraries on the source are not in the file: servers that read files of its version know none.`,
+    ),
+  ({ source: { file } }) =>
+    when(
+      file?.damage !== undefined,
+      () =>
+        `The file is damaged at byte ${file?.damage?.at ?? 0} of ${file?.bytes ?? 0}: ${file?.damage?.reason ?? ''}. What stands before that is restored.`,
+    ),
+  ({ source: { file } }) =>
+    when(
+      (file?.ofModules ?? 0) > 0,
+      () =>
+        `${file?.ofModules ?? 0} records of the file belong to modules alone and are passed over: what modules keep beside keys is not restored.`,
     ),
   ({ request, source: { usedMemory = 0 }, target: { maxMemory = 0 } }) =>
     when(

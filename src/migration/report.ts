@@ -9,7 +9,8 @@ import { progressSchema, type Progress } from './progress';
 import { modes } from './request';
 import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
-import { nameOfSide } from './side-spec';
+import { versionOfFile } from './file-facts';
+import { fileOf, nameOfSide } from './side-spec';
 import type { Mark } from './since';
 
 /** The tally's last sum, as it is kept. */
@@ -122,22 +123,23 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
     mode: plan.request.mode,
     source: {
       name: nameOfSide(plan.request.source),
-      version: plan.source.version,
+      version: plan.source.file === undefined ? plan.source.version : `RDB ${plan.source.file.version}`,
       keysAtStart: atStart,
       keysNow: snapshot.sourceKeysNow,
     },
     target: {
       name: nameOfSide(plan.request.target),
-      version: plan.target.version,
+      version:
+        fileOf(plan.request.target) === undefined ? plan.target.version : `RDB ${versionOfFile(plan.target.abilities)}`,
       keysAtStart: plan.targetKeysAtStart ?? null,
-      keysNow: snapshot.targetKeysNow,
+      keysNow: keysOfTarget(row, snapshot),
     },
     progress: snapshot.progress,
     counts,
     tally: {
       sourceKeys: snapshot.sourceKeysNow ?? atStart,
       accountedKeys: accountedKeys(snapshot.counts),
-      targetKeys: snapshot.targetKeysNow,
+      targetKeys: keysOfTarget(row, snapshot),
       missing: snapshot.missing,
       verdict: row.finishedAt === null ? null : row.state,
     },
@@ -148,6 +150,12 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
     finishedAt: row.finishedAt,
     cause: row.cause ?? row.stopCause,
   };
+}
+
+/** A file has none before it is put together. */
+function keysOfTarget({ plan, state }: MigrationRow, { targetKeysNow, counts }: Snapshot): number | null {
+  if (fileOf(plan.request.target) === undefined) return targetKeysNow;
+  return state === 'completed' || state === 'completedWithDifferences' ? counts.copied : null;
 }
 
 const listItemSchema = z.object({

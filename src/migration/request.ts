@@ -160,6 +160,7 @@ interface TogetherInMode {
   readonly target: SideSpec;
   readonly mode: string;
   readonly onConflict: string;
+  readonly verify: string;
   readonly rename: readonly unknown[];
   readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
@@ -170,10 +171,14 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const refuse = (field: string, message: string) => {
     context.addIssue({ code: 'custom', path: [field], message });
   };
-  const { mode, onConflict, rename, convert, deleteExtra, force } = request;
+  const { mode, onConflict, rename, convert, verify, deleteExtra, force } = request;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
   if (isFromFile && mode !== 'copy') refuse('mode', 'must be "copy" where the source is a file');
+  if (isFromFile && onConflict === 'skip') refuse('onConflict', 'cannot be "skip" where the source is a file');
+  if (isFromFile && (verify === 'quick' || verify === 'full')) {
+    refuse('verify', 'must be "none" or "count" where the source is a file');
+  }
   if (isIntoFile && mode !== 'copy') refuse('mode', 'must be "copy" where the target is a file');
   if (isIntoFile && onConflict !== 'replace') refuse('onConflict', 'must be left out where the target is a file');
   if (isIntoFile && rename.length > 0) {

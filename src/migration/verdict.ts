@@ -42,6 +42,8 @@ export interface TallyFacts {
   readonly anew: number;
   /** Databases of the source were exchanged, and no walk began anew for it. */
   readonly sourceExchanged: boolean;
+  /** What else keeps it from being called completed. */
+  readonly doubt?: string | undefined;
   /** For how long no range has given a sign, while the tally watched. */
   readonly quietSeconds: number;
   /** For how long nothing was done, while the tally watched. */
@@ -226,7 +228,7 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const lost = looked ? lostWhileLooking(target) : undefined;
   // Where keys went while they were looked at, nobody knows how many are missing.
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
-  const doubt = (facts.sourceExchanged ? EXCHANGED : undefined) ?? shortWalk(facts, source) ?? lost;
+  const doubt = facts.doubt ?? (facts.sourceExchanged ? EXCHANGED : undefined) ?? shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
   const differences = counts.failed + counts.findings + counts.missing + counts.different;
   const differs = differences > 0 || counts.extra > counts.deleted || doubt !== undefined;

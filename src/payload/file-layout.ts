@@ -105,7 +105,8 @@ export class LayoutReader {
       }
     } catch (error) {
       if (!(error instanceof BadPayloadError)) throw error;
-      if (!(error instanceof EndsTooEarlyError) || isLast) this.damage = { at: this.base + good, reason: error.message };
+      if (!(error instanceof EndsTooEarlyError) || isLast)
+        this.damage = { at: this.base + good, reason: error.message };
     }
     this.dropTo(good);
     if (!isLast && this.window.length > this.largeBytes && !this.isOver) this.passLarge();

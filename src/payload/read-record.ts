@@ -30,11 +30,13 @@ export interface KeyRecord {
 /** How an RDB file begins: the kind of server that wrote it, and its version. @throws BadPayloadError */
 export function readMagic(bytes: Buffer): { readonly software: 'redis' | 'valkey'; readonly version: number } {
   const text = bytes.toString('latin1', 0, record.MAGIC_BYTES);
-  const [, name, digits] = /^(REDIS)(\d{4})$|^(VALKEY)(\d{3})$/.exec(text)?.filter((part) => part !== undefined) ?? [];
-  if (name === undefined) bad('it does not begin as an RDB file does');
+  const redis = /^REDIS(\d{4})$/.exec(text);
+  const [, digits] = redis ?? /^VALKEY(\d{3})$/.exec(text) ?? [];
+  if (digits === undefined) bad('it does not begin as an RDB file does');
   const version = Number(digits);
-  const software = name === 'VALKEY' ? 'valkey' : 'redis';
-  if (version === 0 || (software === 'valkey' && version < FIRST_OF_VALKEY)) bad('it is of a version that does not exist');
+  const software = redis === null ? 'valkey' : 'redis';
+  if (version === 0 || (software === 'valkey' && version < FIRST_OF_VALKEY))
+    bad('it is of a version that does not exist');
   return { software, version };
 }
 
@@ -105,7 +107,12 @@ export function readHead(reader: ByteReader): FileRecord {
 }
 
 /** A payload as DUMP gives it, of a value in a file of a version. */
-export function payloadOf(bytes: Buffer, { type, valueAt }: Pick<KeyRecord, 'type' | 'valueAt'>, end: number, version: number): Buffer {
+export function payloadOf(
+  bytes: Buffer,
+  { type, valueAt }: Pick<KeyRecord, 'type' | 'valueAt'>,
+  end: number,
+  version: number,
+): Buffer {
   const payload = Buffer.allocUnsafe(1 + end - valueAt + FOOTER_BYTES);
   payload[0] = type;
   bytes.copy(payload, 1, valueAt, end);

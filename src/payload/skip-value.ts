@@ -44,7 +44,7 @@ export function skipModule(reader: ByteReader): void {
 }
 
 function follow(reader: ByteReader, steps: Steps): void {
-  for (let step = steps.next(0); step.done !== true; ) step = steps.next(take(reader, step.value));
+  for (let step = steps.next(0); step.done !== true;) step = steps.next(take(reader, step.value));
 }
 
 /** Does one step. @throws EndsTooEarlyError, BadPayloadError */

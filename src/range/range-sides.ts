@@ -124,7 +124,7 @@ export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: W
   };
 }
 
-/** Both sides of a range of the source's keys. */
+/** Both sides of a range of the source's keys, both of them servers. */
 export interface RangeSides {
   readonly database: DatabasePlan;
   readonly source: RangeSide & Origin;

@@ -5,6 +5,7 @@ import { addressOf } from './connection-settings';
 import { asksOf, isRedisError, type RedisError } from './errors';
 import type { CommandName } from './rights';
 import type { LoadedModule } from '../payload/payload-server';
+import type { SourceFile } from '../payload/source-file';
 import type { VersionRanges } from '../payload/version-ranges';
 import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
 import { infoField, infoNumber } from './info';
@@ -17,6 +18,8 @@ import type { RedisPort, Reply } from './redis-port';
  * undefined, never 0. Kept as JSON in the plan row, so that what was added later is not there in plans of earlier versions.
  */
 export interface ServerFacts extends Databases {
+  /** It is no server but a file, which stands for the server that loads it. */
+  readonly file?: SourceFile | undefined;
   /** The version of its own name: "6.0.16" for Redis, "8.1.1" for Valkey. */
   readonly version: string;
   readonly software: 'redis' | 'valkey';

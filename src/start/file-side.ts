@@ -1,8 +1,10 @@
 import type { App } from '../app/app';
 import { FileError } from '../files/file-error';
-import { fileAbilities, fileFacts, fileVersionOf } from '../migration/file-facts';
+import { lookThrough } from '../files/look-through';
+import { fileAbilities, fileFacts, fileVersionOf, sourceFileAbilities, sourceFileFacts } from '../migration/file-facts';
 import { nameOfSide, type FileSpec } from '../migration/side-spec';
-import type { TargetAbilities } from '../redis/probe';
+import type { SourceFile } from '../payload/source-file';
+import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { PlanSide } from './plan-side';
 
 /** A file that is to be written. @throws FileError where there is one that must stay */
@@ -14,13 +16,25 @@ export function fileTarget(spec: FileSpec, app: Pick<App, 'files'>): PlanSide<Ta
       const found = await store.find(spec.file);
       if (found !== undefined && spec.overwrite !== true) throw new FileError('exists', nameOfSide(spec));
       const version = spec.version ?? (source === undefined ? 9 : fileVersionOf(await source));
-      return fileFacts(spec, version, []);
+      return { ...fileFacts(spec, version, []), moreDatabases: true };
     },
     abilities: async ({ source }, _keys, ofSource) => {
       // The file is read where its modules are, as any that a server writes.
       const modules = (await ofSource)?.modules;
       return fileAbilities(spec.version ?? fileVersionOf(source), modules);
     },
+  };
+}
+
+/** A file that is to be read: it is looked through once. @throws FileError */
+export function fileSource(spec: FileSpec, app: Pick<App, 'files' | 'settings'>): PlanSide<SourceAbilities> {
+  const store = app.files.get(spec.rdb);
+  let known: Promise<SourceFile> | undefined;
+  const file = () => (known ??= lookThrough(store, spec.file, nameOfSide(spec), app.settings.bigKeyBytes));
+  return {
+    ...fileSide(`${store.address}/${spec.file}`),
+    told: async () => sourceFileFacts(spec, await file()),
+    abilities: async () => sourceFileAbilities(await file()),
   };
 }
 

@@ -13,7 +13,7 @@ import { makeSelection } from '../migration/selection';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
-import { fileTarget } from './file-side';
+import { fileSource, fileTarget } from './file-side';
 import type { PlanSide } from './plan-side';
 import { reach, redisSource, redisTarget } from './redis-side';
 import { writerOfSource } from './target-claims';
@@ -27,7 +27,7 @@ interface PlanSides {
 /** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError, FileError */
 export async function preparePlan(
   asked: MigrationRequest,
-  app: Pick<App, 'connections' | 'files' | 'ledger'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'settings'>,
 ): Promise<Plan> {
   const sides = sidesOf(asked, app);
   const request = withConnectionDatabases(asked, sides.source.database, sides.target.database);
@@ -49,11 +49,14 @@ export async function preparePlan(
   return plan;
 }
 
-function sidesOf({ source, target }: MigrationRequest, app: Pick<App, 'connections' | 'files'>): PlanSides {
-  const file = fileOf(target);
+function sidesOf(
+  { source, target }: MigrationRequest,
+  app: Pick<App, 'connections' | 'files' | 'settings'>,
+): PlanSides {
+  const [from, into] = [fileOf(source), fileOf(target)];
   return {
-    source: redisSource(connectionOf(source), app),
-    target: file === undefined ? redisTarget(connectionOf(target), app) : fileTarget(file, app),
+    source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, app),
+    target: into === undefined ? redisTarget(connectionOf(target), app) : fileTarget(into, app),
   };
 }
 

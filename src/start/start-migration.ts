@@ -19,7 +19,7 @@ import { withTimes } from '../migration/side-spec';
 import { claimTarget, giveBackTarget } from './target-claims';
 
 /** What a start needs of the app. */
-export type StartApp = Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'telemetry'>;
+export type StartApp = Pick<App, 'connections' | 'files' | 'ledger' | 'settings' | 'queue' | 'telemetry'>;
 
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives

@@ -1,13 +1,14 @@
 import type { App } from '../app/app';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import type { Counts } from '../migration/counts';
-import { MOST_EXCHANGES, sinceOfSource, sinceOfTarget } from '../migration/course';
+import { MOST_EXCHANGES, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
 import { walksOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
 import type { MigrationRow } from '../migration/rows';
 import { markOf, onlyRestored, since, UNTOLD } from '../migration/since';
 import { verdict, type Verdict } from '../migration/verdict';
+import { sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
 import type { Standstill } from './snapshot';
 import type { Sum } from './sum';
@@ -39,10 +40,25 @@ export function judge(
     targetKeysAtStart: plan.targetKeysAtStart,
     anew: course.anew,
     sourceExchanged: course.exchanges > MOST_EXCHANGES,
+    doubt: doubtOfFile(plan, course),
     ...standstill,
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });
+}
+
+/** What is not known of a restore although each key of the file was written. */
+function doubtOfFile(
+  { source: { file } }: Pick<Plan, 'source'>,
+  { restarts }: Pick<Course, 'restarts'>,
+): string | undefined {
+  if (file === undefined) return undefined;
+  if (file.damage !== undefined) {
+    const keys = sumOfKnown(file.databases.map((database) => database.keys)) ?? 0;
+    return `The file is damaged at byte ${file.damage.at} of ${file.bytes} (${file.damage.reason}): the ${keys} keys before that were read, and what stands behind it was not.`;
+  }
+  if (restarts.target === 0) return undefined;
+  return 'The target restarted or failed over while the file was restored: that every key is there was looked at, whether each has the value of the file was not. Restore it again.';
 }
 
 function expiring({ databases }: SideFacts): number {

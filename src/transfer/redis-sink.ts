@@ -34,7 +34,7 @@ export class RedisSink implements Sink {
    */
   constructor(
     private readonly payloads: PayloadWriter,
-    private readonly commands: CommandCopier,
+    private readonly commands: Pick<CommandCopier, 'copy'>,
     private readonly conversions: ConversionWriter,
     private readonly own: OwnKeys,
     private readonly whole: WholeCopier | undefined,

@@ -11,6 +11,8 @@ export interface Side {
   readonly port: RedisPort;
   /** Scripts may be called. */
   readonly scripts: boolean;
+  /** The places of those keys that it does not have; missing where the port is asked. */
+  readonly absent?: (keys: readonly Buffer[]) => Promise<ReadonlySet<number>>;
   /** Around every use of the port: the connection is open before each try, and leads to the process that it must. */
   readonly attempt: Attempt;
 }
@@ -32,5 +34,6 @@ export interface Origin<Seen = never> extends Side {
 /** The places of those keys that a side does not have. Throws as `attempt` does. */
 export async function absentFrom(side: Side, keys: readonly Buffer[]): Promise<ReadonlySet<number>> {
   if (keys.length === 0) return new Set();
+  if (side.absent !== undefined) return await side.absent(keys);
   return new Set(await side.attempt(() => missingKeys(side.port, keys, side.scripts)));
 }

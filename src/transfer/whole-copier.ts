@@ -13,11 +13,13 @@ const MIB = 1_048_576;
 export class WholeCopier {
   /**
    * @param source its reader of whole keys reads those of up to `mostBytes`, and names larger ones "big"
+   * @param sizeOf what a key takes about, bytes; undefined where that is not known
    * @param payloads over connections that nobody else uses
    * @param budget where each key takes its size from
    */
   constructor(
-    private readonly source: Pick<Origin, 'port' | 'attempt' | 'readerOfWhole'>,
+    private readonly source: Pick<Origin, 'attempt' | 'readerOfWhole'>,
+    private readonly sizeOf: (key: Buffer) => Promise<number | undefined>,
     private readonly payloads: Pick<PayloadWriter, 'write'>,
     private readonly budget: ChunkBudget,
     private readonly mostBytes: number,
@@ -48,8 +50,7 @@ export class WholeCopier {
     const failed = (finding: KeyFinding) => ({ counts: { failed: 1 }, findings: [finding], taken: [], sent: 0 });
     const tooLarge = (why: string) =>
       failed({ key, code: 'too-large', message: `The key was not copied: ${message}, and ${why}` });
-    const size = await source.attempt(async () => (await source.port.pipeline([['MEMORY', 'USAGE', key]]))[0]);
-    let bytes = Math.min(mostBytes, typeof size === 'number' ? size : mostBytes);
+    let bytes = Math.min(mostBytes, (await this.sizeOf(key)) ?? mostBytes);
     await budget.take(bytes);
     try {
       const page = await unlessTooLong(() => source.attempt(() => source.readerOfWhole.read([key])));

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,7 +18,7 @@ let folder: string;
 let backups: string;
 let app: AppProcess;
 let container: ReturnType<BlobServiceClient['getContainerClient']>;
-let sides: { OLD: Side; NEW: Side; OTHER: Side };
+let sides: { OLD: Side; NEW: Side; OTHER: Side; SIX: Side };
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'keyferry-backup-'));
@@ -29,12 +29,14 @@ beforeAll(async () => {
     OLD: await stage.side('redis-6.0', { dataFolder: folder, rdb: 'dump.rdb' }),
     NEW: await stage.side('redis-8.0'),
     OTHER: await stage.side('redis-8.0'),
+    SIX: await stage.side('redis-6.0'),
   };
   const { connectionString } = await stage.storage();
   container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(CONTAINER);
   await container.create();
   app = await stage.app({
     ...stage.connections(sides),
+    RDB_FOLDER: pathToFileURL(folder).href,
     RDB_BACKUPS: pathToFileURL(backups).href,
     RDB_BLOBS: `${connectionString};container=${CONTAINER}`,
     KEYFERRY_BIG_KEY_MIB: '1',
@@ -57,7 +59,7 @@ describe('a backup', () => {
 
     expect(report).toMatchObject({
       state: 'completed',
-      target: { name: 'BACKUPS/before.rdb' },
+      target: { name: 'BACKUPS/before.rdb', version: 'RDB 9', keysAtStart: 0, keysNow: KEYS },
       counts: { copied: KEYS, failed: 0 },
       findings: 0,
     });
@@ -119,5 +121,82 @@ describe('a backup', () => {
     const report = await app.run({ source: 'OTHER', target: { ...target, overwrite: true } });
     expect(report.state).toBe('completed');
     expect((await readFile(path.join(backups, 'kept.rdb'))).length).toBeLessThan(300);
+  });
+});
+
+describe('a restore', () => {
+  /** A server that was emptied, as a target. */
+  async function emptied(name: 'NEW' | 'OTHER'): Promise<Side> {
+    await sides[name].client.flushall();
+    return sides[name];
+  }
+
+  it('brings back what a backup, or a server, has written into a file', async () => {
+    const target = await emptied('OTHER');
+
+    const report = await app.run({ source: { rdb: 'FOLDER', file: 'dump.rdb' }, target: 'OTHER' });
+
+    expect(report).toMatchObject({
+      state: 'completed',
+      source: { name: 'FOLDER/dump.rdb', keysAtStart: KEYS },
+      counts: { scanned: KEYS, copied: KEYS, failed: 0 },
+      tally: { sourceKeys: KEYS, accountedKeys: KEYS, missing: 0 },
+      findings: 0,
+      warnings: [],
+    });
+    expect(await digest(target)).toBe(DIGEST_FROM_8);
+  });
+
+  it('reads the file of another database, part of it, into others and under other names, from Blob storage', async () => {
+    const target = await emptied('OTHER');
+    await container.getBlockBlobClient('up/loaded.rdb').uploadFile(path.join(folder, 'dump.rdb'));
+
+    const report = await app.run({
+      source: { rdb: 'BLOBS', file: 'up/loaded.rdb' },
+      target: 'OTHER',
+      databases: { 1: 7, 15: 'of15:' },
+    });
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: 701 } });
+    expect(await target.client.info('keyspace')).toMatch(/db0:keys=1,[^]*db7:keys=700,/);
+  });
+
+  it('of a large key takes it whole, also to an older server', async () => {
+    const { client } = sides.NEW;
+    await client.flushall();
+    await client.rpush('big', ...Array.from({ length: 400 }, (_, i) => `${i}`.repeat(3_000)));
+    await client.set('large', Buffer.alloc(3_000_000, 'x'));
+    await client.hset('hash', { a: '1', b: '2' });
+    await client.set('expiring', 'later', 'PX', 10_000_000);
+    await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'large.rdb' } });
+    await sides.SIX.client.flushall();
+
+    const report = await app.run({ source: { rdb: 'BACKUPS', file: 'large.rdb' }, target: 'SIX' });
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: 4 } });
+    expect((await compareServers(sides.NEW, sides.SIX)).differences).toEqual([]);
+  });
+
+  it('of a damaged file brings what is good, and is not called complete', async () => {
+    const target = await emptied('OTHER');
+    const bytes = await readFile(path.join(folder, 'dump.rdb'));
+    await writeFile(path.join(backups, 'cut.rdb'), bytes.subarray(0, 2_000_000));
+
+    const report = await app.run({ source: { rdb: 'BACKUPS', file: 'cut.rdb' }, target: 'OTHER' });
+
+    expect(report.state).toBe('completedWithDifferences');
+    expect(report.warnings.join(' ')).toMatch(/damaged at byte \d+ of 2000000/);
+    expect(report.counts.copied).toBeGreaterThan(1_000);
+    expect(await target.client.dbsize()).toBe(report.counts.copied);
+  });
+
+  it('says what is wrong with a file that is none', async () => {
+    await writeFile(path.join(backups, 'none.rdb'), 'something else');
+    const none = await app.refused({ source: { rdb: 'BACKUPS', file: 'none.rdb' }, target: 'OTHER' });
+    expect([none.status, none.body.error.code]).toEqual([400, 'noSuchFile']);
+    const missing = await app.refused({ source: { rdb: 'BACKUPS', file: 'missing.rdb' }, target: 'OTHER' });
+    expect(missing.body.error.message).toBe('File store "BACKUPS/missing.rdb": there is no such file.');
+    const store = await app.refused({ source: { rdb: 'NONE', file: 'x.rdb' }, target: 'OTHER' });
+    expect(store.body.error.details[0]?.message).toContain('RDB_NONE');
   });
 });

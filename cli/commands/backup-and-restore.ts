@@ -1,0 +1,89 @@
+import { readGiven, readGivenFile, isName, type GivenConnection } from '../connections/given-connection';
+import { gatherSettings } from '../connections/local-settings';
+import { UsageError } from '../outcome';
+import { checkReportFile } from '../report/write-report';
+import { appRoot } from '../service/app-root';
+import { deployedService, type Context } from './context';
+import { migrateBetween, startDeployed, targetSpec, type HereOptions } from './migrate';
+
+interface FileOptions extends HereOptions {
+  readonly file?: string;
+  readonly wait: boolean;
+}
+
+export interface BackupOptions extends FileOptions {
+  readonly source: string;
+  readonly targetRdb?: string;
+}
+
+export interface RestoreOptions extends FileOptions {
+  readonly target: string;
+  readonly sourceRdb?: string;
+}
+
+/** `keyferry backup`: a whole Redis into one RDB file. @returns the exit code */
+export async function backup(options: BackupOptions, context: Context): Promise<number> {
+  const deployed = deployedService(options);
+  checkReport(options);
+  if (deployed === undefined) {
+    const settings = await hereSettings(options);
+    const source = readGiven('source', options.source, settings);
+    const target = readGivenFile('target', { file: options.file, rdb: options.targetRdb }, settings);
+    return await migrateBetween(source, target, settings, options, context);
+  }
+  const target = fileElsewhere('--target-rdb', options, options.targetRdb);
+  const spec = targetSpec(target, options);
+  checkName('--source', options.source);
+  const shown = `${options.source} → ${target.name}/${target.file ?? ''}`;
+  return await startDeployed(deployed, { source: options.source, target: spec, shown }, options, context);
+}
+
+/** `keyferry restore`: any RDB file into a Redis. @returns the exit code */
+export async function restore(options: RestoreOptions, context: Context): Promise<number> {
+  const deployed = deployedService(options);
+  checkReport(options);
+  if (deployed === undefined) {
+    const settings = await hereSettings(options);
+    const source = readGivenFile('source', { file: options.file, rdb: options.sourceRdb }, settings);
+    const target = readGiven('target', options.target, settings);
+    return await migrateBetween(source, target, settings, options, context);
+  }
+  const { name: rdb, file = '' } = fileElsewhere('--source-rdb', options, options.sourceRdb);
+  checkName('--target', options.target);
+  const shown = `${rdb}/${file} → ${options.target}`;
+  return await startDeployed(deployed, { source: { rdb, file }, target: options.target, shown }, options, context);
+}
+
+function checkReport({ report, wait }: FileOptions): void {
+  if (report === undefined) return;
+  checkReportFile(report);
+  if (!wait) throw new UsageError('--report is written at the end: leave --no-wait out.');
+}
+
+async function hereSettings({ wait }: FileOptions): Promise<ReturnType<typeof gatherSettings>> {
+  if (!wait)
+    throw new UsageError('--no-wait needs --endpoint: without a deployed app the work is done inside this command.');
+  return await gatherSettings(appRoot());
+}
+
+/** A deployed app knows only the file stores of its own settings. */
+function fileElsewhere(
+  option: string,
+  { file }: FileOptions,
+  rdb: string | undefined,
+): Pick<GivenConnection, 'name' | 'file'> {
+  const slash = rdb?.indexOf('/') ?? -1;
+  if (file !== undefined || rdb === undefined || slash < 1) {
+    throw new UsageError(
+      `With --endpoint give ${option} NAME/file: a deployed app writes into a file store of its own settings (RDB_<NAME>).`,
+    );
+  }
+  return { name: rdb.slice(0, slash), file: rdb.slice(slash + 1) };
+}
+
+function checkName(option: string, text: string): void {
+  if (isName(text)) return;
+  throw new UsageError(
+    `${option}: a deployed app takes the name of a connection in its own settings, never an address.`,
+  );
+}

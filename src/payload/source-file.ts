@@ -1,0 +1,56 @@
+import { bitsFor } from '../keyspace/split';
+import type { FileLayout, Stretch } from './file-layout';
+
+/** Bytes of a file, from the first to the one behind the last. */
+export type Extent = readonly [start: number, end: number];
+
+/** One database of a file, and how it is read in 2^bits ranges. */
+export interface FileDatabase {
+  readonly database: number;
+  readonly keys: number;
+  readonly bits: number;
+  /** By the ranges' indexes: where their keys stand, in the order of the file. */
+  readonly ranges: readonly (readonly Extent[])[];
+}
+
+/** A file that is read, as a plan has it. */
+export interface SourceFile extends Pick<
+  FileLayout,
+  'software' | 'version' | 'functions' | 'ofModules' | 'damage' | 'expiring'
+> {
+  readonly bytes: number;
+  /** Another text where it was written anew. */
+  readonly etag: string;
+  readonly databases: readonly FileDatabase[];
+  readonly large: readonly Extent[];
+}
+
+/** The plan is read with every message: more ranges would make it long. */
+const MOST_BITS = 10;
+
+/** How a file is read in parallel. */
+export function sourceFileOf(layout: FileLayout, bytes: number, etag: string): SourceFile {
+  const { stretches, large, software, version, functions, ofModules, damage, expiring } = layout;
+  const numbers = [...new Set(stretches.map(({ database }) => database))].sort((a, b) => a - b);
+  return {
+    ...{ software, version, functions, ofModules, damage, expiring, bytes, etag },
+    databases: numbers.map((database) => databaseOf(stretches.filter((stretch) => stretch.database === database))),
+    large: large.map(({ start, end }) => [start, end]),
+  };
+}
+
+function databaseOf(stretches: readonly Stretch[]): FileDatabase {
+  const keys = stretches.reduce((sum, stretch) => sum + stretch.keys, 0);
+  const bytes = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
+  const bits = Math.min(MOST_BITS, bitsFor(keys, bytes), Math.floor(Math.log2(stretches.length)));
+  const ranges: Extent[][] = Array.from({ length: 2 ** bits }, () => []);
+  let before = 0;
+  for (const { start, end } of stretches) {
+    const range = ranges[Math.min(ranges.length - 1, Math.floor((before / bytes) * ranges.length))];
+    before += end - start;
+    const last = range?.at(-1);
+    if (range !== undefined && last?.[1] === start) range[range.length - 1] = [last[0], end];
+    else range?.push([start, end]);
+  }
+  return { database: stretches[0]?.database ?? 0, keys, bits, ranges };
+}

@@ -1,0 +1,52 @@
+import type { App } from '../app/app';
+import { fileOf } from '../migration/side-spec';
+import type { WalkedDatabase } from '../migration/plan';
+import { FileReader } from '../transfer/file-reader';
+import { governedReader } from '../transfer/governed';
+import type { RedisPort } from '../redis/redis-port';
+import type { Origin } from '../transfer/side';
+import type { RangeJob } from './range-job';
+import { attemptOn } from './range-sides';
+import { expectedKeysOf } from './range-shape';
+import { timedReader } from './timed';
+
+/** One page's payloads, bytes; what is more waits for the next call. */
+const PAGE_BYTES = 2 * 1_048_576;
+
+/** A file as keys are read from it. */
+export interface FileOrigin extends Origin {
+  /** Bytes that a large key takes. */
+  sizeOf(key: Buffer): number | undefined;
+}
+
+/** Nothing is asked of a file by commands. */
+const noPort: RedisPort = {
+  call: () => Promise.reject(new Error('A file answers no commands.')),
+  pipeline: () => Promise.reject(new Error('A file answers no commands.')),
+};
+
+/** The file that a range is read from; undefined where the source is a server. */
+export function fileOriginOf(
+  job: RangeJob,
+  app: Pick<App, 'files' | 'ledger' | 'settings' | 'telemetry'>,
+  walked: WalkedDatabase,
+): FileOrigin | undefined {
+  const { id, plan } = job.migration;
+  const spec = fileOf(plan.request.source);
+  const { file } = plan.source;
+  if (spec === undefined || file === undefined) return undefined;
+  const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
+  const place = { store: app.files.get(spec.rdb), file: spec.file, source: file };
+  const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES });
+  return {
+    port: noPort,
+    scripts: false,
+    attempt: attemptOn(job),
+    absent: (keys) => Promise.resolve(reader.expired(keys, app.ledger.now())),
+    reader: governedReader(timedReader(reader, id, app.telemetry), job.governor),
+    readerOfWhole: { read: (keys) => reader.readWhole(keys, app.settings.bytesInFlight) },
+    sizeOf: (key) => reader.sizeOf(key),
+    expectedKeys: expectedKeysOf(walked),
+    cursorOrder: true,
+  };
+}
