@@ -4,7 +4,6 @@ import type { KeyFinding } from '../migration/rows';
 import { writeKey } from '../payload/file-records';
 import { Output } from '../payload/output';
 import type { Ready, Withheld } from '../payload/payload-gate';
-import { RedisError } from '../redis/errors';
 import { NOTHING_LOST } from '../payload/reencode';
 import { RedisError } from '../redis/errors';
 import type { ChunkBudget } from './by-commands';
@@ -13,7 +12,6 @@ import type { ReadKeys } from './page-reader';
 import type { PieceWriter, Records } from './piece-writer';
 import type { Part } from './range-pages';
 import type { Origin } from './side';
-import { unlessTooLong } from './too-long';
 import type { Sink } from './sink';
 import { unlessTooLong } from './too-long';
 
@@ -136,11 +134,6 @@ interface PageRecords {
   readonly counts: Parameters<typeof addCounts>[1];
   readonly findings: readonly KeyFinding[];
   readonly records: Records;
-}
-
-function tooLarge(key: Buffer, why: string): PageRecords {
-  const message = `The key was not written: ${why}`;
-  return { ...NOTHING, counts: { failed: 1 }, findings: [{ key, code: 'too-large', message }] };
 }
 
 const NOTHING = { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };
