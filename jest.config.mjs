@@ -19,6 +19,7 @@ const common = {
 export default {
   // Real servers on a machine that may have other work: nothing is judged by how long it takes. (Not an option of a project.)
   testTimeout: 300_000,
+  testSequencer: '<rootDir>/test/tools/longest-first.mjs',
   projects: [
     {
       ...common,
