@@ -43,11 +43,21 @@ async function begin(rate: number, ...more: string[]): Promise<{ run: Running; i
   return { run, id };
 }
 
-/** The process in which the local app runs. */
-function appProcess(): number {
+/** What is written down beside the one migration of the folder. */
+function written(file: 'host.json' | 'run.json'): unknown {
   const runs = path.join(here.folder, '.keyferry', 'runs');
   const [run = ''] = readdirSync(runs);
-  return (JSON.parse(readFileSync(path.join(runs, run, 'host.json'), 'utf8')) as { pid: number }).pid;
+  return JSON.parse(readFileSync(path.join(runs, run, file), 'utf8'));
+}
+
+/** The process in which the local app runs. */
+const appProcess = (): number => (written('host.json') as { pid: number }).pid;
+
+/** Waits until the command has heard how the migration stands. */
+async function heard(): Promise<void> {
+  while ((written('run.json') as { report: unknown }).report === null) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 function isAlive(pid: number): boolean {
@@ -71,6 +81,7 @@ async function finish(id: string): Promise<MigrationReport> {
 
 test('Ctrl-C ends in good order and says how to go on; resume goes on to the verdict', async () => {
   const { run, id } = await begin(RATE.orderly);
+  await heard();
   const asked = Date.now();
   run.signal('SIGINT');
   const { code, stderr } = await run.end();
