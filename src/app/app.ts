@@ -8,6 +8,7 @@ import { Connections } from '../redis/connections';
 import { getTelemetry } from '../telemetry/start-telemetry';
 import type { Telemetry } from '../telemetry/telemetry';
 import { BytesInFlight } from '../transfer/bytes-in-flight';
+import { Clocks } from '../transfer/clock-offset';
 import { readAppSettings, type AppSettings } from './app-settings';
 import { MigrationWatch } from './migration-watch';
 import { Visits } from './visits';
@@ -19,6 +20,7 @@ export interface App {
   readonly queue: RangeQueue;
   readonly schedules: ScheduleLedger;
   readonly connections: Connections;
+  readonly clocks: Clocks;
   readonly files: FileStores;
   readonly watch: MigrationWatch;
   readonly visits: Visits;
@@ -40,6 +42,7 @@ export function getApp(): App {
       queue: new RangeQueue(clients),
       schedules: new ScheduleLedger(clients),
       connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
+      clocks: new Clocks(),
       files: new FileStores(process.env),
       watch: new MigrationWatch(ledger.migrations),
       visits: new Visits(),

@@ -29,7 +29,7 @@ type Suspect = Pair & { readonly claimed: boolean };
 export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Promise<void> {
   const { plan } = job.migration;
   const sides = rangeSides(job, app);
-  const clock = await compareClocks(job, sides);
+  const clock = await compareClocks(job, sides, app);
   const comparison = comparisonOf(job, sides, clock, depthOf(job.migration));
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);

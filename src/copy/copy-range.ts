@@ -55,7 +55,7 @@ async function fromAny(
   const file = fileOriginOf(job, app, database);
   if (file === undefined) {
     const sides = rangeSides(job, app);
-    return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides)) };
+    return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides, app)) };
   }
   const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
   // The moments in a file are those of the server that loads it.

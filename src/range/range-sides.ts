@@ -9,7 +9,7 @@ import type { RedisConnection } from '../redis/connection';
 import type { OwnWay } from '../redis/connections';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
-import { measureClockOffset, TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
+import { TOLD_UNCERTAINTY_MS, type Clocked, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
 import { CautiousReader } from '../transfer/cautious-reader';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../transfer/page-reader';
@@ -26,11 +26,11 @@ const PAGE_BYTES = 2 * 1_048_576;
 const BIG_WHERE_SLOW = 256 * 1_024;
 
 /** What the connections of a range need of the app. */
-export type SidesApp = Pick<App, 'connections' | 'files' | 'settings' | 'telemetry'>;
+export type SidesApp = Pick<App, 'clocks' | 'connections' | 'files' | 'settings' | 'telemetry'>;
 
 /** A side with its connection as it is, which keeps no limits: for clocks, where a wait would look like one that is off. */
 export interface RangeSide extends Side {
-  readonly connection: RedisPort;
+  readonly connection: Clocked['connection'];
   /** What an attempt must hold to. */
   readonly guard: AttemptSide;
 }
@@ -149,9 +149,19 @@ export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
 }
 
 /** How far the target's clock is from the source's. Written down where that is not known well. */
-export async function compareClocks(job: RangeJob, { source, target }: RangeSides): Promise<ClockOffset> {
+export async function compareClocks(
+  job: RangeJob,
+  { source, target }: RangeSides,
+  { clocks }: Pick<App, 'clocks'>,
+): Promise<ClockOffset> {
+  const { request } = job.migration.plan;
   const onBoth = attemptOn(job, source.guard, target.guard);
-  const offset = await onBoth(() => measureClockOffset(source.connection, target.connection));
+  const offset = await onBoth(() =>
+    clocks.offset(
+      { name: connectionOf(request.source), connection: source.connection },
+      { name: connectionOf(request.target), connection: target.connection },
+    ),
+  );
   if (offset.uncertaintyMs > TOLD_UNCERTAINTY_MS) job.doubtClocks(offset.uncertaintyMs);
   return offset;
 }

@@ -23,7 +23,7 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
   const { plan } = job.migration;
   const sides = rangeSides(job, app);
   const { source } = sides;
-  const clock = await compareClocks(job, sides);
+  const clock = await compareClocks(job, sides, app);
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);
   const names = makeNames(plan, sides.database, converters);

@@ -4,6 +4,8 @@ import type { RedisPort } from '../redis/redis-port';
 const FEWEST_SAMPLES = 5;
 const MOST_SAMPLES = 40;
 const WIDE_MS = 2;
+/** A server that is busy answers late, and the work must begin all the same: the last call begins no later than this, ms. */
+const LONGEST_MS = 1_000;
 /** So many calls must narrow it by this part at least, or more of them would not. */
 const LEAST_NARROWED = 0.1;
 
@@ -19,8 +21,10 @@ export interface Bounds {
  */
 async function boundsOf(port: RedisPort): Promise<Bounds> {
   let [lowest, highest, wideBefore] = [-Infinity, Infinity, Infinity];
+  const began = performance.now();
   for (let i = 0; i < MOST_SAMPLES; i++) {
     const width = highest - lowest;
+    if (i > 0 && performance.now() - began > LONGEST_MS) break;
     if (i > 0 && i % FEWEST_SAMPLES === 0) {
       if (width <= WIDE_MS || width > wideBefore * (1 - LEAST_NARROWED)) break;
       wideBefore = width;
@@ -72,7 +76,10 @@ export function differenceWithin(source: Bounds, target: Bounds): Omit<ClockOffs
 
 /** Measures with a few TIME calls on each side. Throws what the connections throw. */
 export async function measureClockOffset(source: RedisPort, target: RedisPort): Promise<ClockOffset> {
-  const [ofSource, ofTarget] = await Promise.all([boundsOf(source), boundsOf(target)]);
+  return offsetWithin(...(await Promise.all([boundsOf(source), boundsOf(target)])));
+}
+
+function offsetWithin(ofSource: Bounds, ofTarget: Bounds): ClockOffset {
   const difference = differenceWithin(ofSource, ofTarget);
   // The clock that is known better tells where the other one is.
   const bySource = middleOf(ofSource) + difference.targetMinusSource;
@@ -81,6 +88,42 @@ export async function measureClockOffset(source: RedisPort, target: RedisPort): 
       ? Math.min(ofTarget.highest, Math.max(ofTarget.lowest, bySource))
       : middleOf(ofTarget);
   return { ...difference, targetNow: () => performance.now() + targetBeyond };
+}
+
+/** A server whose clock is asked for. */
+export interface Clocked {
+  readonly connection: RedisPort & {
+    /** The server process that answers; empty or undefined where that is not known, or where it is several. */
+    readonly runId: string | undefined;
+  };
+  /** The name of the connection. */
+  readonly name: string;
+}
+
+/** What is known of a clock so long after it was measured, ms. Clocks that drift apart do so by some milliseconds at most. */
+const FRESH_MS = 10_000;
+
+/** The clocks of the servers that a process works with: ranges that begin within some seconds measure them once. */
+export class Clocks {
+  private readonly known = new Map<string, { readonly bounds: Promise<Bounds>; readonly at: number }>();
+
+  /** As `measureClockOffset`. */
+  async offset(source: Clocked, target: Clocked): Promise<ClockOffset> {
+    return offsetWithin(...(await Promise.all([this.boundsOf(source), this.boundsOf(target)])));
+  }
+
+  private async boundsOf({ name, connection }: Clocked): Promise<Bounds> {
+    const { runId = '' } = connection;
+    if (runId === '') return await boundsOf(connection);
+    const id = `${name} ${runId}`;
+    const known = this.known.get(id);
+    if (known !== undefined && performance.now() - known.at < FRESH_MS) return await known.bounds;
+    for (const [other, { at }] of this.known) if (performance.now() - at >= FRESH_MS) this.known.delete(other);
+    const bounds = boundsOf(connection);
+    this.known.set(id, { bounds, at: performance.now() });
+    bounds.catch(() => this.known.delete(id));
+    return await bounds;
+  }
 }
 
 function middleOf({ lowest, highest }: Bounds): number {

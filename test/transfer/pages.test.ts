@@ -2,7 +2,7 @@ import type { RedisError } from '../../src/redis/errors';
 import { randomBytes } from 'node:crypto';
 import type { RedisPort } from '../../src/redis/redis-port';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { differenceWithin, measureClockOffset } from '../../src/transfer/clock-offset';
+import { Clocks, differenceWithin, measureClockOffset } from '../../src/transfer/clock-offset';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../../src/transfer/page-reader';
 import { PageWriter, type RestoreEntry, type WriteOptions } from '../../src/transfer/page-writer';
 import { onEveryServer } from '../tools/test-server';
@@ -317,4 +317,24 @@ it('takes the middle where clocks cannot be equal, or are known well', () => {
 it('finds the distance of two clocks that do not agree', async () => {
   const { targetMinusSource } = await measureClockOffset(clock(-5_000), clock(90_000));
   expect(Math.abs(targetMinusSource - 95_000)).toBeLessThan(2);
+});
+
+it('asks no longer than a second of a server that answers late, and not again a moment later', async () => {
+  let calls = 0;
+  const slow: RedisPort = {
+    ...clock(0),
+    call: (...command) => {
+      calls++;
+      return clock(0, 200, 200).call(...command);
+    },
+  };
+  const side = { name: 'OLD', connection: Object.assign(slow, { runId: 'one' }) };
+  const clocks = new Clocks();
+  const [{ uncertaintyMs }] = await Promise.all([clocks.offset(side, side), clocks.offset(side, side)]);
+  expect(uncertaintyMs).toBeGreaterThanOrEqual(400);
+  expect(calls).toBeLessThanOrEqual(3);
+  await clocks.offset(side, side);
+  expect(calls).toBeLessThanOrEqual(3);
+  await clocks.offset(side, { ...side, connection: { ...slow, runId: 'another' } });
+  expect(calls).toBeGreaterThan(3);
 });
