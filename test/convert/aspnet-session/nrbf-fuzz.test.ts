@@ -14,6 +14,11 @@ import { mutate, random } from './support/mutate';
 const ROUNDS = 120_000;
 const NAME = Buffer.from('item');
 
+// Hundreds of thousands of refusals, each with its stack otherwise.
+beforeAll(() => {
+  Error.stackTraceLimit = 1;
+});
+
 describe('damaged input', () => {
   it('gives a typed refusal or a good blob, in bounded steps', () => {
     const next = random(20_231_123);
