@@ -23,6 +23,7 @@ const rooms = [
   'copy',
   'sync',
   'survey',
+  'live',
   'start',
   'tally',
   'work',

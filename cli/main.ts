@@ -24,6 +24,10 @@ async function main(args: readonly string[]): Promise<number> {
         set(async (context) => (await import('./commands/backup-and-restore.js')).backup(options, context)),
       restore: (options) =>
         set(async (context) => (await import('./commands/backup-and-restore.js')).restore(options, context)),
+      live: (options) =>
+        set(async (context) => (await import('./commands/compare-and-sync.js')).live(options, context)),
+      cutover: (id, options) =>
+        set(async (context) => (await import('./commands/cutover.js')).cutover(id, options, context)),
       dryRun: (options) => set(async (context) => (await import('./commands/migrate.js')).dryRun(options, context)),
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),

@@ -24,6 +24,8 @@ export interface Actions {
   readonly migrate: (options: MigrateOptions) => Promise<void>;
   readonly compare: (options: CompareOptions) => Promise<void>;
   readonly sync: (options: SyncOptions) => Promise<void>;
+  readonly live: (options: SyncOptions) => Promise<void>;
+  readonly cutover: (id: string, options: CommonOptions) => Promise<void>;
   readonly dryRun: (options: MigrateOptions) => Promise<void>;
   readonly backup: (options: BackupOptions) => Promise<void>;
   readonly restore: (options: RestoreOptions) => Promise<void>;
@@ -46,6 +48,7 @@ export function makeProgram(actions: Actions, version: string): Command {
   addMigrate(program, actions);
   addCompare(program, actions);
   addSync(program, actions);
+  addLive(program, actions);
   addDryRun(program, actions);
   addBackup(program, actions);
   addRestore(program, actions);
@@ -112,6 +115,20 @@ function addSync(program: Command, actions: Actions): void {
     .option('--force', 'with --delete-extra: although the source is empty or much smaller than the target')
     .option('--shrink-percent <n>', 'with --delete-extra: so much fewer keys than the target looks wrong', parseCount);
   sidesAndSelection(command).action(actions.sync);
+}
+
+function addLive(program: Command, actions: Actions): void {
+  const command = program
+    .command('live')
+    .description('copy, follow what changes on the source, and wait for a proved cut-over');
+  command
+    .option('--delete-extra', 'needed where the target has keys: it becomes what the source is')
+    .option('--force', 'follow the source although it loses its keys, or has little memory left to tell what changes')
+    .option('--verify <how>', 'what is looked at after the cut-over too: quick (every key), or full (every value)');
+  sidesAndSelection(command).action(actions.live);
+  common(
+    program.command('cutover <id>').description('end a live migration: stop the writers, and wait for the proof'),
+  ).action(actions.cutover);
 }
 
 function addDryRun(program: Command, actions: Actions): void {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { app } from '@azure/functions';
 import { closeApp } from '../src/app/app';
+import { stopFollowers } from './shared/followers';
 import { getKeeper, stopKeeper } from './shared/keeper';
 import { startTelemetry, stopTelemetry } from '../src/telemetry/start-telemetry';
 
@@ -20,6 +21,7 @@ app.hook.appStart(() => {
 });
 
 app.hook.appTerminate(async () => {
+  await stopFollowers();
   await stopKeeper();
   closeApp();
   await stopTelemetry();

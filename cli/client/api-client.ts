@@ -42,6 +42,10 @@ export class ApiClient {
     return (await this.send<MigrationReport>('DELETE', `/${encodeURIComponent(id)}`)).body;
   }
 
+  async cutOver(id: string): Promise<MigrationReport> {
+    return (await this.send<MigrationReport>('POST', `/${encodeURIComponent(id)}/cutover`)).body;
+  }
+
   async findings(id: string, limit: number, continuation?: string | null): Promise<FindingsPage> {
     const query = new URLSearchParams({ limit: String(limit), ...(continuation ? { continuation } : {}) });
     return (await this.send<FindingsPage>('GET', `/${encodeURIComponent(id)}/findings?${query.toString()}`)).body;

@@ -13,6 +13,11 @@ export async function compare(options: CompareOptions, context: Context): Promis
   return await migrate({ ...options, mode: 'compare', verify: options.quick === true ? 'quick' : 'full' }, context);
 }
 
+/** `keyferry live`: a migration in mode live, to its proved cut-over. @returns the exit code */
+export async function live(options: SyncOptions, context: Context): Promise<number> {
+  return await migrate({ ...options, mode: 'live' }, context);
+}
+
 /** `keyferry sync`: a migration in mode sync. @returns the exit code */
 export async function sync(options: SyncOptions, context: Context): Promise<number> {
   return await migrate({ ...options, mode: 'sync' }, context);

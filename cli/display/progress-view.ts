@@ -1,5 +1,6 @@
 import type { MigrationReport } from '../../src/migration/report';
-import { count, duration } from './words';
+import type { LiveReport } from '../../src/migration/live';
+import { count, counted, duration } from './words';
 
 /** How far something is: 0 to 100, and a few words each. */
 export interface Progress {
@@ -15,8 +16,9 @@ export interface ProgressView {
 }
 
 /** A migration's progress in words. */
-export function progressOf({ state, progress, tally }: MigrationReport): Progress {
+export function progressOf({ state, progress, tally, live }: MigrationReport): Progress {
   const { percent, keysPerSecond, etaSeconds } = progress;
+  if (live !== undefined && live.phase !== 'copy' && live.phase !== 'look') return { percent, words: liveWords(live) };
   if (state === 'verifying') {
     const keys = tally.sourceKeys === null ? 'all keys' : `${count(tally.sourceKeys)} keys`;
     return { percent, words: [`looking up ${keys} on the target`] };
@@ -29,4 +31,30 @@ export function progressOf({ state, progress, tally }: MigrationReport): Progres
       ...(etaSeconds === null ? [] : [`${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`]),
     ],
   };
+}
+
+const STEPS = {
+  quiet: 'stop the writers: waiting until the source stands still',
+  drain: 'the source stands still: the rest is applied',
+  streams: 'streams with groups are copied again',
+  proved: 'proved: all is on the target',
+} as const;
+
+const PHASES: Readonly<Record<string, string>> = {
+  listen: 'listening to the source',
+  extra: 'looking for keys that only the target has',
+  settle: 'applying once more what changed meanwhile',
+  live: 'in step',
+};
+
+/** How a source is followed, in words. */
+function liveWords({ phase, lagMs, waiting, written, deleted, gaps, cutover }: LiveReport): string[] {
+  const step = cutover === null ? null : STEPS[cutover.step ?? 'quiet'];
+  return [
+    step ?? PHASES[phase] ?? phase,
+    `lag ${duration(lagMs / 1_000)}`,
+    `${count(waiting)} keys waiting`,
+    `${count(written + deleted)} changes applied`,
+    ...(gaps === 0 ? [] : [counted(gaps, 'gap')]),
+  ];
 }

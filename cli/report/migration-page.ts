@@ -13,6 +13,7 @@ const titles: Readonly<Record<MigrationReport['mode'], string>> = {
   'dry-run': 'Dry run',
   compare: 'Comparison',
   sync: 'Sync',
+  live: 'Live',
 };
 
 /**

@@ -92,6 +92,21 @@ export function openApiDocument(): object {
           responses: { 202: answer('It stops within seconds.', 'Migration'), 404: unknownId, 503: noStorage },
         },
       },
+      '/api/migrations/{id}/cutover': {
+        post: {
+          operationId: 'cutoverMigration',
+          parameters: [id],
+          responses: {
+            202: answer(
+              'It ends once the source stands still and all of it is proved to be on the target.',
+              'Migration',
+            ),
+            404: unknownId,
+            409: answer('It is not ready; the message says why.', 'Error'),
+            503: noStorage,
+          },
+        },
+      },
       '/api/migrations/{id}/ranges': {
         get: {
           operationId: 'getRanges',

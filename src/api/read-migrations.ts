@@ -1,6 +1,9 @@
 import type { App } from '../app/app';
 import { isCurrent } from '../migration/course';
 import type { HistoryReport } from '../migration/history';
+import { makeLiveReport } from '../migration/live';
+import { isFollowed } from '../migration/phases';
+import { isSign } from '../migration/rows';
 import { keyText } from '../migration/key-text';
 import type { FindingReport, FindingsPage } from './documents';
 import { makeRangesReport, type RangesReport } from '../tally/range-states';
@@ -17,11 +20,17 @@ import { rowsOfPlan } from '../migration/rows-of-plan';
 
 const NEWEST = 200;
 
+/** Who follows a source writes twice a second. */
+const SILENCE_MS = 10_000;
+
 /** The document of one migration; undefined when there is none. @throws UnreadableRowError, as all that read one do */
 export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<MigrationReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
-  return row && makeReport(row, await freshSnapshot(row, app));
+  if (row === undefined) return undefined;
+  const follower = isFollowed(row.plan) ? await app.ledger.live.get(id) : undefined;
+  const works = follower !== undefined && isSign(follower.heartbeat, app.ledger.now(), SILENCE_MS);
+  return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works));
 }
 
 /** The newest migrations, newest first. */

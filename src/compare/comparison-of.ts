@@ -1,6 +1,6 @@
 import { phaseOf } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
-import type { RangeJob } from '../range/range-job';
+import type { JobHold } from '../range/range-job';
 import type { RangeSides } from '../range/range-sides';
 import { expiryByClock } from '../redis/expiry';
 import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
@@ -18,7 +18,7 @@ export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' 
 
 /** How keys are compared between a range's two sides. */
 export function comparisonOf(
-  job: RangeJob,
+  job: JobHold,
   { source, target }: RangeSides,
   { targetMinusSource, uncertaintyMs }: ClockOffset,
   depth: Depth,

@@ -2,7 +2,8 @@ import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import type { SideName } from '../migration/phases';
-import { markOf, since } from '../migration/since';
+import { isFollowed } from '../migration/phases';
+import { markOf, since, type Mark } from '../migration/since';
 import { throwErrors } from '../transfer/by-commands/replies';
 import { asksOf } from '../redis/errors';
 import type { Command, RedisPort } from '../redis/redis-port';
@@ -11,6 +12,8 @@ import { doubtOfCourse, doubtOfSource } from '../migration/source-doubt';
 
 export interface DeleteContext {
   readonly plan: Plan;
+  /** What the source was when it was begun to be believed. */
+  readonly believed: Mark;
   readonly target: RedisPort;
   /** Those of the keys that the source has under none of their names. */
   readonly stillExtra: (keys: readonly Buffer[]) => Promise<readonly Buffer[]>;
@@ -49,13 +52,13 @@ export async function deleteExtra(keys: readonly Buffer[], context: DeleteContex
 }
 
 async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
-  const { plan, target, stop } = context;
+  const { target, stop } = context;
   for (;;) {
     const extra = await context.stillExtra(keys);
     if (extra.length === 0) return 0;
     try {
       const [source, present] = await Promise.all([context.factsOf('source'), context.factsOf('target')]);
-      const doubt = doubtAtDeletion(plan, source, present);
+      const doubt = doubtAtDeletion(context, source, present);
       if (doubt !== undefined) throw new SourceDoubtError(doubt);
       stop.check();
       throwErrors(await target.pipeline(extra.map((key): Command => ['UNLINK', key])));
@@ -70,13 +73,15 @@ async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Prom
   }
 }
 
-function doubtAtDeletion(plan: Plan, source: SideFacts, target: SideFacts): string | undefined {
+function doubtAtDeletion({ plan, believed }: DeleteContext, source: SideFacts, target: SideFacts): string | undefined {
   const { shrinkPercent } = plan.request.limits;
   const sourceKeys = keysIn(source, plan, 'source');
-  const course = since(markOf(plan.source), markOf(source));
-  const doubt = doubtOfCourse({ since: course, sourceKeysAtStart: sourceKeysAtStart(plan), sourceKeys, shrinkPercent });
+  const course = since(believed, markOf(source));
+  // One that is followed may shrink in its own time, and is held against the target instead.
+  const atStart = isFollowed(plan) ? undefined : sourceKeysAtStart(plan);
+  const doubt = doubtOfCourse({ since: course, sourceKeysAtStart: atStart, sourceKeys, shrinkPercent });
   // A source that tells that it was not flushed has what it had; that it is smaller than the target, the user may have excused.
-  if (doubt !== undefined || course.flushed === 'no' || plan.request.force) return doubt;
+  if (doubt !== undefined || (course.flushed === 'no' && !isFollowed(plan)) || plan.request.force) return doubt;
   const targetKeys = larger(plan.targetKeysAtStart, keysIn(target, plan, 'target'));
   return doubtOfSource({ sourceKeys, targetKeys, shrinkPercent });
 }

@@ -2,10 +2,11 @@ import { factsOrThrow } from '../app/side-facts';
 import { makeConverters } from '../convert/make-converters';
 import { originsOf } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
-import type { SideName } from '../migration/phases';
+import { isFollowed, type SideName } from '../migration/phases';
 import type { KeyFinding } from '../migration/rows';
 import { makeSelection } from '../migration/selection';
 import { ANOTHER_SOURCE } from '../migration/source-doubt';
+import { markOf } from '../migration/since';
 import { SourceChangedError } from '../migration/stop';
 import type { RangeJob } from '../range/range-job';
 import { originOf, sideOf, type SidesApp } from '../range/range-sides';
@@ -31,8 +32,10 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
   const target = originOf(job, app, 'target', walked);
   const converters = makeConverters(plan);
   const selection = makeSelection(request.select);
-  // What is to be deleted must be missing on the very process that was planned with.
-  const runId = request.deleteExtra ? plan.source.runId : undefined;
+  // What is to be deleted must be missing on the very process that was planned with, or that the pass began with.
+  const deletes = request.deleteExtra || isFollowed(plan);
+  const believed = isFollowed(plan) ? migration.course.source : markOf(plan.source);
+  const runId = deletes ? believed.runId : undefined;
   const sources = new Map(
     plan.databases.map(({ database }): [number, Side] => {
       const side = sideOf(job, app, 'source', database, runId);
@@ -75,6 +78,7 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
       found.map(({ key }) => key),
       {
         plan,
+        believed,
         target: target.port,
         stillExtra: withoutOrigin,
         factsOf: (side: SideName) => factsOrThrow(plan, side, app),
@@ -102,7 +106,7 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
       counts: addCounts(noCounts, counts),
       suspects: await withoutOrigin(page.keys),
     }),
-    secondLook: { rounds: roundsOfValues, look, end: request.deleteExtra ? deleteAll : tell },
+    secondLook: { rounds: roundsOfValues, look, end: deletes ? deleteAll : tell },
   });
 }
 

@@ -9,7 +9,7 @@ import type { KeyedPort } from '../redis/redis-port';
 import { governedPort } from '../transfer/governed';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
-import type { RangeJob } from '../range/range-job';
+import type { JobHold } from '../range/range-job';
 import type { FileOrigin } from '../range/file-origin';
 import { attemptOn, onOwn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
@@ -29,7 +29,7 @@ import { WholeCopier } from '../transfer/whole-copier';
 
 /** The target's database of a range, as parts of a server's keys are written to it. */
 export function sinkOf(
-  job: RangeJob,
+  job: JobHold,
   app: SidesApp & Pick<App, 'budget'>,
   sides: RangeSides,
   names: Names,
@@ -93,7 +93,7 @@ export function sinkOf(
 
 /** The same for a file's keys: each goes whole, or becomes a finding. */
 export function sinkOfFile(
-  job: RangeJob,
+  job: JobHold,
   app: SidesApp & Pick<App, 'budget'>,
   sides: Pick<RangeSides, 'database' | 'target'> & { readonly source: FileOrigin },
   names: Names,
@@ -117,13 +117,16 @@ function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
   return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
 }
 
-function hindranceOf(job: RangeJob): Hindrance {
+function hindranceOf(job: JobHold): Hindrance {
   return new Hindrance(job, (trouble) => {
     job.trouble(trouble);
   });
 }
 
-function ownWayTo({ migration: { plan } }: RangeJob, { database }: Pick<RangeSides, 'database'>): OwnWay {
+function ownWayTo(
+  { migration: { plan } }: Pick<JobHold, 'migration'>,
+  { database }: Pick<RangeSides, 'database'>,
+): OwnWay {
   return { name: connectionOf(plan.request.target), database: database.targetDatabase, kind: 'valueTooLong' };
 }
 
@@ -134,7 +137,7 @@ interface Payloads {
 }
 
 function payloadsOf(
-  job: RangeJob,
+  job: JobHold,
   app: SidesApp,
   sides: Pick<RangeSides, 'database' | 'target'>,
   names: Names,
@@ -176,7 +179,7 @@ function payloadsOf(
 }
 
 function conversionsOf(
-  job: RangeJob,
+  job: JobHold,
   { source, target }: { readonly source: Side; readonly target: Side },
   names: Names,
   { targetMinusSource: clockOffset }: ClockOffset,

@@ -1,5 +1,6 @@
 import type { TableClient } from '@azure/data-tables';
 import { Findings } from './findings';
+import { LiveRows } from './live-rows';
 import { MigrationRows } from './migration-rows';
 import { PagePlaces } from './page-places';
 import { RangeRows } from './range-rows';
@@ -13,6 +14,7 @@ export class Ledger {
   readonly migrations: MigrationRows;
   readonly targets: TargetClaims;
   readonly snapshots: Snapshots;
+  readonly live: LiveRows;
   readonly ranges: RangeRows;
   readonly surveys: Surveys;
   readonly pagePlaces: PagePlaces;
@@ -30,6 +32,7 @@ export class Ledger {
     this.migrations = new MigrationRows(migrations, () => this.time());
     this.targets = new TargetClaims(migrations, () => this.time());
     this.snapshots = new Snapshots(migrations);
+    this.live = new LiveRows(migrations);
     this.ranges = new RangeRows(ranges);
     this.surveys = new Surveys(ranges);
     this.pagePlaces = new PagePlaces(ranges);

@@ -149,6 +149,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     epoch: row.epoch,
     walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
+    cutoverRequestedAt: row.cutoverRequestedAt ?? '',
     stopCause: textForPeople(row.stopCause),
     course: JSON.stringify(row.course),
     startedAt: row.startedAt,

@@ -8,6 +8,9 @@ import { onStorage } from './storage-error';
 /** The queue's name, as the functions' triggers have it too. */
 export const RANGES_QUEUE = 'ranges';
 
+/** The queue of those who follow sources. */
+export const LIVE_QUEUE = 'live';
+
 /** What the range before in a lane still owed to the migration's rates when it sent the message. */
 export interface Debt {
   /** When that is paid off, ms since 1970 by the storage's clock. */
@@ -52,25 +55,40 @@ export function rangeMessage(
   };
 }
 
+/** A message of the other queue: a source to be followed. */
+export interface FollowMessage {
+  readonly migration: string;
+}
+
 /** How many messages are sent at the same time. */
 const PARALLEL = 16;
 
 /** The queue of ranges. The Functions host reads it; this side only writes. */
 export class RangeQueue {
   private readonly client: QueueClient;
+  private readonly live: QueueClient;
   private ready: Promise<unknown> | undefined;
 
   constructor(clients: StorageClients) {
     this.client = clients.queues.getQueueClient(RANGES_QUEUE);
+    this.live = clients.queues.getQueueClient(LIVE_QUEUE);
   }
 
   /** Creates the queue where it is not there. @throws StorageError */
   async ensure(): Promise<void> {
-    this.ready ??= onStorage(() => this.client.createIfNotExists()).catch((error: unknown) => {
-      this.ready = undefined;
-      throw error;
-    });
+    this.ready ??= onStorage(() => Promise.all([this.client.createIfNotExists(), this.live.createIfNotExists()])).catch(
+      (error: unknown) => {
+        this.ready = undefined;
+        throw error;
+      },
+    );
     await this.ready;
+  }
+
+  /** Has the source of a migration followed. Sent twice, it is followed once. @throws StorageError */
+  async follow({ id }: { readonly id: string }): Promise<void> {
+    const message: FollowMessage = { migration: id };
+    await onStorage(() => this.live.sendMessage(encodeMessage(message), { messageTimeToLive: -1 }));
   }
 
   /** Sends messages, visible after `delaySeconds`. @throws StorageError */
@@ -87,7 +105,7 @@ export class RangeQueue {
 }
 
 /** The host expects base64 (host.json, messageEncoding); the client does not encode by itself. */
-export function encodeMessage(message: RangeMessage): string {
+export function encodeMessage(message: RangeMessage | FollowMessage): string {
   return Buffer.from(JSON.stringify(message)).toString('base64');
 }
 
@@ -99,8 +117,10 @@ export class ForeignMessageError extends Error {
   }
 }
 
+const migration = z.string().regex(/^[A-Za-z0-9-]{1,100}$/);
+
 const messageSchema = z.object({
-  migration: z.string().regex(/^[A-Za-z0-9-]{1,100}$/),
+  migration,
   range: z.string().refine((name) => readRangeName(name) !== undefined),
   // What only helps does not make a message foreign where it is wrong.
   traceparent: z.string().max(100).optional().catch(undefined),
@@ -120,6 +140,15 @@ export function decodeMessage(body: unknown): RangeMessage {
     ...(owedUntil === undefined ? {} : { owedUntil }),
     ...(owedMs === undefined ? {} : { owedMs }),
   };
+}
+
+const followSchema = z.object({ migration });
+
+/** What the trigger of the other queue hands over. @throws ForeignMessageError */
+export function decodeFollowMessage(body: unknown): FollowMessage {
+  const parsed = followSchema.safeParse(typeof body === 'string' ? parsedJson(body) : body);
+  if (!parsed.success) throw new ForeignMessageError();
+  return parsed.data;
 }
 
 function parsedJson(text: string): unknown {

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { plannedConversionSchema } from '../convert/conversion-facts';
 import { storedConversions } from '../convert/registry';
 import { countsSchema, type Counts } from '../migration/counts';
-import { lookDepths, phasesWithFormerNames, placeInPlan, works } from '../migration/phases';
+import { cutoverSteps } from '../migration/live';
+import { lookDepths, phasesWithFormerNames, placeInPlan, untils, works } from '../migration/phases';
 import { migrationRequestSchema } from '../migration/request';
+import { feedKinds } from '../redis/feed-connection';
 import { migrationStates, PHASE_NAME, rangeStates } from '../migration/rows';
 
 /** A stored row is not as it was written. The message names the row, and what is wrong with it; nothing of what it holds. */
@@ -180,7 +182,7 @@ const phase = z.object({
   side: z.enum(['source', 'target']),
   work: z.enum(works),
   when: z.discriminatedUnion('kind', [
-    z.object({ kind: z.enum(['always', 'mayHaveExtra']) }),
+    z.object({ kind: z.enum(['always', 'mayHaveExtra', 'gap']) }),
     z.object({
       kind: z.literal('inDoubt'),
       asked: z.enum(lookDepths).optional(),
@@ -188,6 +190,7 @@ const phase = z.object({
       byNumbers: z.boolean(),
     }),
   ]),
+  until: z.enum(untils).optional(),
   state: z.enum(['running', 'verifying']),
   counts: z.union([z.literal('all'), z.array(countName)]),
   proves: z.boolean(),
@@ -207,6 +210,7 @@ const plan = z
     databases: z.array(z.looseObject({ ...walked.shape, targetDatabase: database, prefix: text })),
     targetDatabases: z.array(walked).optional(),
     phases: z.array(phase).min(1).optional(),
+    feeds: z.array(z.enum(feedKinds)).optional(),
     inPlace: z.boolean(),
     transport: z.enum(['payload', 'commands']),
     targetKeysAtStart: count.optional(),
@@ -253,6 +257,7 @@ const courseFields = z.object({
   epochs: z.record(phaseName, count).optional(),
   claimed: text,
   anew: count,
+  session: text.default(''),
   lookDepth: z.enum(lookDepths).nullable(),
 });
 
@@ -267,6 +272,7 @@ const migrationFields = z.object({
   epoch: count,
   walkedRunId: text.optional(),
   cancelRequested: z.boolean(),
+  cutoverRequestedAt: timeOrNull.default(null),
   stopCause: textOrNull.default(null),
   course: json(courseFields).optional(),
   startedAt: time,
@@ -318,6 +324,43 @@ function withWalks(
     walks: walks ?? begun.map((name, place) => ({ place, epoch: epochAt(place, name) })),
   };
 }
+
+const proof = z.object({
+  source: mark,
+  quietSince: time,
+  at: time,
+  barrierMs: amount,
+  names: count,
+  drainMs: amount,
+  streams: count,
+});
+
+/** Who follows a source, and how far. */
+export const liveSchema = z.object({
+  version,
+  holder: text,
+  generation: count,
+  session: text,
+  runId: text,
+  feed: z.enum(feedKinds).nullable(),
+  listeningSince: time.nullable(),
+  settled: z.boolean(),
+  heartbeat: time,
+  waiting: count,
+  kept: count,
+  lagMs: amount,
+  written: count,
+  deleted: count,
+  gaps: count,
+  lastGap: text.nullable(),
+  findings: count,
+  trouble: text.nullable(),
+  builders: z.array(count).max(64),
+  clockDoubtMs: amount,
+  step: z.enum(cutoverSteps).nullable(),
+  quietSince: time.nullable(),
+  proof: proof.nullable(),
+});
 
 /** The tally's last sum. */
 export const snapshotSchema = z.looseObject({

@@ -49,7 +49,9 @@ function allOf(
   target: readonly DatabaseKeys[],
 ): number[] {
   const others = mode === 'compare' || deleteExtra ? target : [];
-  return [...new Set([...source, ...others].map(({ database }) => database))];
+  // One that is empty yet may be written to while it is followed.
+  const first = mode === 'live' ? [{ database: 0 }] : [];
+  return [...new Set([...first, ...source, ...others].map(({ database }) => database))];
 }
 
 function same(database: number): DatabaseChoice {
@@ -58,7 +60,7 @@ function same(database: number): DatabaseChoice {
 
 /** Whether the target is walked for extra keys. They cannot be told where names were changed by rules, which do not run backwards. */
 export function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean {
-  return (mode === 'compare' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
+  return (mode === 'compare' || mode === 'live' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
 }
 
 /** Keys in the target's databases that are written to, as it told; undefined where it did not. */

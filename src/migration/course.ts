@@ -32,6 +32,8 @@ export interface Course {
   readonly claimed: string;
   /** How often that walk was begun anew. */
   readonly anew: number;
+  /** The session of whoever follows the source in which the last pass over it began; empty where none follows. */
+  readonly session: string;
   /** How closely keys are looked at in that walk, where it was decided when it began. */
   readonly lookDepth: LookDepth | null;
 }
@@ -52,6 +54,7 @@ export function firstCourse(plan: { readonly source: ServerFacts; readonly targe
     walks: [{ place: 0, epoch: 0 }],
     claimed: target.runId,
     anew: 0,
+    session: '',
     lookDepth: null,
   };
 }

@@ -47,6 +47,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     target: withoutAddress(target),
     ...decided,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
+    ...(facts.feeds === undefined ? {} : { feeds: facts.feeds }),
     phases: makePhases(request, targetDatabases !== undefined),
     conversions,
     warnings: warningsOf({ ...facts, ...decided }),

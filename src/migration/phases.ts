@@ -12,16 +12,23 @@ export type SideName = (typeof sideNames)[number];
 export const lookDepths = ['existence', 'quick', 'values'] as const;
 export type LookDepth = (typeof lookDepths)[number];
 
-/** What is done with the keys that a phase's walk brings. */
-export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'seal'] as const;
+/** What is done with the keys that a phase's walk brings. To follow is no walk: it waits for whoever follows the source. */
+export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'seal', 'follow'] as const;
 export type Work = (typeof works)[number];
 
 /**
+ * Until when a phase lasts that walks nothing: that all changes are told; that all that changed during a pass is applied once more;
+ * that a cut-over is asked for; that it is proved.
+ */
+export const untils = ['listening', 'settled', 'asked', 'proved'] as const;
+export type Until = (typeof untils)[number];
+
+/**
  * When a phase is begun, once the one before it is done. `mayHaveExtra`: the target may have keys that no walk has met.
- * `inDoubt`: the request asks for it, the target may have lost keys, or, with `byNumbers`, the numbers of keys leave a doubt.
+ * `gap`: changes of the source may have been missed since the last pass over it began. `inDoubt`: the request asks for it, the target may have lost keys, or, with `byNumbers`, the numbers of keys leave a doubt.
  */
 export type When =
-  | { readonly kind: 'always' | 'mayHaveExtra' }
+  | { readonly kind: 'always' | 'mayHaveExtra' | 'gap' }
   | {
       readonly kind: 'inDoubt';
       /** How closely it looks where the request asks for it. */
@@ -42,6 +49,8 @@ export interface Phase {
   readonly side: SideName;
   readonly work: Work;
   readonly when: When;
+  /** Of one that walks nothing. */
+  readonly until?: Until | undefined;
   /** The migration's state meanwhile. */
   readonly state: 'running' | 'verifying';
   /** Which numbers of its rows count for the migration. */
@@ -77,7 +86,7 @@ export function makePhases(
 ): readonly Phase[] {
   const { mode } = request;
   const walk = { side: 'source', when: { kind: 'always' }, state: 'running', counts: 'all', proves: false } as const;
-  const extra = (kind: 'always' | 'mayHaveExtra'): readonly Phase[] =>
+  const extra = (kind: 'always' | 'mayHaveExtra' | 'gap'): readonly Phase[] =>
     walksTarget
       ? [
           {
@@ -107,6 +116,19 @@ export function makePhases(
         },
         ...extra('mayHaveExtra'),
       ];
+    case 'live':
+      return [
+        station('listen', 'listening', 'running'),
+        { ...walk, name: 'copy', work: 'copy' },
+        // Of the same name: what an earlier pass has counted counts no more.
+        { ...walk, name: 'copy', work: 'sync', when: { kind: 'gap' } },
+        // What was deleted in a gap no feed has told.
+        ...extra('gap'),
+        station('settle', 'settled', 'running'),
+        station('live', 'asked', 'running'),
+        station('cutover', 'proved', 'verifying'),
+        look(request),
+      ];
     case 'dry-run':
       return [{ ...walk, name: 'survey', work: 'survey' }];
   }
@@ -122,6 +144,11 @@ const seal: Phase = {
   counts: [],
   proves: false,
 };
+
+/** A phase that walks nothing. */
+function station(name: string, until: Until, state: Phase['state']): Phase {
+  return { name, side: 'source', work: 'follow', when: { kind: 'always' }, until, state, counts: [], proves: false };
+}
 
 /** The second look, over the source's keys, at what the target has. */
 function look({
@@ -178,6 +205,21 @@ export function phaseOf(plan: HasPhases, named: NamedPhase): Phase {
   const found = plan.phases[placeInPlan(plan, named)];
   if (found === undefined) throw new Error(`The plan has no phase "${named.phase}".`);
   return found;
+}
+
+/** What a migration waits for in a phase that walks nothing; undefined in a walk. */
+export function stationOf(migration: PhasePlace & { readonly plan: HasPhases }): Until | undefined {
+  return phaseOf(migration.plan, migration).until;
+}
+
+/** Whether a phase is a walk over the source. */
+export function walksSource(phase: Phase | undefined): boolean {
+  return phase?.side === 'source' && phase.until === undefined;
+}
+
+/** Whether a plan's source is followed. */
+export function isFollowed({ phases }: HasPhases): boolean {
+  return phases.some(({ work }) => work === 'follow');
 }
 
 /** Whether a plan has a phase that brings keys to the target. */

@@ -1,5 +1,6 @@
 import type { PlannedConversion } from '../convert/conversion-facts';
 import type { ServerFacts } from '../redis/probe';
+import type { FeedKind } from '../redis/feed-connection';
 import type { CommandName } from '../redis/rights';
 import type { DatabaseChoice } from './choose-databases';
 import type { Plan } from './plan';
@@ -38,6 +39,9 @@ export interface TriedFacts extends RightFacts {
   readonly missing: { readonly source: readonly number[]; readonly target: readonly number[] };
   /** How far the clocks of a cluster's nodes are apart, ms. */
   readonly clockSpread?: { readonly source: number; readonly target: number } | undefined;
+  /** Where the source is to be followed: by which feeds it tells what changes, or why by none. */
+  readonly feeds?: readonly FeedKind[] | undefined;
+  readonly feedRefused?: string | undefined;
   /** A side's words where it refuses the scripts of a conversion. */
   readonly scriptsRefused: { readonly source?: string | undefined; readonly target?: string | undefined };
 }

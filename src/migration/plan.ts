@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PlannedConversion } from '../convert/conversion-facts';
+import type { FeedKind } from '../redis/feed-connection';
 import type { ServerFacts, SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { DocumentOf } from './document';
 import type { MigrationRequest } from './request';
@@ -34,6 +35,8 @@ export interface Plan {
   readonly targetDatabases?: readonly WalkedDatabase[];
   /** What is walked, in this order; some may be left out. */
   readonly phases: readonly Phase[];
+  /** Where the source is followed: how it tells which keys change, the first to be tried first. */
+  readonly feeds?: readonly FeedKind[] | undefined;
   /** Source and target are one server: keys are converted where they are, and nothing is copied. */
   readonly inPlace: boolean;
   readonly transport: Transport;

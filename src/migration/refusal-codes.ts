@@ -34,13 +34,21 @@ const TABLE = {
     status: 409,
     means: '`onConflict` is "fail" and the target does not tell whether it has keys.',
   },
-  targetNotEmpty: { status: 409, means: '`onConflict` is "fail" and the target has keys.' },
+  targetNotEmpty: {
+    status: 409,
+    means: 'The target has keys, and `onConflict` is "fail", or the mode is live without `deleteExtra`.',
+  },
+  cannotFollow: {
+    status: 400,
+    means: 'The source cannot be followed in mode live: it does not tell which keys change, or telling could harm it.',
+  },
   sourceLooksWrong: {
     status: 409,
     means: '`deleteExtra` is asked for, and the source does not look as if it had all that it should have.',
   },
   targetBusy: { status: 409, means: 'Another migration is writing to the target.' },
   requestIdReused: { status: 409, means: 'The `requestId` was used with another request.' },
+  notReady: { status: 409, means: 'A cut-over is asked for that would not be proved now; the message says why.' },
   noReport: { status: 409, means: 'Only a dry run has a report.' },
 } as const satisfies Readonly<Record<string, CodeMeaning<400 | 409>>>;
 

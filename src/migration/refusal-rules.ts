@@ -190,6 +190,14 @@ export const RULES_OF_RIGHTS: readonly Rule<RightFacts>[] = [
   })),
 ];
 
+/** A server cuts who does not read what it tells at 32 MiB; two feeds may be open while one replaces the other. Bytes. */
+const ROOM_TO_TELL = 2 * 32 * 1_048_576;
+
+/** Whether what a server keeps for a slow reader of its changes would make it evict keys (redis/redis#8069). */
+function mayEvictWhatItTells({ maxMemory = 0, usedMemory = 0, evictionPolicy }: ToldFacts['source']): boolean {
+  return maxMemory > 0 && evictionPolicy !== 'noeviction' && maxMemory - usedMemory < ROOM_TO_TELL;
+}
+
 export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
   {
     code: 'fileNotPossible',
@@ -285,6 +293,45 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
           `onConflict is "fail" and the target "${nameOfSide(facts.request.target)}" has ${keys} keys in the databases to be written.`,
       );
     },
+  },
+  {
+    code: 'targetNotEmpty',
+    path: 'deleteExtra',
+    inDryRun: 'refused',
+    reasons: (facts) => {
+      const { request } = facts;
+      const keys = targetKeysIn(facts);
+      return when(
+        request.mode === 'live' && !request.deleteExtra && keys !== 0,
+        () =>
+          `The target "${nameOfSide(request.target)}" has ${keys ?? 'an unknown number of'} keys in the databases to be written. In mode live it becomes what the source is: choose an empty one, or ask for "deleteExtra".`,
+      );
+    },
+  },
+  {
+    code: 'cannotFollow',
+    path: 'source',
+    inDryRun: 'refused',
+    reasons: ({ request, source, feedRefused }) =>
+      request.mode !== 'live'
+        ? []
+        : [
+            ...when(
+              source.cluster,
+              () => `"${nameOfSide(request.source)}" is a cluster, which cannot be followed yet.`,
+            ),
+            ...when(feedRefused !== undefined, () => feedRefused ?? ''),
+            ...when(
+              source.runId === '' || source.commandCalls === undefined || source.changes === undefined,
+              () =>
+                `"${nameOfSide(request.source)}" does not tell all that a cut-over is proved by: its run id, rdb_changes_since_last_save, and INFO commandstats. Allow INFO.`,
+            ),
+            ...when(
+              mayEvictWhatItTells(source) && !request.force,
+              () =>
+                `"${nameOfSide(request.source)}" evicts keys when its memory is full, and has less than ${ROOM_TO_TELL / 1_048_576} MiB left: what it has to tell takes memory too, and keys would be evicted for it. Give it more memory, or ask with "force": true.`,
+            ),
+          ],
   },
   {
     code: 'sourceLooksWrong',

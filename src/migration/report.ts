@@ -6,6 +6,7 @@ import { amount, isoTime, type DocumentOf } from './document';
 import type { HistoryPoint } from './history';
 import type { Plan } from './plan';
 import { progressSchema, type Progress } from './progress';
+import { liveReportSchema, type LiveReport } from './live';
 import { modes } from './request';
 import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
@@ -76,6 +77,7 @@ export const migrationReportSchema = z
       missing: amount.nullable().describe('Keys that were looked up and are not on the target; null before that.'),
       verdict: z.enum(migrationStates).nullable().describe('The state that it ended in; null before that.'),
     }),
+    live: liveReportSchema.optional().describe('Mode live: how the source is followed.'),
     warnings: z.array(z.string()),
     conversions: z.array(plannedConversionSchema).describe("The request's conversions."),
     findings: amount,
@@ -113,7 +115,7 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
 }
 
 /** Puts the plan row and the tally's last sum together. */
-export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationReport {
+export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveReport): MigrationReport {
   const { plan } = row;
   const { missing: _missing, findings, ...counts } = snapshot.counts;
   const atStart = sourceKeysAtStart(plan) ?? null;
@@ -143,6 +145,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot): MigrationRepo
       missing: snapshot.missing,
       verdict: row.finishedAt === null ? null : row.state,
     },
+    ...(live === undefined ? {} : { live }),
     warnings: [...plan.warnings, ...snapshot.warnings],
     conversions: plan.conversions,
     findings,

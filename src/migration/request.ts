@@ -24,7 +24,10 @@ const renameRule = z
 const redisTypes = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const;
 
 /** What a migration does. */
-export const modes = ['copy', 'dry-run', 'compare', 'sync'] as const;
+export const modes = ['copy', 'dry-run', 'compare', 'sync', 'live'] as const;
+
+/** How the source is asked to tell which keys change. */
+export const feedChoices = ['auto', 'tracking', 'notifications'] as const;
 
 /** The body of POST /api/migrations. */
 export const migrationRequestSchema = z
@@ -35,7 +38,7 @@ export const migrationRequestSchema = z
       .enum(modes)
       .default('copy')
       .describe(
-        'copy: everything. dry-run: everything but writing, and a report of what a copy would do. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs.',
+        'copy: everything. dry-run: everything but writing, and a report of what a copy would do. compare: write nothing, and find every key that is missing, different or extra on the target. sync: copy only what differs. live: copy, follow what changes on the source, and prove at the cut-over that nothing is left.',
       ),
     databases: z
       .union(
@@ -83,13 +86,32 @@ export const migrationRequestSchema = z
     deleteExtra: z
       .boolean()
       .default(false)
-      .describe('Mode sync: delete from the target the keys that the source does not have.'),
+      .describe(
+        'Modes sync and live: delete from the target the keys that the source does not have. Mode live needs it where the target has keys.',
+      ),
     force: z
       .boolean()
       .default(false)
       .describe(
-        'With deleteExtra: delete although the source is so much smaller than the target. What happens to the source meanwhile it does not excuse.',
+        'With deleteExtra: delete although the source is so much smaller than the target. What happens to the source meanwhile it does not excuse, but in mode live, where a source that loses its keys is followed then.',
       ),
+    live: z
+      .strictObject({
+        feed: z
+          .enum(feedChoices)
+          .default('auto')
+          .describe(
+            'How the source tells which keys change. auto: client-side caching, by which it tells its clients, or else keyspace notifications where they are on.',
+          ),
+        cutoverLagMs: z
+          .int()
+          .min(0)
+          .max(3_600_000)
+          .default(5_000)
+          .describe('A cut-over is refused while the oldest change that is not on the target is older.'),
+      })
+      .optional()
+      .describe('Mode live: how the source is followed.'),
     limits: z
       .strictObject({
         keysPerSecond: z.int().min(0).max(100_000_000).default(0).describe('For the whole migration; 0: no limit.'),
@@ -165,13 +187,15 @@ interface TogetherInMode {
   readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
   readonly force: boolean;
+  readonly select: { readonly types: readonly unknown[] };
+  readonly live?: unknown;
 }
 
 function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.RefinementCtx): void {
   const refuse = (field: string, message: string) => {
     context.addIssue({ code: 'custom', path: [field], message });
   };
-  const { mode, onConflict, rename, convert, verify, deleteExtra, force } = request;
+  const { mode, onConflict, rename, convert, verify, deleteExtra, force, select, live } = request;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
   if (isFromFile && mode !== 'copy') refuse('mode', 'must be "copy" where the source is a file');
@@ -190,14 +214,24 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
       'cannot go with a file: restore it first, and convert on the server then ("source" and "target" the same)',
     );
   }
-  if ((mode === 'compare' || mode === 'sync') && onConflict !== 'replace') {
+  if ((mode === 'compare' || mode === 'sync' || mode === 'live') && onConflict !== 'replace') {
     refuse('onConflict', `must be left out in mode ${mode}`);
   }
-  if (deleteExtra && mode !== 'sync') refuse('deleteExtra', 'belongs to mode sync');
+  if (deleteExtra && mode !== 'sync' && mode !== 'live') refuse('deleteExtra', 'belongs to the modes sync and live');
   if (deleteExtra && rename.length > 0) {
     refuse('deleteExtra', 'cannot go with "rename": which keys are extra cannot be told from new names');
   }
-  if (force && !deleteExtra) refuse('force', 'belongs to deleteExtra');
+  if (force && !deleteExtra && mode !== 'live') refuse('force', 'belongs to deleteExtra and to mode live');
+  if (mode !== 'live') {
+    if (live !== undefined) refuse('live', 'belongs to mode live');
+    return;
+  }
+  if (rename.length > 0) {
+    refuse('rename', 'cannot go with mode live: of a key that is deleted it cannot be told what else has its new name');
+  }
+  if (convert.length > 0) refuse('convert', 'cannot go with mode live yet');
+  if (select.types.length > 0)
+    refuse('select', 'has types, which mode live cannot tell of a key that is gone: leave them out');
 }
 
 function hasEntries(map: Readonly<Record<string, unknown>>): boolean {

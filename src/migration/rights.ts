@@ -35,13 +35,17 @@ const always = () => true;
 const copies = (facts: ToldFacts) => facts.request.mode !== 'compare' && !isSameServer(facts);
 const isDryRun = ({ request }: ToldFacts) => request.mode === 'dry-run';
 const isBackup = ({ request }: ToldFacts) => fileOf(request.target) !== undefined;
-const isSync = ({ request }: ToldFacts) => request.mode === 'sync';
+/** A source that is followed is synced after a gap. */
+const isSync = ({ request: { mode } }: ToldFacts) => mode === 'sync' || mode === 'live';
 const isSkip = (facts: ToldFacts) => copies(facts) && facts.request.onConflict === 'skip';
-const compares = ({ request: { mode, verify } }: ToldFacts) =>
-  mode === 'compare' || mode === 'sync' || (mode === 'copy' && (verify === 'quick' || verify === 'full'));
+const compares = (facts: ToldFacts) => {
+  const { mode, verify } = facts.request;
+  return mode === 'compare' || isSync(facts) || (mode === 'copy' && (verify === 'quick' || verify === 'full'));
+};
 const looksAtValues = (facts: ToldFacts) => copies(facts) || compares(facts);
 const walksTarget = ({ request }: ToldFacts) => looksForExtra(request);
-const deletesExtra = ({ request }: ToldFacts) => request.mode === 'sync' && request.deleteExtra;
+const deletesExtra = ({ request: { mode, deleteExtra } }: ToldFacts) =>
+  mode === 'live' || (mode === 'sync' && deleteExtra);
 const byCommandsOnly = ({ source, target }: TriedFacts) => chooseTransport({ source, target }) === 'commands';
 const inCluster = (side: SideName) => (facts: ToldFacts) => facts[side].cluster;
 const otherThan0 = (side: SideName) => (facts: ToldFacts) =>

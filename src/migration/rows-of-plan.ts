@@ -9,9 +9,11 @@ export type Shape = Pick<RangeRow, 'number' | 'database' | 'index' | 'bits'>;
 
 type WalkPlan = Pick<Plan, 'databases' | 'targetDatabases' | 'phases'>;
 
-/** The databases that a phase walks: of the source, or of the target. */
+/** The databases that a phase walks: of the source, of the target, or none. */
 export function walkedDatabases(plan: WalkPlan, phase: string): readonly WalkedDatabase[] {
-  return phaseOf(plan, { phase }).side === 'target' ? (plan.targetDatabases ?? []) : plan.databases;
+  const { side, until } = phaseOf(plan, { phase });
+  if (until !== undefined) return [];
+  return side === 'target' ? (plan.targetDatabases ?? []) : plan.databases;
 }
 
 /** The ranges that a plan means for a phase, by their numbers. */

@@ -35,6 +35,8 @@ export interface MigrationRow {
   /** The process of the walked side that the phase's cursors belong to; empty where it tells none. */
   readonly walkedRunId: string;
   readonly cancelRequested: boolean;
+  /** When the cut-over of a source that is followed was asked for, ISO 8601; null where it was not. */
+  readonly cutoverRequestedAt: string | null;
   /** Why it must stop, where something is wrong with a side: its ranges are cancelled, and then it has failed. */
   readonly stopCause: string | null;
   /** What both sides have gone through. */

@@ -1,5 +1,6 @@
 import { accountedKeys, type Counts } from './counts';
-import { phaseAt, type LookDepth, type NamedPhase, type Phase } from './phases';
+import type { LiveFacts } from './live';
+import { phaseAt, walksSource, type LookDepth, type NamedPhase, type Phase, type Until } from './phases';
 import type { RangeState } from './rows';
 import { hasOtherData, type Since } from './since';
 
@@ -49,6 +50,8 @@ export interface TallyFacts {
   /** For how long nothing was done, while the tally watched. */
   readonly stalledSeconds: number;
   readonly stallAfter: number;
+  /** Where the source is followed. */
+  readonly live?: LiveFacts | undefined;
   /** What held the work up last since something was done. */
   readonly trouble: string | null;
   /** The first cause among failed ranges. */
@@ -96,6 +99,8 @@ export function verdict(facts: TallyFacts): Verdict {
     const isStalled = facts.stalledSeconds > facts.stallAfter && stopCause === null && !facts.cancelRequested;
     return isStalled ? { kind: 'stop', cause } : { kind: 'wait' };
   }
+  // Whoever follows may still write.
+  if ((stopCause !== null || facts.cancelRequested) && facts.live?.works === true) return { kind: 'wait' };
   if (stopCause !== null) return { kind: 'failed', cause: stopCause };
   if (facts.cancelRequested) return { kind: 'cancelled' };
   if (ranges.failed > 0) {
@@ -108,9 +113,14 @@ export function verdict(facts: TallyFacts): Verdict {
     const cause = withTrouble('Both sides must answer before the verdict, and one does not.', facts);
     return { kind: 'failed', cause };
   }
-  const due = duePlace(facts, source, target);
+  const due =
+    facts.live === undefined ? duePlace(facts, source, target) : dueWhenFollowed(facts, facts.live, source, target);
+  if (due === 'wait') {
+    if (facts.stalledSeconds <= facts.stallAfter) return { kind: 'wait' };
+    return { kind: 'failed', cause: withTrouble('Nobody follows the source any more, or nothing comes of it.', facts) };
+  }
   if (due === undefined) return ended(facts, source, target);
-  if (due.place <= placeOf(facts) && facts.anew >= MOST_ANEW) {
+  if (facts.live === undefined && due.place <= placeOf(facts) && facts.anew >= MOST_ANEW) {
     return {
       kind: 'failed',
       cause: `The target restarted, failed over or was flushed again and again while its keys were looked at (${MOST_ANEW + 1} times).`,
@@ -131,6 +141,42 @@ interface DuePlace {
   readonly depth?: LookDepth | undefined;
 }
 
+/**
+ * The same where the source is followed. A pass proves something only in the session that it began in: another session means that
+ * changes may have been missed, and another pass. And what a cut-over has proved holds only while the source stands still.
+ */
+function dueWhenFollowed(
+  facts: TallyFacts,
+  live: LiveFacts,
+  source: SideNow,
+  target: SideNow,
+): DuePlace | 'wait' | undefined {
+  const { phases } = facts;
+  const at = placeOf(facts);
+  if (live.session === '') return 'wait';
+  const hasPassed = phases.slice(0, at + 1).some(({ work }) => work === 'copy');
+  const repair = phases.findIndex(({ when }) => when.kind === 'gap');
+  if (hasPassed && live.session !== live.passSession && repair >= 0) return { place: repair };
+  const { until } = phases[at] ?? {};
+  if (until !== undefined && !isReached(until, live)) return 'wait';
+  const cutover = phases.findIndex((phase) => phase.until === 'proved');
+  if (at > cutover && !live.proved) return { place: cutover };
+  return duePlace(facts, source, target);
+}
+
+function isReached(until: Until, live: LiveFacts): boolean {
+  switch (until) {
+    case 'listening':
+      return live.session !== '';
+    case 'settled':
+      return live.settled;
+    case 'asked':
+      return live.cutoverRequested;
+    case 'proved':
+      return live.proved;
+  }
+}
+
 /** The phase that must come before anything can be said; undefined where all is known that will be. */
 function duePlace(facts: TallyFacts, source: SideNow, target: SideNow): DuePlace | undefined {
   const { phases } = facts;
@@ -147,7 +193,7 @@ function duePlace(facts: TallyFacts, source: SideNow, target: SideNow): DuePlace
 
 /** Whether a phase is to be begun now that those before it are done, and how closely it looks; undefined where it is left out. */
 function beginning(
-  { when }: Phase,
+  { when, side }: Phase,
   facts: TallyFacts,
   source: SideNow,
   target: SideNow,
@@ -157,6 +203,11 @@ function beginning(
       return {};
     case 'mayHaveExtra':
       return facts.mayHaveExtra ? {} : undefined;
+    case 'gap': {
+      // Of the source: begun where there was a gap. Behind it the target's keys, and behind a first copy where it had any.
+      const hadKeys = facts.targetKeysAtStart !== 0;
+      return side === 'target' && (hadKeys || isRepaired(facts)) ? {} : undefined;
+    }
     case 'inDoubt': {
       // Counters that were set back ask for a look; another one would tell no more.
       if (isOther(facts, target) || (!facts.inPlace && target.since.reset)) return { depth: when.otherData };
@@ -166,7 +217,7 @@ function beginning(
       const doubtful =
         target.since.evicted !== 0 ||
         untold ||
-        hasFewer(facts, target) ||
+        (facts.live === undefined && hasFewer(facts, target)) ||
         (when.byNumbers && leavesDoubt(facts, source, target));
       return doubtful ? { depth: 'existence' } : undefined;
     }
@@ -191,7 +242,12 @@ function isProvedByNumbers(facts: TallyFacts): boolean {
 }
 
 function latestOverSource({ phases, walks }: TallyFacts): number {
-  return walks.findLast((place) => phases[place]?.side === 'source') ?? 0;
+  return walks.findLast((place) => walksSource(phases[place])) ?? 0;
+}
+
+/** Whether the latest pass over the source was one after a gap. */
+function isRepaired(facts: TallyFacts): boolean {
+  return facts.phases[latestOverSource(facts)]?.when.kind === 'gap';
 }
 
 function placeOf({ walks }: TallyFacts): number {
@@ -230,7 +286,7 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
   const doubt = facts.doubt ?? (facts.sourceExchanged ? EXCHANGED : undefined) ?? shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
-  const differences = counts.failed + counts.findings + counts.missing + counts.different;
+  const differences = counts.failed + counts.findings + counts.missing + counts.different + (facts.live?.findings ?? 0);
   const differs = differences > 0 || counts.extra > counts.deleted || doubt !== undefined;
   return {
     kind: differs ? 'completedWithDifferences' : 'completed',

@@ -54,6 +54,21 @@ const MOST_TRIES = 3;
 /** How often it is looked with how many others the rates are shared, ms. */
 const LANES_MS = 2_000;
 
+/** What work on keys of one database needs of whoever holds it, be it a range or what follows the source. */
+export type JobHold = Pick<
+  RangeJob,
+  | 'migration'
+  | 'governor'
+  | 'isSlow'
+  | 'place'
+  | 'temporaryNames'
+  | 'tookOver'
+  | 'check'
+  | 'trouble'
+  | 'doubtClocks'
+  | 'beginTemporaryKeys'
+> & { readonly row: Pick<RangeRow, 'database' | 'index' | 'bits'> };
+
 /** Of a message's time, the part that limits may take inside one page. */
 const PATIENCE = 1 / 4;
 

@@ -15,7 +15,7 @@ import { CautiousReader } from '../transfer/cautious-reader';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
 import { SlotReader } from '../transfer/slot-reader';
-import type { RangeJob } from './range-job';
+import type { JobHold } from './range-job';
 import { expectedKeysOf } from './range-shape';
 import { timedReader } from './timed';
 
@@ -40,7 +40,7 @@ export interface RangeSide extends Side {
  * @param runId the server process that must answer; undefined where any may
  */
 export function sideOf(
-  job: RangeJob,
+  job: JobHold,
   app: Pick<App, 'connections'>,
   side: SideName,
   database: number,
@@ -59,7 +59,7 @@ export function sideOf(
 }
 
 /** Makes calls on several connections, and again while what fails passes by itself; trouble is told in the range's row. */
-export function attemptOn(job: RangeJob, ...sides: readonly AttemptSide[]): Attempt {
+export function attemptOn(job: JobHold, ...sides: readonly AttemptSide[]): Attempt {
   const onTrouble = (trouble: string | null) => {
     job.trouble(trouble);
   };
@@ -85,7 +85,7 @@ export async function onOwn<T>(
 }
 
 /** The side that the range's cursors belong to, as keys are read from it. */
-export function originOf(job: RangeJob, app: SidesApp, name: SideName, walked: WalkedDatabase): RangeSide & Origin {
+export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: WalkedDatabase): RangeSide & Origin {
   const { id, plan, walkedRunId } = job.migration;
   const side = sideOf(job, app, name, walked.database, walkedRunId);
   const isSource = name === 'source';
@@ -132,14 +132,14 @@ export interface RangeSides {
 }
 
 /** The database of the plan that a range of the source is of. */
-export function databaseOf({ migration: { plan }, row }: RangeJob): DatabasePlan {
+export function databaseOf({ migration: { plan }, row }: Pick<JobHold, 'migration' | 'row'>): DatabasePlan {
   const database = plan.databases.find((d) => d.database === row.database);
   if (database === undefined) throw new Error(`Database ${row.database} is not in the plan.`);
   return database;
 }
 
 /** Connects a range's work to its two databases. The source must be the server process that the cursors belong to. */
-export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
+export function rangeSides(job: JobHold, app: SidesApp): RangeSides {
   const database = databaseOf(job);
   return {
     database,
@@ -150,7 +150,7 @@ export function rangeSides(job: RangeJob, app: SidesApp): RangeSides {
 
 /** How far the target's clock is from the source's. Written down where that is not known well. */
 export async function compareClocks(
-  job: RangeJob,
+  job: JobHold,
   { source, target }: RangeSides,
   { clocks }: Pick<App, 'clocks'>,
 ): Promise<ClockOffset> {

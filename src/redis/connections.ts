@@ -7,6 +7,7 @@ import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
+import { openFeed, type Feed, type FeedEvents, type FeedKind } from './feed-connection';
 import { DatabaseBulk, DatabaseConnection } from './database-connection';
 import { LanePool } from './lane-pool';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
@@ -172,6 +173,13 @@ export class Connections {
   private newConnection(name: string, database: number): RedisConnection {
     const settings = readConnectionSettings(name, this.settings);
     return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings));
+  }
+
+  /** Opens a feed of the keys that change on a Redis; its end is its owner's matter. @throws NoFeedError, RedisError, ConnectionSettingsError */
+  async feed(name: string, kinds: readonly FeedKind[], events: FeedEvents): Promise<Feed> {
+    const settings = readConnectionSettings(name, this.settings);
+    const options = { settings, credentials: this.credentialsFor(settings), clientName: this.clientName };
+    return await openFeed(options, kinds, events);
   }
 
   private entry(name: string, database: number): Entry {

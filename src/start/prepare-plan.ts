@@ -11,6 +11,7 @@ import type { MigrationRequest } from '../migration/request';
 import { isSameServer } from '../migration/same-server';
 import { makeSelection } from '../migration/selection';
 import { connectionOf, fileOf } from '../migration/side-spec';
+import { NoFeedError, type FeedKind } from '../redis/feed-connection';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
 import { fileSource, fileTarget } from './file-side';
@@ -35,7 +36,7 @@ export async function preparePlan(
   throwRefusals(request, refusalsOfTold(told));
   const { facts, keys } = await tryRights(told, sides);
   throwRefusals(request, refusalsOfRights(facts));
-  const tried = await tryBothSides(facts, keys, sides);
+  const tried: TriedFacts = { ...(await tryBothSides(facts, keys, sides)), ...(await tryFeeds(facts, app)) };
   throwRefusals(request, refusalsOf(tried));
   const { plan, refusals } = decidePlan({
     ...tried,
@@ -114,6 +115,30 @@ async function tryBothSides(facts: RightFacts, keys: KeysOfSides, { source, targ
       target: await target.scriptRefusal(request, keys.target),
     },
   };
+}
+
+const FEEDS: Readonly<Record<NonNullable<MigrationRequest['live']>['feed'], readonly FeedKind[]>> = {
+  auto: ['tracking', 'redirect', 'notifications'],
+  tracking: ['tracking', 'redirect'],
+  notifications: ['notifications'],
+};
+
+/** By which feed the source tells what changes, where it is to be followed. */
+async function tryFeeds(
+  { request: { mode, source, live }, source: { cluster } }: ToldFacts,
+  app: Pick<App, 'connections'>,
+): Promise<Pick<TriedFacts, 'feeds' | 'feedRefused'>> {
+  if (mode !== 'live' || cluster) return {};
+  const nothing = () => undefined;
+  const events = { onNames: nothing, onFlush: nothing, onGap: nothing };
+  try {
+    const feed = await app.connections.feed(connectionOf(source), FEEDS[live?.feed ?? 'auto'], events);
+    feed.close();
+    return { feeds: [feed.kind] };
+  } catch (error) {
+    if (!(error instanceof NoFeedError)) throw error;
+    return { feedRefused: error.message };
+  }
 }
 
 /** Counting is for information: a large keyspace is not walked to its end for it before the answer. A dry run does. */

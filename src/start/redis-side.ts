@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { loadedFacts } from '../app/side-facts';
 import type { App } from '../app/app';
 import { kindOf } from '../convert/registry';
-import type { DatabaseChoice } from '../migration/choose-databases';
+import { looksForExtra, type DatabaseChoice } from '../migration/choose-databases';
 import type { SideName } from '../migration/phases';
 import type { RightFacts } from '../migration/plan-facts';
 import { commandsAsked } from '../migration/rights';
@@ -63,7 +63,7 @@ export function redisTarget(name: string, app: SideApp): PlanSide<TargetAbilitie
         const abilities = { ...(await probeTarget(connection, target, trialOf('target', facts, keys))), ...ownKeys };
         // Its slots are walked, whatever cursors the nodes have.
         if (target.cluster) return { ...abilities, cursorOrder: true };
-        if (request.mode !== 'compare' && request.mode !== 'sync') return abilities;
+        if (request.mode !== 'sync' && !looksForExtra(request)) return abilities;
         const port = app.connections.get(name, largestIn(target.databases));
         await port.ready();
         return { ...abilities, cursorOrder: await hasCursorOrder(port) };

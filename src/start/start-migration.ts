@@ -8,7 +8,7 @@ import { cursorProcessOf } from '../redis/probe';
 import { headsOfChains } from '../range/chain';
 import { noCounts } from '../migration/counts';
 import { firstCourse } from '../migration/course';
-import { phaseAt, sideNames } from '../migration/phases';
+import { phaseAt, sideNames, stationOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parallelRangesOf } from '../range/range-shape';
@@ -45,6 +45,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
     epoch: 0,
     walkedRunId: cursorProcessOf(plan.source),
     cancelRequested: false,
+    cutoverRequestedAt: null,
     stopCause: null,
     course: firstCourse(plan),
     startedAt: app.ledger.time(),
@@ -152,6 +153,7 @@ export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'q
   if (isFinal(row) || hasRows(row, row.phase)) return row;
   await app.ledger.ranges.create(rangesOf(row));
   await sendOpenRanges(row, app);
+  if (stationOf(row) === 'listening') await app.queue.follow(row);
   const complete = await app.ledger.migrations.update(row.id, (now) =>
     isFinal(now) || hasRows(now, row.phase)
       ? undefined

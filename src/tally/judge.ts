@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { keysIn, type SideFacts } from '../app/side-facts';
 import type { Counts } from '../migration/counts';
 import { MOST_EXCHANGES, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
+import type { LiveFacts } from '../migration/live';
 import { walksOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
@@ -20,6 +21,7 @@ export function judge(
   source: SideFacts | undefined,
   target: SideFacts | undefined,
   standstill: Standstill,
+  live: LiveFacts | undefined,
   app: Pick<App, 'settings'>,
 ): Verdict {
   const { plan, course } = migration;
@@ -42,6 +44,7 @@ export function judge(
     sourceExchanged: course.exchanges > MOST_EXCHANGES,
     doubt: doubtOfFile(plan, course),
     ...standstill,
+    live,
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });

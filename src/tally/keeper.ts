@@ -3,6 +3,7 @@ import { Stillness } from '../app/stillness';
 import { inParallel } from '../basics/in-parallel';
 import { rangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
+import { isFollowed } from '../migration/phases';
 import { isFinal, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { parallelRangesOf } from '../range/range-shape';
 import { abandonedRanges } from './abandoned';
@@ -31,6 +32,8 @@ export class Keeper {
   private readonly stillness = new Stillness();
   /** How often the messages of ranges were sent again since anybody worked on them. */
   private readonly sentAgain = new Map<string, number>();
+  /** When a source was last sent to be followed, by migration. */
+  private readonly followSent = new Map<string, number>();
   /** How many workers of this process are at each migration, and when one of them asked for a sum last. */
   private readonly workers = new Map<string, { count: number; summedAt: number }>();
   private looking: Promise<void> | undefined;
@@ -126,7 +129,7 @@ export class Keeper {
       });
     });
     this.stillness.tidy();
-    if (open.length === 0) this.sentAgain.clear();
+    if (open.length === 0) for (const sent of [this.sentAgain, this.followSent]) sent.clear();
     return open.length > 0;
   }
 
@@ -134,8 +137,22 @@ export class Keeper {
     const { id, etag, state } = migration;
     // A start that is under way is not disturbed.
     if (state === 'planned' && this.stillness.stillFor(`start ${id}`, etag) < this.silenceMs) return;
+    if (state !== 'planned') await this.keepFollowed(migration);
     const settled = state === 'planned' ? 0 : await this.sendAbandoned(migration);
     if ((await this.isSumOld(migration)) || settled > 0) await tendMigration(id, this.app);
+  }
+
+  /** Has a source followed again that nobody follows any more. */
+  private async keepFollowed(migration: MigrationRow): Promise<void> {
+    const { id, plan, cancelRequested } = migration;
+    if (!isFollowed(plan) || cancelRequested) return;
+    const row = await this.app.ledger.live.get(id);
+    const name = `live ${id}`;
+    if (this.stillness.stillFor(name, row?.etag ?? '') < this.silenceMs) return;
+    const last = this.followSent.get(id) ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() - last < this.silenceMs) return;
+    this.followSent.set(id, performance.now());
+    await this.app.queue.follow(migration);
   }
 
   private async isSumOld({ id, startedAt }: MigrationRow): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { writesTarget } from '../migration/phases';
+import { isFollowed, writesTarget } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -25,7 +25,8 @@ export function runningWarnings(
   }
   const ofSource = source && since(markOf(plan.source), markOf(source));
   const ofTarget = target && since(markOf(plan.target), markOf(target));
-  if (ofSource?.swapped === true) {
+  const followed = isFollowed(plan);
+  if (ofSource?.swapped === true && !followed) {
     const left = writesTarget(plan)
       ? ' Keys of what was there before may be on the target: a sync with deleteExtra takes away what the source no longer has.'
       : '';
@@ -40,7 +41,7 @@ export function runningWarnings(
   }
   warnings.push(...evicted('target', ofTarget), ...evicted('source', ofSource));
   // Of a source that was lost, the changes are the loss.
-  if (stopCause === null) warnings.push(...written(plan, restarts.source, ofSource));
+  if (stopCause === null && !followed) warnings.push(...written(plan, restarts.source, ofSource));
   const atStart = sourceKeysAtStart(plan);
   const now = source && keysIn(source, plan, 'source');
   if (atStart !== undefined && now !== undefined && atStart > 1_000 && now < atStart / 2) {

@@ -1,5 +1,6 @@
 import { doubtOfCourse } from '../migration/source-doubt';
 import type { MigrationRow } from '../migration/rows';
+import { isFollowed } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { withReset } from '../migration/course';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
@@ -50,20 +51,34 @@ export type SeenBefore = Pick<Snapshot, 'marks' | 'sourceKeysNow' | 'lostKeys'>;
 
 /**
  * Why a migration must stop for what has become of its source; undefined where it may go on. A sync that deletes keys because
- * the source does not have them believes only the very process that was planned with.
+ * the source does not have them believes only the very process that was planned with; one that follows its source has every restart
+ * followed by a pass of its own.
  */
 export function whyStop(
   { plan, course }: Pick<MigrationRow, 'plan' | 'course'>,
   source: SideFacts,
   before: SeenBefore,
 ): string | undefined {
+  const isLive = isFollowed(plan);
+  const unknown = isLive ? unplannedDatabase(plan, source) : undefined;
+  if (unknown !== undefined || (isLive && plan.request.force)) return unknown;
   const now = courseSince(plan, source, before);
   const loss = now === undefined ? undefined : lossOfSource(now);
-  if (loss !== undefined || !plan.request.deleteExtra) return loss;
+  if (loss !== undefined || !plan.request.deleteExtra || isLive) return loss;
   const sincePlan = withReset(sinceMark(markOf(plan.source), markOf(source)), course.reset.source);
   const sourceKeys = keysIn(source, plan, 'source');
   const { shrinkPercent } = plan.request.limits;
   return doubtOfCourse({ since: sincePlan, sourceKeysAtStart: sourceKeysAtStart(plan), sourceKeys, shrinkPercent });
+}
+
+/** A database that keys were written to and that is not followed, where all were asked for; undefined where there is none. */
+function unplannedDatabase({ request, databases }: Plan, source: SideFacts): string | undefined {
+  if (request.databases !== 'all') return undefined;
+  const found = source.databases.find(
+    ({ database, keys }) => keys !== 0 && databases.every((planned) => planned.database !== database),
+  );
+  if (found === undefined) return undefined;
+  return `Database ${found.database} of the source was empty when the migration was planned, and has keys now: they are not followed. Start it again, and name the databases that are to be followed where some are empty yet, for example "databases": [0, ${found.database}].`;
 }
 
 /** How many keys were gone after restarts and flushes, up to now. */

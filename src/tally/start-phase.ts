@@ -1,6 +1,16 @@
 import type { App } from '../app/app';
 import { mustWalkAnew, see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
-import { phaseAt, phaseOf, placeInPlan, walksOf, withWalk, type LookDepth } from '../migration/phases';
+import {
+  isFollowed,
+  phaseAt,
+  phaseOf,
+  placeInPlan,
+  walksOf,
+  walksSource,
+  withWalk,
+  type LookDepth,
+  type Phase,
+} from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { askSide } from '../app/side-facts';
 import { cursorProcessOf } from '../redis/probe';
@@ -24,10 +34,13 @@ export async function startPhase(
   // The next visit finds the phase due again.
   if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };
+  // A pass of a source that is followed belongs to the session that it begins in.
+  const session = isFollowed(known.plan) ? ((await app.ledger.live.get(id))?.session ?? '') : '';
   // The walk before must come again: what begins now would be held against databases that were exchanged meanwhile.
-  if (mustWalkAnew(known.course, sides.source)) return;
   const { plan } = known;
   const phase = phaseOf(plan, due);
+  if (!isFollowed(plan) && mustWalkAnew(known.course, sides.source)) return;
+  if (isFollowed(plan) && session === '') return;
   const place = placeInPlan(plan, due);
   const { pass = 0 } = due;
   const isAnew = place <= placeInPlan(plan, due.from);
@@ -46,7 +59,7 @@ export async function startPhase(
       walkedRunId: cursorProcessOf(phase.side === 'target' ? target : source),
       // Of what is walked again no row is there as it must be.
       phasesWithRows: row.phasesWithRows.filter((name) => before.includes(name)),
-      course: { ...courseOf(row, due, isAnew, sides), walks },
+      course: { ...courseOf(row, due, isAnew, sides), walks, ...(isPass(phase) ? { session } : {}) },
     };
   };
   const migration = await app.ledger.migrations.update(id, (row) =>
@@ -71,8 +84,13 @@ function courseOf(
 ): Course {
   const seen = see(see(row.course, 'source', source), 'target', target);
   const now: Course = { ...seen, anew: seen.anew + (isAnew ? 1 : 0) };
-  if (phaseOf(row.plan, due).side === 'target') return now;
+  if (!walksSource(phaseOf(row.plan, due))) return now;
   return walkBegins(now, source, target, depthOf(due, row, target));
+}
+
+/** Whether a phase brings all keys of the source to the target. */
+function isPass({ work }: Phase): boolean {
+  return work === 'copy' || work === 'sync';
 }
 
 /** What has happened to the target since the phase was found to be due may ask for more than that. */

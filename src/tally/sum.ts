@@ -1,7 +1,8 @@
 import { isSettled, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
 import { rowsOfPlan, walkedDatabases } from '../migration/rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
-import { phaseOf, walksOf, type Phase } from '../migration/phases';
+import { movedBy, type LiveRow } from '../migration/live';
+import { phaseOf, walksOf, walksSource, type Phase } from '../migration/phases';
 
 /** What the range rows say together. */
 export interface Sum {
@@ -71,6 +72,20 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   return { ranges, counts, walked, share, lastHeartbeat, moved, clockDoubtMs, troubles: [...troubles], trouble, cause };
 }
 
+/** The same with what whoever follows the source says of itself. */
+export function withFollower(sum: Sum, row: LiveRow | undefined): Sum {
+  if (row === undefined) return sum;
+  const { lastHeartbeat } = sum;
+  return {
+    ...sum,
+    lastHeartbeat: lastHeartbeat === null || row.heartbeat > lastHeartbeat ? row.heartbeat : lastHeartbeat,
+    moved: `${sum.moved} ${movedBy(row)}`,
+    clockDoubtMs: Math.max(sum.clockDoubtMs, row.clockDoubtMs),
+    troubles: row.trouble === null ? sum.troubles : [...sum.troubles, row.trouble],
+    trouble: sum.trouble ?? row.trouble,
+  };
+}
+
 /** The numbers of a row that count for its migration. */
 function countingOf({ counts }: Phase, ofRow: Counts): Partial<Counts> {
   return counts === 'all' ? ofRow : Object.fromEntries(counts.map((name) => [name, ofRow[name]]));
@@ -80,5 +95,5 @@ function countingOf({ counts }: Phase, ofRow: Counts): Partial<Counts> {
 function latestOverSource(migration: MigrationRow): string {
   const { phases } = migration.plan;
   const walked = walksOf(migration).flatMap(({ place }) => phases[place] ?? []);
-  return walked.findLast(({ side }) => side === 'source')?.name ?? '';
+  return walked.findLast(walksSource)?.name ?? '';
 }

@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import { OvertakenError } from '../app/visits';
+import type { LiveRow } from '../migration/live';
 import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { connectionOf } from '../migration/side-spec';
 import type { Command, RedisPort } from '../redis/redis-port';
@@ -19,6 +20,8 @@ export interface SweepFacts {
   readonly migration: MigrationRow;
   /** Of all phases, each as it counts in the current epoch. */
   readonly rows: readonly RangeRow[];
+  /** Whoever follows the source, where it is followed. */
+  readonly follower?: LiveRow | undefined;
   /** For how long no range has given a sign, while the tally watched. Seconds. */
   readonly quietSeconds: number;
   /** Called again and again while the sweep goes on. @throws OvertakenError when it must end */
@@ -39,12 +42,17 @@ const GIVE_UP_S = 300;
  * its key lost at the next write, and removes what that write made, or it expires.
  */
 export async function sweepTemporaryKeys(
-  { migration, rows, quietSeconds, goesOn }: SweepFacts,
+  { migration, rows, follower, quietSeconds, goesOn }: SweepFacts,
   app: Pick<App, 'connections' | 'settings'>,
 ): Promise<Sweep> {
   const nobodyWorks =
     quietSeconds > app.settings.stallSeconds || rows.every((row) => row.phase !== migration.phase || isSettled(row));
-  if (!nobodyWorks || rows.every(({ builders }) => builders.length === 0)) return { done: true, warnings: [] };
+  // Who follows works until all is proved, or it has left.
+  const isFollowing = follower !== undefined && follower.session !== '' && follower.proof === null;
+  const nobodyBuilt = [...rows, ...(follower === undefined ? [] : [follower])].every(
+    ({ builders }) => builders.length === 0,
+  );
+  if (!nobodyWorks || isFollowing || nobodyBuilt) return { done: true, warnings: [] };
   const { request, databases, target } = migration.plan;
   const unlink = hasUnlink(abilitiesOf(target)) ? 'UNLINK' : 'DEL';
   const until = performance.now() + LONGEST_SWEEP_MS;

@@ -3,10 +3,11 @@ import type { App } from '../app/app';
 import { askSide } from '../app/side-facts';
 import { OvertakenError } from '../app/visits';
 import { accountedKeys } from '../migration/counts';
-import type { NamedPhase } from '../migration/phases';
+import { liveFactsOf } from '../migration/live';
+import { isFollowed, type NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
-import { isFinal, type MigrationRow, type MigrationState } from '../migration/rows';
+import { isFinal, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { markOf } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
@@ -16,7 +17,7 @@ import { judge } from './judge';
 import { lastSnapshot } from './last-snapshot';
 import { stopMigration } from './settle-ranges';
 import { isEnd, makeSnapshot, standstillOf } from './snapshot';
-import { sumHeld } from './sum';
+import { sumHeld, withFollower } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { watchSides, watchSource } from './watch-sides';
 
@@ -101,12 +102,14 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
 
   // The sum is as old as the rows are.
   const now = app.ledger.now();
+  const silenceMs = app.settings.silenceSeconds * 1_000;
   const rows = await app.ledger.ranges.list(id);
+  const follower = isFollowed(known.plan) ? await app.ledger.live.get(id) : undefined;
   const held = rowsOfPlan(known, rows);
-  const first = sumHeld(known, held);
+  const first = withFollower(sumHeld(known, held), follower);
   const { quietSeconds } = standstillOf(before, first, now);
   // Before the target's keys are counted: temporary ones would hide as many that are missing.
-  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, quietSeconds, goesOn }, app);
+  const sweep = await sweepTemporaryKeys({ migration: known, rows: held, follower, quietSeconds, goesOn }, app);
   // After the rows: what the sides tell must not be older than what was done.
   const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
   const [source, target] = asked.map(({ facts }) => facts);
@@ -116,10 +119,12 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
   const current = hasMoved ? rowsOfPlan(migration, rows) : held;
-  const sum = hasMoved ? sumHeld(migration, current) : first;
+  const sum = hasMoved ? withFollower(sumHeld(migration, current), follower) : first;
   const unanswered = asked.find(({ trouble }) => trouble !== null)?.trouble ?? null;
   const standstill = standstillOf(before, { ...sum, trouble: sum.trouble ?? unanswered }, now);
-  const judged = judge(migration, sum, source, target, standstill, app);
+  const works = follower !== undefined && follower.session !== '' && isSign(follower.heartbeat, now, silenceMs);
+  const live = isFollowed(migration.plan) ? liveFactsOf(migration, follower, marks.source, works) : undefined;
+  const judged = judge(migration, sum, source, target, standstill, live, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
   const ofPhase = current.filter(({ phase }) => phase === migration.phase);
   const lanes = lanesOf(migration, ofPhase);

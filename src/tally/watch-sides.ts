@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import type { SideFacts } from '../app/side-facts';
 import { MOST_EXCHANGES, mustWalkAnew, see, seeReset, sinceOfSource, unsteady, type Course } from '../migration/course';
-import { phaseOf, sideNames } from '../migration/phases';
+import { isFollowed, phaseOf, sideNames, walksSource } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import type { SideSpec } from '../migration/side-spec';
@@ -81,11 +81,12 @@ export async function watchSource(
   // Another process its workers see by themselves; in the same one, only its replication id tells.
   const mark = markOf(source);
   const ofSource = sinceOfSource(course, mark);
-  const isWalked = phaseOf(plan, migration).side === 'source';
+  const isWalked = walksSource(phaseOf(plan, migration));
   const isOther = source.runId === migration.walkedRunId && ofSource.process === 'changed';
   if (migration.cancelRequested) return migration;
   if (!isWalked || !(isOther || mustWalkAnew(course, mark))) {
-    return ofSource.swapped ? await noteExchange(migration, app) : migration;
+    // Whoever follows the source sees it, too, and has it walked anew.
+    return ofSource.swapped && !isFollowed(plan) ? await noteExchange(migration, app) : migration;
   }
   await restartRanges(migration, source.runId, source, before, app);
   return (await app.ledger.migrations.get(id)) ?? migration;

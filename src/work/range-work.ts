@@ -18,7 +18,7 @@ export type WorkApp = SidesApp & WalkApp & Pick<App, 'ledger'>;
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
 export type RangeWork = (job: RangeJob, app: WorkApp) => Promise<void>;
 
-const works: Readonly<Record<Work, RangeWork>> = {
+const works: Readonly<Record<Exclude<Work, 'follow'>, RangeWork>> = {
   copy: copyRange,
   survey: surveyRange,
   compare: compareRange,
@@ -30,5 +30,7 @@ const works: Readonly<Record<Work, RangeWork>> = {
 
 /** The work that a range of the migration's phase needs. */
 export function rangeWorkOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass'>): RangeWork {
-  return works[phaseOf(migration.plan, migration).work];
+  const { work } = phaseOf(migration.plan, migration);
+  if (work === 'follow') throw new Error('A phase that follows the source has no ranges.');
+  return works[work];
 }

@@ -32,7 +32,9 @@ const queue = (queueName: string) => [
 const expected: Readonly<Record<string, readonly Binding[]>> = {
   cancelMigration: http('DELETE', 'migrations/{id}'),
   copyRange: queue('ranges'),
+  cutoverMigration: http('POST', 'migrations/{id}/cutover'),
   failRange: queue('ranges-poison'),
+  followSource: queue('live'),
   getConsole: http('GET', 'console/{file?}', 'anonymous'),
   getFindings: http('GET', 'migrations/{id}/findings'),
   getHistory: http('GET', 'migrations/{id}/history'),

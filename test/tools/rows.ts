@@ -64,6 +64,7 @@ export function aMigration(changes: Partial<MigrationRow> = {}): MigrationRow {
     epoch: 0,
     walkedRunId: 'source-run',
     cancelRequested: false,
+    cutoverRequestedAt: null,
     stopCause: null,
     course: courseTo(changes.phase ?? 'copy', changes.plan ?? aPlan()),
     startedAt: '2026-01-01T00:00:00.000Z',

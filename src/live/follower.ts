@@ -1,0 +1,483 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { App } from '../app/app';
+import { LostRowError } from '../ledger/range-rows';
+import type { LiveRow } from '../migration/live';
+import { stationOf } from '../migration/phases';
+import { redactFinding } from '../migration/redact-finding';
+import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
+import { makeSelection, type Selection } from '../migration/selection';
+import { SourceChangedError, StoppedError } from '../migration/stop';
+import type { SidesApp } from '../range/range-sides';
+import { NameApplier } from './apply-names';
+import { FLUSHED } from './blind-spots';
+import { ChangedNames, keyOf, type Changed } from './changed-names';
+import { CutOver } from './cut-over';
+import { FollowJob, type Holder } from './follow-job';
+import { Signal } from './signal';
+import { SourceFeed, type Session } from './source-feed';
+
+/** What following a source needs of the app. */
+export type FollowApp = SidesApp & Pick<App, 'budget' | 'ledger' | 'watch'>;
+
+/** Lanes of one database; with several databases each has fewer. */
+const MOST_LANES = 4;
+/** Names that one call reads. */
+const NAMES_A_CALL = 256;
+/** What all names may take that are held, bytes: about two million of them. */
+const MOST_BYTES = 256 * 1_048_576;
+/** A lane without names looks again after so long, ms. */
+const IDLE_MS = 200;
+/** After what does not pass by itself, ms. */
+const PAUSE_MS = 1_000;
+/** How often the feed is asked whether it has told everything, and both sides what they are, ms. */
+const TICK_MS = 500;
+const LOOK_MS = 1_000;
+/** While a cut-over waits for each step, ms. */
+const QUICK_TICK_MS = 50;
+/** Of a silence, the part for which the row may stay unwritten: others take the following over soon after. */
+const HELD = 1 / 2;
+/** So many findings are held, each of one key. */
+const MOST_FINDINGS = 10_000;
+const MOST_BUILDERS = 16;
+
+interface Database {
+  readonly number: number;
+  readonly names: ChangedNames;
+  applier: NameApplier | undefined;
+}
+
+/**
+ * Follows the source of one migration from this process: hears which keys change, and brings them to the target, until the migration
+ * has ended or another process has taken the following over. What is told by a feed without a gap is a session; a pass over the
+ * source that began in a session, and ended, leaves nothing out that is not in the names of it.
+ */
+export class Follower implements Holder {
+  private readonly databases: readonly Database[];
+  private readonly feed: SourceFeed;
+  private readonly changed = new Signal();
+  private readonly ticked = new Signal();
+  private readonly beats = new Signal();
+  private readonly jobs = new Map<number, FollowJob>();
+  private readonly troubles: { lane: string | null; tick: string | null } = { lane: null, tick: null };
+  private readonly cutOver: CutOver;
+  private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
+  private readonly selection: Selection;
+  private session: { readonly id: string; readonly facts: Session } | undefined;
+  private migration: MigrationRow;
+  private ended = false;
+  private writtenAt = performance.now();
+  private writing: Promise<void> = Promise.resolve();
+  private lookedAt = Number.NEGATIVE_INFINITY;
+  /** The places up to which names must be applied until what was kept is settled, by the number of the database. */
+  private settling: ReadonlyMap<number, number> | undefined;
+  private building: Promise<void> | undefined;
+  private running: Promise<void> | undefined;
+  private overflowed = false;
+  /** All is proved: nothing is applied. */
+  private isHeld = false;
+
+  /** @param row as it was taken */
+  constructor(
+    private row: LiveRow,
+    migration: MigrationRow,
+    private readonly app: FollowApp,
+  ) {
+    this.migration = migration;
+    const { plan } = migration;
+    this.selection = makeSelection(plan.request.select);
+    const lanes = Math.max(1, Math.floor(MOST_LANES / plan.databases.length));
+    const mostBytes = MOST_BYTES / plan.databases.length;
+    this.databases = plan.databases.map(({ database }) => ({
+      number: database,
+      names: new ChangedNames({ lanes, mostBytes }),
+      applier: undefined,
+    }));
+    for (const { names } of this.databases) names.keep();
+    this.feed = new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
+    this.cutOver = new CutOver({
+      now: () => this.app.ledger.time(),
+      barrier: () => this.feed.barrier(),
+      mark: () => this.mark(),
+      isAppliedUpTo: (mark) => this.isAppliedUpTo(mark),
+      waiting: () => this.waiting,
+      noteStreams: () => this.noteStreams(),
+    });
+  }
+
+  get id(): string {
+    return this.migration.id;
+  }
+
+  get hasEnded(): boolean {
+    return this.ended;
+  }
+
+  /** Follows until the end. Never throws: what goes wrong stands in the row. */
+  run(): Promise<void> {
+    this.running ??= this.follow();
+    return this.running;
+  }
+
+  /** Follows no more; what is under way is waited for. */
+  async stop(): Promise<void> {
+    this.end();
+    await this.running;
+  }
+
+  private end(): void {
+    this.ended = true;
+    this.feed.end();
+    for (const signal of [this.changed, this.ticked, this.beats]) signal.notify();
+  }
+
+  private async follow(): Promise<void> {
+    const lanes = this.databases.flatMap((database) =>
+      Array.from({ length: database.names.lanesCount }, (_, lane) => this.applyLane(database, lane)),
+    );
+    await Promise.all([...lanes, this.observe(), this.beat()]);
+    await this.lastWords();
+  }
+
+  /** Looks after the feed, both sides, and what the migration asks for. */
+  private async observe(): Promise<void> {
+    while (!this.ended) {
+      try {
+        await this.tick();
+        this.troubles.tick = null;
+      } catch (error) {
+        if (!(error instanceof StoppedError)) this.troubles.tick = wordsOf(error);
+      }
+      await this.ticked.wait(this.isUrgent ? QUICK_TICK_MS : TICK_MS);
+    }
+  }
+
+  /** Writes the row, whatever keeps the rest: who is silent is taken for gone. */
+  private async beat(): Promise<void> {
+    const pauseMs = Math.min(TICK_MS, this.app.settings.silenceSeconds * 100);
+    while (!this.ended) {
+      try {
+        const migration = await this.app.watch.get(this.id);
+        if (migration === undefined || isFinal(migration) || migration.cancelRequested) this.end();
+        else {
+          this.migration = migration;
+          await this.write();
+        }
+      } catch {
+        // Storage may be away for a moment; without it nothing is applied after a while.
+      }
+      await this.beats.wait(pauseMs);
+    }
+  }
+
+  /** A cut-over, or a pass that has ended, waits for names to be applied. */
+  private get isUrgent(): boolean {
+    return this.cutOver.isUnderWay || this.settling !== undefined;
+  }
+
+  // What is told of changes.
+
+  private events() {
+    return {
+      onNames: (names: readonly Buffer[], database: number | undefined) => {
+        for (const each of this.databases) {
+          if (database !== undefined && database !== each.number) continue;
+          for (const name of names) {
+            if (!this.selection.all && !this.selection.wants(name, undefined)) continue;
+            if (!each.names.note(name) && !this.overflowed) this.overflow();
+          }
+        }
+        this.changed.notify();
+      },
+      onFlush: () => {
+        this.gap(FLUSHED);
+      },
+      onGap: (reason: string) => {
+        this.gap(`Changes were not told for a while: ${reason}`);
+      },
+    };
+  }
+
+  /** Some changes may have been missed: what is told from now on is another session, and must have its own pass. */
+  private gap(reason: string): void {
+    for (const { names } of this.databases) {
+      if (this.overflowed) names.clear();
+      names.keep();
+    }
+    this.settling = undefined;
+    this.cutOver.reset();
+    if (this.session === undefined) return;
+    this.session = undefined;
+    this.row = { ...this.row, gaps: this.row.gaps + 1, lastGap: reason };
+    this.app.telemetry.log('warn', 'Changes of the source may have been missed', {
+      'keyferry.migration': this.id,
+      'keyferry.trouble': reason,
+    });
+    this.ticked.notify();
+  }
+
+  private overflow(): void {
+    this.overflowed = true;
+    // Not in the middle of what is being told.
+    setImmediate(() => {
+      this.gap('More keys changed than could be held until they were applied.');
+      this.overflowed = false;
+    });
+  }
+
+  // What is done each moment.
+
+  private async tick(): Promise<void> {
+    await this.renewSession();
+    const { session } = this;
+    if (session !== undefined && performance.now() - this.lookedAt >= LOOK_MS) {
+      this.lookedAt = performance.now();
+      await this.barrier();
+      const missed = this.feed.missed(session.facts, await this.feed.look());
+      if (missed !== undefined && this.session === session) this.gap(missed);
+      await this.feed.renew();
+    }
+    await this.settle();
+    await this.cut();
+    await this.holdWhileProved();
+  }
+
+  private async renewSession(): Promise<void> {
+    if (this.session !== undefined) return;
+    const facts = await this.feed.begin();
+    if (this.ended) return;
+    for (const database of this.databases) {
+      const job = new FollowJob(this.migration, database.number, facts.runId, this.row.builders, this);
+      database.applier = new NameApplier(job, this.app, this.selection, () => this.barrier());
+      this.jobs.set(database.number, job);
+    }
+    this.session = { id: randomUUID(), facts };
+    const listeningSince = this.app.ledger.time();
+    this.row = { ...this.row, runId: facts.runId, feed: facts.kind, listeningSince, settled: false };
+    this.changed.notify();
+  }
+
+  /** The feed has told everything, and there was no gap. @throws StoppedError where there was one */
+  private async barrier(): Promise<void> {
+    const { session } = this;
+    try {
+      await this.feed.barrier();
+    } catch (error) {
+      if (this.session === session) this.gap(`Changes were not told for a while: ${wordsOf(error)}`);
+      throw error;
+    }
+    if (this.session !== session) throw new StoppedError('lost');
+  }
+
+  /** The last pass began in this session and has ended: all that changed meanwhile is applied once more. */
+  private async settle(): Promise<void> {
+    const { session, migration } = this;
+    if (session === undefined || this.row.settled) return;
+    if (this.settling === undefined) {
+      const isDue = stationOf(migration) === 'settled' && migration.course.session === session.id;
+      if (!isDue) return;
+      await this.barrier();
+      this.settling = new Map(this.databases.map(({ number, names }) => [number, names.release()]));
+      this.changed.notify();
+    }
+    if (!this.isAppliedUpTo(this.settling)) return;
+    this.settling = undefined;
+    this.row = { ...this.row, settled: true };
+  }
+
+  private async cut(): Promise<void> {
+    const { session, migration } = this;
+    const isDue =
+      session !== undefined &&
+      this.row.settled &&
+      migration.course.session === session.id &&
+      migration.cutoverRequestedAt !== null;
+    if (!isDue) {
+      this.cutOver.reset();
+      return;
+    }
+    const before = this.cutOver.stand.proof;
+    await this.cutOver.step(session.facts, () => this.feed.look());
+    if (before === null && this.cutOver.stand.proof !== null) await this.tellFindings();
+    this.beats.notify();
+  }
+
+  /**
+   * What is proved is judged, and the migration ends: nothing is written from then on. Where a write makes the proof void, that is told
+   * first, and it is looked whether the end has come meanwhile.
+   */
+  private async holdWhileProved(): Promise<void> {
+    const isProved = this.cutOver.stand.proof !== null;
+    if (isProved === this.isHeld) return;
+    if (isProved) {
+      this.isHeld = true;
+      return;
+    }
+    await this.write();
+    const now = await this.app.ledger.migrations.get(this.id);
+    if (now === undefined || isFinal(now) || now.cancelRequested) this.end();
+    else this.isHeld = false;
+    this.changed.notify();
+  }
+
+  private mark(): ReadonlyMap<number, number> {
+    return new Map(this.databases.map(({ number, names }) => [number, names.told]));
+  }
+
+  private isAppliedUpTo(mark: ReadonlyMap<number, number>): boolean {
+    return this.databases.every(({ number, names }) => names.isAppliedUpTo(mark.get(number) ?? 0));
+  }
+
+  private get waiting(): number {
+    return this.databases.reduce((sum, { names }) => sum + names.size, 0);
+  }
+
+  /** Has all streams that have groups copied again. Returns how many those are. */
+  private async noteStreams(): Promise<number> {
+    let streams = 0;
+    for (const { applier, names } of this.databases) {
+      for (const key of (await applier?.streamsWithGroups()) ?? []) {
+        names.note(key);
+        streams++;
+      }
+    }
+    this.changed.notify();
+    return streams;
+  }
+
+  // Applying.
+
+  private async applyLane(database: Database, lane: number): Promise<void> {
+    const { names } = database;
+    while (!this.ended) {
+      const { session } = this;
+      const taken =
+        session === undefined || this.isHeld || !this.mayWork() ? [] : names.take(lane, NAMES_A_CALL, this.isUrgent);
+      if (taken.length === 0) {
+        await this.changed.wait(IDLE_MS);
+        continue;
+      }
+      try {
+        await this.apply(database, lane, taken);
+      } catch (error) {
+        for (const changed of taken) names.giveBack(lane, changed);
+        if (error instanceof SourceChangedError) {
+          this.feed.end();
+          this.gap('The source restarted or failed over to another process.');
+        } else if (!(error instanceof StoppedError)) {
+          this.trouble(wordsOf(error));
+          await sleep(PAUSE_MS);
+        }
+        await sleep(QUICK_TICK_MS);
+      }
+    }
+  }
+
+  private async apply({ number, names, applier }: Database, lane: number, taken: readonly Changed[]): Promise<void> {
+    if (applier === undefined) throw new StoppedError('lost');
+    const applied = await applier.apply(taken.map(({ name }) => keyOf(name)));
+    const wrong = new Map(applied.findings.map((finding) => [finding.key.toString('latin1'), finding]));
+    taken.forEach((changed, i) => {
+      names.done(lane, changed, applied.readMs[i] ?? 0);
+      const finding = wrong.get(changed.name);
+      const id = `${number} ${changed.name}`;
+      if (finding === undefined) this.findings.delete(id);
+      else if (this.findings.size < MOST_FINDINGS || this.findings.has(id)) {
+        this.findings.set(id, { database: number, finding });
+      }
+    });
+    const { written, deleted } = this.row;
+    this.row = { ...this.row, written: written + applied.written, deleted: deleted + applied.deleted };
+    this.troubles.lane = null;
+    if (this.isUrgent) this.ticked.notify();
+  }
+
+  // The hold on the row.
+
+  get generation(): number {
+    return this.row.generation;
+  }
+
+  mayWork(): boolean {
+    return !this.ended && performance.now() - this.writtenAt < this.app.settings.silenceSeconds * 1_000 * HELD;
+  }
+
+  trouble(text: string | null): void {
+    this.troubles.lane = text;
+  }
+
+  doubtClocks(ms: number): void {
+    this.row = { ...this.row, clockDoubtMs: Math.max(this.row.clockDoubtMs, Math.ceil(ms)) };
+  }
+
+  async beginTemporaryKeys(): Promise<void> {
+    const { builders, generation } = this.row;
+    if (builders.includes(generation)) return;
+    this.building ??= (async () => {
+      this.row = { ...this.row, builders: [...builders, generation].slice(-MOST_BUILDERS) };
+      await this.write();
+    })().finally(() => (this.building = undefined));
+    await this.building;
+  }
+
+  /** Writes down how it stands. Whoever finds that another one has taken the following ends at once. */
+  private async write(): Promise<void> {
+    this.writing = this.writing.catch(() => undefined).then(() => this.writeNow());
+    await this.writing;
+  }
+
+  private async writeNow(): Promise<void> {
+    const began = performance.now();
+    const row = { ...this.row, ...this.stand() };
+    try {
+      const { etag } = await this.app.ledger.live.replace(row);
+      this.row = { ...this.row, etag };
+    } catch (error) {
+      if (!(error instanceof LostRowError)) throw error;
+      const known = await this.app.ledger.live.get(this.id);
+      // Its own write had come through, and the answer had not.
+      if (known?.holder === row.holder) this.row = { ...this.row, etag: known.etag };
+      else this.end();
+      return;
+    }
+    this.writtenAt = began;
+  }
+
+  private stand() {
+    const { step, quietSince, proof } = this.cutOver.stand;
+    return {
+      session: this.session?.id ?? '',
+      heartbeat: this.app.ledger.time(),
+      waiting: this.waiting,
+      kept: this.databases.reduce((sum, { names }) => sum + names.keptSize, 0),
+      lagMs: Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))),
+      findings: this.findings.size,
+      trouble: this.troubles.lane ?? this.troubles.tick,
+      step,
+      quietSince,
+      proof,
+    };
+  }
+
+  /** What is still wrong with keys is told at the end; and that no temporary keys are left, where that is known. */
+  private async lastWords(): Promise<void> {
+    const areGone = [...this.jobs.values()].every(({ temporaryNames }) => temporaryNames.areGone);
+    const builders = areGone ? this.row.builders.filter((each) => each !== this.row.generation) : this.row.builders;
+    this.session = undefined;
+    this.row = { ...this.row, builders, holder: '' };
+    await this.write().catch(() => undefined);
+  }
+
+  /** Writes the findings of keys that are not as they should be. */
+  private async tellFindings(): Promise<void> {
+    const { id, phase, epoch } = this.migration;
+    const rows = [...this.findings.values()].map(({ database, finding }) =>
+      redactFinding({ migration: id, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
+    );
+    if (rows.length > 0) await this.app.ledger.findings.add(rows);
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'An unknown error.';
+}

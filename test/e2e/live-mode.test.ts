@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MigrationReport } from '../../src/migration/report';
+import type { AppProcess } from '../tools/app-process';
+import { startLiveWriter } from '../tools/live-writer';
+import { digest, Stage, type Side } from '../tools/stage';
+import { fill } from './support/fill';
+
+const stage = new Stage();
+let app: AppProcess;
+let old: Side;
+let neu: Side;
+
+beforeAll(async () => {
+  old = await stage.side('redis-6.0');
+  neu = await stage.side('redis-7.0');
+  app = await stage.app({
+    ...stage.connections({ OLD: old, NEW: neu }),
+    KEYFERRY_SILENCE_SECONDS: '3',
+    KEYFERRY_CHECKPOINT_SECONDS: '1',
+  });
+});
+
+afterAll(() => stage.clear());
+
+beforeEach(async () => {
+  await old.client.flushall();
+  await neu.client.flushall();
+});
+
+const inStep = ({ live }: MigrationReport) => live?.phase === 'live' && live.notReady === null;
+
+const cutOver = (id: string) => app.request('POST', `/api/migrations/${id}/cutover`);
+
+it('follows writers of all types, and proves the cut-over', async () => {
+  await fill(old, 20_000, { prefix: 'stable:' });
+  const writer = await startLiveWriter(old.server, { perSecond: 2_000 });
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live' });
+  await app.reportWhen(id, inStep);
+  await sleep(2_000);
+  expect((await cutOver(id)).status).toBe(202);
+  await sleep(1_000);
+  await writer.stop();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'completed', live: { gaps: 0, cutover: { step: 'proved' } } });
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+/** Starts a live migration and waits until it is in step. */
+async function follow(changes: object = {}): Promise<string> {
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live', ...changes });
+  await app.reportWhen(id, inStep);
+  return id;
+}
+
+/** Asks for the cut-over as soon as it is ready, and waits for the verdict. */
+async function ended(id: string): Promise<MigrationReport> {
+  await app.reportWhen(id, inStep);
+  expect((await cutOver(id)).status).toBe(202);
+  return await app.finished(id);
+}
+
+const gaps = (least: number) => (report: MigrationReport) => (report.live?.gaps ?? 0) >= least;
+
+it('a cut-over is refused until it is ready, waits for the writers, and begins anew with every write', async () => {
+  await fill(old, 60_000);
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live', limits: { keysPerSecond: 40_000 } });
+  expect(await cutOver(id)).toMatchObject({ status: 409, body: { error: { code: 'notReady' } } });
+  await app.reportWhen(id, inStep);
+  let written = 0;
+  const writer = stage.writer(old, (client) => client.set('counter', ++written));
+  expect((await cutOver(id)).status).toBe(202);
+  // Longer than a source that stands still would take.
+  await sleep(3_500);
+  expect(await app.report(id)).toMatchObject({ state: 'verifying', live: { cutover: { step: 'quiet', proof: null } } });
+  await writer.stop();
+  const stopped = Date.now();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'completed', live: { cutover: { step: 'proved' } } });
+  expect(Date.now() - stopped).toBeLessThan(15_000);
+  expect(await neu.client.get('counter')).toBe(String(written));
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
+  await fill(old, 5_000);
+  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const id = await follow();
+  const keys = await old.client.keys('key:*');
+  await Promise.all([
+    old.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'),
+    old.client.del(...keys.slice(0, 500)),
+    old.client.set('changed in the gap', 'x'),
+  ]);
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, inStep);
+  await writer.stop();
+  const report = await ended(id);
+  expect(report).toMatchObject({ state: 'completed', live: { gaps: 1, repaired: true } });
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('what no feed tells is on the target: consumers of streams, and databases that were exchanged', async () => {
+  await old.client.select(0);
+  await fill(old, 2_000);
+  for (const stream of ['one', 'two']) {
+    for (let i = 1; i <= 10; i++) await old.client.xadd(stream, `${i}-1`, 'f', String(i));
+    await old.client.xgroup('CREATE', stream, 'g', '0');
+  }
+  const id = await follow({ databases: [0, 1] });
+  await old.client.call('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', 5, 'STREAMS', 'one', '>');
+  await old.client.xack('one', 'g', '1-1', '2-1');
+  const report = await ended(id);
+  expect(report).toMatchObject({ state: 'completed', live: { gaps: 0, cutover: { proof: { streams: 2 } } } });
+  expect(await digest(neu)).toBe(await digest(old));
+
+  await neu.client.flushall();
+  // Of what was exchanged, far more keys are on the target than belong there.
+  const other = await follow({ databases: [0, 1], force: true });
+  await old.client.call('SWAPDB', 0, 1);
+  await app.reportWhen(other, gaps(1));
+  expect(await ended(other)).toMatchObject({ state: 'completed' });
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('a source that is emptied is not followed: the target keeps what it has', async () => {
+  await fill(old, 3_000);
+  const writer = stage.writer(old, (client) => client.set('written', 'x'));
+  const id = await follow();
+  await old.client.flushall();
+  const report = await app.finished(id);
+  await writer.stop();
+  expect(report).toMatchObject({ state: 'failed', cause: expect.stringContaining('lost data') as string });
+  expect(await neu.client.dbsize()).toBe(3_001);
+});
+
+it('with "force" a flush is followed', async () => {
+  await fill(old, 3_000);
+  const id = await follow({ force: true });
+  await old.client.flushall();
+  await fill(old, 100, { prefix: 'new:' });
+  await app.reportWhen(id, gaps(1));
+  expect(await ended(id)).toMatchObject({ state: 'completed' });
+  expect(await neu.client.dbsize()).toBe(100);
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('an app that is killed has missed changes, and makes them good when it is back', async () => {
+  await fill(old, 5_000);
+  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const id = await follow();
+  await app.kill();
+  const keys = await old.client.keys('key:*');
+  await old.client.del(...keys.slice(0, 500));
+  await app.begin();
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, inStep);
+  await writer.stop();
+  expect(await ended(id)).toMatchObject({ state: 'completed', live: { gaps: 1 } });
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('a source or a target that restarts is a gap', async () => {
+  await fill(old, 5_000);
+  await Promise.all([old, neu].map(({ client }) => client.save()));
+  const id = await follow();
+  await old.client.save();
+  await old.server.restart();
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, inStep);
+  // Without what was written since it was saved.
+  await neu.server.restart();
+  await app.reportWhen(id, gaps(2));
+  await old.client.set('after', 'x');
+  expect(await ended(id)).toMatchObject({ state: 'completed' });
+  expect(await digest(neu)).toBe(await digest(old));
+});
+
+it('a database that was empty and is written to ends it: it would not be followed', async () => {
+  await fill(old, 100);
+  const id = await follow();
+  await old.client.select(3);
+  await old.client.set('elsewhere', 'x');
+  await old.client.select(0);
+  expect(await app.finished(id)).toMatchObject({ state: 'failed', cause: expect.stringContaining('[0, 3]') as string });
+});
+
+it('is cancelled while it follows, and writes nothing from then on', async () => {
+  await fill(old, 1_000);
+  const id = await follow();
+  await app.request('DELETE', `/api/migrations/${id}`);
+  expect(await app.finished(id)).toMatchObject({ state: 'cancelled' });
+  await old.client.set('later', 'x');
+  await sleep(1_500);
+  expect(await neu.client.exists('later')).toBe(0);
+});
+
+it('is refused where it could do harm, or would not prove anything', async () => {
+  const codes = async (changes: object) =>
+    (await app.refused({ source: 'OLD', target: 'NEW', mode: 'live', ...changes })).body.error;
+  await neu.client.set('mine', 'x');
+  expect(await codes({})).toMatchObject({ code: 'targetNotEmpty' });
+  await neu.client.flushall();
+  const { code, details } = await codes({
+    rename: [{ from: 'a', to: 'b' }],
+    convert: ['aspnet-session-v5'],
+    select: { types: ['hash'] },
+    onConflict: 'skip',
+  });
+  expect([code, details.map(({ path }) => path).sort()]).toEqual([
+    'badRequest',
+    ['convert', 'onConflict', 'rename', 'select'],
+  ]);
+  expect(await codes({ live: { feed: 'notifications' } })).toMatchObject({ code: 'cannotFollow' });
+  await old.client.config('SET', 'maxmemory', '20mb');
+  await old.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
+  expect(await codes({})).toMatchObject({ code: 'cannotFollow', message: expect.stringContaining('evicts') as string });
+});

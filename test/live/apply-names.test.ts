@@ -1,0 +1,181 @@
+import { FollowJob, type Holder } from '../../src/live/follow-job';
+import { ChangedNames, keyOf } from '../../src/live/changed-names';
+import { NameApplier } from '../../src/live/apply-names';
+import type { Feed } from '../../src/redis/feed-connection';
+import { makeSelection } from '../../src/migration/selection';
+import { StoppedError } from '../../src/migration/stop';
+import { preparePlan } from '../../src/start/prepare-plan';
+import { compareServers, Stage, type Side } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
+import { aMigration, aRequest } from '../tools/rows';
+
+const stage = new Stage();
+let old: Side;
+let neu: Side;
+let app: TestApp;
+let feed: Feed;
+let names: ChangedNames;
+let job: FollowJob;
+let applier: NameApplier;
+let mayWork = true;
+let beforeDeletion: () => Promise<void> = () => Promise.resolve();
+
+const holder: Holder = {
+  generation: 1,
+  mayWork: () => mayWork,
+  trouble: () => undefined,
+  doubtClocks: () => undefined,
+  beginTemporaryKeys: () => Promise.resolve(),
+};
+
+beforeAll(async () => {
+  old = await stage.side('redis-6.0');
+  neu = await stage.side('redis-7.0');
+  app = await stage.testApp({ OLD: old, NEW: neu }, { KEYFERRY_BIG_KEY_MIB: '0.05' });
+  const plan = await preparePlan(aRequest({ mode: 'live', databases: [0] }), app);
+  expect(plan.feeds).toEqual(['tracking']);
+  job = new FollowJob(aMigration({ plan }), 0, plan.source.runId, [], holder);
+  applier = new NameApplier(job, app, makeSelection(plan.request.select), () => beforeDeletion());
+  names = new ChangedNames({ lanes: 1, mostBytes: 1e9 });
+  feed = await app.connections.feed('OLD', plan.feeds ?? [], {
+    onNames: (all) => {
+      for (const name of all) names.note(name);
+    },
+    onFlush: () => undefined,
+    onGap: () => undefined,
+  });
+});
+
+afterAll(async () => {
+  feed.close();
+  await stage.clear();
+});
+
+beforeEach(async () => {
+  await old.client.flushall();
+  await neu.client.flushall();
+  await feed.barrier();
+  names.clear();
+  beforeDeletion = () => Promise.resolve();
+});
+
+/** Applies all that the source has told up to now. */
+async function applyAll(): Promise<void> {
+  await feed.barrier();
+  const taken = names.take(0, 10_000, true);
+  const { readMs } = await applier.apply(taken.map(({ name }) => keyOf(name)));
+  taken.forEach((changed, i) => {
+    names.done(0, changed, readMs[i] ?? 0);
+  });
+}
+
+const differences = async () => (await compareServers(old, neu)).differences;
+
+it('brings keys of all types as they are, with their expiries, and takes away what is gone', async () => {
+  const { client } = old;
+  await client.mset('a', '1', 'b', '2');
+  await client.hset('hash', { f: '1' });
+  await client.rpush('list', 'x', 'y');
+  await client.sadd('set', 'x');
+  await client.zadd('zset', 1, 'x');
+  await client.xadd('stream', '1-1', 'f', 'v');
+  await client.xgroup('CREATE', 'stream', 'g', '0');
+  await client.set('expiring', 'x', 'PX', 3_600_000);
+  await client.set('big', 'x'.repeat(200_000));
+  await applyAll();
+  expect(await differences()).toEqual([]);
+  await client.del('a');
+  await client.rename('hash', 'renamed');
+  await client.persist('expiring');
+  await client.set('big', 'y'.repeat(200_000));
+  await client.pexpire('list', 3_600_000);
+  await client.del('set');
+  await client.rpush('set', 'another type');
+  await applyAll();
+  expect(await differences()).toEqual([]);
+  expect(await neu.client.exists('a', 'hash')).toBe(0);
+});
+
+it('a key that has expired before it is written is not left as it was', async () => {
+  await old.client.set('k', 'old');
+  await applyAll();
+  for (let i = 0; i < 20; i++) {
+    await old.client.set('k', `new ${i}`, 'PX', 1 + (i % 3));
+    await applyAll();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    // Nobody has met it on the source since: no feed tells.
+    expect(await neu.client.get('k')).toBeNull();
+    await old.client.set('k', 'old');
+    await applyAll();
+  }
+});
+
+it('a walk that read a key before a change and wrote it after that was applied is put right by the second application', async () => {
+  names.keep();
+  await old.client.mset('changed', 'old', 'deleted', 'x');
+  const stale = await Promise.all(['changed', 'deleted'].map((key) => old.client.dumpBuffer(key)));
+  await old.client.set('changed', 'new');
+  await old.client.del('deleted');
+  await applyAll();
+  for (const [i, key] of ['changed', 'deleted'].entries()) {
+    await neu.client.restore(key, 0, stale[i] ?? '', 'REPLACE');
+  }
+  // All that was told is applied, and nothing more would ever come.
+  expect(names.isAppliedUpTo(names.told)).toBe(true);
+  expect((await differences()).length).toBe(2);
+  names.release();
+  await applyAll();
+  expect(await differences()).toEqual([]);
+});
+
+it('a thousand writes against a walk leave nothing behind', async () => {
+  names.keep();
+  let state = 1;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  const pages: { key: string; value: Buffer | null }[][] = [];
+  for (let round = 0; round < 60; round++) {
+    for (let i = 0; i < 20; i++) {
+      const key = `k${random(100)}`;
+      if (random(4) === 0) await old.client.del(key);
+      else await old.client.set(key, `${round} ${i}`);
+    }
+    const keys = Array.from({ length: 5 }, () => `k${random(100)}`);
+    const page = keys.map(async (key) => ({ key, value: await old.client.dumpBuffer(key) }));
+    pages.push(await Promise.all(page));
+    await applyAll();
+    // A page is written three rounds after it was read.
+    for (const { key, value } of pages.length > 3 ? (pages.shift() ?? []) : []) {
+      if (value !== null) await neu.client.restore(key, 0, value, 'REPLACE');
+    }
+  }
+  expect((await differences()).length).toBeGreaterThan(0);
+  names.release();
+  await applyAll();
+  expect(await differences()).toEqual([]);
+});
+
+it('deletes nothing where it turns out that the source was emptied, or the following lost', async () => {
+  await old.client.mset('a', '1', 'b', '2');
+  await applyAll();
+  await old.client.flushall();
+  beforeDeletion = () => Promise.reject(new StoppedError('lost'));
+  await expect(applier.apply([Buffer.from('a')])).rejects.toThrow(StoppedError);
+  beforeDeletion = () => {
+    mayWork = false;
+    return Promise.resolve();
+  };
+  await expect(applier.apply([Buffer.from('a')])).rejects.toThrow(StoppedError);
+  mayWork = true;
+  expect(await neu.client.dbsize()).toBe(2);
+});
+
+it('finds the streams that have groups', async () => {
+  await old.client.xadd('plain', '1-1', 'f', 'v');
+  await old.client.xadd('grouped', '1-1', 'f', 'v');
+  await old.client.xgroup('CREATE', 'grouped', 'g', '0');
+  await old.client.set('other', 'x');
+  expect((await applier.streamsWithGroups()).map(String)).toEqual(['grouped']);
+});
