@@ -16,6 +16,10 @@ export class RoutedConnection implements RedisPort {
     readonly cluster: Cluster,
   ) {}
 
+  get name(): string {
+    return this.cluster.name;
+  }
+
   /**
    * The run id of the server process on the other end; undefined while not connected. Empty where a server tells none, and for
    * a cluster, whose nodes may take each other's places.
@@ -86,9 +90,18 @@ export class RoutedBulk implements KeyedPort {
     private readonly opener: Pick<RoutedConnection, 'ready'>,
   ) {}
 
+  get name(): string {
+    return this.cluster.name;
+  }
+
   get runId(): string | undefined {
     if (!this.cluster.isOne) return this.seed.runId;
     return this.cluster.isKnown ? '' : undefined;
+  }
+
+  /** Ends the connection at once; what is under way fails. */
+  close(): void {
+    this.seed.close();
   }
 
   /** Opens what is not open. @throws RedisError */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { App } from '../app/app';
 import { readableMigration } from '../app/readable-migration';
+import { NewerRowError } from '../ledger/row-schemas';
 import { isoTime, type DocumentOf } from '../migration/document';
 import { mistakeSchema, modes } from '../migration/request';
 import { migrationStates } from '../migration/rows';
@@ -58,7 +59,7 @@ export const schedulesSchema = z
     mistakes: z
       .array(mistakeSchema)
       .describe(
-        'What is wrong in the settings, each with the setting and the place in it. These schedules do not run.',
+        'What is wrong in the settings, each with the setting and the place in it, or with what is remembered of a schedule, with its name. These schedules do not run.',
       ),
   })
   .meta({ id: 'Schedules' });
@@ -72,7 +73,20 @@ export async function reportSchedules(
   clock: Clock,
 ): Promise<SchedulesReport> {
   await app.ledger.ensure();
-  return { schedules: await Promise.all(schedules.map((schedule) => reportOf(schedule, app, clock))), mistakes };
+  const told = await Promise.all(schedules.map((schedule) => reportOf(schedule, app, clock).catch(unlessNewer)));
+  const newer = told.flatMap((each, i) =>
+    each instanceof NewerRowError ? [{ path: schedules[i]?.name ?? '', message: each.message }] : [],
+  );
+  return {
+    schedules: told.flatMap((each) => (each instanceof NewerRowError ? [] : [each])),
+    mistakes: [...mistakes, ...newer],
+  };
+}
+
+/** What a newer version of the app remembers of a schedule keeps none of the others from being told. */
+function unlessNewer(error: unknown): NewerRowError {
+  if (error instanceof NewerRowError) return error;
+  throw error;
 }
 
 async function reportOf(

@@ -4,8 +4,11 @@ import { pause, SourceChangedError, type StopSignal } from '../migration/stop';
 
 /** The little of a connection that trying again needs. */
 export interface Reopenable {
+  /** That of the connection in the settings. */
+  readonly name?: string;
   readonly runId: string | undefined;
   ready(): Promise<void>;
+  close?(): void;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -58,6 +61,10 @@ export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, cal
       if (!(error instanceof RedisError || error instanceof FileError) || error.asks !== 'retry') throw error;
       losses = isRedisError(error, 'connectionLost') ? losses + 1 : 0;
       onTrouble(losses < LOSSES_BY_CHANCE ? error.message : `${error.message} ${TOLD_OF_LOSSES}`);
+      // After a failover its name may lead to another server, which is the master.
+      if (isRedisError(error, 'readOnly', 'masterDown')) {
+        for (const { connection } of sides) if (connection.name === error.connection) connection.close?.();
+      }
       await pause(backOff(tries), stop);
     }
   }

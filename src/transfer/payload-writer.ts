@@ -147,7 +147,11 @@ export class PayloadWriter {
       }
       sendings++;
       try {
-        return await this.writer.write(entries);
+        const refusals = await this.writer.write(entries);
+        // The connection leads to a replica: what was written is written once more by way of another.
+        const readOnly = refusals.find((refusal) => refusal.kind === 'readOnly');
+        if (readOnly !== undefined && readOnly.kind !== 'expired') throw readOnly.error;
+        return refusals;
       } catch (error) {
         if (isRedisError(error, 'valueTooLong') && mayBeTooLong) return error;
         if (isRedisError(error, 'connectionLost')) {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../tools/modes';
 import { startProxy, type Proxy } from '../tools/proxy';
 import { Stage } from '../tools/stage';
@@ -13,19 +14,25 @@ const stage = new Stage();
 let limited: TestServer;
 let free: TestServer;
 let way: Proxy;
+/** The server that new connections over the way lead to. */
+let behind = 0;
 /** What the way to the server does with a connection whose other side has sent something large. */
 let onLarge: () => void = () => undefined;
 let app: TestApp;
 
 beforeAll(async () => {
   [limited, free] = await Promise.all([stage.side('redis-8.0'), stage.side('redis-8.0')]);
-  way = await startProxy(free.server.port, (client, server) => {
-    server.pipe(client);
-    client.on('data', (chunk) => {
-      server.write(chunk);
-      if (chunk.length > 30_000) onLarge();
-    });
-  });
+  behind = free.server.port;
+  way = await startProxy(
+    () => behind,
+    (client, server) => {
+      server.pipe(client);
+      client.on('data', (chunk) => {
+        server.write(chunk);
+        if (chunk.length > 30_000) onLarge();
+      });
+    },
+  );
   const servers = { LIMITED: limited, FREE: free };
   app = await stage.testApp(servers, { REDIS_WAY: way.url, KEYFERRY_BIG_KEY_MIB: '16' });
 });
@@ -89,4 +96,21 @@ it('a way that breaks again and again is no reason to give a key up', async () =
   const { report, findings } = await run(app, { source: 'LIMITED', target: 'WAY', verify: 'none' });
   expect({ findings, left: Math.max(0, left) }).toEqual({ findings: [], left: 0 });
   expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS + 4, failed: 0 } });
+});
+
+it('a name that leads to another master while connections to the old one stay', async () => {
+  const promoted = await stage.side('redis-8.0', { args: ['--replicaof', '127.0.0.1', String(free.server.port)] });
+  const isUp = async () => (await promoted.client.info('replication')).includes('master_link_status:up');
+  while (!(await isUp())) await sleep(20);
+  await limited.client.mset(Object.fromEntries(Array.from({ length: KEYS }, (_, i) => [`key:${i}`, `value ${i}`])));
+  const failOver = async () => {
+    while ((await free.client.dbsize()) === 0) await sleep(10);
+    await promoted.client.replicaof('NO', 'ONE');
+    await free.client.replicaof('127.0.0.1', promoted.server.port);
+    behind = promoted.server.port;
+  };
+  const limits = { keysPerSecond: 150 };
+  const { report } = await run(app, { source: 'LIMITED', target: 'WAY', verify: 'none', limits }, { beside: failOver });
+  expect(report.counts).toMatchObject({ copied: KEYS, failed: 0 });
+  expect(await promoted.client.dbsize()).toBe(KEYS);
 });
