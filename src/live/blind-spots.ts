@@ -1,6 +1,5 @@
 import { since, type Mark } from '../migration/since';
 import type { SideFacts } from '../app/side-facts';
-import type { FeedKind } from '../redis/feed-connection';
 
 /** What changes the groups of streams: no feed tells of all of it. */
 const GROUP_CALLS = ['xreadgroup', 'xack', 'xackdel', 'xdelex', 'xclaim', 'xautoclaim', 'xsetid'];
@@ -15,14 +14,15 @@ export function groupCallsOf({ commandCalls }: Pick<SideFacts, 'commandCalls'>):
 }
 
 /**
- * Why changes of the source may have been missed although its feed goes on: what no feed tells, and what a kind of feed does not.
- * Undefined where nothing speaks for it.
+ * Why changes of the source may have been missed although its feed goes on: what no feed tells, or not all do. Undefined where nothing
+ * speaks for it.
  */
-export function missedBy(feed: FeedKind, before: Mark, now: Mark): string | undefined {
+export function missedSince(before: Mark, now: Mark): string | undefined {
   const course = since(before, now);
   if (course.process === 'changed') return 'The source restarted, failed over or changed its replication.';
   if (course.swapped) return 'Databases of the source were exchanged (SWAPDB).';
-  if (course.flushed === 'yes' && feed === 'notifications') return FLUSHED;
+  // Notifications never tell; an invalidation of everything may come in the moment in which a session begins.
+  if (course.flushed === 'yes') return FLUSHED;
   // Counters that were set back hide what was counted before.
   if (course.reset) return 'The counters of the source were set back (CONFIG RESETSTAT).';
   return undefined;

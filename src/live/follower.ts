@@ -73,6 +73,9 @@ export class Follower implements Holder {
   private settling: ReadonlyMap<number, number> | undefined;
   private building: Promise<void> | undefined;
   private running: Promise<void> | undefined;
+  /** There are some of keys that are not held: that ends with a pass over all. */
+  private hasMoreFindings = false;
+  private news = '';
   private overflowed = false;
   /** All is proved: nothing is applied. */
   private isHeld = false;
@@ -82,6 +85,8 @@ export class Follower implements Holder {
     private row: LiveRow,
     migration: MigrationRow,
     private readonly app: FollowApp,
+    /** Told when something has come that the tally may wait for, and is written down. */
+    private readonly onNews: (id: string) => Promise<unknown> = () => Promise.resolve(),
   ) {
     this.migration = migration;
     const { plan } = migration;
@@ -251,6 +256,9 @@ export class Follower implements Holder {
       database.applier = new NameApplier(job, this.app, this.selection, () => this.barrier());
       this.jobs.set(database.number, job);
     }
+    // What was wrong before is looked at by the pass that this session must have.
+    this.findings.clear();
+    this.hasMoreFindings = false;
     this.session = { id: randomUUID(), facts };
     const listeningSince = this.app.ledger.time();
     this.row = { ...this.row, runId: facts.runId, feed: facts.kind, listeningSince, settled: false };
@@ -384,7 +392,7 @@ export class Follower implements Holder {
       if (finding === undefined) this.findings.delete(id);
       else if (this.findings.size < MOST_FINDINGS || this.findings.has(id)) {
         this.findings.set(id, { database: number, finding });
-      }
+      } else this.hasMoreFindings = true;
     });
     const { written, deleted } = this.row;
     this.row = { ...this.row, written: written + applied.written, deleted: deleted + applied.deleted };
@@ -441,6 +449,13 @@ export class Follower implements Holder {
       return;
     }
     this.writtenAt = began;
+    const news = [row.session, row.settled, row.proof !== null].join(' ');
+    if (news === this.news) return;
+    this.news = news;
+    this.onNews(this.id).catch((error: unknown) => {
+      // The tally looks every few seconds by itself.
+      this.app.telemetry.log('warn', 'The tally was not told', { 'keyferry.trouble': wordsOf(error) });
+    });
   }
 
   private stand() {
@@ -448,10 +463,11 @@ export class Follower implements Holder {
     return {
       session: this.session?.id ?? '',
       heartbeat: this.app.ledger.time(),
-      waiting: this.waiting,
+      // Once all is proved only expiries are told, which the target knows by itself.
+      waiting: proof === null ? this.waiting : 0,
       kept: this.databases.reduce((sum, { names }) => sum + names.keptSize, 0),
-      lagMs: Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))),
-      findings: this.findings.size,
+      lagMs: proof === null ? Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))) : 0,
+      findings: this.findings.size + (this.hasMoreFindings ? 1 : 0),
       trouble: this.troubles.lane ?? this.troubles.tick,
       step,
       quietSince,

@@ -21,7 +21,11 @@ export class Followers {
   private readonly stillness = new Stillness();
   private stopped = false;
 
-  constructor(private readonly app: FollowApp & Pick<App, 'queue'>) {}
+  /** @param onNews told when something has come that the tally of a migration may wait for */
+  constructor(
+    private readonly app: FollowApp & Pick<App, 'queue'>,
+    private readonly onNews?: (id: string) => Promise<unknown>,
+  ) {}
 
   /**
    * Follows the source of a message's migration for a message's time, and sends the message again then. Returns at once where another
@@ -63,7 +67,7 @@ export class Followers {
     if (taken !== undefined && !taken.hasEnded) return taken;
     try {
       const held = await this.app.ledger.live.take(this.begun(id, row), row?.etag);
-      const follower = new Follower(held, migration, this.app);
+      const follower = new Follower(held, migration, this.app, this.onNews);
       this.followers.set(id, follower);
       return follower;
     } catch (error) {

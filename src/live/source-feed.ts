@@ -6,7 +6,7 @@ import { connectionOf } from '../migration/side-spec';
 import { hasOtherData, markOf, since, type Mark } from '../migration/since';
 import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { RedisError } from '../redis/errors';
-import { groupCallsOf, missedBy } from './blind-spots';
+import { groupCallsOf, missedSince } from './blind-spots';
 
 /** A time in which every change of the source is told, by one process of it. */
 export interface Session {
@@ -63,7 +63,7 @@ export class SourceFeed {
 
   /** Why changes may have been missed, or lost on the target, since a session began; undefined where nothing speaks for it. */
   missed(session: Session, { source, target }: Look): string | undefined {
-    const missed = missedBy(session.kind, session.source, markOf(source));
+    const missed = missedSince(session.source, markOf(source));
     if (missed !== undefined) return missed;
     const lost = hasOtherData(since(session.target, markOf(target)));
     return lost ? 'The target restarted, failed over or was emptied: what was written to it may be lost.' : undefined;

@@ -215,3 +215,26 @@ it('is refused where it could do harm, or would not prove anything', async () =>
   await old.client.config('SET', 'maxmemory-policy', 'allkeys-lru');
   expect(await codes({})).toMatchObject({ code: 'cannotFollow', message: expect.stringContaining('evicts') as string });
 });
+
+describe.each(['redis-7.0', 'redis-8.0', 'valkey-8.1'] as const)('between two %s', (name) => {
+  it('stays in step over many messages, without a gap', async () => {
+    const [from, to] = [await stage.side(name), await stage.side(name)];
+    const other = await stage.app({
+      ...stage.connections({ OLD: from, NEW: to }),
+      KEYFERRY_RANGE_SECONDS: '1',
+      KEYFERRY_SILENCE_SECONDS: '3',
+      KEYFERRY_CHECKPOINT_SECONDS: '1',
+    });
+    await fill(from, 5_000);
+    const writer = await startLiveWriter(from.server, { perSecond: 2_000, seed: 7 });
+    const id = await other.migrate({ source: 'OLD', target: 'NEW', mode: 'live' });
+    await other.reportWhen(id, inStep);
+    await sleep(4_000);
+    expect(await other.report(id)).toMatchObject({ live: { gaps: 0, feed: 'tracking' } });
+    await other.request('POST', `/api/migrations/${id}/cutover`);
+    await writer.stop();
+    expect(await other.finished(id)).toMatchObject({ state: 'completed', live: { gaps: 0 } });
+    expect(await digest(to)).toBe(await digest(from));
+    await other.remove();
+  });
+});

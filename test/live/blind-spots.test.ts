@@ -1,0 +1,33 @@
+import { groupCallsOf, missedSince } from '../../src/live/blind-spots';
+import type { Mark } from '../../src/migration/since';
+
+const before: Mark = {
+  runId: 'a',
+  changes: 10,
+  lastSave: 1,
+  restores: 0,
+  otherChanges: 50,
+  flushes: 1,
+  swaps: 1,
+  expiredKeys: 3,
+  commandsProcessed: 100,
+};
+
+it.each<[string, Partial<Mark>, RegExp | undefined]>([
+  ['writes are told by the feed', { changes: 900, otherChanges: 940, commandsProcessed: 1_000 }, undefined],
+  ['another process', { runId: 'b' }, /restarted/],
+  ['another data set', { replicationId: 'other' }, undefined],
+  ['exchanged databases', { flushes: 2, swaps: 2, otherChanges: 51 }, /SWAPDB/],
+  ['a flush', { flushes: 2, otherChanges: 51 }, /emptied/],
+  ['counters that were set back', { flushes: 0, swaps: 0, otherChanges: 0, commandsProcessed: 2 }, /RESETSTAT/],
+])('%s', (_, changes, reason) => {
+  const missed = missedSince(before, { ...before, ...changes });
+  if (reason === undefined) expect(missed).toBeUndefined();
+  else expect(missed).toMatch(reason);
+});
+
+it('what changes the groups of streams is counted, and nothing else', () => {
+  const commandCalls = { xreadgroup: 3, xack: 2, 'xgroup|create': 1, xgroup: 1, xadd: 100, set: 5 };
+  expect(groupCallsOf({ commandCalls })).toBe(7);
+  expect(groupCallsOf({ commandCalls: undefined })).toBeUndefined();
+});
