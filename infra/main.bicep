@@ -209,6 +209,10 @@ param storageSku string = 'Standard_LRS'
 @maxValue(730)
 param logRetentionInDays int = 30
 
+@description('Days after which backups are deleted; 0: never.')
+@minValue(0)
+param backupRetentionInDays int = 0
+
 @description('Whether a deleted vault must stay recoverable for its whole retention. It cannot be taken back.')
 param vaultPurgeProtection bool = false
 
@@ -286,6 +290,8 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     packageContainerName: 'package'
+    backupContainerName: 'backups'
+    backupRetentionInDays: backupRetentionInDays
     allowPublicNetwork: !useVirtualNetwork
   }
 }
@@ -404,6 +410,7 @@ module settings 'modules/app-settings.bicep' = {
   scope: group
   params: {
     clientId: identity.outputs.clientId
+    backupContainerUrl: storage.outputs.backupContainerUrl
     storageName: storageName
     storageSuffix: environment().suffixes.storage
     insightsConnectionString: monitoring.outputs.connectionString

@@ -8,6 +8,9 @@ param clientId string
 @description('Name of the storage account, which the host, Durable Functions and the app sign in to by identity.')
 param storageName string
 
+@description('URL of the container for backups.')
+param backupContainerUrl string
+
 @description('What names of storage services end in, for example core.windows.net.')
 param storageSuffix string
 
@@ -43,6 +46,11 @@ var storageSettings = {
   AzureWebJobsStorage__tableServiceUri: 'https://${storageName}.table.${storageSuffix}'
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: clientId
+}
+
+var backupSettings = {
+  RDB_BACKUPS: backupContainerUrl
+  RDB_BACKUPS__clientId: clientId
 }
 
 var telemetrySettings = {
@@ -92,6 +100,7 @@ var tuningSettings = union(
 @description('All settings by name.')
 output settings texts = union(
   storageSettings,
+  backupSettings,
   telemetrySettings,
   vaultSettings,
   hostNameSettings,

@@ -20,6 +20,13 @@ param sku string
 @description('Container that holds the deployed package.')
 param packageContainerName string
 
+@description('Container for backups.')
+param backupContainerName string
+
+@description('Days after which backups are deleted; 0: never.')
+@minValue(0)
+param backupRetentionInDays int
+
 @description('Whether the account can be reached from the internet (with a sign-in); otherwise by private endpoints only.')
 param allowPublicNetwork bool
 
@@ -51,6 +58,29 @@ resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
       name: packageContainerName
       properties: { publicAccess: 'None' }
     }
+
+    resource backups 'containers' = {
+      name: backupContainerName
+      properties: { publicAccess: 'None' }
+    }
+  }
+
+  resource lifecycle 'managementPolicies' = if (backupRetentionInDays > 0) {
+    name: 'default'
+    properties: {
+      policy: {
+        rules: [
+          {
+            name: 'old-backups'
+            type: 'Lifecycle'
+            definition: {
+              filters: { blobTypes: ['blockBlob'], prefixMatch: ['${backupContainerName}/'] }
+              actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: backupRetentionInDays } } }
+            }
+          }
+        ]
+      }
+    }
   }
 }
 
@@ -59,6 +89,9 @@ output id string = account.id
 
 @description('Name.')
 output name string = account.name
+
+@description('URL of the container for backups.')
+output backupContainerUrl string = 'https://${account.name}.blob.${environment().suffixes.storage}/${backupContainerName}'
 
 @description('URL of the container that holds the deployed package.')
 output packageContainerUrl string = 'https://${account.name}.blob.${environment().suffixes.storage}/${packageContainerName}'

@@ -9,17 +9,15 @@ export type Transport = 'payload' | 'commands';
 
 /** Both servers, as far as payloads depend on them. */
 export interface PayloadSides {
-  readonly source: Pick<ServerFacts, 'software' | 'version'> & { readonly abilities: SourceAbilities };
+  readonly source: Pick<ServerFacts, 'software' | 'version' | 'file'> & { readonly abilities: SourceAbilities };
   readonly target: Pick<ServerFacts, 'software' | 'version'> & { readonly abilities: TargetAbilities };
 }
 
 /** What decides which payloads go to the target. */
 export function payloadGateOf({ source, target }: PayloadSides): PayloadGate {
   // A plan that was stored without versions lets nothing pass: its keys go by commands.
-  return new PayloadGate(payloadServer(source), {
-    ...payloadServer(target),
-    versions: target.abilities.payloadVersions ?? [],
-  });
+  const versions = target.abilities.payloadVersions ?? [];
+  return new PayloadGate(payloadServer(source), { ...payloadServer(target), versions }, source.file !== undefined);
 }
 
 /** By commands where no payload would go. Of what is not known yet, each payload tells by itself. */

@@ -1,4 +1,5 @@
 import { BadPayloadError } from './byte-reader';
+import { checkValue } from './check-value';
 import { isIntact, payloadVersionOf, SHORTEST_PAYLOAD, withFooter, withVersion, FOOTER_BYTES } from './footer';
 import { knownTypes, type VersionSpan } from './known-types';
 import { doubtOfType, type Doubt } from './module-doubt';
@@ -33,6 +34,10 @@ type Way =
   | { readonly passage: 're-encoded'; readonly version: number; readonly type: number };
 
 const BYTES = 256;
+const NOT_SOUND: Withheld = {
+  code: 'payload-not-taken',
+  message: 'The key was not sent: its value in the file is none that a server writes, and might end the target.',
+};
 const AS_IS: Way = { passage: 'as-is' };
 const BY_COMMANDS: Way = { passage: 'by-commands' };
 
@@ -42,7 +47,8 @@ const VERSIONS = [LAST_COMMON_VERSION, 10, 9, 8, 12, FIRST_OF_VALKEY];
 /**
  * Decides which payloads go to the target: those that it takes for certain, and no others. Servers do not refuse what
  * they cannot read: Redis up to 6.0 ends at a malformed value, and at a module's whose module it lacks, or that its module
- * does not know. What is sent as it is, is not looked into: its checksum is the server's that wrote it.
+ * does not know. What a server gave is not looked into where it goes as it is: its checksum is that server's. What comes out of
+ * a file is, as a server that loads it would: anybody may have written it.
  */
 export class PayloadGate {
   /** By payload version: 1 where RESTORE takes it. */
@@ -57,6 +63,7 @@ export class PayloadGate {
   constructor(
     private readonly source: PayloadServer,
     private readonly target: PayloadTarget,
+    private readonly fromFile = false,
   ) {
     // Redis knows nothing of what Valkey writes under versions of its own.
     const end = target.software === 'valkey' ? BYTES : FIRST_OF_VALKEY;
@@ -89,6 +96,7 @@ export class PayloadGate {
       return typeof passage === 'object' ? passage : { payload, lost: NOTHING_LOST };
     }
     const way = this.wayOf(type, payloadVersionOf(payload));
+    if (this.fromFile && way.passage !== 'by-commands' && !this.isSound(payload)) return NOT_SOUND;
     switch (way.passage) {
       case 'as-is':
         return { payload, lost: NOTHING_LOST };
@@ -98,6 +106,16 @@ export class PayloadGate {
         return this.reencoded(payload, way.type, way.version, sourceNow);
       case 'by-commands':
         return 'by-commands';
+    }
+  }
+
+  private isSound(payload: Buffer): boolean {
+    try {
+      checkValue(payload, 0, payload.length - FOOTER_BYTES, this.space);
+      return true;
+    } catch (error) {
+      if (error instanceof BadPayloadError) return false;
+      throw error;
     }
   }
 

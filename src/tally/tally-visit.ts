@@ -9,6 +9,7 @@ import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { isFinal, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
+import { fileOf } from '../migration/side-spec';
 import { markOf } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
 import { resumeStart } from '../start/start-migration';
@@ -150,7 +151,7 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
 async function applyVerdict(
   migration: MigrationRow,
   decision: Verdict,
-  app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'files' | 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
@@ -166,7 +167,21 @@ async function applyVerdict(
         },
   );
   app.watch.forget(migration.id);
+  if (after !== undefined && (decision.kind === 'failed' || decision.kind === 'cancelled'))
+    await discardBlocks(after, app);
   return after ?? migration;
+}
+
+/** What an unfinished file has left, as far as it can be removed. */
+async function discardBlocks({ id, plan }: MigrationRow, app: Pick<App, 'files' | 'telemetry'>): Promise<void> {
+  const file = fileOf(plan.request.target);
+  if (file === undefined) return;
+  try {
+    await app.files.get(file.rdb).discard(file.file, id);
+  } catch (error) {
+    const trouble = error instanceof Error ? error.message : String(error);
+    app.telemetry.log('warn', 'Blocks of a file are left', { 'keyferry.migration': id, 'keyferry.trouble': trouble });
+  }
 }
 
 function makeVisit(migration: MigrationRow, snapshot: Snapshot, wait: number, due: DueStart | null): Visit {

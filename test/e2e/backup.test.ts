@@ -124,6 +124,38 @@ describe('a backup', () => {
   });
 });
 
+describe('a backup whose app is killed', () => {
+  it('is the same file once it goes on, without a key twice', async () => {
+    const id = await app.migrate({
+      source: 'OLD',
+      target: { rdb: 'BACKUPS', file: 'killed.rdb' },
+      limits: { keysPerSecond: 6_000 },
+    });
+    for (const keys of [3_000, 8_000]) {
+      await app.reportWhen(id, ({ counts }) => counts.copied > keys);
+      await app.kill();
+      expect(await readdir(backups)).not.toContain('killed.rdb');
+      await app.begin();
+    }
+
+    const report = await app.finished(id);
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS, repeats: 0 } });
+    expect(await digest(await loaded('redis-6.0', 'killed.rdb'))).toBe(await digest(sides.OLD));
+  });
+
+  it('leaves nothing when it is cancelled', async () => {
+    const target = { rdb: 'BACKUPS', file: 'cancelled.rdb' };
+    const id = await app.migrate({ source: 'OLD', target, limits: { keysPerSecond: 3_000 } });
+    await app.reportWhen(id, ({ counts }) => counts.copied > 1_000);
+    await app.request('DELETE', `/api/migrations/${id}`);
+
+    expect(await app.finished(id)).toMatchObject({ state: 'cancelled', target: { keysNow: null } });
+    expect((await readdir(backups)).filter((name) => !name.endsWith('.rdb'))).toEqual([]);
+    expect(await readdir(backups)).not.toContain('cancelled.rdb');
+  });
+});
+
 describe('a restore', () => {
   /** A server that was emptied, as a target. */
   async function emptied(name: 'NEW' | 'OTHER'): Promise<Side> {

@@ -13,6 +13,7 @@ import {
   snapshot,
 } from './support/bicep-compiler';
 import { readAppSettings } from '../../src/app/app-settings';
+import { readStoreSettings } from '../../src/files/store-settings';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { readConnectionSettings } from '../../src/redis/connection-settings';
 
@@ -311,6 +312,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
       beforeAll(() => {
         const { outputs } = snapshot('modules/app-settings.bicep', {
           clientId: id(7),
+          backupContainerUrl: 'https://st123.blob.core.windows.net/backups',
           storageName: 'st123',
           storageSuffix: 'core.windows.net',
           insightsConnectionString: 'InstrumentationKey=1',
@@ -364,6 +366,15 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           AzureWebJobsStorage__clientId: id(7),
         });
         expect(settings).not.toHaveProperty('AzureWebJobsStorage');
+      });
+
+      test('are understood by the app: the container for backups', () => {
+        expect(readStoreSettings('BACKUPS', settings)).toEqual({
+          kind: 'container',
+          name: 'BACKUPS',
+          url: 'https://st123.blob.core.windows.net/backups',
+          clientId: id(7),
+        });
       });
 
       test('are understood by the app: its own', () => {
