@@ -39,8 +39,13 @@ const nothing: Around = { before: () => Promise.resolve(), after: () => Promise.
 export const keyferry = keyferryWith('Keyferry, POST to completed', {});
 
 /** The same with further fields in the request. */
-export function keyferryWith(name: string, request: Readonly<Record<string, unknown>>, around = nothing): Contender {
-  return { name, copy: (source, target) => copyByApp(source, target, request, around) };
+export function keyferryWith(
+  name: string,
+  request: Readonly<Record<string, unknown>>,
+  around = nothing,
+  settings: Readonly<Record<string, string>> = {},
+): Contender {
+  return { name, copy: (source, target) => copyByApp(source, target, request, around, settings) };
 }
 
 async function copyByApp(
@@ -48,10 +53,11 @@ async function copyByApp(
   target: RunningServer,
   request: Readonly<Record<string, unknown>>,
   around: Around,
+  settings: Readonly<Record<string, string>>,
 ): Promise<Cost> {
   const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
   const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
-    env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url },
+    env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url, ...settings },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((resolve) =>
@@ -111,17 +117,18 @@ function listeningAt(output: NodeJS.ReadableStream): Promise<string> {
 }
 
 /** A command in a process of its own, whose CPU time is what the kernel says of it. */
-function command(
+export function command(
   name: string,
   program: string,
   args: (source: RunningServer, target: RunningServer) => Promise<string[]>,
+  env: NodeJS.ProcessEnv = process.env,
 ): Contender {
   return {
     name,
     async copy(source, target) {
       const list = await args(source, target);
       const started = performance.now();
-      const child = spawn(program, list, { stdio: ['ignore', 'ignore', 'inherit'] });
+      const child = spawn(program, list, { stdio: ['ignore', 'ignore', 'inherit'], env });
       const usage = { appCpu: 0, memory: 0 };
       const watch = setInterval(() => {
         try {

@@ -81,7 +81,10 @@ export function readGivenFile(
     if (!(error instanceof ConnectionSettingsError)) throw error;
     throw new UsageError(`${option}: ${error.message}`);
   }
-  const own = Object.entries(settings).filter(([key]) => key.toUpperCase().startsWith(`RDB_${name.toUpperCase()}`));
+  const setting = `RDB_${name.toUpperCase()}`;
+  const own = Object.entries(settings).filter(
+    ([key]) => key.toUpperCase() === setting || key.toUpperCase().startsWith(`${setting}__`),
+  );
   return {
     name,
     file: rdb.slice(slash + 1),

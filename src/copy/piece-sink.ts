@@ -6,13 +6,24 @@ import { useCarried } from '../migration/use-kind';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn, type RangeSide, type SidesApp } from '../range/range-sides';
 import { measureClockOffset } from '../transfer/clock-offset';
-import { FileSink } from '../transfer/file-sink';
+import { isRedisError } from '../redis/errors';
+import { FileSink, SHRUNK } from '../transfer/file-sink';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
 import type { Origin } from '../transfer/side';
 
 const LEAST_BLOCK = 1_048_576;
 /** Of a blob there may be 50,000; some are smaller than this by chance. */
 const MOST_BLOCKS = 20_000;
+
+/**
+ * With fewer keys a table may have fewer buckets than there are ranges, which then share some: a key would stand in the file twice.
+ * A table has as many buckets as keys at least, or a fifth of that while a child process of the server runs.
+ */
+const KEYS_PER_RANGE = 16;
+
+function unknownIfRefused(error: unknown): undefined {
+  if (!isRedisError(error, 'noRight', 'unknownCommand')) throw error;
+}
 
 /** A range's piece of a file, as parts are written to it. */
 export async function fileSinkOf(
@@ -30,7 +41,16 @@ export async function fileSinkOf(
   const writer = new PieceWriter(piece, generation, blockBytesOf(plan.source.usedMemory), (of, block, bytes) =>
     patiently(() => store.stage(target.file, id, blockName(number, of, block), bytes)),
   );
-  job.attachPiece(() => writer.cut());
+  const mustBeLarge = async () => {
+    if (job.row.bits === 0 || plan.source.cluster) return;
+    const keys = await source.attempt(() => source.connection.call('DBSIZE').catch(unknownIfRefused));
+    if (typeof keys === 'number' && keys < KEYS_PER_RANGE * 2 ** job.row.bits) writer.fail(new Error(SHRUNK));
+  };
+  await mustBeLarge();
+  job.attachPiece(async (force) => {
+    await mustBeLarge();
+    return await writer.cut(force);
+  });
   const clock = await source.attempt(() => measureClockOffset(source.connection, source.connection));
   const gate = payloadGateOf(plan);
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());

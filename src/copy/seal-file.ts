@@ -20,6 +20,8 @@ import { blockName } from '../transfer/piece-writer';
 
 /** What stands in a file's head, to know it again after a crash. */
 const WRITER = 'keyferry-migration';
+/** What a blob can be made of. */
+const MOST_BLOCKS = 50_000;
 /** Where that stands for certain. */
 const HEAD_BYTES = 4_096;
 
@@ -43,7 +45,8 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
     const place = nameOfSide(target);
     checkKeys(pieces, await patiently(() => lookThrough(store, target.file, place, CHECKED_AT_ONCE)), place);
   };
-  if (await patiently(() => isWrittenBy(id, target, store))) {
+  if (await patiently(() => isWrittenBy(writerOf(migration), target, store))) {
+    await store.discard(target.file, id);
     await check();
     return;
   }
@@ -68,7 +71,7 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
       ['redis-bits', '64'],
       ['ctime', String(Math.floor(app.ledger.now() / 1_000))],
       ['used-mem', String(plan.source.usedMemory ?? 0)],
-      [WRITER, id],
+      [WRITER, writerOf(migration)],
     ]);
   });
   const functions = await functionsOf(plan, patiently, app);
@@ -94,6 +97,11 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
   await own((out) => {
     writeEnd(out, (end) => combineCrc64(crc, crcOf(end), end.length));
   });
+  if (blocks.length > MOST_BLOCKS) {
+    throw new Error(
+      `The file would have ${blocks.length} blocks, and a blob takes ${MOST_BLOCKS}: back up parts of the databases.`,
+    );
+  }
   await patiently(() => store.commit(target.file, id, blocks, target.overwrite === true));
   await check();
 }
@@ -115,6 +123,11 @@ function checkKeys(pieces: readonly DatabasePieces[], { damage, databases }: Sou
       );
     }
   }
+}
+
+/** A migration that was asked for again, where nothing is known of it any more, may have the same id. */
+function writerOf({ id, startedAt }: MigrationRow): string {
+  return `${id} ${startedAt}`;
 }
 
 /** Numbers of our own blocks are those of no range. */
@@ -163,11 +176,11 @@ function pieceOf({ number, database, piece }: RangeRow, databases: ReadonlySet<n
 }
 
 /** Whether the file is there and this migration's, as after a crash. @throws FileError where it is another one that must stay */
-async function isWrittenBy(id: string, target: FileSpec, store: FileStore): Promise<boolean> {
+async function isWrittenBy(writer: string, target: FileSpec, store: FileStore): Promise<boolean> {
   const found = await store.find(target.file);
   if (found === undefined) return false;
   const head = await store.read(target.file, found.version, 0, HEAD_BYTES);
-  if (head.includes(WRITER) && head.includes(id)) return true;
+  if (head.includes(WRITER) && head.includes(writer)) return true;
   if (target.overwrite === true) return false;
   throw new FileError('exists', nameOfSide(target));
 }

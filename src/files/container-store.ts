@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { FileError, type FileTrouble } from './file-error';
 import type { FileStore, StoredFile } from './file-store';
@@ -42,22 +43,24 @@ export class ContainerStore implements FileStore {
 
   async read(file: string, version: string, start: number, length: number): Promise<Buffer> {
     return await this.onBlob(file, async (blob) => {
-      const { bytes } = (await this.find(file)) ?? { bytes: 0 };
-      const count = Math.max(0, Math.min(length, bytes - start));
+      const found = await this.find(file);
+      if (found?.version !== version) throw new FileError('changed', `${this.name}/${file}`);
+      const count = Math.max(0, Math.min(length, found.bytes - start));
       if (count === 0) return Buffer.alloc(0);
       return await blob.downloadToBuffer(start, count, { conditions: { ifMatch: version } });
     });
   }
 
-  async stage(file: string, _writer: string, block: string, bytes: Buffer): Promise<void> {
+  async stage(file: string, writer: string, block: string, bytes: Buffer): Promise<void> {
     await this.onBlob(file, async (blob) => {
-      await blob.stageBlock(blockId(block), bytes, bytes.length);
+      await blob.stageBlock(blockId(writer, block), bytes, bytes.length);
     });
   }
 
-  async commit(file: string, _writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
+  async commit(file: string, writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
     await this.onBlob(file, async (blob) => {
-      await blob.commitBlockList(blocks.map(blockId), {
+      const ids = blocks.map((block) => blockId(writer, block));
+      await blob.commitBlockList(ids, {
         ...(replace ? {} : { conditions: { ifNoneMatch: '*' } }),
         blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
       });
@@ -100,8 +103,10 @@ export class ContainerStore implements FileStore {
   }
 }
 
-function blockId(block: string): string {
-  return Buffer.from(block, 'latin1').toString('base64');
+/** Of two writers to one name, the blocks of one that comes late must not be taken for the other's. At most 64 bytes. */
+function blockId(writer: string, block: string): string {
+  const own = createHash('sha256').update(writer).digest('hex').slice(0, 16);
+  return Buffer.from(`${own}-${block}`, 'latin1').toString('base64');
 }
 
 function addressOf(settings: InAzure): string {
@@ -111,8 +116,8 @@ function addressOf(settings: InAzure): string {
   }
   const field = (name: string) =>
     new RegExp(`(?:^|;)\\s*${name}\\s*=\\s*([^;]*)`, 'i').exec(settings.connectionString)?.[1];
-  const account =
-    field('BlobEndpoint') ?? `https://${field('AccountName') ?? 'devstoreaccount1'}.blob.core.windows.net`;
+  const suffix = field('EndpointSuffix') ?? 'core.windows.net';
+  const account = field('BlobEndpoint') ?? `https://${field('AccountName') ?? 'devstoreaccount1'}.blob.${suffix}`;
   return `${account.replace(/\/+$/, '')}/${settings.container}`.toLowerCase();
 }
 
@@ -123,19 +128,20 @@ function statusOf(error: unknown): number | undefined {
 function troubleOf(error: unknown): FileTrouble {
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   if (code === 'ContainerNotFound') return 'noStore';
-  switch (statusOf(error)) {
+  const status = statusOf(error);
+  switch (status) {
     case 401:
     case 403:
       return 'refused';
     case 404:
       return 'noFile';
     case 409:
-      return code === 'BlobAlreadyExists' ? 'exists' : 'away';
+      return code === 'BlobAlreadyExists' ? 'exists' : 'notTaken';
     case 412:
-      return code === 'ConditionNotMet' ? 'changed' : 'away';
+      return code === 'ConditionNotMet' ? 'changed' : 'notTaken';
     case 416:
       return 'changed';
     default:
-      return 'away';
+      return status === undefined || status === 408 || status === 429 || status >= 500 ? 'away' : 'notTaken';
   }
 }

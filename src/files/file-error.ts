@@ -6,11 +6,12 @@
  * - exists: a file of this name is there already
  * - changed: the file is another one than it was
  * - full: there is no room left
+ * - notTaken: it does not take the file, or gives it to nobody
  * - noRdb: the file is no RDB file
  * - broken: what the store answered cannot be right
  */
 export type FileTrouble =
-  'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'noRdb' | 'broken';
+  'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'notTaken' | 'noRdb' | 'broken';
 
 const WORDS: Readonly<Record<FileTrouble, string>> = {
   away: 'it does not answer at the moment',
@@ -22,6 +23,8 @@ const WORDS: Readonly<Record<FileTrouble, string>> = {
     'a file of this name is there already. Choose another name, or have it replaced ("overwrite": true, or --overwrite)',
   changed: 'the file was written anew, or deleted, while it was read. Start again',
   full: 'there is no room left',
+  notTaken:
+    'it does not take the file as it is. Look for a blob of another kind under this name, a lease, or a policy that keeps blobs from being changed',
   noRdb:
     'it does not begin as an RDB file does. What BGSAVE, redis-cli --rdb, Export in Azure or a backup wrote is one',
   broken: 'it gave fewer bytes than it has',

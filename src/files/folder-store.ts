@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { link, mkdir, open, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -24,6 +24,7 @@ export class FolderStore implements FileStore {
 
   async find(file: string): Promise<StoredFile | undefined> {
     return await this.onDisk(file, async () => {
+      await this.mustBeThere();
       const found = await stat(this.pathOf(file)).catch(undefinedIfAbsent);
       return found?.isFile() === true ? { bytes: found.size, version: versionOf(found) } : undefined;
     });
@@ -50,10 +51,11 @@ export class FolderStore implements FileStore {
 
   async stage(file: string, writer: string, block: string, bytes: Buffer): Promise<void> {
     await this.onDisk(file, async () => {
+      await this.mustBeThere();
       const staging = this.stagingOf(file, writer);
       await mkdir(staging, { recursive: true });
       const target = path.join(staging, block);
-      await writeFile(`${target}.part`, bytes);
+      await writeFile(`${target}.part`, bytes, { flush: true });
       await rename(`${target}.part`, target);
     });
   }
@@ -61,7 +63,8 @@ export class FolderStore implements FileStore {
   async commit(file: string, writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
     await this.onDisk(file, async () => {
       const staging = this.stagingOf(file, writer);
-      const whole = path.join(staging, WHOLE);
+      // A second worker may be doing the same.
+      const whole = path.join(staging, `${WHOLE}-${randomUUID()}`);
       const out = createWriteStream(whole, { flush: true });
       for (const block of blocks) await pipeline(createReadStream(path.join(staging, block)), out, { end: false });
       await new Promise<void>((resolve, reject) => {
@@ -87,6 +90,12 @@ export class FolderStore implements FileStore {
     await rm(staging, { recursive: true, force: true });
     // Others may be writing there.
     await rmdir(path.dirname(staging)).catch(() => undefined);
+  }
+
+  /** A folder that is not there may be a disk that is not: nothing is made in its place. */
+  private async mustBeThere(): Promise<void> {
+    const found = await stat(this.folder).catch(undefinedIfAbsent);
+    if (found?.isDirectory() !== true) throw new FileError('noStore', this.name);
   }
 
   private pathOf(file: string): string {

@@ -30,6 +30,7 @@ export async function lookThrough(
   let ahead = read(0);
   for (let at = 0; at < bytes && !reader.isOver;) {
     const piece = await ahead;
+    if (piece.length === 0) throw new FileError('broken', place);
     at += piece.length;
     ahead = read(at);
     reader.push(piece);

@@ -19,9 +19,11 @@ export class ExtentWalk {
     this.step = (this.end - this.start) / BigInt(bytes + 1);
   }
 
-  /** How many bytes of the range are behind a cursor. */
+  /** How many bytes of the range are behind a cursor. @throws RangeError for one that is not of the range */
   offsetOf(cursor: bigint): number {
-    return Number((placeOf(cursor) - this.start) / this.step);
+    const place = placeOf(cursor);
+    if (place < this.start || place >= this.end) throw new RangeError('The cursor is of another range.');
+    return Number((place - this.start) / this.step);
   }
 
   /** The cursor behind so many bytes; at the end of the range, the one behind it: 0 where that is the end of the walk. */

@@ -12,6 +12,7 @@ import {
   type NewEntity,
 } from './entities';
 import { NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
+import { fromChunks, toChunks } from './chunked-text';
 import { toPlace } from './page-places';
 import { SURVEY_KEYS, toSurvey } from './surveys';
 
@@ -115,7 +116,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     inside: row.inside,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
-    piece: row.piece === null ? '' : JSON.stringify(row.piece),
+    ...(row.piece === null ? {} : toChunks('piece', row.piece)),
     progress: row.progress,
     tries: row.tries,
     clockDoubtMs: row.clockDoubtMs,
@@ -131,7 +132,8 @@ function fromRange(entity: Entity): RangeRow {
   const name = String(entity.rowKey);
   const etag = entity.etag ?? '';
   const told = `The ledger's row of the range ${name}`;
-  const parsed = parseRow(told, rangeSchema, entity);
+  const piece = entity.piece0 === undefined ? null : fromChunks('piece', entity);
+  const parsed = parseRow(told, rangeSchema, { ...entity, piece });
   if (!parsed.ok && parsed.error instanceof NewerRowError) throw parsed.error;
   const named = readRangeName(name);
   const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;

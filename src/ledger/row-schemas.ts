@@ -153,7 +153,7 @@ export const rangeSchema = z.object({
   inside: z.boolean().default(false),
   share,
   counts: json(countsSchema),
-  piece: z.union([z.literal('').transform(() => null), json(piece)]).default(null),
+  piece: piece.nullable(),
   progress: count.default(0),
   tries: count.default(0),
   clockDoubtMs: count.default(0),

@@ -1,7 +1,8 @@
 import { BadPayloadError, ByteReader, EndsTooEarlyError } from './byte-reader';
 import { Crc64 } from './crc64';
-import { MAGIC_BYTES } from './file-records';
+import { FUNCTION, MAGIC_BYTES, MODULE_AUX } from './file-records';
 import { LargeValue } from './large-value';
+import { moduleAuxSteps, stringSteps, valueSteps, type Steps } from './skip-value';
 import { readHead, readMagic, readRecord, type FileRecord } from './read-record';
 
 /** Keys that stand together in a file, all of one database, from the first one's record to the end of the last one's. */
@@ -38,6 +39,11 @@ export interface FileLayout {
 /** A file of so many stretches is cut into half as many, twice as long. */
 const MOST_STRETCHES = 16_384;
 const FIRST_STRETCH_BYTES = 262_144;
+/** A row has no others, and no server has so many. */
+const LAST_DATABASE = 65_535;
+const MOST_DATABASES = 4_096;
+/** What must be read in one piece, as a key's name, is no longer. */
+const MOST_AT_ONCE = 64 << 20;
 /** What is told of a file: a long text is none of ours. */
 const LONGEST_FACT = 200;
 const MOST_FACTS = 64;
@@ -54,6 +60,7 @@ export class LayoutReader {
   private open: { database: number; start: number; end: number; keys: number } | undefined;
   private readonly large: LargeRecord[] = [];
   private database = 0;
+  private readonly databases = new Set<number>();
   private expiring = 0;
   private functions = 0;
   private ofModules = 0;
@@ -80,7 +87,7 @@ export class LayoutReader {
 
   /** After the last bytes. */
   finish(): FileLayout {
-    if (this.passing !== undefined) this.damage = { at: this.passing.start, reason: new EndsTooEarlyError().message };
+    if (this.passing !== undefined) this.damage ??= { at: this.passing.start, reason: new EndsTooEarlyError().message };
     if (!this.isOver) this.read(true);
     this.closeStretch();
     const { head, facts, stretches, large, expiring, functions, ofModules, damage } = this;
@@ -115,13 +122,20 @@ export class LayoutReader {
   /** What is larger than the window is gone over in pieces. */
   private passLarge(): void {
     const reader = new ByteReader(this.window, 0, this.window.length);
-    try {
-      const record = readHead(reader);
-      if (record.kind !== 'key') return;
-      this.passing = { record, start: this.base, value: new LargeValue(record.type) };
-    } catch (error) {
-      if (error instanceof EndsTooEarlyError) return;
-      throw error;
+    const passed = passedKind(this.window[0] ?? 0);
+    if (passed !== undefined) {
+      reader.byte();
+      this.passing = { record: passed.record, start: this.base, value: new LargeValue(passed.steps()) };
+    } else {
+      try {
+        const record = readHead(reader);
+        if (record.kind !== 'key') return;
+        this.passing = { record, start: this.base, value: new LargeValue(valueSteps(record.type)) };
+      } catch (error) {
+        if (!(error instanceof EndsTooEarlyError)) throw error;
+        if (this.window.length > MOST_AT_ONCE) this.damaged('a record that must be read at once is too long');
+        return;
+      }
     }
     this.dropTo(reader.at);
     if (this.passOn()) this.read(false);
@@ -160,27 +174,37 @@ export class LayoutReader {
       case 'select':
         if (record.database !== this.database) this.closeStretch();
         this.database = record.database;
+        this.databases.add(record.database);
+        if (record.database > LAST_DATABASE || this.databases.size > MOST_DATABASES) {
+          this.damaged('it has databases that no server has');
+        }
         return;
       case 'aux':
+        this.closeStretch();
         if (Object.keys(this.facts).length < MOST_FACTS && record.value.length <= LONGEST_FACT)
           this.facts[record.name.slice(0, LONGEST_FACT)] = record.value;
         return;
       case 'function':
+        this.closeStretch();
         this.functions++;
         return;
       case 'passed':
+        this.closeStretch();
         if (record.what === 'module') this.ofModules++;
         return;
       case 'end':
     }
   }
 
-  /** What stands between two keys belongs to the stretch of both: it is passed over again. */
   private addKey(start: number, end: number): void {
     this.open ??= { database: this.database, start, end: start, keys: 0 };
     this.open.end = end;
     this.open.keys++;
     if (end - this.open.start >= this.stretchBytes) this.closeStretch();
+  }
+
+  private damaged(reason: string): void {
+    this.damage ??= { at: this.base, reason };
   }
 
   private closeStretch(): void {
@@ -189,6 +213,8 @@ export class LayoutReader {
     if (this.stretches.length <= MOST_STRETCHES) return;
     this.stretchBytes *= 2;
     this.stretches = joined(this.stretches, this.stretchBytes);
+    // Else they would be put together again with nearly every key.
+    if (this.stretches.length > MOST_STRETCHES / 2) this.damaged('its databases alternate too often to be read');
   }
 
   /** The checksum is there from version 5 on; 0 is none. */
@@ -198,7 +224,10 @@ export class LayoutReader {
     this.sum(reader.at);
     const at = reader.take(8);
     if (this.window.readBigUInt64LE(at) !== 0n && !this.crc.standsAt(this.window, at)) {
-      this.damage = { at: this.base + at, reason: 'its checksum is wrong' };
+      this.damage = {
+        at: this.base + at,
+        reason: 'its checksum is wrong, so that any value in it may be another than was written',
+      };
     }
   }
 
@@ -209,6 +238,13 @@ export class LayoutReader {
     this.crc.update(this.window, from, to);
     this.crcAt = this.base + to;
   }
+}
+
+/** Records that are no keys and may be long. */
+function passedKind(type: number): { readonly record: FileRecord; readonly steps: () => Steps } | undefined {
+  if (type === FUNCTION) return { record: { kind: 'function' }, steps: stringSteps };
+  if (type === MODULE_AUX) return { record: { kind: 'passed', what: 'module' }, steps: moduleAuxSteps };
+  return undefined;
 }
 
 /** Neighbours put together as long as they are no longer than that, and of one database. */

@@ -1,14 +1,12 @@
 import { ByteReader, EndsTooEarlyError } from './byte-reader';
-import { take, valueSteps, type Step, type Steps } from './skip-value';
+import { take, type Step, type Steps } from './skip-value';
 
 /** Goes over a value that is longer than what is in memory at once, piece by piece. */
 export class LargeValue {
-  private readonly steps: Steps;
   private step: IteratorResult<Step, void>;
   private toPass = 0;
 
-  constructor(type: number) {
-    this.steps = valueSteps(type);
+  constructor(private readonly steps: Steps) {
     this.step = this.steps.next(0);
   }
 

@@ -133,7 +133,8 @@ export function* valueSteps(type: number): Steps {
   }
 }
 
-function* stringSteps(): Steps {
+/** The way over a string. */
+export function* stringSteps(): Steps {
   const head = yield STRING_HEAD;
   if (head >= 0) {
     yield head;
@@ -158,6 +159,14 @@ function* stringSteps(): Steps {
     default:
       bad('a string of an unknown kind');
   }
+}
+
+/** The way over a module's own record in a file, from behind its type byte. */
+export function* moduleAuxSteps(): Steps {
+  yield LENGTH;
+  yield LENGTH;
+  yield LENGTH;
+  yield* moduleSteps();
 }
 
 function* moduleSteps(): Steps {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
 import { wallClock } from '../basics/wall-clock';
 import { LostRowError } from '../ledger/range-rows';
@@ -41,6 +42,14 @@ export interface JobStart {
   /** What was done ahead of the row's cursor. */
   readonly place?: PagePlace;
 }
+
+/** Gives a piece of a file; `force`: whatever it takes. */
+type CutPiece = (force: boolean) => Promise<FilePiece | undefined>;
+
+type Kept = Pick<RangeRow, 'cursor' | 'share' | 'counts' | 'piece' | 'inside'>;
+
+/** The part of a silence that a row waits for its piece to be kept. */
+const PIECE_PATIENCE = 1 / 4;
 
 /** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
 const FROZEN = 1 / 2;
@@ -99,7 +108,9 @@ export class RangeJob implements StopSignal {
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
   private openCounts = noCounts;
   private packSurvey: (() => Buffer) | undefined;
-  private cutPiece: (() => Promise<FilePiece>) | undefined;
+  private cutPiece: CutPiece | undefined;
+  /** As it was written last: its cursor and the piece belong together. */
+  private kept: Kept;
   private readonly startedAt: string;
   private readonly startedInside: boolean;
   /** It is handed on from where it was taken: whoever goes on must take smaller steps. */
@@ -115,6 +126,7 @@ export class RangeJob implements StopSignal {
     place.onNote = () => {
       this.progressed(true);
     };
+    this.kept = keptOf(current);
     this.startedAt = current.cursor;
     this.startedInside = current.inside;
     this.tookOver = tookOver || migration.epoch > 0;
@@ -160,9 +172,10 @@ export class RangeJob implements StopSignal {
 
   /**
    * Has a piece of a file written with the row from now on. `cut` must always give what belongs to the row's cursor in the moment when
-   * it is called, once that is kept; it is called whenever the row is written. Throws what keeps the row from being written.
+   * it is called, once that is kept, or nothing where it is not worth it yet; it is called whenever the row is written. Until a piece is
+   * kept the row stays at the cursor that it was written with last.
    */
-  attachPiece(cut: () => Promise<FilePiece>): void {
+  attachPiece(cut: CutPiece): void {
     this.cutPiece = cut;
   }
 
@@ -352,16 +365,40 @@ export class RangeJob implements StopSignal {
     try {
       const inside = this.stands || !this.place.isEmpty;
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };
-      // All of it belongs to one cursor, which may move while the piece is being kept.
-      const { current } = this;
-      const piece = (await this.cutPiece?.()) ?? current.piece;
-      const row = { ...current, piece, inside, etag: this.current.etag, heartbeat: this.app.ledger.time() };
+      const place = this.cutPiece === undefined ? { inside } : await this.placeWithPiece(this.cutPiece, inside);
+      const row = { ...this.current, ...place, heartbeat: this.app.ledger.time() };
       const { etag } = await this.app.ledger.ranges.replace(row, beside);
-      this.current = { ...this.current, piece, etag };
+      this.current = { ...this.current, etag };
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;
       this.stop('lost');
       throw new StoppedError('lost');
+    }
+  }
+
+  /** Where the row may say that the range is: with all of its piece up to there kept. */
+  private async placeWithPiece(cut: CutPiece, inside: boolean): Promise<Kept> {
+    // All of it belongs to one cursor, which may move while the piece is being kept.
+    const { cursor, share, counts, state } = this.current;
+    const cutting = cut(state !== 'active');
+    const kept = (piece: FilePiece | undefined) => {
+      if (piece !== undefined) this.kept = { cursor, share, counts, piece, inside };
+      return this.kept;
+    };
+    // What is done must be kept; otherwise a sign of life does not wait for it, nor for what will never be.
+    if (state === 'done') return kept(await cutting);
+    const patience = new AbortController();
+    const late = sleep(this.app.settings.silenceSeconds * 1_000 * PIECE_PATIENCE, undefined, {
+      signal: patience.signal,
+      ref: false,
+    }).catch(() => undefined);
+    try {
+      return kept(await Promise.race([cutting, late]));
+    } catch {
+      // Whoever appends to the piece hears of it.
+      return this.kept;
+    } finally {
+      patience.abort();
     }
   }
 
@@ -405,6 +442,10 @@ export class RangeJob implements StopSignal {
     // Of a deadline the work may be given more time; the others are the end.
     if (this.reason !== 'deadline') clearInterval(this.watching);
   }
+}
+
+function keptOf({ cursor, share, counts, piece, inside }: RangeRow): Kept {
+  return { cursor, share, counts, piece, inside };
 }
 
 function moment() {

@@ -62,6 +62,8 @@ export async function walkRange<Suspect = never, Seen = never>(
   origin: Origin<Seen>,
   mode: Mode<Suspect, Seen>,
 ): Promise<void> {
+  // A worker before came to the end and no further: from the cursor there, 0, the walk would begin again.
+  if (job.row.share === 1) return;
   const { plan } = job.migration;
   const parts = readRange(origin.reader, {
     range: job.row,

@@ -1,14 +1,17 @@
 import type { CursorRange } from '../keyspace/cursor';
 import { ExtentWalk } from '../keyspace/extent-walk';
+import { FileError } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
-import { payloadOf, readHead, readRecord, type KeyRecord } from '../payload/read-record';
+import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** Read at once, and once more ahead. */
 const WINDOW_BYTES = 1_048_576;
+/** Of the keys that were named last, so many are known to expire: those that may be looked at again. */
+const MOST_EXPIRIES = 100_000;
 /** A large record's head, up to its value. */
 const HEAD_BYTES = 65_536;
 
@@ -51,6 +54,7 @@ export class FileReader implements PageReader {
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const { next, entries, micros } = await this.take(cursor, count);
     this.page = new Map(entries.map((entry) => [entry.record.key, entry]));
+    for (const { record } of entries) this.note(record);
     const types = withTypes ? entries.map(({ record }) => typeNameOf(record.type)) : [];
     return { next, keys: entries.map(({ record }) => record.key), types, micros };
   }
@@ -113,7 +117,7 @@ export class FileReader implements PageReader {
       const asked = performance.now();
       await this.fill(at, large === undefined ? 1 : Math.min(left, HEAD_BYTES), left);
       waited += performance.now() - asked;
-      const entry = large === undefined ? await this.small(at, left) : this.large(at, large);
+      const entry = large === undefined ? await this.small(at, left) : await this.large(at, large, left);
       offset += entry.end - at;
       if (entry.entry === undefined) continue;
       entries.push(entry.entry);
@@ -132,7 +136,6 @@ export class FileReader implements PageReader {
         const record = readRecord(reader);
         const end = start + reader.at;
         if (record.kind !== 'key') return { end };
-        this.note(record);
         return { end, entry: { record, payload: payloadOf(bytes, record, reader.at, this.place.source.version) } };
       } catch (error) {
         if (!(error instanceof EndsTooEarlyError)) throw error;
@@ -144,17 +147,33 @@ export class FileReader implements PageReader {
   }
 
   /** Of a large record only the name is read. */
-  private large(at: number, end: number): { readonly end: number; readonly entry: Entry } {
-    const { start, bytes } = this.window;
-    const record = readHead(new ByteReader(bytes, at - start, bytes.length));
+  private async large(at: number, end: number, left: number): Promise<{ readonly end: number; readonly entry: Entry }> {
+    const record = await this.headAt(at, left);
     if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
-    this.note(record);
     this.largeKeys.set(record.key.toString('latin1'), [at, end]);
     return { end, entry: { record, payload: 'big' } };
   }
 
+  private async headAt(at: number, left: number): Promise<FileRecord> {
+    for (;;) {
+      const { start, bytes } = this.window;
+      try {
+        return readHead(new ByteReader(bytes, at - start, bytes.length));
+      } catch (error) {
+        if (!(error instanceof EndsTooEarlyError)) throw error;
+        const have = bytes.length - (at - start);
+        if (have >= left) throw error;
+        await this.fill(at, Math.min(left, 2 * Math.max(have, WINDOW_BYTES)), left);
+      }
+    }
+  }
+
   private note({ key, expiry }: KeyRecord): void {
-    if (expiry > 0) this.expiries.set(key.toString('latin1'), expiry);
+    if (expiry === 0) return;
+    this.expiries.set(key.toString('latin1'), expiry);
+    if (this.expiries.size <= MOST_EXPIRIES) return;
+    const [oldest] = this.expiries.keys();
+    if (oldest !== undefined) this.expiries.delete(oldest);
   }
 
   /** Where a place of the range stands in the file, and how many bytes there are from there on without a gap. */
@@ -193,7 +212,9 @@ export class FileReader implements PageReader {
 
   private async bytesAt(start: number, length: number): Promise<Buffer> {
     const { store, file, source } = this.place;
-    return await store.read(file, source.etag, start, length);
+    const bytes = await store.read(file, source.etag, start, length);
+    if (bytes.length < length) throw new FileError('broken', file);
+    return bytes;
   }
 }
 

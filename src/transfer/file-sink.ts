@@ -1,6 +1,7 @@
 import type { Names } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
+import { isIntact } from '../payload/footer';
 import { writeKey } from '../payload/file-records';
 import { Output } from '../payload/output';
 import type { Ready, Withheld } from '../payload/payload-gate';
@@ -16,11 +17,16 @@ import type { Sink } from './sink';
 import { unlessTooLong } from './too-long';
 
 /** A range met keys that may be those of other ranges too, so that some would stand in the file twice. */
-const SHRUNK =
+export const SHRUNK =
   'The source lost so many keys while it was read that its ranges can no longer be told apart, and a key that stands in a file twice makes it useless. Start again.';
 
 const NOT_IN_FILE =
   'The key was not written: its value is none that servers of the file are certain to read. Give the file a newer "version".';
+
+const DAMAGED = {
+  code: 'payload-not-taken',
+  message: 'The key was not written: what the source gave of it is damaged.',
+} as const;
 
 const MIB = 1_048_576;
 
@@ -50,12 +56,13 @@ export class FileSink implements Sink {
     return true;
   }
 
-  async write({ page, counts, isShared = false }: Part): Promise<FileWritten> {
+  async write({ page, counts, next, isShared = false }: Part): Promise<FileWritten> {
     if (isShared) throw new Error(SHRUNK);
     await this.piece.room();
     const repeated = this.piece.repeatedIn(page.keys);
     const first = this.recordsOf(page, repeated);
-    const all = [first];
+    // What waits until the whole page is done must not wait in memory.
+    const all = [next === undefined ? await this.kept(first) : first];
     for (const key of page.keys.filter((each, i) => page.payloads[i] === 'big' && !repeated.has(each))) {
       all.push(await this.bigKey(key));
     }
@@ -78,16 +85,20 @@ export class FileSink implements Sink {
       budget.correct(bytes, page.bytes);
       bytes = page.bytes;
       if (page.payloads[0] !== 'big') {
-        const { records, ...told } = this.recordsOf(page, new Set());
-        const { content } = records;
-        if (!Buffer.isBuffer(content) || content.length === 0) return { records, ...told };
-        return { ...told, records: { ...records, content: [await this.piece.keepNow(content)] } };
+        return await this.kept(this.recordsOf(page, new Set()));
       }
       const most = `${Math.floor(mostBytes / MIB)} MiB`;
       return tooLarge(key, `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`);
     } finally {
       budget.give(bytes);
     }
+  }
+
+  /** The same with the bytes in a block that is kept already. */
+  private async kept(page: PageRecords): Promise<PageRecords> {
+    const { content } = page.records;
+    if (!Buffer.isBuffer(content) || content.length === 0) return page;
+    return { ...page, records: { ...page.records, content: [await this.piece.keepNow(content)] } };
   }
 
   private recordsOf(page: ReadKeys, repeated: ReadonlySet<Buffer>): PageRecords {
@@ -108,7 +119,8 @@ export class FileSink implements Sink {
         counts.expired++;
         return;
       }
-      const ready = this.prepare(payload);
+      // Without its footer nothing would tell any more that it is damaged.
+      const ready = isIntact(payload) ? this.prepare(payload) : DAMAGED;
       if (ready === 'by-commands' || !('payload' in ready)) {
         counts.failed++;
         const finding =

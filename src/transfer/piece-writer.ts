@@ -5,6 +5,9 @@ import type { FilePiece } from '../migration/rows';
 /** So many of the last keys are known again. A table that shrinks gives at most one bucket of its keys twice. */
 const BORDER = 32;
 
+/** A block that is no older is not closed for a checkpoint before it is half full: there may be so many of them only. */
+const YOUNG_MS = 20_000;
+
 /** What keys are known again by: 64 bits of a hash. */
 function markOf(key: Buffer): string {
   return createHash('sha256').update(key).digest('base64url').slice(0, 11);
@@ -40,6 +43,8 @@ export class PieceWriter {
   private waiting = 0;
   private piece: FilePiece;
   private number = 0;
+  private hasFailed = false;
+  private closedAt = performance.now();
 
   /**
    * @param before what earlier workers wrote up to the cursor
@@ -62,9 +67,9 @@ export class PieceWriter {
     return new Set(keys.filter((key) => border.has(markOf(key))));
   }
 
-  /** Waits until there is room for more: no more than two blocks wait to be kept. */
+  /** Waits until there is room for more: no more than two blocks wait to be kept. Throws what one could not be kept for. */
   async room(): Promise<void> {
-    while (this.waiting > 1) await this.keeping;
+    if (this.hasFailed || this.waiting > 1) await this.keeping;
   }
 
   /** Keeps bytes at once, to be appended later: what is large must not wait in memory. Throws as `keep` does. */
@@ -93,12 +98,24 @@ export class PieceWriter {
     if (this.openBytes >= this.blockBytes) this.close();
   }
 
-  /** The piece with all that was appended up to now, once it is kept. */
-  async cut(): Promise<FilePiece> {
+  /**
+   * The piece with all that was appended up to now, once it is kept.
+   * @param force also where that would close a block that is small and young; undefined for such a one otherwise
+   */
+  async cut(force: boolean): Promise<FilePiece | undefined> {
+    const isYoung = performance.now() - this.closedAt < YOUNG_MS && this.openBytes < this.blockBytes / 2;
+    if (!force && isYoung && this.openBytes > 0) return undefined;
     this.close();
     const { piece } = this;
     await this.keeping;
     return piece;
+  }
+
+  /** Lets nothing more be told of this piece. */
+  fail(error: Error): void {
+    this.hasFailed = true;
+    this.keeping = Promise.reject(error);
+    this.keeping.catch(() => undefined);
   }
 
   private close(): void {
@@ -106,6 +123,7 @@ export class PieceWriter {
     const bytes = this.open.length === 1 ? (this.open[0] ?? Buffer.alloc(0)) : Buffer.concat(this.open);
     this.open = [];
     this.openBytes = 0;
+    this.closedAt = performance.now();
     const block = this.blockOf(bytes);
     this.piece = withBlock(this.piece, this.generation, block);
     this.waiting++;
@@ -115,7 +133,9 @@ export class PieceWriter {
         this.waiting--;
       });
     // Whoever cuts or waits for room hears of it.
-    this.keeping.catch(() => undefined);
+    this.keeping.catch(() => {
+      this.hasFailed = true;
+    });
   }
 
   private blockOf(bytes: Buffer): Block {

@@ -4,6 +4,9 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { BlobServiceClient } from '@azure/storage-blob';
 import type { ServerName } from '../../local/servers/server-names';
+import { END, writeHead, writeKey } from '../../src/payload/file-records';
+import { withFooter } from '../../src/payload/footer';
+import { Output } from '../../src/payload/output';
 import type { AppProcess } from '../tools/app-process';
 import { compareServers, digest, Stage, type Side } from '../tools/stage';
 
@@ -220,6 +223,25 @@ describe('a restore', () => {
     expect(report.warnings.join(' ')).toMatch(/damaged at byte \d+ of 2000000/);
     expect(report.counts.copied).toBeGreaterThan(1_000);
     expect(await target.client.dbsize()).toBe(report.counts.copied);
+  });
+
+  it('sends nothing to an old server that might end it', async () => {
+    await sides.SIX.client.flushall();
+    const out = new Output();
+    writeHead(out, 9, []);
+    const bad = [Buffer.from([13, 4, 1, 2, 3, 4]), Buffer.from([4, 1, 1, 102, 0xc3, 3, 40, 1, 2, 3])];
+    const good = Buffer.from([0, 1, 118]);
+    for (const [i, value] of [...bad, good].entries()) {
+      writeKey(out, Buffer.from(`key${i}`), 0, withFooter(value, value.length, 9));
+    }
+    out.byte(END);
+    out.int64(0n);
+    await writeFile(path.join(backups, 'hostile.rdb'), out.copy());
+
+    const report = await app.run({ source: { rdb: 'BACKUPS', file: 'hostile.rdb' }, target: 'SIX' });
+
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: 1, failed: 2 }, findings: 2 });
+    expect(await sides.SIX.client.keys('*')).toEqual(['key2']);
   });
 
   it('says what is wrong with a file that is none', async () => {

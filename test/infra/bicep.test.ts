@@ -134,7 +134,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           'Microsoft.Resources/resourceGroups': 1,
           'Microsoft.Storage/storageAccounts': 1,
           'Microsoft.Storage/storageAccounts/blobServices': 1,
-          'Microsoft.Storage/storageAccounts/blobServices/containers': 1,
+          'Microsoft.Storage/storageAccounts/blobServices/containers': 2,
           'Microsoft.Web/serverfarms': 1,
           'Microsoft.Web/sites': 1,
           'Microsoft.Web/sites/basicPublishingCredentialsPolicies': 2,

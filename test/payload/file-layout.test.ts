@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { combineCrc64 } from '../../src/payload/crc64';
+import { crcOf, FUNCTION, SELECT, writeEnd, writeHead, writeKey } from '../../src/payload/file-records';
+import { withFooter } from '../../src/payload/footer';
+import { Output } from '../../src/payload/output';
 import { LayoutReader, type FileLayout } from '../../src/payload/file-layout';
 
 const snapshot = readFileSync(path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb'));
@@ -58,4 +62,67 @@ describe('the layout of a file', () => {
     const { stretches, damage } = layoutOf(Buffer.concat([snapshot, Buffer.alloc(512)]), 70_000);
     expect([stretches, damage]).toEqual([whole.stretches, undefined]);
   });
+
+  it('passes over long records that are no keys', () => {
+    const code = Buffer.alloc(3_000_000, 'x');
+    const { functions, stretches, damage } = layoutOf(
+      fileOf((out) => {
+        out.byte(FUNCTION);
+        out.rdbString(code, 0, code.length);
+        writeKey(out, Buffer.from('key'), 0, text('value'));
+      }),
+      100_000,
+      10_000,
+    );
+    expect([functions, damage, stretches.map(({ keys }) => keys)]).toEqual([1, undefined, [1]]);
+  });
+
+  it.each([
+    [
+      'databases that alternate with every key',
+      'alternate',
+      (out: Output) => {
+        for (let i = 0; i < 60_000; i++) {
+          out.byte(SELECT);
+          out.rdbLength(i % 2);
+          writeKey(out, Buffer.from(`${i}`), 0, text(''));
+        }
+      },
+    ],
+    [
+      'a database that no server has',
+      'databases that no server has',
+      (out: Output) => {
+        out.byte(SELECT);
+        out.rdbLength(70_000);
+      },
+    ],
+    [
+      'more elements than there are bytes',
+      'ends too early',
+      (out: Output) => {
+        out.byte(2);
+        out.rdbString(Buffer.from('set'), 0, 3);
+        out.rdbLength(2 ** 52);
+      },
+    ],
+  ])('comes to an end with %s', (_, reason, write) => {
+    const began = performance.now();
+    expect(layoutOf(fileOf(write), 1 << 20).damage?.reason).toContain(reason);
+    expect(performance.now() - began).toBeLessThan(30_000);
+  });
 });
+
+/** A file with these records. */
+function fileOf(write: (out: Output) => void): Buffer {
+  const out = new Output();
+  writeHead(out, 9, []);
+  write(out);
+  writeEnd(out, (end) => combineCrc64(crcOf(out.bytes.subarray(0, out.length - 1)), crcOf(end.subarray(-1)), 1));
+  return out.copy();
+}
+
+function text(value: string): Buffer {
+  const bytes = Buffer.from([0, value.length, ...Buffer.from(value)]);
+  return withFooter(bytes, bytes.length, 9);
+}
