@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { repositoryRoot } from '../../local/servers/repository-root';
 import type { MigrationReport } from '../../src/migration/report';
@@ -46,6 +47,19 @@ export class App {
     const url = await started.listening();
     if (url === undefined) throw new Error(`The app did not start:\n${started.words}`);
     this.url = url;
+  }
+
+  /** While the work lasts, another host on the same storage runs beside this one, or alone; it is killed in the end. */
+  async joined(work: () => Promise<void>): Promise<void> {
+    const folder = `${this.dataFolder}-beside`;
+    await mkdir(folder, { recursive: true });
+    const beside = new App(folder, this.settings);
+    await beside.begin();
+    try {
+      await work();
+    } finally {
+      await beside.end('SIGKILL');
+    }
   }
 
   signal(name: NodeJS.Signals): void {

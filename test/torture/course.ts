@@ -10,6 +10,9 @@ import type { ServerSide } from './server-side';
 /** A request that matches no key: should it be let in, it does no harm. */
 const intruder = { source: 'OLD', target: 'NEW', onConflict: 'skip', select: { match: ['no-key-begins-so:*'] } };
 
+/** On a machine that does much else a migration of a few seconds takes some minutes, and one that goes round in circles has no end. */
+const LONGEST_MS = 600_000;
+
 /** A request that was not taken although nothing hindered it. */
 export class RefusedError extends Error {}
 
@@ -61,6 +64,7 @@ export class Course implements Stage {
       const { migration } = this;
       const known = await this.app.report(migration);
       if (known !== undefined) this.report = known;
+      this.noteProgress();
       if (known === null || (known !== undefined && known.finishedAt !== null)) {
         // Otherwise this was the end of the one that was cancelled.
         if (!this.isStartingAnew && migration === this.migration) break;
@@ -97,10 +101,22 @@ export class Course implements Stage {
 
   private isStartingAnew = false;
 
-  /** When at the latest it must have come to its end: no trouble and no progress is longer than this. */
+  private movedAt = 0;
+  private place = '';
+
+  private noteProgress(): void {
+    const { state, counts, progress } = this.report ?? {};
+    const place = JSON.stringify([this.migration, state, counts, progress?.ranges]);
+    if (place !== this.place) this.movedAt = Date.now();
+    this.place = place;
+  }
+
+  /** When at the latest it must have come to its end: so long after the last trouble and the last progress, and in any case. */
   private get latestEnd(): number {
     const troubles = this.journal.events.map(({ to }) => to);
-    return Math.max(this.startedAt + this.scenario.expectedMs, ...troubles) + 3 * stallSeconds * 1_000;
+    const still =
+      Math.max(this.startedAt + this.scenario.expectedMs, this.movedAt, ...troubles) + 3 * stallSeconds * 1_000;
+    return Math.min(still, this.startedAt + LONGEST_MS);
   }
 
   private async befall(fault: PlannedFault): Promise<void> {

@@ -85,6 +85,26 @@ export const faults = {
       app.signal('SIGCONT');
     },
   },
+  'a second host, and each killed once': {
+    part: 'app',
+    weight: 6,
+    act: async ({ app }, { ms }) =>
+      app.joined(async () => {
+        await sleep(ms);
+        await app.end('SIGKILL');
+        await sleep(2 * ms);
+        await app.begin();
+        await sleep(ms);
+      }),
+  },
+  'half-open storage': {
+    part: 'storage',
+    weight: 4,
+    act: async ({ storage }) => {
+      storage.strand();
+      return Promise.resolve();
+    },
+  },
   'freeze storage': {
     weight: 3,
     part: 'storage',

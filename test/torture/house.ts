@@ -48,6 +48,7 @@ export class House {
   async close(): Promise<void> {
     await this.app.end('SIGKILL');
     await this.storage.end('SIGKILL');
+    await this.storage.closeWays();
     await Promise.all([this.proxies.source.close(), this.proxies.target.close()]);
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });
     folders.delete(this.folder);

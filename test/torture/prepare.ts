@@ -3,7 +3,7 @@ import { fillServer } from '../../demo/generate';
 import { fillOdd } from '../tools/fill-odd';
 import { Dice } from './dice';
 import { keyId, partsOf, type KeyId } from './journal';
-import type { Scenario } from './scenario';
+import { SLOW_KEY_BYTES, type Scenario } from './scenario';
 import { Scope } from './scope';
 import type { ServerSide } from './server-side';
 import type { Snapshot } from './snapshot';
@@ -41,6 +41,7 @@ export async function fillSource(scenario: Scenario, source: ServerSide): Promis
   const [first = 0] = databases;
   const client = source.client(first);
   await fillBig(client, scenario, dice);
+  if (scenario.slowKey) await client.set('big:slow', 'slow '.repeat(SLOW_KEY_BYTES / 5));
   const pipeline = client.pipeline();
   for (let n = 0; n < scenario.fleeting; n++) {
     pipeline.set(`user:fleeting:${n}`, 'x'.repeat(n), 'PX', dice.between(300, 10_000));

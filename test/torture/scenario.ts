@@ -63,6 +63,8 @@ export interface Scenario {
   readonly expectedMs: number;
   readonly writers: Writers;
   readonly faults: readonly PlannedFault[];
+  /** One key that a limit on bytes makes slower than the time of one message. */
+  readonly slowKey: boolean;
 }
 
 const servers: Readonly<Record<ServerName, number>> = {
@@ -106,8 +108,19 @@ export function drawScenario(seed: number): Scenario {
     expectedMs,
     writers: quiet ? { source: 0, target: 0, rewriting: false, stopAt: 0 } : drawWriters(dice),
     faults: [],
+    slowKey: false,
   };
-  return quiet ? scenario : { ...scenario, faults: drawFaults(scenario, dice) };
+  const drawn = quiet ? scenario : { ...scenario, faults: drawFaults(scenario, dice) };
+  return dice.chance(6) && keys < 8_000 ? withSlowKey(drawn) : drawn;
+}
+
+/** Bytes of the slow key, and how many a second may be read of all. */
+export const SLOW_KEY_BYTES = 2_400_000;
+const SLOW_BYTES_PER_SECOND = 200_000;
+
+function withSlowKey(scenario: Scenario): Scenario {
+  const limits = { ...scenario.request.limits, bytesPerSecond: SLOW_BYTES_PER_SECOND };
+  return { ...scenario, slowKey: true, request: { ...scenario.request, limits } };
 }
 
 /** Keys a second, so that faults find it at work; the first ones come at once. A sync counts a key that it writes twice. */

@@ -4,11 +4,26 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { freePorts } from '../../local/ports';
 import { OwnProcess } from '../tools/own-process';
+import { TcpProxy } from './tcp-proxy';
 import { holdsWithin } from './wait';
 
 // The account and key that every Azurite has; public, in Azurite's README.
 const account = 'devstoreaccount1';
 const accountKey = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+interface Ports {
+  readonly blob: number;
+  readonly queue: number;
+  readonly table: number;
+}
+
+function connectionStringOf({ blob, queue, table }: Ports): string {
+  const at = (port: number) => `http://127.0.0.1:${port}/${account}`;
+  return (
+    `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};` +
+    `BlobEndpoint=${at(blob)};QueueEndpoint=${at(queue)};TableEndpoint=${at(table)};`
+  );
+}
 
 /** The storage emulator, on ports that stay the same over its lives. */
 export class Storage {
@@ -16,30 +31,40 @@ export class Storage {
 
   private constructor(
     private readonly folder: string,
-    private readonly ports: { readonly blob: number; readonly queue: number; readonly table: number },
+    private readonly ports: Ports,
+    /** The app's ways to queues and tables. */
+    private readonly ways: { readonly queue: TcpProxy; readonly table: TcpProxy },
   ) {}
 
   static async start(folder: string): Promise<Storage> {
     for (let tries = 1; ; tries++) {
       const [blob = 0, queue = 0, table = 0] = await freePorts(3);
-      const storage = new Storage(folder, { blob, queue, table });
+      const ways = { queue: await TcpProxy.start(queue), table: await TcpProxy.start(table) };
+      const storage = new Storage(folder, { blob, queue, table }, ways);
       try {
         await storage.begin();
         return storage;
       } catch (error) {
+        await storage.closeWays();
         // Somebody else took a port between its choice and its use.
         if (tries === 3 || !String(error).includes('EADDRINUSE')) throw error;
       }
     }
   }
 
+  /** For the app. */
   get connectionString(): string {
-    const { blob, queue, table } = this.ports;
-    const at = (port: number) => `http://127.0.0.1:${port}/${account}`;
-    return (
-      `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};` +
-      `BlobEndpoint=${at(blob)};QueueEndpoint=${at(queue)};TableEndpoint=${at(table)};`
-    );
+    const { queue, table } = this.ways;
+    return connectionStringOf({ blob: this.ports.blob, queue: queue.port, table: table.port });
+  }
+
+  /** The connections that the app has are half open from now on. */
+  strand(): void {
+    for (const way of Object.values(this.ways)) way.strand();
+  }
+
+  async closeWays(): Promise<void> {
+    await Promise.all(Object.values(this.ways).map((way) => way.close()));
   }
 
   /** @param shiftMs by how much its clock is off */
@@ -75,13 +100,13 @@ export class Storage {
   }
 
   table(name: string): TableClient {
-    return TableClient.fromConnectionString(this.connectionString, name, {
+    return TableClient.fromConnectionString(connectionStringOf(this.ports), name, {
       allowInsecureConnection: true,
       retryOptions: { maxRetries: 1 },
     });
   }
 
   queue(name: string): QueueClient {
-    return new QueueClient(this.connectionString, name, { retryOptions: { maxTries: 2 } });
+    return new QueueClient(connectionStringOf(this.ports), name, { retryOptions: { maxTries: 2 } });
   }
 }

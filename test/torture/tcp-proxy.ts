@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 /** The way between the app and one server. It can be cut, held up and led to another server. */
 export class TcpProxy {
   private readonly pairs = new Set<readonly [Socket, Socket]>();
+  /** Nothing passes over them any more, and nobody says so. */
+  private readonly stranded = new WeakSet<Socket>();
   private stalledUntil = 0;
   private refusedUntil = 0;
   /** The next connection that has something to say is cut inside of it. */
@@ -61,6 +63,11 @@ export class TcpProxy {
   stall(ms: number): void {
     this.stalledUntil = Date.now() + ms;
     for (const pair of this.pairs) for (const socket of pair) this.holdUp(socket);
+  }
+
+  /** Nothing passes over the connections that there are, for ever; new ones are as they should be. */
+  strand(): void {
+    for (const pair of this.pairs) for (const socket of pair) this.stranded.add(socket.pause());
   }
 
   /** Cuts, and takes no connections for so long. */
@@ -123,7 +130,7 @@ export class TcpProxy {
     if (to.write(data)) return;
     from.pause();
     to.once('drain', () => {
-      if (Date.now() >= this.stalledUntil) from.resume();
+      if (Date.now() >= this.stalledUntil && !this.stranded.has(from)) from.resume();
     });
   }
 
@@ -132,7 +139,7 @@ export class TcpProxy {
     const wait = setInterval(() => {
       if (Date.now() < this.stalledUntil && !socket.destroyed) return;
       clearInterval(wait);
-      socket.resume();
+      if (!this.stranded.has(socket)) socket.resume();
     }, 20);
   }
 }

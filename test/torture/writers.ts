@@ -35,6 +35,11 @@ class Clients {
     return client.status === 'ready' ? client : undefined;
   }
 
+  /** Whether something is not answered yet: as applications do, whoever writes waits for it. */
+  get areWaiting(): boolean {
+    return this.pending.size > 0;
+  }
+
   /** What the server answers does not matter: it was told to the journal before. */
   send(pipeline: { exec(): Promise<unknown> }): void {
     const sent = pipeline
@@ -68,6 +73,7 @@ export function startWriter(
   let [due, number] = [0, 0];
   const tick = () => {
     due = Math.min(due + (perSecond * tickMs) / 1_000, perSecond);
+    if (clients.areWaiting) return;
     const pipelines = new Map<number, ChainableCommander>();
     for (; due >= 1; due--) {
       const victim = victims.length > 0 && dice.chance(85) ? victims[dice.next() % victims.length] : undefined;
@@ -146,6 +152,7 @@ export function startRewriter(source: ServerSide, journal: Journal, scenario: Sc
   let version = 0;
   const timer = setInterval(() => {
     const client = clients.of(database);
+    if (clients.areWaiting) return;
     const kind = rewrittenKeys[++version % rewrittenKeys.length] ?? 'hash';
     const key = rewrittenName(kind);
     journal.touch('source', database, key);
