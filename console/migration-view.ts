@@ -1,6 +1,7 @@
 import { ApiError, type Api, type MigrationReport } from './api.ts';
 import { alertBox, button, card, element, setText, table } from './dom.ts';
 import { FindingsView } from './findings-view.ts';
+import { LiveView } from './live-view.ts';
 import { confirmed } from './key-dialog.ts';
 import { stateBadge } from './list-view.ts';
 import { poll } from './poll.ts';
@@ -20,6 +21,7 @@ export function migrationView(
   const grid = new RangeGrid(stopped);
   const findings = new FindingsView(api, id, stopped);
   const numbers = element('div', { class: 'columns' });
+  const live = new LiveView(() => void cutOver());
   const warnings = element('div', {});
   let ended = false;
   let numbersShown = '';
@@ -30,7 +32,18 @@ export function migrationView(
     const text = JSON.stringify([report.counts, report.tally, report.source, report.target, report.conversions]);
     if (text !== numbersShown) numbers.replaceChildren(...numberCards(report));
     numbersShown = text;
+    live.update(report);
     showWarnings(warnings, report);
+  };
+  const cutOver = async () => {
+    const text =
+      'Stop the writers of the source, and leave them stopped. Once nothing was written to it for two seconds it is proved that all of it is on the target, and the migration ends.';
+    if (!(await confirmed('Cut over?', text, 'Cut over', 'Not yet'))) return;
+    try {
+      show(await api.cutOver(id));
+    } catch (error) {
+      failed(error);
+    }
   };
   const cancel = async () => {
     const text = 'Keys that were copied stay on the target. A cancelled migration cannot go on; a new one begins anew.';
@@ -96,7 +109,7 @@ export function migrationView(
       chart.update(points);
     };
   }, 1_500);
-  return element('div', {}, head.node, warnings, chart.node, grid.node, numbers, findings.node);
+  return element('div', {}, head.node, live.node, warnings, chart.node, grid.node, numbers, findings.node);
 }
 
 /** Where a migration stands, in one look. */

@@ -77,11 +77,14 @@ function doubtAtDeletion({ plan, believed }: DeleteContext, source: SideFacts, t
   const { shrinkPercent } = plan.request.limits;
   const sourceKeys = keysIn(source, plan, 'source');
   const course = since(believed, markOf(source));
-  // One that is followed may shrink in its own time, and is held against the target instead.
+  // One that is followed for long may shrink in its own time.
   const atStart = isFollowed(plan) ? undefined : sourceKeysAtStart(plan);
   const doubt = doubtOfCourse({ since: course, sourceKeysAtStart: atStart, sourceKeys, shrinkPercent });
   // A source that tells that it was not flushed has what it had; that it is smaller than the target, the user may have excused.
-  if (doubt !== undefined || (course.flushed === 'no' && !isFollowed(plan)) || plan.request.force) return doubt;
+  // One that is followed may have lost its keys before the pass began: it must be unbroken since the plan.
+  const sincePlan = isFollowed(plan) ? since(markOf(plan.source), markOf(source)) : course;
+  const isUnbroken = sincePlan.flushed === 'no' && (sincePlan.process === 'same' || !isFollowed(plan));
+  if (doubt !== undefined || isUnbroken || plan.request.force) return doubt;
   const targetKeys = larger(plan.targetKeysAtStart, keysIn(target, plan, 'target'));
   return doubtOfSource({ sourceKeys, targetKeys, shrinkPercent });
 }

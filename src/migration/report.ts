@@ -148,7 +148,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
     ...(live === undefined ? {} : { live }),
     warnings: [...plan.warnings, ...snapshot.warnings],
     conversions: plan.conversions,
-    findings,
+    findings: findings + (live?.findings ?? 0),
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
     cause: row.cause ?? row.stopCause,

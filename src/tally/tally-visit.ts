@@ -140,6 +140,7 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
     ...snapshot.progress,
     findings: snapshot.counts.findings,
     stalledSeconds: standstill.stalledSeconds,
+    live: follower,
     ended: isFinal(after) && after.visit === visit,
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;

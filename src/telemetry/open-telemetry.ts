@@ -105,6 +105,18 @@ export class OpenTelemetry implements Telemetry {
     unit: 's',
     description: 'For how long nothing was done in a running migration.',
   });
+  private readonly lag = this.meter.createGauge('keyferry.live.lag', {
+    unit: 's',
+    description: 'Of a source that is followed: the age of the oldest change that is not on the target.',
+  });
+  private readonly waiting = this.meter.createGauge('keyferry.live.waiting', {
+    unit: '{key}',
+    description: 'Of a source that is followed: changed keys that are to be applied.',
+  });
+  private readonly gaps = this.meter.createGauge('keyferry.live.gaps', {
+    unit: '{gap}',
+    description: 'Of a source that is followed: how often changes may have been missed.',
+  });
   private readonly known = new Map<string, ReadonlyMap<string, Attributes>>();
 
   /** @param end sends what is not sent yet and ends the providers */
@@ -174,6 +186,11 @@ export class OpenTelemetry implements Telemetry {
     this.rangesFailed.record(ranges.failed, this.attributes(migration, 'keyferry.phase', seen.phase));
     this.findingsSeen.record(seen.findings, attributes);
     this.quiet.record(seen.ended ? 0 : seen.stalledSeconds, attributes);
+    if (seen.live !== undefined) {
+      this.lag.record(seen.live.lagMs / 1_000, attributes);
+      this.waiting.record(seen.live.waiting, attributes);
+      this.gaps.record(seen.live.gaps, attributes);
+    }
     if (!seen.ended) return;
     this.endedCounter.add(1, this.attributes(migration, 'keyferry.state', seen.state));
     const severity = seen.state === 'failed' ? 'error' : seen.state === 'completedWithDifferences' ? 'warn' : 'info';

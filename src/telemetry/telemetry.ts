@@ -28,6 +28,8 @@ export interface ProgressSeen {
   readonly findings: number;
   /** For how long nothing was done. */
   readonly stalledSeconds: number;
+  /** Of a source that is followed: how old the oldest change is that is not on the target, ms, and how many there are. */
+  readonly live?: { readonly lagMs: number; readonly waiting: number; readonly gaps: number } | undefined;
   /** This visit gave the verdict. */
   readonly ended: boolean;
 }

@@ -1,0 +1,70 @@
+import type { MigrationReport } from './api.ts';
+import { button, card, element, setText, table } from './dom.ts';
+import { amount, moment, shown, span } from './words.ts';
+
+type Live = NonNullable<MigrationReport['live']>;
+
+const PHASES: Readonly<Record<string, string>> = {
+  listen: 'listening to the source',
+  copy: 'copying all keys',
+  extra: 'looking for keys that only the target has',
+  settle: 'applying once more what changed meanwhile',
+  live: 'in step',
+  cutover: 'cut-over',
+  look: 'a last look',
+};
+
+const STEPS = {
+  quiet: 'stop the writers: waiting until the source stands still',
+  drain: 'the source stands still: the rest is applied',
+  streams: 'streams with groups are copied again',
+  proved: 'proved: all of the source is on the target',
+} as const;
+
+/** How a source is followed, and the way to its end. Nothing for migrations that do not follow theirs. */
+export class LiveView {
+  readonly node = element('div', {});
+  private readonly cutOver: HTMLButtonElement;
+  private readonly why = element('p', { class: 'hint', role: 'status' });
+  private readonly facts = element('div', {});
+  private shown = '';
+
+  constructor(cutOver: () => void) {
+    this.cutOver = button('Cut over …', cutOver, { hidden: true });
+  }
+
+  update({ live, finishedAt }: MigrationReport): void {
+    if (live === undefined) return;
+    if (!this.node.hasChildNodes()) {
+      this.node.append(card('Following the source', this.facts, this.why, element('p', {}, this.cutOver)));
+    }
+    this.cutOver.hidden = finishedAt !== null || live.cutover !== null;
+    this.cutOver.disabled = live.notReady !== null;
+    setText(
+      this.why,
+      finishedAt === null && live.cutover === null && live.notReady !== null ? shown(live.notReady, 500) : '',
+    );
+    const rows = rowsOf(live);
+    const text = JSON.stringify(rows);
+    if (text === this.shown) return;
+    this.shown = text;
+    this.facts.replaceChildren(table('Following the source', ['', ''], rows, [1]));
+  }
+}
+
+function rowsOf(live: Live): string[][] {
+  const { phase, cutover, lastGap } = live;
+  const proof = cutover?.proof ?? null;
+  const proved = (one: NonNullable<typeof proof>) =>
+    `quiet since ${moment(one.quietSince)}; ${amount(one.names)} keys were left, applied in ${amount(one.drainMs)} ms; ${amount(one.streams)} streams copied again`;
+  return [
+    ['phase', PHASES[phase] ?? shown(phase, 40)],
+    ['told of changes', live.listening ? `yes, by ${shown(live.feed ?? '', 20)}` : 'no'],
+    ['lag', span(live.lagMs / 1_000)],
+    ['changed keys waiting', amount(live.waiting)],
+    ['written, deleted', `${amount(live.written)}, ${amount(live.deleted)}`],
+    ['gaps', lastGap === null ? amount(live.gaps) : `${amount(live.gaps)}: ${shown(lastGap, 300)}`],
+    ...(cutover === null ? [] : [['cut-over', STEPS[cutover.step ?? 'quiet']]]),
+    ...(proof === null ? [] : [['proof', proved(proof)]]),
+  ];
+}
