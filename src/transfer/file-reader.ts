@@ -9,7 +9,7 @@ import { typeNameOf } from '../payload/type-names';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** Read at once, and once more ahead. */
-const WINDOW_BYTES = 1_048_576;
+const WINDOW_BYTES = 524_288;
 /** Of the keys that were named last, so many are known to expire: those that may be looked at again. */
 const MOST_EXPIRIES = 100_000;
 /** A large record's head, up to its value. */

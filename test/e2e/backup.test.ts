@@ -21,7 +21,7 @@ let folder: string;
 let backups: string;
 let app: AppProcess;
 let container: ReturnType<BlobServiceClient['getContainerClient']>;
-let sides: { OLD: Side; NEW: Side; OTHER: Side; SIX: Side };
+let sides: { OLD: Side; NEW: Side; OTHER: Side; SIX: Side; UPGRADED: Side };
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'keyferry-backup-'));
@@ -33,6 +33,7 @@ beforeAll(async () => {
     NEW: await stage.side('redis-8.0'),
     OTHER: await stage.side('redis-8.0'),
     SIX: await stage.side('redis-6.0'),
+    UPGRADED: await stage.side('redis-7.0'),
   };
   const { connectionString } = await stage.storage();
   container = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(CONTAINER);
@@ -180,6 +181,17 @@ describe('a restore', () => {
       warnings: [],
     });
     expect(await digest(target)).toBe(DIGEST_FROM_8);
+  });
+
+  it('fills the cache that took the place of the one that was backed up', async () => {
+    const source = { rdb: 'BACKUPS', file: 'before.rdb' };
+
+    const report = await app.run({ source, target: 'UPGRADED', onConflict: 'fail' });
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS }, findings: 0 });
+    expect(await digest(sides.UPGRADED)).toBe(await digest(sides.OLD));
+    const again = await app.refused({ source, target: 'UPGRADED', onConflict: 'fail' });
+    expect(again.body.error.code).toBe('targetNotEmpty');
   });
 
   it('reads the file of another database, part of it, into others and under other names, from Blob storage', async () => {
