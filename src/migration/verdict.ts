@@ -126,6 +126,11 @@ export function verdict(facts: TallyFacts): Verdict {
       cause: `The target restarted, failed over or was flushed again and again while its keys were looked at (${MOST_ANEW + 1} times).`,
     };
   }
+  // Each visit begins it, unless something keeps it from that.
+  if (facts.stalledSeconds > facts.stallAfter) {
+    const { phase } = phaseAt(facts, due.place);
+    return { kind: 'failed', cause: withTrouble(`The phase ${phase} was due and could not be begun.`, facts) };
+  }
   return {
     kind: 'phase',
     due: { ...phaseAt(facts, due.place), ...(due.depth === undefined ? {} : { depth: due.depth }) },

@@ -136,6 +136,11 @@ describe('the verdict', () => {
       { source: undefined, stalledSeconds: 1_801, trouble: 'It is away.' },
       { kind: 'failed', cause: expect.stringMatching(/must answer.* It is away\.$/) as string },
     ],
+    [
+      'a phase that is due and cannot be begun',
+      { verify: 'full', stalledSeconds: 1_801, trouble: 'It is away.' },
+      { kind: 'failed', cause: 'The phase look was due and could not be begun. It is away.' },
+    ],
     ['to look when the source has keys that were not seen', { source: side({}, 101) }, look('existence')],
     ['to look when the target has fewer than were copied', { target: side({}, 99) }, look('existence')],
     [
