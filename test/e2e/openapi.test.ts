@@ -80,6 +80,7 @@ it('names every route that the app has', () => {
     'get /api/migrations/{id}/report',
     'get /api/schedules',
     'post /api/migrations',
+    'post /api/migrations/{id}/cutover',
   ]);
 });
 
