@@ -1,8 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { link, mkdir, open, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { pathToFileURL } from 'node:url';
 import { FileError, type FileTrouble } from './file-error';
 import type { FileStore, StoredFile } from './file-store';
@@ -65,12 +63,13 @@ export class FolderStore implements FileStore {
       const staging = this.stagingOf(file, writer);
       // A second worker may be doing the same.
       const whole = path.join(staging, `${WHOLE}-${randomUUID()}`);
-      const out = createWriteStream(whole, { flush: true });
-      for (const block of blocks) await pipeline(createReadStream(path.join(staging, block)), out, { end: false });
-      await new Promise<void>((resolve, reject) => {
-        out.once('error', reject);
-        out.end(resolve);
-      });
+      const out = await open(whole, 'w');
+      try {
+        for (const block of blocks) await out.appendFile(await readFile(path.join(staging, block)));
+        await out.sync();
+      } finally {
+        await out.close();
+      }
       const target = this.pathOf(file);
       await mkdir(path.dirname(target), { recursive: true });
       if (replace) await rename(whole, target);

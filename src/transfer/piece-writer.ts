@@ -44,6 +44,8 @@ export class PieceWriter {
   private piece: FilePiece;
   private number = 0;
   private hasFailed = false;
+  /** The keys that were appended last here. */
+  private last: readonly Buffer[] = [];
   private closedAt = performance.now();
 
   /**
@@ -60,9 +62,9 @@ export class PieceWriter {
     this.piece = before ?? { runs: [], bytes: 0, crc: '0'.repeat(16), keys: 0, expiring: 0, border: [] };
   }
 
-  /** Which of these keys were among the last that were written. */
+  /** Which of these keys were among the last that an earlier worker wrote; behind the first keys of this one none is any more. */
   repeatedIn(keys: readonly Buffer[]): ReadonlySet<Buffer> {
-    if (this.piece.border.length === 0) return new Set();
+    if (this.last.length > 0 || this.piece.border.length === 0) return new Set();
     const border = new Set(this.piece.border);
     return new Set(keys.filter((key) => border.has(markOf(key))));
   }
@@ -88,12 +90,12 @@ export class PieceWriter {
       this.close();
       for (const block of content) this.piece = withBlock(this.piece, this.generation, block);
     }
-    const { border, keys: keysBefore, expiring: expiringBefore } = this.piece;
+    this.last = [...this.last, ...keys.slice(-BORDER)].slice(-BORDER);
+    const { keys: keysBefore, expiring: expiringBefore } = this.piece;
     this.piece = {
       ...this.piece,
       keys: keysBefore + keys.length,
       expiring: expiringBefore + expiring,
-      border: [...border, ...keys.slice(-BORDER).map(markOf)].slice(-BORDER),
     };
     if (this.openBytes >= this.blockBytes) this.close();
   }
@@ -107,8 +109,9 @@ export class PieceWriter {
     if (!force && isYoung && this.openBytes > 0) return undefined;
     this.close();
     const { piece } = this;
+    const border = [...piece.border, ...this.last.map(markOf)].slice(-BORDER);
     await this.keeping;
-    return piece;
+    return { ...piece, border };
   }
 
   /** Lets nothing more be told of this piece. */
