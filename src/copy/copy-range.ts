@@ -21,30 +21,19 @@ export async function copyRange(job: RangeJob, app: CopyApp): Promise<void> {
   const { plan } = job.migration;
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);
-  if (fileOf(plan.request.target) !== undefined) {
-    const database = databaseOf(job);
-    const origin = originOf(job, app, 'source', database);
-    const sink = await fileSinkOf(job, app, origin, makeNames(plan, database, converters));
-    await walkRange(job, app, origin, {
-      selection,
-      converters,
-      wantsValues: () => sink.wantsValues(),
-      work: (part) => sink.write(part),
-    });
-    return;
-  }
-  const { origin, sink } = await fromAny(job, app, converters);
+  const { origin, sink } = await waysOf(job, app, converters);
   await walkRange(job, app, origin, {
     selection,
     converters,
-    tellsKeys: true,
+    // What goes into a file is done only when the cursor has moved behind it.
+    tellsKeys: fileOf(plan.request.target) === undefined,
     wantsValues: () => sink.wantsValues(),
     work: (part) => sink.write(part),
   });
 }
 
-/** Where a range's keys come from, and the server that they go to. */
-async function fromAny(
+/** Where a range's keys come from, and where they go. */
+async function waysOf(
   job: RangeJob,
   app: CopyApp,
   converters: readonly Converter[],
@@ -52,6 +41,10 @@ async function fromAny(
   const { plan } = job.migration;
   const database = databaseOf(job);
   const names = makeNames(plan, database, converters);
+  if (fileOf(plan.request.target) !== undefined) {
+    const origin = originOf(job, app, 'source', database);
+    return { origin, sink: await fileSinkOf(job, app, origin, names) };
+  }
   const file = fileOriginOf(job, app, database);
   if (file === undefined) {
     const sides = rangeSides(job, app);

@@ -44,12 +44,16 @@ export async function fileSinkOf(
   const mustBeLarge = async () => {
     if (job.row.bits === 0 || plan.source.cluster) return;
     const keys = await source.attempt(() => source.connection.call('DBSIZE').catch(unknownIfRefused));
-    if (typeof keys === 'number' && keys < KEYS_PER_RANGE * 2 ** job.row.bits) writer.fail(new Error(SHRUNK));
+    if (typeof keys !== 'number' || keys >= KEYS_PER_RANGE * 2 ** job.row.bits) return;
+    const shrunk = new Error(SHRUNK);
+    writer.fail(shrunk);
+    throw shrunk;
   };
   await mustBeLarge();
   job.attachPiece(async (force) => {
-    await mustBeLarge();
-    return await writer.cut(force);
+    // Cut before anything is waited for: the piece is that of the cursor in this moment.
+    const [cut] = await Promise.all([writer.cut(force), mustBeLarge()]);
+    return cut;
   });
   const clock = await source.attempt(() => measureClockOffset(source.connection, source.connection));
   const gate = payloadGateOf(plan);

@@ -7,7 +7,7 @@ export interface Sink {
   wantsValues(): boolean;
   /**
    * Writes a part, or as much of it as there is time for. Throws what ends the range. May be called again with a part that was
-   * written before, and does no harm then.
+   * written before, and does no harm then. `moved` is to be called when the cursor moves behind the part.
    */
-  write(part: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>>;
+  write(part: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'> & { readonly moved?: () => void }>;
 }
