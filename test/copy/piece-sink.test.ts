@@ -4,7 +4,6 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fileSinkOf } from '../../src/copy/piece-sink';
 import type { FilePiece } from '../../src/migration/rows';
-import type { Part } from '../../src/transfer/range-pages';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 import { Stage } from '../tools/stage';
 
@@ -30,11 +29,13 @@ test('a piece is that of the moment in which it is asked for, whatever is append
   const migration = aMigration({
     plan: { ...plan, request: { ...plan.request, source: 'OLD', target: { rdb: 'FILES', file: 'x.rdb' } } },
   });
-  let cut: ((force: boolean) => Promise<FilePiece | undefined>) | undefined;
+  const attached: { cut: (force: boolean) => Promise<FilePiece | undefined> } = {
+    cut: () => Promise.resolve(undefined),
+  };
   const job = {
     migration,
     row: aRange(0),
-    attachPiece: (given: typeof cut) => (cut = given),
+    attachPiece: (given: typeof attached.cut) => (attached.cut = given),
     trouble: () => undefined,
     check: () => undefined,
   };
@@ -45,19 +46,19 @@ test('a piece is that of the moment in which it is asked for, whatever is append
     const payload = (await connection.call('DUMP', name)) as Buffer;
     const keys = [Buffer.from(name)];
     const page = { keys, expiries: [0], payloads: [payload], bytes: payload.length, micros: 0 };
-    return await sink.write({ page, counts: {}, claims: [], next: 1n, taken: 0 } as Part);
+    return await sink.write({ page, counts: {}, claims: [], next: 1n, taken: 0 });
   };
 
   const first = await write('first');
   const second = await write('second');
   first.moved?.();
-  const cutting = cut?.(true);
+  const cutting = attached.cut(true);
   second.moved?.();
 
   expect(await cutting).toMatchObject({ keys: 1 });
-  expect(await cut?.(true)).toMatchObject({ keys: 2 });
+  expect(await attached.cut(true)).toMatchObject({ keys: 2 });
 
   await old.client.flushall();
-  await expect(cut?.(true)).rejects.toThrow('lost so many keys');
+  await expect(attached.cut(true)).rejects.toThrow('lost so many keys');
   await expect(write('later')).rejects.toThrow('lost so many keys');
 });
