@@ -51,9 +51,9 @@ test('a piece is that of the moment in which it is asked for, whatever is append
 
   const first = await write('first');
   const second = await write('second');
-  first.moved?.();
+  first.moved();
   const cutting = attached.cut(true);
-  second.moved?.();
+  second.moved();
 
   expect(await cutting).toMatchObject({ keys: 1 });
   expect(await attached.cut(true)).toMatchObject({ keys: 2 });

@@ -99,7 +99,7 @@ describe('the layout of a file', () => {
     ],
     [
       'more elements than there are bytes',
-      'ends too early',
+      'a string of an unknown kind',
       (out: Output) => {
         out.byte(2);
         out.rdbString(Buffer.from('set'), 0, 3);
