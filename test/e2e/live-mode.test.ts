@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import type { AppProcess } from '../tools/app-process';
 import { startLiveWriter } from '../tools/live-writer';
-import { digest, Stage, type Side } from '../tools/stage';
+import { digestOfLiving, Stage, type Side } from '../tools/stage';
 import { fill } from './support/fill';
 
 const stage = new Stage();
@@ -42,7 +42,7 @@ it('follows writers of all types, and proves the cut-over', async () => {
   await writer.stop();
   const report = await app.finished(id);
   expect(report).toMatchObject({ state: 'completed', live: { gaps: 0, cutover: { step: 'proved' } } });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 /** Starts a live migration and waits until it is in step. */
@@ -78,7 +78,7 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
   expect(report).toMatchObject({ state: 'completed', live: { cutover: { step: 'proved' } } });
   expect(Date.now() - stopped).toBeLessThan(15_000);
   expect(await neu.client.get('counter')).toBe(String(written));
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
@@ -96,7 +96,7 @@ it('a gap is told, and repaired by a pass that finds what was deleted meanwhile'
   await writer.stop();
   const report = await ended(id);
   expect(report).toMatchObject({ state: 'completed', live: { gaps: 1, repaired: true } });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('what no feed tells is on the target: consumers of streams, and databases that were exchanged', async () => {
@@ -111,7 +111,7 @@ it('what no feed tells is on the target: consumers of streams, and databases tha
   await old.client.xack('one', 'g', '1-1', '2-1');
   const report = await ended(id);
   expect(report).toMatchObject({ state: 'completed', live: { gaps: 0, cutover: { proof: { streams: 2 } } } });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 
   await neu.client.flushall();
   // Of what was exchanged, far more keys are on the target than belong there.
@@ -119,7 +119,7 @@ it('what no feed tells is on the target: consumers of streams, and databases tha
   await old.client.call('SWAPDB', 0, 1);
   await app.reportWhen(other, gaps(1));
   expect(await ended(other)).toMatchObject({ state: 'completed' });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('a source that is emptied is not followed: the target keeps what it has', async () => {
@@ -141,7 +141,7 @@ it('with "force" a flush is followed', async () => {
   await app.reportWhen(id, gaps(1));
   expect(await ended(id)).toMatchObject({ state: 'completed' });
   expect(await neu.client.dbsize()).toBe(100);
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('an app that is killed has missed changes, and makes them good when it is back', async () => {
@@ -156,7 +156,7 @@ it('an app that is killed has missed changes, and makes them good when it is bac
   await app.reportWhen(id, inStep);
   await writer.stop();
   expect(await ended(id)).toMatchObject({ state: 'completed', live: { gaps: 1 } });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('a source or a target that restarts is a gap', async () => {
@@ -172,7 +172,7 @@ it('a source or a target that restarts is a gap', async () => {
   await app.reportWhen(id, gaps(2));
   await old.client.set('after', 'x');
   expect(await ended(id)).toMatchObject({ state: 'completed' });
-  expect(await digest(neu)).toBe(await digest(old));
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
 it('a database that was empty and is written to ends it: it would not be followed', async () => {
@@ -234,7 +234,7 @@ describe.each(['redis-7.0', 'redis-8.0', 'valkey-8.1'] as const)('between two %s
     await other.request('POST', `/api/migrations/${id}/cutover`);
     await writer.stop();
     expect(await other.finished(id)).toMatchObject({ state: 'completed', live: { gaps: 0 } });
-    expect(await digest(to)).toBe(await digest(from));
+    expect(await digestOfLiving(to)).toBe(await digestOfLiving(from));
     await other.remove();
   });
 });
