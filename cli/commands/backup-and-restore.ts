@@ -1,4 +1,4 @@
-import { readGiven, readGivenFile, isName, type GivenConnection } from '../connections/given-connection';
+import { isName, readGiven, readGivenFile, readStoreFile } from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
 import { UsageError } from '../outcome';
 import { checkReportFile } from '../report/write-report';
@@ -34,7 +34,7 @@ export async function backup(options: BackupOptions, context: Context): Promise<
   const target = fileElsewhere('--target-rdb', options, options.targetRdb);
   const spec = targetSpec(target, options);
   checkName('--source', options.source);
-  const shown = `${options.source} → ${target.name}/${target.file ?? ''}`;
+  const shown = `${options.source} → ${target.name}/${target.file}`;
   return await startDeployed(deployed, { source: options.source, target: spec, shown }, options, context);
 }
 
@@ -48,7 +48,7 @@ export async function restore(options: RestoreOptions, context: Context): Promis
     const target = readGiven('target', options.target, settings);
     return await migrateBetween(source, target, settings, options, context);
   }
-  const { name: rdb, file = '' } = fileElsewhere('--source-rdb', options, options.sourceRdb);
+  const { name: rdb, file } = fileElsewhere('--source-rdb', options, options.sourceRdb);
   checkName('--target', options.target);
   const shown = `${rdb}/${file} → ${options.target}`;
   return await startDeployed(deployed, { source: { rdb, file }, target: options.target, shown }, options, context);
@@ -71,14 +71,13 @@ function fileElsewhere(
   option: string,
   { file }: FileOptions,
   rdb: string | undefined,
-): Pick<GivenConnection, 'name' | 'file'> {
-  const slash = rdb?.indexOf('/') ?? -1;
-  if (file !== undefined || rdb === undefined || slash < 1) {
+): ReturnType<typeof readStoreFile> {
+  if (file !== undefined || rdb === undefined) {
     throw new UsageError(
       `With --endpoint give ${option} NAME/file: a deployed app writes into a file store of its own settings (RDB_<NAME>).`,
     );
   }
-  return { name: rdb.slice(0, slash), file: rdb.slice(slash + 1) };
+  return readStoreFile(option, rdb);
 }
 
 function checkName(option: string, text: string): void {

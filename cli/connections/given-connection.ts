@@ -70,11 +70,7 @@ export function readGivenFile(
   const option = side === 'source' ? '--source-rdb' : '--target-rdb';
   if ((file === undefined) === (rdb === undefined)) throw new UsageError(`Give either --file or ${option}.`);
   if (rdb === undefined) return fileAtPath(side, file ?? '');
-  const slash = rdb.indexOf('/');
-  if (slash < 1 || slash === rdb.length - 1) {
-    throw new UsageError(`${option}: give the name of a file store and a file in it: BACKUPS/before.rdb`);
-  }
-  const name = rdb.slice(0, slash);
+  const { name, file: inStore } = readStoreFile(option, rdb);
   try {
     readStoreSettings(name, settings);
   } catch (error) {
@@ -87,11 +83,20 @@ export function readGivenFile(
   );
   return {
     name,
-    file: rdb.slice(slash + 1),
+    file: inStore,
     given: 'name',
     address: rdb,
     settings: Object.fromEntries(own.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))),
   };
+}
+
+/** A file in a store, as NAME/file. @throws UsageError */
+export function readStoreFile(option: string, text: string): Required<Pick<GivenConnection, 'name' | 'file'>> {
+  const slash = text.indexOf('/');
+  if (slash < 1 || slash === text.length - 1) {
+    throw new UsageError(`${option}: give the name of a file store and a file in it: BACKUPS/before.rdb`);
+  }
+  return { name: text.slice(0, slash), file: text.slice(slash + 1) };
 }
 
 function fileAtPath(side: Side, given: string): GivenConnection {

@@ -3,12 +3,11 @@ import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { selectionOf } from '../migration/selection';
-import { fileOf } from '../migration/side-spec';
+import { connectionOf, fileOf } from '../migration/side-spec';
 import type { RangeJob } from '../range/range-job';
 import { fileOriginOf } from '../range/file-origin';
 import { compareClocks, databaseOf, originOf, rangeSides, sideOf, type SidesApp } from '../range/range-sides';
 import { walkRange, type WalkApp } from '../range/walk-range';
-import { measureClockOffset } from '../transfer/clock-offset';
 import type { Origin } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { fileSinkOf } from './piece-sink';
@@ -52,7 +51,8 @@ async function waysOf(
   }
   const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
   // The moments in a file are those of the server that loads it.
-  const clock = await target.attempt(() => measureClockOffset(target.connection, target.connection));
+  const server = { name: connectionOf(plan.request.target), connection: target.connection };
+  const clock = await target.attempt(() => app.clocks.offset(server, server));
   const sameClock = { ...clock, targetMinusSource: 0 };
   return { origin: file, sink: sinkOfFile(job, app, { database, target, source: file }, names, sameClock) };
 }

@@ -1,11 +1,10 @@
 import type { App } from '../app/app';
 import type { Names } from '../convert/names';
-import { fileOf } from '../migration/side-spec';
+import { connectionOf, fileOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn, type RangeSide, type SidesApp } from '../range/range-sides';
-import { measureClockOffset } from '../transfer/clock-offset';
 import { isRedisError } from '../redis/errors';
 import { FileSink, SHRUNK } from '../transfer/file-sink';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
@@ -55,7 +54,8 @@ export async function fileSinkOf(
     const [cut] = await Promise.all([writer.cut(force), mustBeLarge()]);
     return cut;
   });
-  const clock = await source.attempt(() => measureClockOffset(source.connection, source.connection));
+  const server = { name: connectionOf(plan.request.source), connection: source.connection };
+  const clock = await source.attempt(() => app.clocks.offset(server, server));
   const gate = payloadGateOf(plan);
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
   const { bytesInFlight } = app.settings;

@@ -80,10 +80,8 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
       out.raw(functions, 0, functions.length);
     });
   }
-  for (const { targetDatabase, ofRanges } of pieces) {
-    const keys = ofRanges.reduce((sum, { piece }) => sum + piece.keys, 0);
+  for (const { targetDatabase, ofRanges, keys, expiring } of pieces) {
     if (keys === 0) continue;
-    const expiring = ofRanges.reduce((sum, { piece }) => sum + piece.expiring, 0);
     await own((out) => {
       writeDatabase(out, targetDatabase, keys, expiring);
     });
@@ -114,8 +112,7 @@ function checkKeys(pieces: readonly DatabasePieces[], { damage, databases }: Sou
   if (damage !== undefined) {
     throw new Error(`The file "${place}" is damaged at byte ${damage.at} (${damage.reason}): it is of no use.`);
   }
-  for (const { targetDatabase, ofRanges } of pieces) {
-    const written = ofRanges.reduce((sum, { piece }) => sum + piece.keys, 0);
+  for (const { targetDatabase, keys: written } of pieces) {
     const keys = databases.find(({ database }) => database === targetDatabase)?.keys ?? 0;
     if (keys !== written) {
       throw new Error(
@@ -151,6 +148,9 @@ async function functionsOf({ request, source, target }: Plan, patiently: Attempt
 interface DatabasePieces {
   readonly targetDatabase: number;
   readonly ofRanges: readonly { readonly range: number; readonly piece: FilePiece }[];
+  readonly keys: number;
+  /** Of them, those that expire. */
+  readonly expiring: number;
 }
 
 /** What the ranges have written, by the databases of the file. @throws Error where anything is not as it must be for a file */
@@ -167,7 +167,10 @@ async function piecesOf(migration: MigrationRow, app: Pick<App, 'ledger'>): Prom
     const databases = new Set(
       plan.databases.filter((each) => each.targetDatabase === targetDatabase).map(({ database }) => database),
     );
-    return { targetDatabase, ofRanges: rows.flatMap((each) => pieceOf(each, databases)) };
+    const ofRanges = rows.flatMap((each) => pieceOf(each, databases));
+    const keys = ofRanges.reduce((sum, { piece }) => sum + piece.keys, 0);
+    const expiring = ofRanges.reduce((sum, { piece }) => sum + piece.expiring, 0);
+    return { targetDatabase, ofRanges, keys, expiring };
   });
 }
 
@@ -179,7 +182,7 @@ function pieceOf({ number, database, piece }: RangeRow, databases: ReadonlySet<n
 async function isWrittenBy(writer: string, target: FileSpec, store: FileStore): Promise<boolean> {
   const found = await store.find(target.file);
   if (found === undefined) return false;
-  const head = await store.read(target.file, found.version, 0, HEAD_BYTES);
+  const head = await store.read(target.file, found.version, 0, Math.min(HEAD_BYTES, found.bytes));
   if (head.includes(WRITER) && head.includes(writer)) return true;
   if (target.overwrite === true) return false;
   throw new FileError('exists', nameOfSide(target));

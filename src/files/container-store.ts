@@ -43,11 +43,8 @@ export class ContainerStore implements FileStore {
 
   async read(file: string, version: string, start: number, length: number): Promise<Buffer> {
     return await this.onBlob(file, async (blob) => {
-      const found = await this.find(file);
-      if (found?.version !== version) throw new FileError('changed', `${this.name}/${file}`);
-      const count = Math.max(0, Math.min(length, found.bytes - start));
-      if (count === 0) return Buffer.alloc(0);
-      return await blob.downloadToBuffer(start, count, { conditions: { ifMatch: version } });
+      if (length === 0) return Buffer.alloc(0);
+      return await blob.downloadToBuffer(start, length, { conditions: { ifMatch: version } });
     });
   }
 

@@ -14,7 +14,7 @@ export interface FileStore {
   readonly address: string;
   /** Undefined where there is none. */
   find(file: string): Promise<StoredFile | undefined>;
-  /** Bytes from `start`: `length` of them, fewer only at the file's end. */
+  /** Bytes from `start`: `length` of them, which are all there. */
   read(file: string, version: string, start: number, length: number): Promise<Buffer>;
   /**
    * Keeps a block of a file to be. Written again under the same id it replaces the one before.

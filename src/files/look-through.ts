@@ -23,7 +23,7 @@ export async function lookThrough(
   const { bytes, version } = found;
   const reader = new LayoutReader(largeBytes);
   const read = (at: number) => {
-    const reading = at < bytes ? store.read(file, version, at, PASS_BYTES) : Promise.resolve(Buffer.alloc(0));
+    const reading = store.read(file, version, at, Math.min(PASS_BYTES, bytes - at));
     reading.catch(() => undefined);
     return reading;
   };

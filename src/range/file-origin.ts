@@ -7,11 +7,8 @@ import type { RedisPort } from '../redis/redis-port';
 import type { Origin } from '../transfer/side';
 import type { RangeJob } from './range-job';
 import { attemptOn } from './range-sides';
-import { expectedKeysOf } from './range-shape';
+import { expectedKeysOf, PAGE_BYTES } from './range-shape';
 import { timedReader } from './timed';
-
-/** One page's payloads, bytes; what is more waits for the next call. */
-const PAGE_BYTES = 2 * 1_048_576;
 
 /** A file as keys are read from it. */
 export interface FileOrigin extends Origin {

@@ -11,6 +11,8 @@ const RANGES_UNDER_LATENCY = 1;
 const PAGES_OF_LATENCY = 0.5;
 /** The shortest time of a page, microseconds: below, the calls cost more than what they bring. */
 const SHORTEST_PAGE = 50;
+/** One page's payloads, bytes; what is more waits for the next call. */
+export const PAGE_BYTES = 2 * 1_048_576;
 /** Bytes. */
 const CHUNK = 1_048_576;
 const CHUNK_UNDER_LATENCY = 32_768;

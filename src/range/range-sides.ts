@@ -16,11 +16,8 @@ import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits 
 import type { Attempt, Origin, Side } from '../transfer/side';
 import { SlotReader } from '../transfer/slot-reader';
 import type { JobHold } from './range-job';
-import { expectedKeysOf } from './range-shape';
+import { expectedKeysOf, PAGE_BYTES } from './range-shape';
 import { timedReader } from './timed';
-
-/** One page's payloads, bytes; what is more waits for the next call. */
-const PAGE_BYTES = 2 * 1_048_576;
 
 /** Bytes. */
 const BIG_WHERE_SLOW = 256 * 1_024;

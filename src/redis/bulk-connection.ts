@@ -1,17 +1,16 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Socket } from 'node:net';
 import { wallClock } from '../basics/wall-clock';
-import { tlsOptions, type ConnectionSettings } from './connection-settings';
+import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
+import { openSocket } from './open-socket';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
 import type { Switchable } from './lane';
 import { StatusParser } from './status-parser';
 
-const CONNECT_TIMEOUT_MS = 10_000;
 /** A server that sends no byte for so long while it owes replies is gone. */
 const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes; one that is not used is closed before. */
@@ -104,7 +103,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     old?.destroy();
     const credentials = await credentialsOf(name, this.credentials);
     this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
-    const socket = await this.connect();
+    const socket = await openSocket(this.settings);
     const waiting: Batch[] = [];
     this.socket = socket;
     this.waiting = waiting;
@@ -141,26 +140,6 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     this.openings++;
     this.selected = this.database;
     this.isOpen = true;
-  }
-
-  private connect(): Promise<Socket> {
-    const { name, host, port, tls } = this.settings;
-    return new Promise((resolve, reject) => {
-      const socket = tls ? connectTls({ host, port, ...tlsOptions(this.settings) }) : connectTcp({ host, port });
-      const fail = (error: Error) => {
-        socket.destroy();
-        reject(socketError(name, error, 'closedAtOnce'));
-      };
-      socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-        fail(new RedisError('timeout', name));
-      });
-      socket.once('error', fail);
-      socket.once(tls ? 'secureConnect' : 'connect', () => {
-        socket.off('error', fail);
-        socket.removeAllListeners('timeout');
-        resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
-      });
-    });
   }
 
   private send(

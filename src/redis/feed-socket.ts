@@ -1,15 +1,14 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { tlsOptions, type ConnectionSettings } from './connection-settings';
+import type { Socket } from 'node:net';
+import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { encode } from './encoded-command';
-import { RedisError, replyError, socketError } from './errors';
+import { RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
+import { openSocket } from './open-socket';
 import type { Command } from './redis-port';
 import { ReplyError, RespReader, type Told } from './resp-reader';
 
-const CONNECT_TIMEOUT_MS = 10_000;
 /** A server that sends no byte for so long while it owes replies is gone. */
 const SILENCE_TIMEOUT_MS = 60_000;
 
@@ -74,7 +73,7 @@ export class FeedSocket {
     const { settings } = options;
     const credentials = await credentialsOf(settings.name, options.credentials);
     let opened = false as boolean;
-    const socket = new FeedSocket(await connect(settings), {
+    const socket = new FeedSocket(await openSocket(settings), {
       ...options,
       onEnd: (error) => {
         if (opened) options.onEnd(error);
@@ -138,24 +137,4 @@ export class FeedSocket {
 /** A word that a server sends, as text. */
 export function wordOf(told: Told | undefined): string {
   return Buffer.isBuffer(told) ? told.toString('latin1') : typeof told === 'string' ? told : '';
-}
-
-function connect(settings: ConnectionSettings): Promise<Socket> {
-  const { name, host, port, tls } = settings;
-  return new Promise((resolve, reject) => {
-    const socket = tls ? connectTls({ host, port, ...tlsOptions(settings) }) : connectTcp({ host, port });
-    const fail = (error: Error) => {
-      socket.destroy();
-      reject(socketError(name, error, 'closedAtOnce'));
-    };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
-      fail(new RedisError('timeout', name));
-    });
-    socket.once('error', fail);
-    socket.once(tls ? 'secureConnect' : 'connect', () => {
-      socket.off('error', fail);
-      socket.removeAllListeners('timeout');
-      resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
-    });
-  });
 }

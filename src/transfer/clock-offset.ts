@@ -74,11 +74,6 @@ export function differenceWithin(source: Bounds, target: Bounds): Omit<ClockOffs
     : { targetMinusSource: (lowest + highest) / 2, uncertaintyMs: half };
 }
 
-/** Measures with a few TIME calls on each side. Throws what the connections throw. */
-export async function measureClockOffset(source: RedisPort, target: RedisPort): Promise<ClockOffset> {
-  return offsetWithin(...(await Promise.all([boundsOf(source), boundsOf(target)])));
-}
-
 function offsetWithin(ofSource: Bounds, ofTarget: Bounds): ClockOffset {
   const difference = differenceWithin(ofSource, ofTarget);
   // The clock that is known better tells where the other one is.
@@ -107,7 +102,7 @@ const FRESH_MS = 10_000;
 export class Clocks {
   private readonly known = new Map<string, { readonly bounds: Promise<Bounds>; readonly at: number }>();
 
-  /** As `measureClockOffset`. */
+  /** Measures with a few TIME calls on each side; both may be one server. Throws what the connections throw. */
   async offset(source: Clocked, target: Clocked): Promise<ClockOffset> {
     return offsetWithin(...(await Promise.all([this.boundsOf(source), this.boundsOf(target)])));
   }

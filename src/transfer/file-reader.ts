@@ -12,12 +12,15 @@ import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './p
 const WINDOW_BYTES = 524_288;
 /** Of the keys that were named last, so many are known to expire: those that may be looked at again. */
 const MOST_EXPIRIES = 100_000;
-/** A large record's head, up to its value. */
-const HEAD_BYTES = 65_536;
 
 interface Entry {
   readonly record: KeyRecord;
   readonly payload: Payload;
+}
+
+interface Found {
+  readonly end: number;
+  readonly entry: Entry;
 }
 
 /** Where the file of a range is. */
@@ -83,8 +86,7 @@ export class FileReader implements PageReader {
         continue;
       }
       const bytes = await this.bytesAt(start, end - start);
-      const record = readRecord(new ByteReader(bytes, 0, bytes.length));
-      if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
+      const record = keyOf(readRecord(new ByteReader(bytes, 0, bytes.length)));
       entries.push({ record, payload: payloadOf(bytes, record, bytes.length, this.place.source.version) });
     }
     return pageOf(entries, 0);
@@ -113,58 +115,58 @@ export class FileReader implements PageReader {
     let offset = this.walk.offsetOf(cursor);
     while (offset < this.total && entries.length < count && bytes < this.limits.pageBytes) {
       const { at, left } = this.physical(offset);
-      const large = this.largeEnds.get(at);
-      const asked = performance.now();
-      await this.fill(at, large === undefined ? 1 : Math.min(left, HEAD_BYTES), left);
-      waited += performance.now() - asked;
-      const entry = large === undefined ? await this.small(at, left) : await this.large(at, large, left);
-      offset += entry.end - at;
-      if (entry.entry === undefined) continue;
-      entries.push(entry.entry);
-      const { payload } = entry.entry;
+      const largeEnd = this.largeEnds.get(at);
+      const read = (reader: ByteReader) =>
+        largeEnd === undefined ? this.small(reader) : this.large(reader, at, largeEnd);
+      let found = this.inWindow(at, left, read);
+      if (found === undefined) {
+        const asked = performance.now();
+        found = await this.readAt(at, left, read);
+        waited += performance.now() - asked;
+      }
+      offset += found.end - at;
+      entries.push(found.entry);
+      const { payload } = found.entry;
       if (Buffer.isBuffer(payload)) bytes += payload.length;
     }
     const micros = (performance.now() - began - waited) * 1_000;
     return { next: this.walk.cursorAt(offset), entries, micros };
   }
 
-  private async small(at: number, left: number): Promise<{ readonly end: number; readonly entry?: Entry }> {
-    for (;;) {
-      const { start, bytes } = this.window;
-      const reader = new ByteReader(bytes, at - start, Math.min(bytes.length, at - start + left));
-      try {
-        const record = readRecord(reader);
-        const end = start + reader.at;
-        if (record.kind !== 'key') return { end };
-        return { end, entry: { record, payload: payloadOf(bytes, record, reader.at, this.place.source.version) } };
-      } catch (error) {
-        if (!(error instanceof EndsTooEarlyError)) throw error;
-        const have = bytes.length - (at - start);
-        if (have >= left) throw error;
-        await this.fill(at, Math.min(left, 2 * Math.max(have, WINDOW_BYTES)), left);
-      }
-    }
+  private small(reader: ByteReader): Found {
+    const record = keyOf(readRecord(reader));
+    const payload = payloadOf(reader.bytes, record, reader.at, this.place.source.version);
+    return { end: this.window.start + reader.at, entry: { record, payload } };
   }
 
   /** Of a large record only the name is read. */
-  private async large(at: number, end: number, left: number): Promise<{ readonly end: number; readonly entry: Entry }> {
-    const record = await this.headAt(at, left);
-    if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
+  private large(reader: ByteReader, at: number, end: number): Found {
+    const record = keyOf(readHead(reader));
     this.largeKeys.set(record.key.toString('latin1'), [at, end]);
     return { end, entry: { record, payload: 'big' } };
   }
 
-  private async headAt(at: number, left: number): Promise<FileRecord> {
+  /** Reads at a place; undefined where the window does not hold all that is read. */
+  private inWindow<T>(at: number, left: number, read: (reader: ByteReader) => T): T | undefined {
+    const { start, bytes } = this.window;
+    if (at < start || at >= start + bytes.length) return undefined;
+    try {
+      return read(new ByteReader(bytes, at - start, Math.min(bytes.length, at - start + left)));
+    } catch (error) {
+      if (error instanceof EndsTooEarlyError) return undefined;
+      throw error;
+    }
+  }
+
+  /** The same with more and more of the `left` bytes in the window. @throws EndsTooEarlyError where they are not enough */
+  private async readAt<T>(at: number, left: number, read: (reader: ByteReader) => T): Promise<T> {
     for (;;) {
+      const now = this.inWindow(at, left, read);
+      if (now !== undefined) return now;
       const { start, bytes } = this.window;
-      try {
-        return readHead(new ByteReader(bytes, at - start, bytes.length));
-      } catch (error) {
-        if (!(error instanceof EndsTooEarlyError)) throw error;
-        const have = bytes.length - (at - start);
-        if (have >= left) throw error;
-        await this.fill(at, Math.min(left, 2 * Math.max(have, WINDOW_BYTES)), left);
-      }
+      const have = at < start ? 0 : Math.max(0, start + bytes.length - at);
+      if (have >= left) throw new EndsTooEarlyError();
+      await this.fill(at, have === 0 ? 1 : Math.min(left, 2 * Math.max(have, WINDOW_BYTES)), left);
     }
   }
 
@@ -216,6 +218,12 @@ export class FileReader implements PageReader {
     if (bytes.length < length) throw new FileError('broken', file);
     return bytes;
   }
+}
+
+/** In the places of a plan nothing but keys stands. */
+function keyOf(record: FileRecord): KeyRecord {
+  if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
+  return record;
 }
 
 function pageOf(entries: readonly Entry[], micros: number): ReadKeys {

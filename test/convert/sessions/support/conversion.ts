@@ -3,7 +3,7 @@ import type { ConvertContext, GroupOutcome } from '../../../../src/convert/conve
 import { SessionConverter } from '../../../../src/convert/aspnet-session/session-converter';
 import type { SessionOptions, SessionServers } from '../../../../src/convert/aspnet-session/session-options';
 import type { Command, RedisPort, Reply } from '../../../../src/redis/redis-port';
-import { measureClockOffset } from '../../../../src/transfer/clock-offset';
+import { measureClockOffset } from '../../../tools/clock-offset';
 
 export const options: SessionOptions = {
   converter: 'aspnet-session-v5',
