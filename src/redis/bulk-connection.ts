@@ -35,6 +35,7 @@ interface Batch {
 export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   openings = 0;
   selected: number | undefined;
+  endedFor: RedisError | undefined;
   private socket: Socket | undefined;
   private opening: Promise<void> | undefined;
   private isOpen = false;
@@ -90,9 +91,10 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     return await this.sendAll(encode());
   }
 
-  /** Ends the connection at once; what is under way fails. */
-  close(): void {
-    this.socket?.destroy();
+  close(why?: RedisError): void {
+    if (why !== undefined && why === this.endedFor) return;
+    this.endedFor = why;
+    this.socket?.destroy(why);
   }
 
   private async open(): Promise<void> {
@@ -107,8 +109,9 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     const waiting: Batch[] = [];
     this.socket = socket;
     this.waiting = waiting;
-    listen(name, socket, waiting, () => {
+    listen(name, socket, waiting, (why) => {
       if (this.socket !== socket) return;
+      this.endedFor = why;
       this.socket = undefined;
       this.isOpen = false;
       this.processId = '';
@@ -154,7 +157,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   }
 }
 
-function listen(name: string, socket: Socket, waiting: Batch[], onClose: () => void): void {
+function listen(name: string, socket: Socket, waiting: Batch[], onClose: (why: RedisError | undefined) => void): void {
   const parser = new StatusParser((error, told) => {
     if (told !== undefined) waiting[0]?.onText?.(told);
     answer(name, waiting, error);
@@ -176,11 +179,12 @@ function listen(name: string, socket: Socket, waiting: Batch[], onClose: () => v
   });
   socket.on('error', (error) => (reason ??= error));
   socket.on('close', () => {
-    onClose();
+    const why = reason instanceof RedisError ? reason : undefined;
+    onClose(why);
     for (const batch of waiting.splice(0)) {
       // What a server says before it hangs up.
       const told = [...batch.refusals.values()].find((error) => isRedisError(error, 'valueTooLong'));
-      batch.reject(told ?? new RedisError('connectionLost', name, { cause: reason }));
+      batch.reject(told ?? why ?? new RedisError('connectionLost', name, { cause: reason }));
     }
   });
 }

@@ -30,6 +30,7 @@ interface Sender {
 export class RedisConnection implements RedisPort, Switchable {
   openings = 0;
   selected: number | undefined;
+  endedFor: RedisError | undefined;
   private redis: Redis | undefined;
   private opening: Promise<void> | undefined;
   private currentRunId: string | undefined;
@@ -86,7 +87,7 @@ export class RedisConnection implements RedisPort, Switchable {
       encoded.release();
       return reply;
     } catch (error) {
-      throw errorFromClient(this.settings.name, error, command[0]);
+      throw this.lost(errorFromClient(this.settings.name, error, command[0]));
     }
   }
 
@@ -99,8 +100,14 @@ export class RedisConnection implements RedisPort, Switchable {
     if (this.currentRunId !== undefined) return told;
     // What a server says before it hangs up.
     throw (
-      told.find((each) => isRedisError(each, 'valueTooLong')) ?? new RedisError('connectionLost', this.settings.name)
+      told.find((each) => isRedisError(each, 'valueTooLong')) ??
+      this.lost(new RedisError('connectionLost', this.settings.name))
     );
+  }
+
+  /** What whoever closed the connection told, in place of its loss. */
+  private lost(error: RedisError): RedisError {
+    return isRedisError(error, 'connectionLost') ? (this.endedFor ?? error) : error;
   }
 
   /** A reply as it is given; those of a transaction have errors in the places of its commands. */
@@ -112,9 +119,8 @@ export class RedisConnection implements RedisPort, Switchable {
     ) as Reply;
   }
 
-  /** Ends the connection at once; what is under way fails. */
-  close(): void {
-    this.forget(this.redis);
+  close(why?: RedisError): void {
+    if (why === undefined || why !== this.endedFor) this.forget(this.redis, why);
   }
 
   private connected(): Redis {
@@ -238,8 +244,9 @@ export class RedisConnection implements RedisPort, Switchable {
     this.timer.unref();
   }
 
-  private forget(redis: Redis | undefined): void {
+  private forget(redis: Redis | undefined, why?: RedisError): void {
     if (redis === undefined || redis !== this.redis) return;
+    this.endedFor = why;
     this.redis = undefined;
     this.currentRunId = undefined;
     clearInterval(this.timer);

@@ -43,8 +43,8 @@ class DatabaseLane<C extends Switchable> {
   }
 
   /** Ends the connection, and with it that of all that share it; what is under way fails. */
-  close(): void {
-    this.lane?.connection.close();
+  close(why?: RedisError): void {
+    this.lane?.connection.close(why);
   }
 
   protected async use<T>(call: (connection: C) => Promise<T>): Promise<T> {

@@ -13,7 +13,10 @@ export interface Switchable {
   ready(): Promise<void>;
   /** Chooses a database, and waits until the server has. @throws RedisError */
   select(database: number): Promise<void>;
-  close(): void;
+  /** Why it was last closed, where whoever closed it said so. */
+  readonly endedFor: RedisError | undefined;
+  /** Ends the connection at once; what is under way fails, with the reason where one is given. Nothing where it was ended for this already. */
+  close(why?: RedisError): void;
 }
 
 /**
@@ -51,7 +54,7 @@ export class Lane<C extends Switchable> {
       }
       // Whoever calls has looked at the server process that it was open to before.
       if (connection.openings !== openings || connection.selected !== database) {
-        throw new RedisError('connectionLost', connection.name);
+        throw connection.endedFor ?? new RedisError('connectionLost', connection.name);
       }
       return await call(connection);
     } finally {

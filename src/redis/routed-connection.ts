@@ -71,8 +71,8 @@ export class RoutedConnection implements RedisPort {
   }
 
   /** Ends the connection at once; what is under way fails. */
-  close(): void {
-    this.seed.close();
+  close(why?: RedisError): void {
+    this.seed.close(why);
   }
 
   /** What INFO hides shows when a node sends a key to another one. */
@@ -100,8 +100,8 @@ export class RoutedBulk implements KeyedPort {
   }
 
   /** Ends the connection at once; what is under way fails. */
-  close(): void {
-    this.seed.close();
+  close(why?: RedisError): void {
+    this.seed.close(why);
   }
 
   /** Opens what is not open. @throws RedisError */

@@ -8,7 +8,8 @@ export interface Reopenable {
   readonly name?: string;
   readonly runId: string | undefined;
   ready(): Promise<void>;
-  close?(): void;
+  /** Ends it, and what others have under way on it, with the error that is the reason. */
+  close?(why: RedisError): void;
 }
 
 const FIRST_DELAY_MS = 100;
@@ -63,7 +64,7 @@ export async function attempt<T>({ sides, stop, onTrouble }: AttemptOptions, cal
       onTrouble(losses < LOSSES_BY_CHANCE ? error.message : `${error.message} ${TOLD_OF_LOSSES}`);
       // After a failover its name may lead to another server, which is the master.
       if (isRedisError(error, 'readOnly', 'masterDown')) {
-        for (const { connection } of sides) if (connection.name === error.connection) connection.close?.();
+        for (const { connection } of sides) if (connection.name === error.connection) connection.close?.(error);
       }
       await pause(backOff(tries), stop);
     }

@@ -2,6 +2,7 @@ import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { RedisConnection } from '../../src/redis/connection';
 import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
+import { RedisError } from '../../src/redis/errors';
 import type { RedisPort } from '../../src/redis/redis-port';
 import { entraCredentials, type CredentialSource } from '../../src/redis/credentials';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
@@ -286,6 +287,30 @@ describe('the connections of a process', () => {
       few.close();
       await small.close();
     }
+  });
+
+  it('end for a reason what others have under way on them, and only once for each', async () => {
+    const [one, bulk] = [connections.get('OLD', 0), connections.bulk('OLD', 0)];
+    const why = new RedisError('readOnly', 'OLD');
+    const underWay = async () => {
+      const calls = [
+        one.call('BLPOP', 'never', '0'),
+        one.pipeline([['BLPOP', 'never', '0']]),
+        bulk.sendKeyed([], () => EncodedCommands.of([['BLPOP', 'never', '0']])),
+      ];
+      return (await Promise.allSettled(calls)).map((call) => (call as PromiseRejectedResult).reason as unknown);
+    };
+    for (const port of [one, bulk]) await port.ready();
+    const told = underWay();
+    for (const port of [one, bulk]) port.close(why);
+    expect(await told).toEqual([why, why, why]);
+
+    for (const port of [one, bulk]) await port.ready();
+    for (const port of [one, bulk]) port.close(why);
+    expect(await one.call('PING')).toEqual(Buffer.from('PONG'));
+    const lost = underWay();
+    await server.client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    expect(await lost).toMatchObject(Array.from({ length: 3 }, () => ({ kind: 'connectionLost' })));
   });
 
   it('are opened on first use, and all ended at once', async () => {
