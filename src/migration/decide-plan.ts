@@ -9,6 +9,7 @@ import { refusalsOf } from './plan-refusals';
 import { warningsOf } from './plan-warnings';
 import type { Refusal } from './refusal-rules';
 import { isSameServer } from './same-server';
+import { restoresLibraries } from './libraries';
 import { fileOf } from './side-spec';
 import { chooseTransport } from './transport';
 
@@ -32,8 +33,10 @@ export function decidePlan(facts: PlanFacts): Decision {
       ...(missing.target.includes(choice.targetDatabase) ? { missingOnTarget: true } : {}),
     };
   });
-  // A file is put together in one piece of work.
-  const whole: WalkedDatabase[] | undefined = fileOf(request.target) && [{ database: 0, keys: 1, bits: 0 }];
+  const hasLibraries = restoresLibraries(facts);
+  // A file is put together, and libraries are loaded, in one piece of work.
+  const isWhole = fileOf(request.target) !== undefined || hasLibraries;
+  const whole: WalkedDatabase[] | undefined = isWhole ? [{ database: 0, keys: 1, bits: 0 }] : undefined;
   const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : whole;
   const decided = {
     databases,
@@ -48,7 +51,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     ...decided,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
     ...(facts.feeds === undefined ? {} : { feeds: facts.feeds }),
-    phases: makePhases(request, targetDatabases !== undefined),
+    phases: makePhases(request, targetDatabases !== undefined, hasLibraries),
     conversions,
     warnings: warningsOf({ ...facts, ...decided }),
     ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),

@@ -79,6 +79,12 @@ const COMMON = {
     means: 'is a stream whose counters or last ids an older target does not hold',
     todo: 'usually nothing',
   },
+  'library-not-loaded': {
+    onTarget: false,
+    means:
+      'is no key but the name of a function library in a file, which the target has not taken; the message says why',
+    todo: 'FUNCTION LOAD by hand, where it is needed',
+  },
   missing: {
     onTarget: false,
     means: 'is on the source and not on the target',

@@ -13,7 +13,7 @@ export const lookDepths = ['existence', 'quick', 'values'] as const;
 export type LookDepth = (typeof lookDepths)[number];
 
 /** What is done with the keys that a phase's walk brings. To follow is no walk: it waits for whoever follows the source. */
-export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'seal', 'follow'] as const;
+export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'libraries', 'seal', 'follow'] as const;
 export type Work = (typeof works)[number];
 
 /**
@@ -79,10 +79,12 @@ const FOUND = ['missing', 'different', 'extra', 'deleted', 'findings'] as const;
 /**
  * The phases that a request leads to, in their order.
  * @param walksTarget whether the target is walked for keys that the source does not have
+ * @param hasLibraries whether function libraries go to the target
  */
 export function makePhases(
   request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source' | 'target'>,
   walksTarget: boolean,
+  hasLibraries = false,
 ): readonly Phase[] {
   const { mode } = request;
   const walk = { side: 'source', when: { kind: 'always' }, state: 'running', counts: 'all', proves: false } as const;
@@ -102,7 +104,11 @@ export function makePhases(
       : [];
   switch (mode) {
     case 'copy':
-      return [{ ...walk, name: 'copy', work: 'copy' }, fileOf(request.target) === undefined ? look(request) : seal];
+      return [
+        { ...walk, name: 'copy', work: 'copy' },
+        ...(hasLibraries ? [libraries] : []),
+        fileOf(request.target) === undefined ? look(request) : seal,
+      ];
     case 'sync':
       return [{ ...walk, name: 'sync', work: 'sync' }, ...extra('always'), look(request)];
     case 'compare':
@@ -142,6 +148,17 @@ const seal: Phase = {
   when: { kind: 'always' },
   state: 'verifying',
   counts: [],
+  proves: false,
+};
+
+/** The function libraries of a file are loaded. */
+const libraries: Phase = {
+  name: 'libraries',
+  side: 'target',
+  work: 'libraries',
+  when: { kind: 'always' },
+  state: 'running',
+  counts: ['findings'],
   proves: false,
 };
 

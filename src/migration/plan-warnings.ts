@@ -1,6 +1,7 @@
 import { kindOf } from '../convert/registry';
 import { hashTag } from '../keyspace/hash-slot';
 import { isReplica } from '../redis/probe';
+import { warningsOfLibraries } from './libraries';
 import { sideNames } from './phases';
 import { hasFunctions } from './file-facts';
 import type { PlanFacts } from './plan-facts';
@@ -22,10 +23,10 @@ type Rule = (facts: WarningFacts) => readonly string[];
 const RULES: readonly Rule[] = [
   ({ request, source: { abilities } }) =>
     when(
-      writesServer(request) && abilities.functions > 0,
-      () =>
-        `${abilities.functions} function libraries ${fileOf(request.source) === undefined ? 'on the source' : 'in the file'} are no keys and are not copied.`,
+      writesServer(request) && fileOf(request.source) === undefined && abilities.functions > 0,
+      () => `${abilities.functions} function libraries on the source are no keys and are not copied.`,
     ),
+  (facts) => warningsOfLibraries(facts),
   ({ request, source: { abilities }, target }) =>
     when(
       fileOf(request.target) !== undefined && abilities.functions > 0 && !hasFunctions(target.abilities),

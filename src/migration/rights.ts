@@ -2,6 +2,7 @@ import { kindOf } from '../convert/registry';
 import { catalogue } from '../convert/catalogue';
 import type { CommandName } from '../redis/rights';
 import { looksForExtra } from './choose-databases';
+import { asksForLibraries } from './libraries';
 import type { SideName } from './phases';
 import type { RightFacts, ToldFacts, TriedFacts } from './plan-facts';
 import { isSameServer } from './same-server';
@@ -47,6 +48,7 @@ const walksTarget = ({ request }: ToldFacts) => looksForExtra(request);
 const deletesExtra = ({ request: { mode, deleteExtra } }: ToldFacts) =>
   mode === 'live' || (mode === 'sync' && deleteExtra);
 const byCommandsOnly = ({ source, target }: TriedFacts) => chooseTransport({ source, target }) === 'commands';
+const restoresLibraries = ({ request, source }: ToldFacts) => asksForLibraries(request, source);
 const inCluster = (side: SideName) => (facts: ToldFacts) => facts[side].cluster;
 const otherThan0 = (side: SideName) => (facts: ToldFacts) =>
   facts.choices.some(({ database, targetDatabase }) => (side === 'source' ? database : targetDatabase) !== 0);
@@ -257,6 +259,13 @@ export const rights: readonly Right[] = [
     asked: copies,
     without: `${type} that go by ordinary commands become findings`,
   })),
+  {
+    side: 'target',
+    for: 'restore from a file with function libraries',
+    commands: ['FUNCTION LIST', 'FUNCTION LOAD'],
+    asked: restoresLibraries,
+    without: 'function libraries of the file are not restored',
+  },
   {
     side: 'target',
     for: 'copy and sync',

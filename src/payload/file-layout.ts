@@ -13,7 +13,7 @@ export interface Stretch {
   readonly keys: number;
 }
 
-/** A record that is large. */
+/** Where a record stands that is large, or records of libraries. */
 export interface LargeRecord {
   readonly start: number;
   readonly end: number;
@@ -30,6 +30,8 @@ export interface FileLayout {
   /** Keys that expire, and when the first one does, ms since 1970; 0 where none does. */
   readonly expiring: number;
   readonly functions: number;
+  /** Where records of function libraries stand, those together that follow each other. */
+  readonly libraries: readonly LargeRecord[];
   /** Records that only modules can read, which are passed over. */
   readonly ofModules: number;
   /** Where it ends to be good, and why; undefined where it is whole. */
@@ -44,6 +46,9 @@ const LAST_DATABASE = 65_535;
 const MOST_DATABASES = 4_096;
 /** What must be read in one piece, as a key's name, is no longer. */
 const MOST_AT_ONCE = 64 << 20;
+/** The plan has the places of libraries. */
+const MOST_LIBRARY_PLACES = 256;
+const LIBRARIES_TOGETHER_BYTES = 1 << 20;
 /** What is told of a file: a long text is none of ours. */
 const LONGEST_FACT = 200;
 const MOST_FACTS = 64;
@@ -63,6 +68,7 @@ export class LayoutReader {
   private readonly databases = new Set<number>();
   private expiring = 0;
   private functions = 0;
+  private readonly libraries: { start: number; end: number }[] = [];
   private ofModules = 0;
   private readonly crc = new Crc64();
   private crcAt = 0;
@@ -90,9 +96,9 @@ export class LayoutReader {
     if (this.passing !== undefined) this.damage ??= { at: this.passing.start, reason: new EndsTooEarlyError().message };
     if (!this.isOver) this.read(true);
     this.closeStretch();
-    const { head, facts, stretches, large, expiring, functions, ofModules, damage } = this;
+    const { head, facts, stretches, large, expiring, functions, libraries, ofModules, damage } = this;
     const { software, version } = head ?? { software: 'redis', version: 0 };
-    return { software, version, facts, stretches, large, expiring, functions, ofModules, damage };
+    return { software, version, facts, stretches, large, expiring, functions, libraries, ofModules, damage };
   }
 
   private read(isLast: boolean): void {
@@ -187,6 +193,7 @@ export class LayoutReader {
       case 'function':
         this.closeStretch();
         this.functions++;
+        this.addLibrary(start, end);
         return;
       case 'passed':
         this.closeStretch();
@@ -201,6 +208,13 @@ export class LayoutReader {
     this.open.end = end;
     this.open.keys++;
     if (end - this.open.start >= this.stretchBytes) this.closeStretch();
+  }
+
+  private addLibrary(start: number, end: number): void {
+    const last = this.libraries.at(-1);
+    if (last?.end === start && end - last.start <= LIBRARIES_TOGETHER_BYTES) last.end = end;
+    else if (this.libraries.length < MOST_LIBRARY_PLACES) this.libraries.push({ start, end });
+    else this.damaged('its function libraries stand in too many places');
   }
 
   private damaged(reason: string): void {

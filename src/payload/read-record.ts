@@ -1,4 +1,4 @@
-import { bad, type ByteReader } from './byte-reader';
+import { bad, ByteReader } from './byte-reader';
 import * as record from './file-records';
 import { FOOTER_BYTES, stampFooter } from './footer';
 import { Element } from './element';
@@ -104,6 +104,18 @@ export function readHead(reader: ByteReader): FileRecord {
       }
     }
   }
+}
+
+/** The code of the function libraries whose records these bytes are. @throws BadPayloadError */
+export function readLibraries(bytes: Buffer): Buffer[] {
+  const reader = new ByteReader(bytes, 0, bytes.length);
+  const libraries: Buffer[] = [];
+  while (reader.at < reader.end) {
+    if (reader.byte() !== record.FUNCTION) bad('no function library where one belongs');
+    readString(reader, name);
+    libraries.push(name.copy());
+  }
+  return libraries;
 }
 
 /** A payload as DUMP gives it, of a value in a file of a version. */

@@ -23,6 +23,8 @@ export interface SourceFile extends Pick<
   readonly etag: string;
   readonly databases: readonly FileDatabase[];
   readonly large: readonly Extent[];
+  /** Where the records of function libraries stand. Not there in plans of earlier versions. */
+  readonly libraries?: readonly Extent[] | undefined;
 }
 
 /** The plan is read with every message: more ranges would make it long. */
@@ -30,12 +32,13 @@ const MOST_BITS = 10;
 
 /** How a file is read in parallel. */
 export function sourceFileOf(layout: FileLayout, bytes: number, etag: string): SourceFile {
-  const { stretches, large, software, version, functions, ofModules, damage, expiring } = layout;
+  const { stretches, large, libraries, software, version, functions, ofModules, damage, expiring } = layout;
   const numbers = [...new Set(stretches.map(({ database }) => database))].sort((a, b) => a - b);
   return {
     ...{ software, version, functions, ofModules, damage, expiring, bytes, etag },
     databases: numbers.map((database) => databaseOf(stretches.filter((stretch) => stretch.database === database))),
     large: large.map(({ start, end }) => [start, end]),
+    libraries: libraries.map(({ start, end }) => [start, end]),
   };
 }
 

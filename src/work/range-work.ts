@@ -6,6 +6,7 @@ import { extraRange } from '../compare/extra-range';
 import { surveyRange } from '../survey/survey-range';
 import { syncRange } from '../sync/sync-range';
 import { copyRange } from '../copy/copy-range';
+import { loadLibraries } from '../copy/load-libraries';
 import { lookRange } from '../copy/look-range';
 import { sealFile } from '../copy/seal-file';
 import type { RangeJob } from '../range/range-job';
@@ -24,6 +25,7 @@ const works: Readonly<Record<Exclude<Work, 'follow'>, RangeWork>> = {
   compare: compareRange,
   sync: syncRange,
   extra: extraRange,
+  libraries: loadLibraries,
   seal: sealFile,
   look: (job, app) => (job.migration.course.lookDepth === 'existence' ? lookRange(job, app) : compareRange(job, app)),
 };

@@ -228,6 +228,47 @@ describe('a restore', () => {
     expect((await compareServers(sides.NEW, sides.SIX)).differences).toEqual([]);
   });
 
+  it('loads the function libraries of the file where the target knows them, and tells of each that it does not take', async () => {
+    const { client } = await emptied('OTHER');
+    await client.call('FUNCTION', 'FLUSH');
+    const library = (name: string, ...functions: string[]) =>
+      `#!lua name=${name}\n${functions.map((each) => `redis.register_function('${each}', function() return '${name}' end)`).join('\n')}`;
+    for (const [name, of] of [
+      ['kept', 'kept'],
+      ['older', 'older'],
+      ['taken', 'shared'],
+    ] as const)
+      await client.call('FUNCTION', 'LOAD', library(name, of));
+    await client.set('key', 'value');
+    await app.run({ source: 'OTHER', target: { rdb: 'BACKUPS', file: 'libraries.rdb' } });
+    const kept = await client.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'kept', 'WITHCODE');
+    await client.call('FUNCTION', 'FLUSH');
+    await client.call('FUNCTION', 'LOAD', library('older', 'another'));
+    await client.call('FUNCTION', 'LOAD', library('own', 'shared'));
+    const source = { rdb: 'BACKUPS', file: 'libraries.rdb' };
+
+    const report = await app.run({ source, target: 'OTHER' });
+
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: 1, failed: 0 }, findings: 1 });
+    expect((await app.findings(report.id)).findings).toEqual([
+      expect.objectContaining({ key: 'taken', code: 'library-not-loaded' }),
+    ]);
+    expect(await client.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'older')).toEqual([expect.arrayContaining(['older'])]);
+    expect(await client.call('FCALL', 'older', '0')).toBe('older');
+    expect(await client.call('FUNCTION', 'LIST', 'LIBRARYNAME', 'kept', 'WITHCODE')).toEqual(kept);
+
+    await client.call('FUNCTION', 'FLUSH');
+    expect(await app.run({ source, target: 'OTHER' })).toMatchObject({
+      state: 'completed',
+      warnings: [expect.any(String)],
+    });
+    const part = await app.run({ source, target: 'OTHER', select: { match: ['k*'] } });
+    expect(part.warnings.join(' ')).toContain('3 function libraries in the file are not restored: "select"');
+    const older = await app.run({ source, target: 'SIX' });
+    expect(older.warnings.join(' ')).toContain('the target (6.0.16) knows none');
+    await client.call('FUNCTION', 'FLUSH');
+  });
+
   it('of a damaged file brings what is good, and is not called complete', async () => {
     const target = await emptied('OTHER');
     const bytes = await readFile(path.join(folder, 'dump.rdb'));

@@ -4,6 +4,7 @@ import { combineCrc64 } from '../../src/payload/crc64';
 import { crcOf, FUNCTION, SELECT, writeEnd, writeHead, writeKey } from '../../src/payload/file-records';
 import { withFooter } from '../../src/payload/footer';
 import { Output } from '../../src/payload/output';
+import { readLibraries } from '../../src/payload/read-record';
 import { LayoutReader, type FileLayout } from '../../src/payload/file-layout';
 
 const snapshot = readFileSync(path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb'));
@@ -65,16 +66,18 @@ describe('the layout of a file', () => {
 
   it('passes over long records that are no keys', () => {
     const code = Buffer.alloc(3_000_000, 'x');
-    const { functions, stretches, damage } = layoutOf(
-      fileOf((out) => {
+    const file = fileOf((out) => {
+      for (const library of [code, code, Buffer.from('short')]) {
         out.byte(FUNCTION);
-        out.rdbString(code, 0, code.length);
-        writeKey(out, Buffer.from('key'), 0, text('value'));
-      }),
-      100_000,
-      10_000,
-    );
-    expect([functions, damage, stretches.map(({ keys }) => keys)]).toEqual([1, undefined, [1]]);
+        out.rdbString(library, 0, library.length);
+      }
+      writeKey(out, Buffer.from('key'), 0, text('value'));
+    });
+    const { functions, libraries, stretches, damage } = layoutOf(file, 100_000, 10_000);
+    expect([functions, damage, stretches.map(({ keys }) => keys)]).toEqual([3, undefined, [1]]);
+    const told = libraries.flatMap(({ start, end }) => readLibraries(file.subarray(start, end)));
+    expect(told.map(({ length }) => length)).toEqual([3_000_000, 3_000_000, 5]);
+    expect(libraries).toHaveLength(3);
   });
 
   it.each([
