@@ -6,6 +6,11 @@ export const conclusions = `Exit code:
   1  done, with differences   3  failed, cancelled, refused as things are, or not reachable
   130 after Ctrl-C; a migration on this machine then stands still until: keyferry resume <id>`;
 
+/** The same of `doctor`. */
+export const doctorConclusions = `Exit code:
+  0  a copy can begin         2  wrong usage
+  1  something is missing; it is named, with what to do`;
+
 /** How secrets are treated; part of the help. */
 export const secrets = `Passwords:
   Command lines can be read by everybody on a machine. Put an address with a password into a setting, in the

@@ -29,6 +29,7 @@ async function main(args: readonly string[]): Promise<number> {
       cutover: (id, options) =>
         set(async (context) => (await import('./commands/cutover.js')).cutover(id, options, context)),
       dryRun: (options) => set(async (context) => (await import('./commands/migrate.js')).dryRun(options, context)),
+      doctor: (options) => set(async (context) => (await import('./commands/doctor.js')).doctor(options, context)),
       status: (id, options) =>
         set(async (context) => (await import('./commands/status.js')).showStatus(id, options, context)),
       list: (options) => set(async (context) => (await import('./commands/list.js')).list(options, context)),

@@ -3,12 +3,13 @@ import type { ShowCommand } from '../src/convert/about';
 import { catalogue } from '../src/convert/catalogue';
 import type { BackupOptions, RestoreOptions } from './commands/backup-and-restore';
 import type { CommonOptions } from './commands/context';
+import type { DoctorOptions } from './commands/doctor';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
 import type { CompareOptions, SyncOptions } from './commands/compare-and-sync';
 import type { ShowOptions } from './commands/show-value';
 import type { ResumeOptions } from './commands/resume';
-import { conclusions, converters, secrets } from './help-texts';
+import { conclusions, converters, doctorConclusions, secrets } from './help-texts';
 import {
   addConverter,
   addRename,
@@ -27,6 +28,7 @@ export interface Actions {
   readonly live: (options: SyncOptions) => Promise<void>;
   readonly cutover: (id: string, options: CommonOptions) => Promise<void>;
   readonly dryRun: (options: MigrateOptions) => Promise<void>;
+  readonly doctor: (options: DoctorOptions) => Promise<void>;
   readonly backup: (options: BackupOptions) => Promise<void>;
   readonly restore: (options: RestoreOptions) => Promise<void>;
   readonly status: (id: string, options: CommonOptions) => Promise<void>;
@@ -50,6 +52,7 @@ export function makeProgram(actions: Actions, version: string): Command {
   addSync(program, actions);
   addLive(program, actions);
   addDryRun(program, actions);
+  addDoctor(program, actions);
   addBackup(program, actions);
   addRestore(program, actions);
   common(program.command('status <id>').description('tell how far a migration is, or how it ended')).action(
@@ -138,6 +141,19 @@ function addDryRun(program: Command, actions: Actions): void {
   sidesAndSelection(command).action(actions.dryRun);
 }
 
+function addDoctor(program: Command, actions: Actions): void {
+  const command = program
+    .command('doctor')
+    .description('try both servers as a copy would, write nothing, and tell what will be used and what is missing')
+    .requiredOption('--source <redis>', `where from: ${ADDRESS}`)
+    .requiredOption('--target <redis>', 'where to, likewise');
+  conversions(selection(command))
+    .option('--json', 'print the document as JSON on standard output, and nothing else there')
+    .option('--verbose', 'show more of what went wrong')
+    .addHelpText('after', `\n${secrets}\n\n${doctorConclusions}`)
+    .action(actions.doctor);
+}
+
 const reportOption = [
   '--report <file>',
   'write the result with its findings, as a page (.html) or as JSON (.json)',
@@ -203,7 +219,12 @@ function sidesAndSelection(command: Command): Command {
   command
     .requiredOption('--source <redis>', `where from: ${ADDRESS}`)
     .requiredOption('--target <redis>', 'where to, likewise');
-  selection(command)
+  return rates(conversions(selection(command)), converters);
+}
+
+/** What becomes of keys on the way. */
+function conversions(command: Command): Command {
+  return command
     .option('--on-conflict <what>', 'for keys the target has already: replace (default), skip, or fail')
     .option(...renameOption)
     .option(
@@ -211,7 +232,6 @@ function sidesAndSelection(command: Command): Command {
       'convert keys on the way: the name of a converter (below), or one with its options as JSON; may be repeated',
       addConverter,
     );
-  return rates(command, converters);
 }
 
 /** How fast it goes, and what all that runs has. */

@@ -6,6 +6,19 @@ import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
 import { addressText, hostOf, parseTopology, type NodeAddress, type Topology } from './topology';
 
+/** A master, as it was tried from here. */
+export interface ReachedNode {
+  /** As it announces itself, "host:port". */
+  readonly address: string;
+  /** Where it was reached; undefined where that is its address. */
+  readonly via?: string;
+  /** The first of its slots, and how many it has. */
+  readonly first: number;
+  readonly slots: number;
+  /** Why it was not reached. */
+  readonly trouble?: RedisError;
+}
+
 /** Who owns which slots, and this process's connections to the nodes: one for commands and one for writing in bulk to each. */
 export class Cluster {
   /** Whether it is one at all: set by who finds it out. Until then nothing else here is asked. */
@@ -95,6 +108,25 @@ export class Cluster {
         address,
         () => new BulkConnection(this.at(address), 0, this.clientName, this.credentials),
       ),
+    );
+  }
+
+  /** Opens a connection to each master, and tells of each what came of it. @throws RedisError where no node tells which there are */
+  async tryMasters(): Promise<ReachedNode[]> {
+    await this.refresh();
+    const { masters } = this.topology ?? { masters: [] };
+    return await Promise.all(
+      masters.map(async (master): Promise<ReachedNode> => {
+        const slots = master.slots.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+        const node = { address: addressText(master), first: master.slots[0]?.[0] ?? 0, slots };
+        try {
+          await this.lane(master);
+          return node;
+        } catch (error) {
+          if (!(error instanceof RedisError)) throw error;
+          return { ...node, trouble: error };
+        }
+      }),
     );
   }
 

@@ -136,6 +136,20 @@ export class Connections {
     return addressOf(readConnectionSettings(name, this.settings));
   }
 
+  /** How the settings say that a Redis is reached, without anything secret. @throws ConnectionSettingsError */
+  wayOf(name: string): { readonly tls: boolean; readonly signsIn: 'entra' | 'password' | 'not' } {
+    const { tls, entra, password } = readConnectionSettings(name, this.settings);
+    return { tls, signsIn: entra !== undefined ? 'entra' : password !== undefined ? 'password' : 'not' };
+  }
+
+  /** How many clients more a Redis takes, beside those left to others; undefined where it does not tell. @throws RedisError */
+  async roomOf(name: string): Promise<number | undefined> {
+    const connection = this.get(name, 0);
+    await connection.ready();
+    const rooms = await Promise.all((await connection.servers()).map((server) => new ClientRoom().free(server)));
+    return rooms.includes(undefined) ? undefined : Math.min(...rooms.map((room) => room ?? 0));
+  }
+
   /** Gives a call a connection to database 0 of its own, so that it may change what holds for a connection. */
   async withOwn<T>(name: string, call: (connection: RedisConnection) => Promise<T>): Promise<T> {
     return await onOne(this.newConnection(name, 0), call);

@@ -1,4 +1,4 @@
-import type { Cluster } from './cluster';
+import type { Cluster, ReachedNode } from './cluster';
 import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
 import { isRedisError, type RedisError } from './errors';
@@ -68,6 +68,11 @@ export class RoutedConnection implements RedisPort {
     if (!this.cluster.isOne) return [this.seed];
     await this.cluster.refresh();
     return await Promise.all(this.cluster.masters.map(async (master) => await this.cluster.lane(master)));
+  }
+
+  /** The masters of a cluster, each tried by itself; none of a server. To be opened before. @throws RedisError */
+  async nodes(): Promise<readonly ReachedNode[]> {
+    return this.cluster.isOne ? await this.cluster.tryMasters() : [];
   }
 
   /** Ends the connection at once; what is under way fails. */

@@ -20,7 +20,8 @@ import { reach, redisSource, redisTarget } from './redis-side';
 import { writerOfSource } from './target-claims';
 import type { Touchable } from './touchable-keys';
 
-interface PlanSides {
+/** Both sides of a request, as they are asked and tried. */
+export interface PlanSides {
   readonly source: PlanSide<SourceAbilities>;
   readonly target: PlanSide<TargetAbilities>;
 }
@@ -50,7 +51,8 @@ export async function preparePlan(
   return plan;
 }
 
-function sidesOf(
+/** The sides that a request names. @throws ConnectionSettingsError */
+export function sidesOf(
   { source, target }: MigrationRequest,
   app: Pick<App, 'connections' | 'files' | 'settings'>,
 ): PlanSides {
@@ -61,7 +63,8 @@ function sidesOf(
   };
 }
 
-async function askBothSides(request: MigrationRequest, sides: PlanSides): Promise<ToldFacts> {
+/** What both sides tell of themselves. @throws RedisError, FileError */
+export async function askBothSides(request: MigrationRequest, sides: PlanSides): Promise<ToldFacts> {
   const ofSource = sides.source.told();
   const [source, target] = await Promise.all([ofSource, sides.target.told(ofSource)]);
   const [bySource, byTarget] = await Promise.all([sides.source.met(), sides.target.met()]);
@@ -75,10 +78,10 @@ async function askBothSides(request: MigrationRequest, sides: PlanSides): Promis
   };
 }
 
-type KeysOfSides = Readonly<Record<SideName, Touchable>>;
+export type KeysOfSides = Readonly<Record<SideName, Touchable>>;
 
 /** What both users may do, of what is asked for. */
-async function tryRights(
+export async function tryRights(
   told: ToldFacts,
   { source, target }: PlanSides,
 ): Promise<{ readonly facts: RightFacts; readonly keys: KeysOfSides }> {
@@ -94,7 +97,12 @@ async function tryRights(
   };
 }
 
-async function tryBothSides(facts: RightFacts, keys: KeysOfSides, { source, target }: PlanSides): Promise<TriedFacts> {
+/** What both sides can do. @throws RedisError, FileError */
+export async function tryBothSides(
+  facts: RightFacts,
+  keys: KeysOfSides,
+  { source, target }: PlanSides,
+): Promise<TriedFacts> {
   const { request, choices } = facts;
   const sourceAbilities = source.abilities(facts, keys.source);
   const [ofSource, ofTarget] = await Promise.all([
@@ -124,7 +132,7 @@ const FEEDS: Readonly<Record<NonNullable<MigrationRequest['live']>['feed'], read
 };
 
 /** By which feed the source tells what changes, where it is to be followed. */
-async function tryFeeds(
+export async function tryFeeds(
   { request: { mode, source, live }, source: { cluster } }: ToldFacts,
   app: Pick<App, 'connections'>,
 ): Promise<Pick<TriedFacts, 'feeds' | 'feedRefused'>> {
