@@ -54,9 +54,12 @@ export async function readJson(request: HttpRequest): Promise<unknown> {
   }
 }
 
+/** There is no file of the name that can be read. */
+const NONE: readonly FileError['trouble'][] = ['noFile', 'noRdb', 'packedTooLarge'];
+
 function codeOfFileError({ trouble }: FileError): ErrorCode {
   if (trouble === 'exists') return 'fileExists';
-  return trouble === 'noFile' || trouble === 'noRdb' ? 'noSuchFile' : 'storeUnreachable';
+  return NONE.includes(trouble) ? 'noSuchFile' : 'storeUnreachable';
 }
 
 /** Turns what src throws into answers; what is not foreseen becomes a 500 without details, which are in the log. */

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { contentOf } from '../files/look-through';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import type { KeyFinding } from '../migration/rows';
 import { BadPayloadError } from '../payload/byte-reader';
@@ -24,7 +25,7 @@ export async function loadLibraries(job: RangeJob, app: LibrariesApp): Promise<v
   const { file } = source;
   const spec = fileOf(request.source);
   if (spec === undefined || file === undefined) throw new Error('The source is no file.');
-  const store = app.files.get(spec.rdb);
+  const store = contentOf(app.files.get(spec.rdb), file);
   const target = new Target(job, app);
   const findings: KeyFinding[] = [];
   const tell = (name: string, why: string) => {

@@ -8,10 +8,21 @@
  * - full: there is no room left
  * - notTaken: it does not take the file, or gives it to nobody
  * - noRdb: the file is no RDB file
+ * - packedTooLarge: it is packed, and larger than what can be read so
  * - broken: what the store answered cannot be right
  */
 export type FileTrouble =
-  'away' | 'refused' | 'noStore' | 'noFile' | 'exists' | 'changed' | 'full' | 'notTaken' | 'noRdb' | 'broken';
+  | 'away'
+  | 'refused'
+  | 'noStore'
+  | 'noFile'
+  | 'exists'
+  | 'changed'
+  | 'full'
+  | 'notTaken'
+  | 'noRdb'
+  | 'packedTooLarge'
+  | 'broken';
 
 const WORDS: Readonly<Record<FileTrouble, string>> = {
   away: 'it does not answer at the moment',
@@ -27,6 +38,7 @@ const WORDS: Readonly<Record<FileTrouble, string>> = {
     'it does not take the file as it is. Look for a blob of another kind under this name, a lease, or a policy that keeps blobs from being changed',
   noRdb:
     'it does not begin as an RDB file does. What BGSAVE, redis-cli --rdb, Export in Azure or a backup wrote is one',
+  packedTooLarge: 'it is packed (gzip) and has more than 16 GiB when it is unpacked: unpack it first',
   broken: 'it gave fewer bytes than it has',
 };
 

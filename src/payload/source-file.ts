@@ -18,7 +18,10 @@ export interface SourceFile extends Pick<
   FileLayout,
   'software' | 'version' | 'functions' | 'ofModules' | 'damage' | 'expiring'
 > {
+  /** Of one that is packed, when it is unpacked. */
   readonly bytes: number;
+  /** What it takes in its store where gzip packed it. */
+  readonly packedBytes?: number | undefined;
   /** Another text where it was written anew. */
   readonly etag: string;
   readonly databases: readonly FileDatabase[];
@@ -30,22 +33,29 @@ export interface SourceFile extends Pick<
 /** The plan is read with every message: more ranges would make it long. */
 const MOST_BITS = 10;
 
-/** How a file is read in parallel. */
-export function sourceFileOf(layout: FileLayout, bytes: number, etag: string): SourceFile {
+/** How a file is read in parallel. One that is packed is not: each range would unpack all before it. */
+export function sourceFileOf(layout: FileLayout, bytes: number, etag: string, packedBytes?: number): SourceFile {
   const { stretches, large, libraries, software, version, functions, ofModules, damage, expiring } = layout;
   const numbers = [...new Set(stretches.map(({ database }) => database))].sort((a, b) => a - b);
+  const mostBits = packedBytes === undefined ? MOST_BITS : 0;
   return {
+    ...(packedBytes === undefined ? {} : { packedBytes }),
     ...{ software, version, functions, ofModules, damage, expiring, bytes, etag },
-    databases: numbers.map((database) => databaseOf(stretches.filter((stretch) => stretch.database === database))),
+    databases: numbers.map((number) =>
+      databaseOf(
+        stretches.filter(({ database }) => database === number),
+        mostBits,
+      ),
+    ),
     large: large.map(({ start, end }) => [start, end]),
     libraries: libraries.map(({ start, end }) => [start, end]),
   };
 }
 
-function databaseOf(stretches: readonly Stretch[]): FileDatabase {
+function databaseOf(stretches: readonly Stretch[], mostBits: number): FileDatabase {
   const keys = stretches.reduce((sum, stretch) => sum + stretch.keys, 0);
   const bytes = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
-  const bits = Math.min(MOST_BITS, bitsFor(keys, bytes), Math.floor(Math.log2(stretches.length)));
+  const bits = Math.min(mostBits, bitsFor(keys, bytes), Math.floor(Math.log2(stretches.length)));
   const ranges: Extent[][] = Array.from({ length: 2 ** bits }, () => []);
   let before = 0;
   for (const { start, end } of stretches) {

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { contentOf } from '../files/look-through';
 import { fileOf } from '../migration/side-spec';
 import type { WalkedDatabase } from '../migration/plan';
 import { FileReader } from '../transfer/file-reader';
@@ -33,7 +34,7 @@ export function fileOriginOf(
   const { file } = plan.source;
   if (spec === undefined || file === undefined) return undefined;
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
-  const place = { store: app.files.get(spec.rdb), file: spec.file, source: file };
+  const place = { store: contentOf(app.files.get(spec.rdb), file), file: spec.file, source: file };
   const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES });
   return {
     port: noPort,

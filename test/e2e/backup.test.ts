@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { BlobServiceClient } from '@azure/storage-blob';
@@ -210,6 +213,28 @@ describe('a restore', () => {
 
     expect(report).toMatchObject({ state: 'completed', counts: { copied: 701 } });
     expect(await target.client.info('keyspace')).toMatch(/db0:keys=1,[^]*db7:keys=700,/);
+  });
+
+  it('reads a file that is packed, with a large key and several databases, from Blob storage', async () => {
+    const { client } = await emptied('NEW');
+    await client.set('large', randomBytes(3_000_000));
+    await client.rpush('big', ...Array.from({ length: 400 }, (_, i) => `${i}`.repeat(3_000)));
+    await client.select(3);
+    await client.hset('hash', { a: '1', b: '2' });
+    await client.select(0);
+    await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'to-pack.rdb' } });
+    const packed = await promisify(gzip)(await readFile(path.join(backups, 'to-pack.rdb')));
+    await container.getBlockBlobClient('export.rdb.gz').uploadData(packed);
+    await emptied('OTHER');
+
+    const report = await app.run({
+      source: { rdb: 'BLOBS', file: 'export.rdb.gz' },
+      target: 'OTHER',
+      verify: 'count',
+    });
+
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: 3 }, findings: 0 });
+    expect(await digest(sides.OTHER)).toBe(await digest(sides.NEW));
   });
 
   it('of a large key takes it whole, also to an older server', async () => {
