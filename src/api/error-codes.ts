@@ -23,7 +23,10 @@ export const errorCodes: Readonly<Record<ErrorCode, CodeMeaning>> = {
   badConnection: { status: 400, means: "A connection is missing from the app's settings, or cannot be read." },
   ...refusalCodes,
   fileExists: { status: 409, means: 'There is a file of this name, and `overwrite` is not said.' },
-  noSuchFile: { status: 400, means: 'There is no such file in the file store, or it is no RDB file, or one that is packed and too large.' },
+  noSuchFile: {
+    status: 400,
+    means: 'There is no such file in the file store, or it is no RDB file, or one that is packed and too large.',
+  },
   notFound: { status: 404, means: 'There is no such migration, or no such file of the console.' },
   bodyTooLarge: { status: 413, means: 'The body is larger than 64 KiB.' },
   tooManyStarts: { status: 429, means: 'Too many starts at once or in a row; `Retry-After` says when to try again.' },

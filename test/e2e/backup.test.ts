@@ -12,6 +12,7 @@ import { END, writeHead, writeKey } from '../../src/payload/file-records';
 import { withFooter } from '../../src/payload/footer';
 import { Output } from '../../src/payload/output';
 import type { AppProcess } from '../tools/app-process';
+import { checkRdb } from '../tools/check-rdb';
 import { compareServers, digest, Stage, type Side } from '../tools/stage';
 
 const snapshot = path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb');
@@ -72,6 +73,7 @@ describe('a backup', () => {
       findings: 0,
     });
     expect(await readdir(backups)).toEqual(['before.rdb']);
+    await checkRdb('redis-6.0', path.join(backups, 'before.rdb'));
     expect(await digest(await loaded('redis-6.0', 'before.rdb'))).toBe(await digest(sides.OLD));
     expect(await digest(await loaded('redis-7.0', 'before.rdb'))).toBe(await digest(sides.OLD));
     expect(await digest(await loaded('redis-8.0', 'before.rdb'))).toBe(DIGEST_FROM_8);
@@ -95,6 +97,8 @@ describe('a backup', () => {
     expect(newer).toMatchObject({ state: 'completed', counts: { copied: 5 }, warnings: [] });
     expect(older).toMatchObject({ state: 'completed', counts: { copied: 5 } });
     expect(older.warnings).toContainEqual(expect.stringContaining('function libraries'));
+    await checkRdb('redis-8.0', path.join(backups, 'newer.rdb'));
+    await checkRdb('redis-6.0', path.join(backups, 'older.rdb'));
     const same = await loaded('redis-8.0', 'newer.rdb');
     expect(await digest(same)).toBe(await digest(sides.NEW));
     expect(JSON.stringify(await same.client.call('FUNCTION', 'LIST'))).toContain('kept');
