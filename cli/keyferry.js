@@ -13,7 +13,7 @@ const root = path.resolve(__dirname, '..');
 const entry = path.join(root, 'dist', 'cli', 'main.js');
 const OLDEST = [22, 12];
 /** The commands that run the app. */
-const COPYING = ['migrate', 'resume', 'compare', 'sync', 'dry-run'];
+const COPYING = ['migrate', 'resume', 'compare', 'sync', 'dry-run', 'backup', 'restore', 'live'];
 const LOCK_IS_LEFT_MS = 120_000;
 
 function isNewEnough(version) {

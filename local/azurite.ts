@@ -44,23 +44,42 @@ const ENDING_FILE = 'azurite.ending';
  * @throws Error when the package is not installed or Azurite does not answer in time
  */
 export async function startAzurite(folder: string, log: Logger): Promise<Azurite> {
+  return await (
+    await launchAzurite(folder, log)
+  ).ready;
+}
+
+/**
+ * The same without waiting until it answers.
+ * @returns once there is a process of it: `ready` is what `startAzurite` gives, or throws
+ * @throws Error when the package is not installed
+ */
+export async function launchAzurite(folder: string, log: Logger): Promise<{ readonly ready: Promise<Azurite> }> {
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, 'azurite.json');
   const left = await readPidFile(file);
   if (left) {
     if (!existsSync(path.join(folder, ENDING_FILE)) && (await answers(left))) {
       log.info(`Azurite (process ${left.pid}) still runs over ${folder}: used further.`);
-      return running(left, file);
+      return { ready: Promise.resolve(running(left, file)) };
     }
     await end(left);
     await rm(file, { force: true });
   }
   await rm(path.join(folder, ENDING_FILE), { force: true });
+  const ready = whenReady(await launch(folder, file), folder, file);
+  // Whoever waits for it hears of that.
+  ready.catch(() => undefined);
+  return { ready };
+}
+
+async function whenReady(first: PidFile, folder: string, file: string): Promise<Azurite> {
+  let started = first;
   for (let attempt = 1; ; attempt++) {
-    const started = await launch(folder, file);
     if (await waitUntilReady(started)) return running(started, file);
     await end(started);
     if (attempt === 3) throw new Error(`Azurite does not start over ${folder}.`);
+    started = await launch(folder, file);
   }
 }
 

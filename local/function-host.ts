@@ -27,7 +27,8 @@ import { parameter, rpcString } from './worker/rpc-data';
 export interface FunctionHostOptions {
   appRoot: string;
   port: number;
-  connectionString: string;
+  /** The storage's, once it answers: asked for when the app is loaded, which must not read it before its first function runs. */
+  connectionString: Promise<string>;
   /** Where the leases of queue messages are noted, so that the next host gives them back; undefined where none may. */
   leaseFile: string | undefined;
   /** Whether other hosts may work on the same storage. */
@@ -58,7 +59,6 @@ const INSTANCE_LOCK_MS = 300_000;
 export class FunctionHost {
   readonly listing: FunctionListing[] = [];
   url = '';
-  private readonly worker: FunctionWorker;
   private readonly server: HttpServer;
   private readonly storage: StorageClients;
   private readonly sendWatch = new SendWatch();
@@ -71,26 +71,33 @@ export class FunctionHost {
   /** Function name in lower case → runs it at once with an input of the caller. */
   private readonly manualRuns = new Map<string, (input: string) => Promise<unknown>>();
   private engine: OrchestrationEngine | undefined;
-  private uninstall: () => void = () => undefined;
 
   private constructor(
     private readonly options: FunctionHostOptions,
     private readonly hostJson: HostJson,
+    private readonly worker: FunctionWorker,
+    connectionString: string,
+    private readonly uninstall: () => void,
   ) {
-    this.worker = new FunctionWorker(options.log);
     this.server = new HttpServer(options.log);
-    this.storage = storageClients({ AzureWebJobsStorage: options.connectionString });
+    this.storage = storageClients({ AzureWebJobsStorage: connectionString });
     this.leases = new LeaseJournal(options.leaseFile);
   }
 
   /** Loads the app and begins to listen. */
   static async start(options: FunctionHostOptions): Promise<FunctionHost> {
-    const host = new FunctionHost(options, await readHostJson(options.appRoot, process.env));
+    const hostJson = await readHostJson(options.appRoot, process.env);
+    const worker = new FunctionWorker(options.log);
+    const uninstall = installCoreModule(worker.state);
+    let host: FunctionHost | undefined;
     try {
+      await loadApp(options.appRoot, worker.state);
+      host = new FunctionHost(options, hostJson, worker, await options.connectionString, uninstall);
       await host.begin();
       return host;
     } catch (error) {
-      await host.close();
+      await host?.close();
+      uninstall();
       throw error;
     }
   }
@@ -114,8 +121,6 @@ export class FunctionHost {
 
   private async begin(): Promise<void> {
     const { options, worker } = this;
-    this.uninstall = installCoreModule(worker.state);
-    await loadApp(options.appRoot, worker.state);
     // The port first: two hosts must not both work on one app's queues.
     this.url = `http://127.0.0.1:${await this.server.listen(options.port)}`;
     for (const registered of worker.functions.values()) this.addFunction(registered);

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { startAzurite, type Azurite } from './azurite';
-import { FunctionHost, type FunctionListing } from './function-host';
+import { launchAzurite, type Azurite } from './azurite';
+import type { FunctionHost, FunctionListing } from './function-host';
 import { lockFolder } from './folder-lock';
 import { readMasterKey } from './http/master-key';
 import type { Logger } from './logger';
@@ -51,18 +51,28 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
   await checkPort(options.port);
   const dataFolder = path.resolve(options.dataFolder);
   const unlock = await lockFolder(dataFolder);
-  let azurite: Azurite | undefined;
+  const given = options.storageConnectionString;
+  let azurite: Promise<Azurite> | undefined;
+  let host: FunctionHost | undefined;
+  const end = async () => {
+    await host?.close();
+    await (await azurite?.catch(() => undefined))?.close();
+    await unlock();
+  };
   try {
-    if (options.storageConnectionString === undefined) azurite = await startAzurite(dataFolder, options.log);
-    const oneOfSeveral = options.oneOfSeveral ?? options.storageConnectionString !== undefined;
-    const connectionString = options.storageConnectionString ?? azurite?.connectionString ?? '';
+    // It starts while the app loads, which takes about as long.
+    if (given === undefined) azurite = (await launchAzurite(dataFolder, options.log)).ready;
+    const connectionString = connectionStringOf(given, azurite);
+    // Whoever asks for it hears of that.
+    connectionString.catch(() => undefined);
+    const oneOfSeveral = options.oneOfSeveral ?? given !== undefined;
     Object.assign(process.env, options.settings, {
       ...withoutProxyForLoopback(process.env),
-      AzureWebJobsStorage: connectionString,
       FUNCTIONS_WORKER_RUNTIME: 'node',
       AZURE_FUNCTIONS_ENVIRONMENT: process.env.AZURE_FUNCTIONS_ENVIRONMENT ?? 'Development',
     });
-    const host = await FunctionHost.start({
+    const { FunctionHost } = await import('./function-host.js');
+    host = await FunctionHost.start({
       appRoot: path.resolve(options.appRoot),
       port: options.port,
       connectionString,
@@ -74,16 +84,18 @@ export async function startLocalHost(options: LocalHostOptions): Promise<LocalHo
     return {
       url: host.url,
       functions: host.listing,
-      lost: azurite?.lost ?? new Promise(() => undefined),
-      close: async () => {
-        await host.close();
-        await azurite?.close();
-        await unlock();
-      },
+      lost: (await azurite)?.lost ?? new Promise(() => undefined),
+      close: end,
     };
   } catch (error) {
-    await azurite?.close();
-    await unlock();
+    await end();
     throw error;
   }
+}
+
+/** What the app finds in its settings, once that storage answers. */
+async function connectionStringOf(given: string | undefined, azurite: Promise<Azurite> | undefined): Promise<string> {
+  const connectionString = given ?? (await azurite)?.connectionString ?? '';
+  process.env.AzureWebJobsStorage = connectionString;
+  return connectionString;
 }

@@ -7,6 +7,8 @@ import { isEnded } from '../outcome';
 import type { Service } from '../service/service';
 import { patiently } from './patient';
 
+/** A small migration is over before it is asked a third time: at first sooner, then each time half as soon. */
+const FIRST_LOCAL_POLL_MS = 40;
 const LOCAL_POLL_MS = 300;
 const DEPLOYED_POLL_MS = 2_000;
 const LOCAL_PATIENCE_MS = 15_000;
@@ -26,9 +28,8 @@ export async function follow(
   onReport: (report: MigrationReport) => Promise<void> = () => Promise.resolve(),
 ): Promise<MigrationReport> {
   const deployed = service.place === 'deployed';
-  const pollMs = deployed ? DEPLOYED_POLL_MS : LOCAL_POLL_MS;
   try {
-    for (;;) {
+    for (let polls = 0; ; polls++) {
       const { body: report, retryAfterMs } = await patiently(() => ask(id, service), {
         patienceMs: deployed ? DEPLOYED_PATIENCE_MS : LOCAL_PATIENCE_MS,
         interruption,
@@ -39,7 +40,8 @@ export async function follow(
       await onReport(report);
       if (isEnded(report.state)) return report;
       display.migration(report);
-      await interruption.sleep(deployed ? Math.max(pollMs, retryAfterMs ?? 0) : pollMs);
+      const localMs = Math.min(LOCAL_POLL_MS, FIRST_LOCAL_POLL_MS * 2 ** polls);
+      await interruption.sleep(deployed ? Math.max(DEPLOYED_POLL_MS, retryAfterMs ?? 0) : localMs);
     }
   } finally {
     display.stop();

@@ -1,5 +1,6 @@
 // Lets a child process of a test run the host from its sources: `node -r ts-hook.js local/main.ts`.
 const { readFileSync } = require('node:fs');
+const Module = require('node:module');
 const { transformSync } = require('@swc/core');
 
 require.extensions['.ts'] = (module, filename) => {
@@ -10,4 +11,15 @@ require.extensions['.ts'] = (module, filename) => {
     sourceMaps: 'inline',
   });
   module._compile(code, filename);
+};
+
+// A dynamic import names the built file.
+const { _resolveFilename: resolve } = Module;
+Module._resolveFilename = (request, ...others) => {
+  try {
+    return resolve(request, ...others);
+  } catch (error) {
+    if (!request.endsWith('.js')) throw error;
+    return resolve(request.slice(0, -'.js'.length), ...others);
+  }
 };
