@@ -3,14 +3,21 @@ import type { Names } from '../convert/names';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
+import { StoppedError } from '../migration/stop';
 import type { RangeJob } from '../range/range-job';
-import { attemptOn, type RangeSide, type SidesApp } from '../range/range-sides';
-import { isRedisError } from '../redis/errors';
-import { FileSink, SHRUNK } from '../transfer/file-sink';
+import { chunkBytesOf } from '../range/range-shape';
+import { attemptOn, onOwn, type RangeSide, type SidesApp } from '../range/range-sides';
+import { isRedisError, isTooLong, RedisError } from '../redis/errors';
+import { abilitiesOf } from '../transfer/by-commands/abilities-of';
+import { FileSink, SHRUNK, type KeyInPieces } from '../transfer/file-sink';
+import { governedPort } from '../transfer/governed';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
+import { recordInPieces } from '../transfer/record-in-pieces';
 import type { Origin } from '../transfer/side';
 
 const LEAST_BLOCK = 1_048_576;
+/** Of a key that is written in pieces. */
+const CHUNKS_PER_BLOCK = 4;
 /** Of a blob there may be 50,000; some are smaller than this by chance. */
 const MOST_BLOCKS = 20_000;
 
@@ -30,6 +37,7 @@ export async function fileSinkOf(
   app: SidesApp & Pick<App, 'budget'>,
   source: RangeSide & Origin,
   names: Names,
+  database: number,
 ): Promise<FileSink> {
   const { plan, id } = job.migration;
   const target = fileOf(plan.request.target);
@@ -59,7 +67,62 @@ export async function fileSinkOf(
   const gate = payloadGateOf(plan);
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
   const { bytesInFlight } = app.settings;
-  return new FileSink(source, writer, prepare, names, app.budget.chunks, bytesInFlight, useCarried(plan));
+  const inPieces = keyInPieces(job, app, source, database);
+  return new FileSink(source, writer, prepare, names, app.budget.chunks, bytesInFlight, useCarried(plan), inPieces);
+}
+
+/** What would have to be done all over again with the next message: a key that takes longer than that is not written. */
+const LONGEST_KEY_MS = 4 * 60_000;
+
+const TAKES_TOO_LONG = `The key was not written: to read it takes longer than ${LONGEST_KEY_MS / 60_000} minutes, and what was read of a key is good only as one.`;
+
+/** In a cluster a connection of its own leads to one node only. */
+function keyInPieces(
+  job: RangeJob,
+  app: SidesApp & Pick<App, 'budget'>,
+  source: RangeSide & Origin,
+  database: number,
+): KeyInPieces | undefined {
+  const { plan } = job.migration;
+  if (plan.source.cluster) return undefined;
+  const way = { name: connectionOf(plan.request.source), database, kind: 'replyTooLong' } as const;
+  const step = () => {
+    job.check();
+    job.progressed(false);
+  };
+  return async (key, name, use, keep) => {
+    if (job.isOver) throw new StoppedError('deadline');
+    const began = performance.now();
+    const options = {
+      source: abilitiesOf(plan.source),
+      chunkBytes: chunkBytesOf(plan),
+      blockBytes: Math.max(CHUNKS_PER_BLOCK * chunkBytesOf(plan), blockBytesOf(plan.source.usedMemory)),
+      budget: app.budget.chunks,
+      ...{ keep, step },
+    };
+    try {
+      return await job.beyondDeadline(LONGEST_KEY_MS, () =>
+        source.attempt(() =>
+          onOwn(app, way, source.guard, (own) =>
+            recordInPieces(governedPort(own, job.governor), key, name, use, options),
+          ),
+        ),
+      );
+    } catch (error) {
+      if (error instanceof RedisError && isOfKey(error)) {
+        const message = `The key was not written: ${error.message}`;
+        return { kind: 'failed', finding: { key, code: 'command-refused', message } };
+      }
+      const isSlow = performance.now() - began >= LONGEST_KEY_MS;
+      if (!isSlow || !(error instanceof StoppedError) || error.reason !== 'deadline') throw error;
+      return { kind: 'failed', finding: { key, code: 'too-large', message: TAKES_TOO_LONG } };
+    }
+  };
+}
+
+/** As with a copy by commands: a right that is missing for one type is no reason to leave all others behind. */
+function isOfKey(error: RedisError): boolean {
+  return (error.asks === 'key' && !isTooLong(error)) || isRedisError(error, 'noRight', 'unknownCommand');
 }
 
 function blockBytesOf(usedMemory = 0): number {

@@ -186,6 +186,13 @@ export const rights: readonly Right[] = [
   },
   {
     side: 'source',
+    for: 'backup into a file',
+    commands: ['WATCH', 'UNWATCH', 'MULTI', 'EXEC'],
+    asked: isBackup,
+    without: 'keys larger than KEYFERRY_MEMORY_MIB are not in the file',
+  },
+  {
+    side: 'source',
     for: 'copy and sync, where the source evicts by LRU or LFU',
     commands: ['OBJECT'],
     asked: (facts) => copies(facts) && !isDryRun(facts) && /l[rf]u$/.test(facts.source.evictionPolicy),

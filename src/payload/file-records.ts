@@ -39,6 +39,12 @@ export interface KeyUse {
  * @param payload as DUMP gives it: its footer stays behind
  */
 export function writeKey(out: Output, key: Buffer, expiry: number, payload: Buffer, use?: KeyUse): void {
+  writeKeyHead(out, key, expiry, payload[0] ?? 0, use);
+  out.raw(payload, 1, payload.length - FOOTER_BYTES);
+}
+
+/** Writes what stands before a key's value. */
+export function writeKeyHead(out: Output, key: Buffer, expiry: number, type: number, use?: KeyUse): void {
   if (expiry > 0) {
     out.byte(EXPIRY_MS);
     out.int64(BigInt(Math.round(expiry)));
@@ -50,9 +56,8 @@ export function writeKey(out: Output, key: Buffer, expiry: number, payload: Buff
     out.byte(FREQUENCY);
     out.byte(use.value);
   }
-  out.raw(payload, 0, 1);
+  out.byte(type);
   out.rdbString(key, 0, key.length);
-  out.raw(payload, 1, payload.length - FOOTER_BYTES);
 }
 
 /** Writes a file's first bytes, and what is told of it. */

@@ -98,7 +98,9 @@ export class RangeJob implements StopSignal {
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = performance.now();
   private watchedAt = moment();
-  private deadline: number;
+  private readonly deadline: number;
+  /** Of works that may go on beyond the deadline. */
+  private readonly extensions = new Set<{ readonly end: number }>();
   private readonly watching: NodeJS.Timeout;
   private settled = false;
   private lanes: number;
@@ -181,7 +183,7 @@ export class RangeJob implements StopSignal {
 
   check(): void {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
-    if (this.reason === undefined && (this.wasFrozen() || performance.now() >= this.deadline)) this.stop('deadline');
+    if (this.reason === undefined && (this.wasFrozen() || performance.now() >= this.lastMoment)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
 
@@ -190,16 +192,25 @@ export class RangeJob implements StopSignal {
    * A process that was frozen gets no more time. Throws what the work throws.
    */
   async beyondDeadline<T>(ms: number, work: () => Promise<T>): Promise<T> {
-    const { deadline } = this;
+    const extension = { end: performance.now() + ms };
     if (!this.hasFrozen) {
-      this.deadline = Math.max(deadline, performance.now() + ms);
+      this.extensions.add(extension);
       if (this.reason === 'deadline') this.reason = undefined;
     }
     try {
       return await work();
     } finally {
-      this.deadline = deadline;
+      this.extensions.delete(extension);
     }
+  }
+
+  /** Whether the message's own time is over, whatever goes on beyond it. */
+  get isOver(): boolean {
+    return performance.now() >= this.deadline;
+  }
+
+  private get lastMoment(): number {
+    return Math.max(this.deadline, ...[...this.extensions].map(({ end }) => end));
   }
 
   /**

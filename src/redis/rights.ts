@@ -60,6 +60,8 @@ const HARMLESS = {
   TIME: bare('TIME'),
   TYPE: on('TYPE'),
   UNLINK: on('UNLINK'),
+  UNWATCH: bare('UNWATCH'),
+  WATCH: on('WATCH'),
   XINFO: (key) => ['XINFO', 'STREAM', key],
   XLEN: on('XLEN'),
   XPENDING: on('XPENDING', 'g', '-', '+', '1'),

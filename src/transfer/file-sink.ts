@@ -2,7 +2,7 @@ import type { Names } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
 import { isIntact } from '../payload/footer';
-import { writeKey } from '../payload/file-records';
+import { writeKey, type KeyUse } from '../payload/file-records';
 import { Output } from '../payload/output';
 import type { Ready, Withheld } from '../payload/payload-gate';
 import { NOTHING_LOST } from '../payload/reencode';
@@ -10,8 +10,9 @@ import { RedisError } from '../redis/errors';
 import type { ChunkBudget } from './by-commands';
 import { findingsOfLost } from './lost-words';
 import type { ReadKeys } from './page-reader';
-import type { PieceWriter, Records } from './piece-writer';
+import type { Block, PieceWriter, Records } from './piece-writer';
 import type { Part } from './range-pages';
+import type { InPieces } from './record-in-pieces';
 import type { Origin } from './side';
 import type { Sink } from './sink';
 import { unlessTooLong } from './too-long';
@@ -40,7 +41,8 @@ export class FileSink implements Sink {
   /**
    * @param prepare makes of a payload what servers of the file take for certain
    * @param budget where a key that is read whole takes its size from
-   * @param mostBytes of one key
+   * @param mostBytes of one key that goes whole
+   * @param inPieces writes one that is larger; undefined where that cannot be done
    */
   constructor(
     private readonly source: Pick<Origin, 'attempt' | 'readerOfWhole'>,
@@ -50,6 +52,7 @@ export class FileSink implements Sink {
     private readonly budget: ChunkBudget,
     private readonly mostBytes: number,
     private readonly use: 'FREQ' | 'IDLETIME' | undefined,
+    private readonly inPieces: KeyInPieces | undefined,
   ) {}
 
   wantsValues(): boolean {
@@ -76,22 +79,52 @@ export class FileSink implements Sink {
   }
 
   private async bigKey(key: Buffer): Promise<PageRecords> {
+    const whole = await this.wholeKey(key);
+    if (!('isTooLarge' in whole)) return whole;
+    const most = `${Math.floor(this.mostBytes / MIB)} MiB`;
+    const { inPieces } = this;
+    if (inPieces === undefined) {
+      return notWritten(key, `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`);
+    }
+    const written = await unlessTooLong(() =>
+      inPieces(key, this.names.onTarget(key), whole.use, (block) => this.piece.keepNow(block)),
+    );
+    if (written instanceof RedisError) return notWritten(key, written.message);
+    switch (written.kind) {
+      case 'failed':
+        return { ...NOTHING, counts: { failed: 1 }, findings: [written.finding] };
+      case 'expired':
+        return { ...NOTHING, counts: { expired: 1 } };
+      case 'kept': {
+        const { blocks, expiry } = written;
+        const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
+        const records = { content: blocks, keys: [key], expiring: expiry > 0 ? 1 : 0 };
+        return { counts: { copied: 1, bytes }, findings: [], records };
+      }
+    }
+  }
+
+  private async wholeKey(key: Buffer): Promise<PageRecords | TooLarge> {
     const { source, budget, mostBytes } = this;
     let bytes = mostBytes;
     await budget.take(bytes);
     try {
       const page = await unlessTooLong(() => source.attempt(() => source.readerOfWhole.read([key])));
-      if (page instanceof RedisError) return tooLarge(key, page.message);
+      if (page instanceof RedisError) return { isTooLarge: true, use: undefined };
       budget.correct(bytes, page.bytes);
       bytes = page.bytes;
       if (page.payloads[0] !== 'big') {
         return await this.kept(this.recordsOf(page, new Set()));
       }
-      const most = `${Math.floor(mostBytes / MIB)} MiB`;
-      return tooLarge(key, `it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`);
+      return { isTooLarge: true, use: this.useOf(page, 0) };
     } finally {
       budget.give(bytes);
     }
+  }
+
+  private useOf({ uses }: ReadKeys, i: number): KeyUse | undefined {
+    const used = uses?.[i] ?? -1;
+    return this.use !== undefined && used >= 0 ? { kind: this.use, value: used } : undefined;
   }
 
   /** The same with the bytes in a block that is kept already. */
@@ -129,9 +162,7 @@ export class FileSink implements Sink {
         return;
       }
       const expiry = page.expiries[i] ?? 0;
-      const used = page.uses?.[i] ?? -1;
-      const use = this.use !== undefined && used >= 0 ? { kind: this.use, value: used } : undefined;
-      writeKey(out, this.names.onTarget(key), expiry, ready.payload, use);
+      writeKey(out, this.names.onTarget(key), expiry, ready.payload, this.useOf(page, i));
       counts.copied++;
       counts.bytes += ready.payload.length;
       if (expiry > 0) expiring++;
@@ -150,7 +181,21 @@ interface PageRecords {
 
 const NOTHING = { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };
 
-function tooLarge(key: Buffer, why: string): PageRecords {
+/** A key that does not go whole. */
+interface TooLarge {
+  readonly isTooLarge: true;
+  readonly use: KeyUse | undefined;
+}
+
+/** Writes a key's record in pieces. Throws `replyTooLong` besides, where a connection of its own is lost for what is read. */
+export type KeyInPieces = (
+  key: Buffer,
+  name: Buffer,
+  use: KeyUse | undefined,
+  keep: (bytes: Buffer) => Promise<Block>,
+) => Promise<InPieces>;
+
+function notWritten(key: Buffer, why: string): PageRecords {
   const finding = { key, code: 'too-large', message: `The key was not written: ${why}` } as const;
   return { ...NOTHING, counts: { failed: 1 }, findings: [finding] };
 }

@@ -40,7 +40,7 @@ test('a piece is that of the moment in which it is asked for, whatever is append
     check: () => undefined,
   };
   const source = { connection, attempt: <T>(call: () => Promise<T>) => call() };
-  const sink = await fileSinkOf(job as never, app, source as never, { onTarget: (key: Buffer) => key } as never);
+  const sink = await fileSinkOf(job as never, app, source as never, { onTarget: (key: Buffer) => key } as never, 0);
   const write = async (name: string) => {
     await old.client.set(name, 'value');
     const payload = (await connection.call('DUMP', name)) as Buffer;

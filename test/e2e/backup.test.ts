@@ -49,6 +49,7 @@ beforeAll(async () => {
     RDB_BACKUPS: pathToFileURL(backups).href,
     RDB_BLOBS: `${connectionString};container=${CONTAINER}`,
     KEYFERRY_BIG_KEY_MIB: '1',
+    KEYFERRY_MEMORY_MIB: '4',
   });
 });
 
@@ -133,6 +134,43 @@ describe('a backup', () => {
     const report = await app.run({ source: 'OTHER', target: { ...target, overwrite: true } });
     expect(report.state).toBe('completed');
     expect((await readFile(path.join(backups, 'kept.rdb'))).length).toBeLessThan(300);
+  });
+});
+
+/** Keys of about 6 MB, of each type that goes in pieces, and their names. */
+async function fillLarge({ client }: Side): Promise<string[]> {
+  const text = (i: number) => `${i}:${'x'.repeat(i % 300)}`;
+  const many = Array.from({ length: 40_000 }, (_, i) => i);
+  await client.set('large:string', randomBytes(6_000_000), 'PX', 100_000_000);
+  await client.set('large:text', 'text that gzip and LZF like '.repeat(250_000));
+  await client.rpush('large:list', ...many.map(text), '', '-7', '2147483648');
+  await client.sadd('large:set', ...many.map(text), '', '007');
+  await client.hset('large:hash', ...many.flatMap((i) => [`field:${i}`, text(i)]));
+  const scores = ['inf', '-inf', '-0', '1e300', '5e-324', '0.1', '3'];
+  await client.zadd('large:zset', ...many.flatMap((i) => [scores[i] ?? `${i}.${i}`, text(i)]));
+  return await client.keys('large:*');
+}
+
+describe('keys larger than the memory that there is', () => {
+  it('go into a file in pieces, equal for every server that loads it', async () => {
+    await sides.NEW.client.flushall();
+    const keys = await fillLarge(sides.NEW);
+    await sides.NEW.client.xadd('stream', '*', 'f', randomBytes(5_000_000));
+
+    const report = await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'pieces.rdb' } });
+    const older = await app.run({ source: 'NEW', target: { rdb: 'BACKUPS', file: 'pieces-9.rdb', version: 9 } });
+
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: keys.length, failed: 1 } });
+    const { findings } = await app.findings(report.id);
+    expect(findings).toEqual([expect.objectContaining({ key: 'stream', code: 'too-large' })]);
+    expect(findings[0]?.message).toContain('type stream go into a file only whole');
+    await checkRdb('redis-8.0', path.join(backups, 'pieces.rdb'));
+    await sides.NEW.client.del('stream');
+    const same = await loaded('redis-8.0', 'pieces.rdb');
+    expect(await digest(same)).toBe(await digest(sides.NEW));
+    expect(await same.client.pexpiretime('large:string')).toBe(await sides.NEW.client.pexpiretime('large:string'));
+    expect(older.counts).toMatchObject({ copied: keys.length, failed: 1 });
+    expect((await compareServers(sides.NEW, await loaded('redis-6.0', 'pieces-9.rdb'))).differences).toEqual([]);
   });
 });
 

@@ -1,0 +1,235 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KeyFinding } from '../migration/rows';
+import { writeKeyHead, type KeyUse } from '../payload/file-records';
+import { Output } from '../payload/output';
+import { writeBytes } from '../payload/rdb-string';
+import { scoreOfText } from '../payload/score';
+import * as types from '../payload/value-types';
+import type { Command, RedisPort } from '../redis/redis-port';
+import type { ChunkBudget } from './by-commands';
+import { hasFieldExpiry, type Abilities } from './by-commands/abilities';
+import { firstCount, nextCount, portions } from './by-commands/chunk-size';
+import { KeyChanged } from './by-commands/conditions';
+import { readExpiry } from './by-commands/expiry';
+import { asBytes, asList, asNumber, readSource } from './by-commands/replies';
+import type { Block } from './piece-writer';
+
+/** Pauses before the second and third attempt at a key that is being written to. */
+const PAUSES_MS = [50, 250];
+
+/** How a key that is too large for memory is written into a file. */
+export interface InPiecesOptions {
+  readonly source: Abilities;
+  /** Bytes aimed at per round trip. */
+  readonly chunkBytes: number;
+  /** A block is kept when it is as large. */
+  readonly blockBytes: number;
+  readonly budget: ChunkBudget;
+  readonly keep: (bytes: Buffer) => Promise<Block>;
+  /** Called after every chunk. Throws when the work must stop. */
+  readonly step: () => void;
+}
+
+/** What became of a key: blocks that are its record, one behind the other; or nothing to be written, and why. */
+export type InPieces =
+  | {
+      readonly kind: 'kept';
+      readonly blocks: readonly Block[];
+      /** ms since 1970; 0: none. */
+      readonly expiry: number;
+    }
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'failed'; readonly finding: KeyFinding };
+
+/**
+ * Writes one key's record in constant memory, in forms that every server reads. WATCH tells whether the key was written to while it was
+ * read: what is kept is the key as it stood at one moment, each element once, or nothing.
+ * @param port of a connection that nobody else uses, which must not be opened again by itself
+ * @param name of the key in the file
+ * @throws RedisError, FileError, what `step` throws
+ */
+export async function recordInPieces(
+  port: RedisPort,
+  key: Buffer,
+  name: Buffer,
+  use: KeyUse | undefined,
+  options: InPiecesOptions,
+): Promise<InPieces> {
+  // One chunk as it came in and as it is told, one block as it is written and as it is kept.
+  const bytes = 2 * (options.chunkBytes + options.blockBytes);
+  await options.budget.take(bytes);
+  try {
+    for (const pause of [...PAUSES_MS, undefined]) {
+      const outcome = await attempt(port, key, name, use, options);
+      if (outcome !== 'changed') return outcome;
+      if (pause !== undefined) await sleep(pause);
+    }
+    return failed(key, 'changing', 'it was written to in each of three attempts to read it.');
+  } finally {
+    options.budget.give(bytes);
+  }
+}
+
+async function attempt(
+  port: RedisPort,
+  key: Buffer,
+  name: Buffer,
+  use: KeyUse | undefined,
+  options: InPiecesOptions,
+): Promise<InPieces | 'changed'> {
+  await port.call('WATCH', key);
+  try {
+    const { expiry, type } = await readExpiry(port, key, options.source);
+    if (expiry === 'gone') return await unwatched(port, { kind: 'expired' });
+    const form = FORMS[type];
+    if (form === undefined) {
+      return await unwatched(
+        port,
+        failed(key, 'too-large', `keys of type ${type} go into a file only whole, ${TOO_LARGE}`),
+      );
+    }
+    const ends = expiry === 'never' ? 0 : expiry;
+    const blocks = await blocksOf(port, key, form, options);
+    if (blocks === 'expiringFields') {
+      return await unwatched(
+        port,
+        failed(key, 'too-large', `a hash whose fields expire goes into a file only whole, ${TOO_LARGE}`),
+      );
+    }
+    const replies = await port.pipeline([['MULTI'], ['EXEC']]);
+    for (const reply of replies) if (reply instanceof Error) throw reply;
+    if (replies.at(-1) === null || blocks === 'changed') return 'changed';
+    const head = new Output();
+    writeKeyHead(head, name, ends, form.byte, use);
+    head.rdbLength(blocks.count);
+    return { kind: 'kept', blocks: [await options.keep(head.copy()), ...blocks.blocks], expiry: ends };
+  } catch (error) {
+    if (!(error instanceof KeyChanged)) throw error;
+    return await unwatched(port, 'changed');
+  }
+}
+
+const TOO_LARGE = 'and it is larger than what goes at once (KEYFERRY_MEMORY_MIB).';
+
+function failed(key: Buffer, code: 'changing' | 'too-large', why: string): InPieces {
+  return { kind: 'failed', finding: { key, code, message: `The key was not written: ${why}` } };
+}
+
+async function unwatched<T>(port: RedisPort, outcome: T): Promise<T> {
+  await port.call('UNWATCH');
+  return outcome;
+}
+
+/** A value that is read by commands and written in the plain form of its type. */
+interface Form {
+  readonly byte: number;
+  readonly length: string;
+  /** Its parts, in the order of the file: each as many replies of an element as `width`. */
+  readonly read: (port: RedisPort, key: Buffer, count: number, chunkBytes: number) => AsyncGenerator<readonly Buffer[]>;
+  readonly width: number;
+  readonly write: (out: Output, values: readonly Buffer[]) => void;
+}
+
+const FORMS: Readonly<Partial<Record<string, Form>>> = {
+  string: {
+    ...{ byte: types.STRING, length: 'STRLEN', width: 1 },
+    read: readString,
+    write: (out, values) => {
+      for (const value of values) out.raw(value, 0, value.length);
+    },
+  },
+  list: { byte: types.LIST, length: 'LLEN', width: 1, read: readList, write: writeTexts },
+  set: { byte: types.SET, length: 'SCARD', width: 1, read: scanner('SSCAN', 1), write: writeTexts },
+  hash: { byte: types.HASH, length: 'HLEN', width: 2, read: scanner('HSCAN', 2), write: writeTexts },
+  zset: { byte: types.SORTED_SET_2, length: 'ZCARD', width: 2, read: scanner('ZSCAN', 2), write: writeScored },
+};
+
+/** The value behind its length, in blocks; `changed` where not as much came as there is. */
+async function blocksOf(
+  port: RedisPort,
+  key: Buffer,
+  form: Form,
+  { source, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
+): Promise<{ readonly blocks: readonly Block[]; readonly count: number } | 'changed' | 'expiringFields'> {
+  const [length, memory] = await port.pipeline([
+    [form.length, key],
+    ['MEMORY', 'USAGE', key],
+  ]);
+  if (length instanceof Error) throw length;
+  const count = asNumber(length);
+  const first = firstCount(typeof memory === 'number' ? memory : undefined, count, chunkBytes);
+  const isHash = form.byte === types.HASH;
+  const blocks: Block[] = [];
+  const out = new Output();
+  let read = 0;
+  for await (const values of form.read(port, key, first, chunkBytes)) {
+    step();
+    if (isHash && hasFieldExpiry(source) && (await haveExpiries(port, key, values))) return 'expiringFields';
+    form.write(out, values);
+    read += form.byte === types.STRING ? sizeOf(values) : values.length / form.width;
+    if (out.length < blockBytes) continue;
+    blocks.push(await keep(out.copy()));
+    out.clear();
+  }
+  if (out.length > 0) blocks.push(await keep(out.copy()));
+  return read === count ? { blocks, count } : 'changed';
+}
+
+async function* readString(port: RedisPort, key: Buffer, _: number, chunkBytes: number): AsyncGenerator<Buffer[]> {
+  for (let at = 0; ; at += chunkBytes) {
+    const [chunk] = await readSource(port, [['GETRANGE', key, String(at), String(at + chunkBytes - 1)]]);
+    const bytes = asBytes(chunk);
+    if (bytes.length > 0) yield [bytes];
+    if (bytes.length < chunkBytes) return;
+  }
+}
+
+async function* readList(port: RedisPort, key: Buffer, first: number, chunkBytes: number): AsyncGenerator<Buffer[]> {
+  for (let at = 0, count = first; ;) {
+    const [window] = await readSource(port, [['LRANGE', key, String(at), String(at + count - 1)]]);
+    const elements = asList(window).map(asBytes);
+    if (elements.length > 0) yield elements;
+    if (elements.length < count) return;
+    at += elements.length;
+    count = nextCount(count, elements.length, sizeOf(elements), chunkBytes);
+  }
+}
+
+function scanner(command: 'SSCAN' | 'HSCAN' | 'ZSCAN', width: number): Form['read'] {
+  return async function* (port, key, first, chunkBytes) {
+    let count = first;
+    for (let cursor = '0'; ;) {
+      const [reply] = await readSource(port, [[command, key, cursor, 'COUNT', String(count)]]);
+      const [next, values] = asList(reply);
+      cursor = asBytes(next).toString('latin1');
+      const page = asList(values).map(asBytes);
+      if (page.length > 0) yield page;
+      if (cursor === '0') return;
+      count = nextCount(count, page.length / width, sizeOf(page), chunkBytes);
+    }
+  };
+}
+
+/** Whether any of these fields of a hash expires by itself. */
+async function haveExpiries(port: RedisPort, key: Buffer, values: readonly Buffer[]): Promise<boolean> {
+  const fields = values.filter((_, i) => i % 2 === 0);
+  const asked = portions(fields).map((part): Command => ['HPEXPIRETIME', key, 'FIELDS', String(part.length), ...part]);
+  const replies = await readSource(port, asked);
+  return replies.some((reply) => asList(reply).some((time) => asNumber(time) >= 0));
+}
+
+/** Texts are compressed where that is worth it, as servers do. */
+function writeTexts(out: Output, values: readonly Buffer[]): void {
+  for (const value of values) writeBytes(out, value, 0, value.length, true);
+}
+
+function writeScored(out: Output, values: readonly Buffer[]): void {
+  values.forEach((value, i) => {
+    if (i % 2 === 0) writeBytes(out, value, 0, value.length, true);
+    else out.double(scoreOfText(value, 0, value.length));
+  });
+}
+
+function sizeOf(values: readonly Buffer[]): number {
+  return values.reduce((sum, { length }) => sum + length, 0);
+}

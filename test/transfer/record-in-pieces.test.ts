@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { Crc64 } from '../../src/payload/crc64';
+import { readRecord, payloadOf } from '../../src/payload/read-record';
+import { ByteReader } from '../../src/payload/byte-reader';
+import type { Command, RedisPort } from '../../src/redis/redis-port';
+import { recordInPieces, type InPieces } from '../../src/transfer/record-in-pieces';
+import { startTestServer, type TestServer } from '../tools/test-server';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer('redis-8.0');
+});
+afterAll(async () => {
+  await server.close();
+});
+beforeEach(async () => {
+  await server.client.flushall();
+});
+
+/** Writes a key's record; `between` is called after each reply of some elements, with how many there were. */
+async function recordOf(key: string, between: (replies: number) => Promise<unknown> = () => Promise.resolve()) {
+  const connection = await server.connect();
+  let replies = 0;
+  const seen = async (command: Command) => {
+    if (/^(GETRANGE|LRANGE|.SCAN)$/.test(command[0])) await between(++replies);
+  };
+  const port: RedisPort = {
+    call: async (...command) => {
+      const reply = await connection.call(...command);
+      await seen(command);
+      return reply;
+    },
+    pipeline: async (commands) => {
+      const given = await connection.pipeline(commands);
+      for (const command of commands) await seen(command);
+      return given;
+    },
+  };
+  const kept: Buffer[] = [];
+  const budget = { take: () => Promise.resolve(), correct: () => undefined, give: () => undefined };
+  const outcome: InPieces = await recordInPieces(port, Buffer.from(key), Buffer.from(key), undefined, {
+    source: { major: 8, minor: 0, valkey: false },
+    chunkBytes: 10_000,
+    blockBytes: 20_000,
+    budget,
+    keep: (bytes) => {
+      kept.push(bytes);
+      return Promise.resolve({ number: kept.length - 1, length: bytes.length, crc: new Crc64().update(bytes).value });
+    },
+    step: () => undefined,
+  });
+  const record =
+    outcome.kind === 'kept'
+      ? Buffer.concat(outcome.blocks.map(({ number }) => kept[number] ?? Buffer.alloc(0)))
+      : undefined;
+  return { outcome, record, replies };
+}
+
+/** Restores a record under another name, and gives the digests of both keys. */
+async function digests(key: string, record: Buffer | undefined): Promise<unknown> {
+  if (record === undefined) throw new Error('There is no record.');
+  const head = readRecord(new ByteReader(record, 0, record.length));
+  if (head.kind !== 'key') throw new Error('It is no key.');
+  await server.client.restore('restored', 0, payloadOf(record, head, record.length, 9), 'REPLACE');
+  return await server.client.call('DEBUG', 'DIGEST-VALUE', key, 'restored');
+}
+
+const numbers = Array.from({ length: 5_000 }, (_, i) => i);
+
+const kinds: readonly (readonly [type: string, fill: () => Promise<unknown>, change: () => Promise<unknown>])[] = [
+  ['string', () => server.client.set('key', 'v'.repeat(100_000)), () => server.client.setrange('key', 0, 'other')],
+  ['list', () => server.client.rpush('key', ...numbers), () => server.client.rpush('key', 'more')],
+  [
+    'set',
+    () => server.client.sadd('key', ...numbers.map((i) => `m${i}`)),
+    () => server.client.sadd('key', randomUUID()),
+  ],
+  [
+    'hash',
+    () => server.client.hset('key', ...numbers.flatMap((i) => [`f${i}`, i])),
+    () => server.client.hset('key', 'f1', 'x'),
+  ],
+  [
+    'zset',
+    () => server.client.zadd('key', ...numbers.flatMap((i) => [i / 7, `m${i}`])),
+    () => server.client.zincrby('key', 1, 'm1'),
+  ],
+];
+
+describe.each(kinds)('a %s', (_, fill, change) => {
+  it('that is written to while it is read is read again, and is one that it was', async () => {
+    await fill();
+    const { record, replies } = await recordOf('key', async (reply) => {
+      if (reply === 2) await change();
+    });
+    const [one, other] = (await digests('key', record)) as string[];
+    expect(one).toBe(other);
+    expect(replies).toBeGreaterThan(6);
+  });
+
+  it('that is written to all the time is told', async () => {
+    await fill();
+    const { outcome } = await recordOf('key', change);
+    expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'changing' } });
+  });
+
+  it('that goes, or becomes another one, is never half there', async () => {
+    await fill();
+    const gone = await recordOf('key', (reply) => (reply === 2 ? server.client.del('key') : Promise.resolve()));
+    expect(gone.outcome).toEqual({ kind: 'expired' });
+    await fill();
+    const other = await recordOf('key', (reply) =>
+      reply === 2 ? server.client.multi().del('key').xadd('key', '*', 'f', 'v').exec() : Promise.resolve(),
+    );
+    expect(other.outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
+  });
+});
+
+it('a table that grows and shrinks under its readers gives no element twice', async () => {
+  await server.client.hset('key', ...numbers.flatMap((i) => [`f${i}`, i]));
+  await server.client.hdel('key', ...numbers.slice(0, 4_800).map((i) => `f${i}`));
+  const { record } = await recordOf('key');
+  const [one, other] = (await digests('key', record)) as string[];
+  expect(one).toBe(other);
+});
+
+it('a hash with fields that expire is told, for it would lose them', async () => {
+  await server.client.hset('key', ...numbers.flatMap((i) => [`f${i}`, i]));
+  await server.client.call('HPEXPIRE', 'key', '1000000', 'FIELDS', '1', 'f4999');
+  const { outcome } = await recordOf('key');
+  expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
+});
