@@ -189,7 +189,8 @@ function addRestore(program: Command, actions: Actions): void {
   selection(command)
     .option('--on-conflict <what>', 'for keys the target has already: replace (default) or fail')
     .option(...renameOption)
-    .option('--verify <how>', 'what is checked in the end: count (default) or none');
+    .option('--verify <how>', 'what is checked in the end: count (default) or none')
+    .option('--dry-run', 'write nothing: report what is in the file, and what would become of it');
   rates(command).action(actions.restore);
 }
 

@@ -19,6 +19,7 @@ export interface BackupOptions extends FileOptions {
 export interface RestoreOptions extends FileOptions {
   readonly target: string;
   readonly sourceRdb?: string;
+  readonly dryRun?: boolean;
 }
 
 /** `keyferry backup`: a whole Redis into one RDB file. @returns the exit code */
@@ -39,7 +40,8 @@ export async function backup(options: BackupOptions, context: Context): Promise<
 }
 
 /** `keyferry restore`: any RDB file into a Redis. @returns the exit code */
-export async function restore(options: RestoreOptions, context: Context): Promise<number> {
+export async function restore(given: RestoreOptions, context: Context): Promise<number> {
+  const options: RestoreOptions = given.dryRun === true ? { ...given, mode: 'dry-run' } : given;
   const deployed = deployedService(options);
   checkReport(options);
   if (deployed === undefined) {

@@ -8,6 +8,7 @@ import type { OwnWay } from '../redis/connections';
 import type { KeyedPort } from '../redis/redis-port';
 import { governedPort } from '../transfer/governed';
 import { payloadGateOf } from '../migration/transport';
+import { NOT_READ } from '../payload/payload-gate';
 import { useCarried } from '../migration/use-kind';
 import type { JobHold } from '../range/range-job';
 import type { FileOrigin } from '../range/file-origin';
@@ -102,18 +103,15 @@ export function sinkOfFile(
   const { source, target } = sides;
   const hindrance = hindranceOf(job);
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
-  const whole = wholeOf(source, (key) => Promise.resolve(source.sizeOf(key)), payloads, app);
+  const whole = wholeOf(source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
   // What a target has already is never asked for: a file's keys replace it.
   const own: OwnKeys = { tookOver: job.tookOver, countEqual: () => Promise.resolve(0) };
   return new RedisSink(payloads.shared, { copy: notInPieces }, conversions, own, whole, true);
 }
 
-const NOT_TAKEN =
-  'The target does not read its value: the file was written by a newer server, or its value is damaged.';
-
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
-  const uncarried = keys.map((key) => ({ key, code: 'payload-not-taken', message: NOT_TAKEN }) as const);
+  const uncarried = keys.map((key) => ({ key, ...NOT_READ }));
   return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
 }
 

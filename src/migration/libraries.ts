@@ -1,5 +1,6 @@
 import { isAtLeast } from '../payload/payload-server';
 import type { ServerFacts } from '../redis/probe';
+import type { Plan } from './plan';
 import type { RightFacts } from './plan-facts';
 import type { MigrationRequest } from './request';
 import { fileOf } from './side-spec';
@@ -18,6 +19,11 @@ export function restoresLibraries(facts: RightFacts): boolean {
   const { request, source, target, refused } = facts;
   const mayLoad = !LOADING.some((command) => refused.target.includes(command));
   return request.mode === 'copy' && asksForLibraries(request, source) && mayLoad && knowsLibraries(target);
+}
+
+/** How many function libraries of the source a copy would leave behind, as far as rights do not stand in its way. */
+export function librariesLeft({ request, source, target }: Pick<Plan, 'request' | 'source' | 'target'>): number {
+  return asksForLibraries(request, source) && knowsLibraries(target) ? 0 : source.abilities.functions;
 }
 
 /** Why function libraries of a file are not restored, where no missing right is the reason. */

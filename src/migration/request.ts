@@ -198,7 +198,9 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const { mode, onConflict, rename, convert, verify, deleteExtra, force, select, live } = request;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
-  if (isFromFile && mode !== 'copy') refuse('mode', 'must be "copy" where the source is a file');
+  if (isFromFile && mode !== 'copy' && mode !== 'dry-run') {
+    refuse('mode', 'must be "copy" or "dry-run" where the source is a file');
+  }
   if (isFromFile && onConflict === 'skip') refuse('onConflict', 'cannot be "skip" where the source is a file');
   if (isFromFile && (verify === 'quick' || verify === 'full')) {
     refuse('verify', 'must be "none" or "count" where the source is a file');

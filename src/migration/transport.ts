@@ -33,7 +33,13 @@ export function warningsOfTransport(sides: PayloadSides, transport: Transport): 
   return [...warningsOfModules(sides), ...(transport === 'commands' ? [warningOfCommands(sides)] : [])];
 }
 
-function warningOfCommands({ source: { abilities: source }, target: { abilities: target } }: PayloadSides): string {
+function warningOfCommands({
+  source: { abilities: source, file },
+  target: { abilities: target },
+}: PayloadSides): string {
+  if (file !== undefined) {
+    return `The target reads no values of files of version ${file.version}: each key becomes a finding. Restore it into a newer server.`;
+  }
   const reason = !source.dump
     ? 'the source allows no DUMP'
     : !target.restore

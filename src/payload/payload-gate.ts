@@ -38,6 +38,11 @@ const NOT_SOUND: Withheld = {
   code: 'payload-not-taken',
   message: 'The key was not sent: its value in the file is none that a server writes, and might end the target.',
 };
+/** What a file's value is that goes in no way: there is no server that could be asked for it by commands. */
+export const NOT_READ: Withheld = {
+  code: 'payload-not-taken',
+  message: 'The target does not read its value: the file was written by a newer server, or its value is damaged.',
+};
 const AS_IS: Way = { passage: 'as-is' };
 const BY_COMMANDS: Way = { passage: 'by-commands' };
 
@@ -76,12 +81,18 @@ export class PayloadGate {
     return this.taken[version] === 1 || this.wayOf(0, version) !== BY_COMMANDS;
   }
 
-  /** How the key goes whose payload this is, as far as its head and foot tell. */
+  /** How the key goes whose payload this is, as far as its head and foot tell; one out of a file is looked at whole. */
   passageOf(payload: Buffer): Passage {
     if (payload.length < SHORTEST_PAYLOAD) return 'by-commands';
     const type = payload[0] ?? 0;
     if (type === MODULE || type === MODULE_PRE_RELEASE) return this.passageOfModule(payload);
-    return this.wayOf(type, payloadVersionOf(payload)).passage;
+    const { passage } = this.wayOf(type, payloadVersionOf(payload));
+    return this.fromFile && passage !== 'by-commands' && !this.isSound(payload) ? NOT_SOUND : passage;
+  }
+
+  /** How a key goes whose value has this type byte, under a version that is no module's. */
+  passageUnder(type: number, version: number): Passage {
+    return this.wayOf(type, version).passage;
   }
 
   /**

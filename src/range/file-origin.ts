@@ -13,8 +13,8 @@ import { timedReader } from './timed';
 
 /** A file as keys are read from it. */
 export interface FileOrigin extends Origin {
-  /** Bytes that a large key takes. */
-  sizeOf(key: Buffer): number | undefined;
+  /** The type byte of a large key, and the bytes that it takes; undefined for one that is none. */
+  largeOf: FileReader['largeOf'];
 }
 
 /** Nothing is asked of a file by commands. */
@@ -43,7 +43,7 @@ export function fileOriginOf(
     absent: (keys) => Promise.resolve(reader.expired(keys, app.ledger.now())),
     reader: governedReader(timedReader(reader, id, app.telemetry), job.governor),
     readerOfWhole: { read: (keys) => reader.readWhole(keys, app.settings.bytesInFlight) },
-    sizeOf: (key) => reader.sizeOf(key),
+    largeOf: (key) => reader.largeOf(key),
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: true,
   };

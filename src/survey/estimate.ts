@@ -24,13 +24,13 @@ const BY_COMMANDS = 3_000;
 
 /** @returns null where nothing was read */
 export function estimateTime(
-  { transport }: Pick<Plan, 'transport'>,
+  { transport, source }: Pick<Plan, 'transport' | 'source'>,
   survey: Survey,
   total: Amount,
 ): TimeEstimate | null {
   const { pace } = survey;
   if (pace === undefined || total.keys === 0) return null;
-  if (transport === 'commands') {
+  if (transport === 'commands' && source.file === undefined) {
     const seconds = total.keys / BY_COMMANDS;
     return { basis: 'commands', seconds, keysPerSecond: BY_COMMANDS, bytesPerSecond: null };
   }

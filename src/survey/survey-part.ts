@@ -1,21 +1,26 @@
 import type { Names } from '../convert/names';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { Passage, PayloadGate } from '../payload/payload-gate';
+import type { Passage } from '../payload/payload-gate';
 import type { KeyFinding } from '../migration/rows';
-import type { Payload } from '../transfer/page-reader';
+import type { Payload, ReadKeys } from '../transfer/page-reader';
 import type { Part } from '../transfer/range-pages';
 import { absentFrom, type Side } from '../transfer/side';
-import { fatesOf, lostFates, ordinaryTypes, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
-import { readKeyFacts, type FactsOptions, type KeyFacts } from './key-facts';
+import { fatesOf, lostFates, type Fate, type FateRules, type LostFate, type SurveyedKey } from './fate';
+import type { KeyFacts } from './key-facts';
+
+/** What is surveyed. */
+export interface SurveySource {
+  /** What keys are, those of a page and others; undefined for those that are gone. Throws as the side's attempts do. */
+  factsOf(page: ReadKeys, keys: readonly Buffer[]): Promise<readonly (KeyFacts | undefined)[]>;
+  /** How a key of this payload, and of this type, would go. */
+  passageOf(key: Buffer, payload: Payload | undefined, type: string | undefined): Passage;
+}
 
 export interface PartContext {
-  readonly source: Side;
+  readonly source: SurveySource;
   readonly target: Side;
   readonly names: Names;
-  readonly facts: FactsOptions;
   readonly rules: FateRules;
-  /** Tells how a key of this payload would go. */
-  readonly payloads: Pick<PayloadGate, 'passageOf' | 'passageOfType'>;
 }
 
 /** What was learnt of one part. */
@@ -35,7 +40,7 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     i < page.keys.length ? context.names.onTarget(key) : context.names.converted(key),
   );
   const [told, there] = await Promise.all([
-    context.source.attempt(() => readKeyFacts(context.source.port, keys, context.facts)),
+    context.source.factsOf(page, keys),
     rules.databaseThere ? existing(names, context) : new Set<number>(),
   ]);
   const surveyed = keys.map((key, i): SurveyedKey => {
@@ -43,7 +48,7 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     const size = Buffer.isBuffer(payload) ? payload.length : 0;
     const facts = i < page.keys.length && payload === 'gone' ? undefined : withBytes(told[i], size);
     const name = names[i];
-    const passage = passageOf(payload, facts?.type, context);
+    const passage = context.source.passageOf(key, payload, facts?.type);
     const state = {
       facts,
       claimed: i >= page.keys.length,
@@ -55,13 +60,6 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
     return typeof passage === 'object' ? { key, facts, fates, withheld: passage } : { key, facts, fates };
   });
   return { keys: surveyed, counts: countsOf(part, surveyed), lost: surveyed.flatMap(lostOf) };
-}
-
-/** Large keys go in pieces, or whole where no commands can carry their type. */
-function passageOf(payload: Payload | undefined, type: string | undefined, { payloads }: PartContext): Passage {
-  if (Buffer.isBuffer(payload)) return payloads.passageOf(payload);
-  const isWhole = payload === 'big' && type !== undefined && !ordinaryTypes.has(type);
-  return isWhole ? payloads.passageOfType(type) : 'by-commands';
 }
 
 /** The places of those names that the target has. */

@@ -5,9 +5,12 @@ import { makeNames } from '../convert/names';
 import { selectionOf } from '../migration/selection';
 import { UnreadableRowError } from '../ledger/row-schemas';
 import type { RangeJob } from '../range/range-job';
-import { rangeSides, type SidesApp } from '../range/range-sides';
+import { fileOriginOf } from '../range/file-origin';
+import { databaseOf, originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { walkRange, type WalkApp } from '../range/walk-range';
 import type { Origin } from '../transfer/side';
+import { askedSource } from './asked-source';
+import { fileSource } from './file-source';
 import { packSurvey, unpackSurvey } from './packing';
 import { Survey } from './survey';
 import { surveyPart } from './survey-part';
@@ -17,7 +20,9 @@ import { surveyRules } from './survey-rules';
 export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<App, 'ledger'>): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;
-  const sides = rangeSides(job, app);
+  const database = databaseOf(job);
+  const file = fileOriginOf(job, app, database);
+  const origin = file ?? originOf(job, app, 'source', database);
   const { findingKeys } = app.settings;
   const packed = await app.ledger.surveys.get(row);
   if (packed === undefined && row.counts.scanned > 0) {
@@ -28,15 +33,22 @@ export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<
 
   const converters = makeConverters(plan);
   const watch = new Stopwatch();
+  const { facts, rules, payloads } = surveyRules(plan, database, app.settings.bigKeyBytes);
+  const version = plan.source.file?.version ?? 0;
   const context = {
-    ...sides,
-    names: makeNames(plan, sides.database, converters),
-    ...surveyRules(plan, sides.database, app.settings.bigKeyBytes),
+    source:
+      file === undefined
+        ? askedSource(origin, facts, payloads)
+        : fileSource(file, version, payloads, () => app.ledger.now()),
+    target: sideOf(job, app, 'target', database.targetDatabase, undefined),
+    names: makeNames(plan, database, converters),
+    rules,
   };
-  await walkRange(job, app, watch.timed(sides.source), {
+  await walkRange(job, app, watch.timed(origin), {
     selection: selectionOf(plan, converters),
     converters,
-    wantsValues: () => plan.transport !== 'commands',
+    // A file is read by its values in any case.
+    wantsValues: () => file !== undefined || plan.transport !== 'commands',
     work: async (part) => {
       // Nothing is written, so the payloads are not held: what they tell is in the survey.
       const { keys, counts, lost } = await surveyPart(part, context);

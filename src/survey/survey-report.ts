@@ -1,3 +1,4 @@
+import { librariesLeft } from '../migration/libraries';
 import type { SideName } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import { nameOfSide } from '../migration/side-spec';
@@ -79,8 +80,8 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
       unsupportedTypes: fates.get('unsupportedType'),
       withoutDatabase: fates.get('noDatabase'),
       losingFieldExpiries: fates.get('losesFieldExpiry'),
-      functions: plan.source.abilities.functions,
-      payloadTooNew: plan.transport === 'commands',
+      functions: librariesLeft(plan),
+      payloadTooNew: plan.transport === 'commands' && plan.source.file === undefined,
     },
     obstacles: plan.obstacles ?? [],
     memory: memoryNeeded(plan, survey, total),

@@ -39,7 +39,7 @@ export class FileReader implements PageReader {
   private readonly largeEnds: ReadonlyMap<number, number>;
   /** The keys of the page that was named last. */
   private page = new Map<Buffer, Entry>();
-  private readonly largeKeys = new Map<string, Extent>();
+  private readonly largeKeys = new Map<string, { readonly extent: Extent; readonly type: number }>();
   /** Keys that expire, and when: those of a range that were met. */
   private readonly expiries = new Map<string, number>();
 
@@ -78,9 +78,9 @@ export class FileReader implements PageReader {
   async readWhole(keys: readonly Buffer[], mostBytes: number): Promise<ReadKeys> {
     const entries: Entry[] = [];
     for (const key of keys) {
-      const extent = this.largeKeys.get(key.toString('latin1'));
-      if (extent === undefined) throw new Error('A key was asked for that is not a large one of the range.');
-      const [start, end] = extent;
+      const known = this.largeKeys.get(key.toString('latin1'));
+      if (known === undefined) throw new Error('A key was asked for that is not a large one of the range.');
+      const [start, end] = known.extent;
       if (end - start > mostBytes) {
         entries.push({ record: { kind: 'key', key, type: 0, expiry: 0, valueAt: 0 }, payload: 'big' });
         continue;
@@ -92,10 +92,10 @@ export class FileReader implements PageReader {
     return pageOf(entries, 0);
   }
 
-  /** Bytes of a large key's record; undefined for a key that is none. */
-  sizeOf(key: Buffer): number | undefined {
-    const extent = this.largeKeys.get(key.toString('latin1'));
-    return extent && extent[1] - extent[0];
+  /** The type byte of a large key, and the bytes of its record; undefined for a key that is none. */
+  largeOf(key: Buffer): { readonly type: number; readonly bytes: number } | undefined {
+    const known = this.largeKeys.get(key.toString('latin1'));
+    return known && { type: known.type, bytes: known.extent[1] - known.extent[0] };
   }
 
   /** Which of these keys of the range have expired since. */
@@ -142,7 +142,7 @@ export class FileReader implements PageReader {
   /** Of a large record only the name is read. */
   private large(reader: ByteReader, at: number, end: number): Found {
     const record = keyOf(readHead(reader));
-    this.largeKeys.set(record.key.toString('latin1'), [at, end]);
+    this.largeKeys.set(record.key.toString('latin1'), { extent: [at, end], type: record.type });
     return { end, entry: { record, payload: 'big' } };
   }
 

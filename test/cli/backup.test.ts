@@ -46,6 +46,10 @@ test('a backup goes into a file, never over one unasked, and a restore brings it
   const again = await here.run(backup);
   expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('--overwrite')]);
 
+  const looked = await here.run(['restore', '--file', file, '--target', fresh.server.url, '--dry-run']);
+  expect([looked.code, looked.stdout]).toEqual([0, expect.stringMatching(/what a copy would do[^]*18,270[^]*user:/)]);
+  expect(await fresh.client.dbsize()).toBe(0);
+
   const store = { RDB_BACKUPS: pathToFileURL(folder).href };
   const restored = await here.run(['restore', '--source-rdb', 'BACKUPS/out.rdb', '--target', fresh.server.url], store);
   expect(restored.code).toBe(0);

@@ -1,0 +1,50 @@
+import { moduleTypeOf } from '../payload/module-type';
+import { NOT_READ, type Passage, type PayloadGate } from '../payload/payload-gate';
+import { encodingNameOf, mayHaveFieldExpiries, typeNameOf } from '../payload/type-names';
+import type { FileOrigin } from '../range/file-origin';
+import type { KeyFacts } from './key-facts';
+import type { SurveySource } from './survey-part';
+
+/**
+ * A file that is surveyed: what its keys are is read from how their values stand in it.
+ * @param version of the file
+ * @param now ms since 1970
+ */
+export function fileSource(
+  file: Pick<FileOrigin, 'largeOf'>,
+  version: number,
+  gate: PayloadGate,
+  now: () => number,
+): SurveySource {
+  const typeOf = (key: Buffer, payload: Buffer | undefined) => payload?.[0] ?? file.largeOf(key)?.type ?? 0;
+  return {
+    factsOf: (page) => {
+      const moment = now();
+      return Promise.resolve(
+        page.keys.map((key, i): KeyFacts | undefined => {
+          const payload = bufferOf(page.payloads[i]);
+          const expiry = page.expiries[i] ?? 0;
+          if (expiry !== 0 && expiry <= moment) return undefined;
+          const type = typeOf(key, payload);
+          const bytes = payload?.length ?? file.largeOf(key)?.bytes ?? 0;
+          return {
+            type: (payload && moduleTypeOf(payload)) ?? typeNameOf(type),
+            encoding: encodingNameOf(type, payload),
+            expiresIn: expiry === 0 ? undefined : (expiry - moment) / 1_000,
+            bytes,
+            fieldExpiries: mayHaveFieldExpiries(type),
+          };
+        }),
+      );
+    },
+    passageOf: (key, payload): Passage => {
+      const value = bufferOf(payload);
+      const passage = value === undefined ? gate.passageUnder(typeOf(key, value), version) : gate.passageOf(value);
+      return passage === 'by-commands' ? NOT_READ : passage;
+    },
+  };
+}
+
+function bufferOf(payload: unknown): Buffer | undefined {
+  return Buffer.isBuffer(payload) ? payload : undefined;
+}
