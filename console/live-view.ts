@@ -65,6 +65,24 @@ function rowsOf(live: Live): string[][] {
     ['written, deleted', `${amount(live.written)}, ${amount(live.deleted)}`],
     ['gaps', lastGap === null ? amount(live.gaps) : `${amount(live.gaps)}: ${shown(lastGap, 300)}`],
     ...(cutover === null ? [] : [['cut-over', STEPS[cutover.step ?? 'quiet']]]),
+    ...writerRows(cutover?.writers ?? null),
     ...(proof === null ? [] : [['proof', proved(proof)]]),
+  ];
+}
+
+type Writers = NonNullable<Live['cutover']>['writers'];
+
+/** Who writes to the source, or did last before it stood still. */
+function writerRows(writers: Writers): string[][] {
+  if (writers === null) return [];
+  if (writers.untold) return [['who writes', 'not known: the user of the source may not run CLIENT LIST']];
+  if (writers.writing === 0) return [['who writes', `nobody of ${amount(writers.clients)} clients`]];
+  const told = writers.latest.map(({ name, address, database, command, secondsAgo }) => {
+    const who = name === '' ? shown(address, 100) : `${shown(name, 100)} (${shown(address, 100)})`;
+    return `${who}: ${shown(command.toUpperCase(), 40)} in database ${database}, ${span(secondsAgo)} before`;
+  });
+  const more = writers.writing - told.length;
+  return [
+    ['who writes', [`at ${moment(writers.at)}`, ...told, ...(more > 0 ? [`and ${amount(more)} more`] : [])].join('; ')],
   ];
 }

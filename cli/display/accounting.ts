@@ -2,6 +2,7 @@ import Table from 'cli-table3';
 import { findingCatalogue } from '../../src/migration/finding-catalogue';
 import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
+import { writersWords } from './progress-view';
 import { bytes, count, counted, duration, known } from './words';
 import { safeText } from '../../src/basics/safe-text';
 
@@ -16,7 +17,7 @@ export interface AccountingOptions {
 
 /** What became of every key, for people. */
 export function accounting(report: MigrationReport, options: AccountingOptions): string {
-  const parts = [headline(report), sides(report, options.addresses), keys(report), pace(report)];
+  const parts = [headline(report), sides(report, options.addresses), keys(report), pace(report), ...cutOver(report)];
   if (report.warnings.length > 0) {
     parts.push(['Warnings:', ...report.warnings.map((warning) => `  - ${safeText(warning)}`)].join('\n'));
   }
@@ -114,6 +115,16 @@ function compared(
     ['different', different],
     ['extra on the target', extra],
     ['deleted from the target', deleted],
+  ];
+}
+
+/** What was seen before it was said that nothing is left. */
+function cutOver({ live }: MigrationReport): string[] {
+  const { proof = null, writers = null } = live?.cutover ?? {};
+  if (proof === null) return [];
+  const wrote = writersWords(writers);
+  return [
+    `Cut-over: the source was quiet since ${proof.quietSince}; ${counted(proof.names, 'changed key')} left then, all proved in ${count(proof.drainMs)} ms; ${counted(proof.streams, 'stream')} copied again.${wrote === '' ? '' : ` Wrote last: ${wrote}.`}`,
   ];
 }
 

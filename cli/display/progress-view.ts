@@ -1,5 +1,6 @@
 import type { MigrationReport } from '../../src/migration/report';
 import type { LiveReport } from '../../src/migration/live';
+import { safeText } from '../../src/basics/safe-text';
 import { count, counted, duration } from './words';
 
 /** How far something is: 0 to 100, and a few words each. */
@@ -33,6 +34,9 @@ export function progressOf({ state, progress, tally, live }: MigrationReport): P
   };
 }
 
+/** Clients that are named in one line. */
+const WRITERS_TOLD = 3;
+
 const STEPS = {
   quiet: 'stop the writers: waiting until the source stands still',
   drain: 'the source stands still: the rest is applied',
@@ -50,11 +54,28 @@ const PHASES: Readonly<Record<string, string>> = {
 /** How a source is followed, in words. */
 function liveWords({ phase, lagMs, waiting, written, deleted, gaps, cutover }: LiveReport): string[] {
   const step = cutover === null ? null : STEPS[cutover.step ?? 'quiet'];
+  const writers = cutover?.step === 'quiet' ? writersWords(cutover.writers) : '';
   return [
     step ?? PHASES[phase] ?? phase,
+    ...(writers === '' ? [] : [writers]),
     `lag ${duration(lagMs / 1_000)}`,
     `${count(waiting)} keys waiting`,
     `${count(written + deleted)} changes applied`,
     ...(gaps === 0 ? [] : [counted(gaps, 'gap')]),
   ];
+}
+
+type LiveWriters = NonNullable<LiveReport['cutover']>['writers'];
+
+/** Who writes to a source, as far as it tells; empty where nobody is known. */
+export function writersWords(writers: LiveWriters): string {
+  if (writers === null) return '';
+  if (writers.untold) return 'who still writes is not known: its user may not run CLIENT LIST';
+  if (writers.writing === 0) return '';
+  const told = writers.latest.slice(0, WRITERS_TOLD).map(({ name, address, command }) => {
+    const who = name === '' ? address : `${name}, ${address}`;
+    return safeText(`${command.toUpperCase()} from ${who}`);
+  });
+  const more = writers.writing - told.length;
+  return `${told.join('; ')}${more > 0 ? ` and ${count(more)} more` : ''}`;
 }

@@ -335,6 +335,14 @@ const proof = z.object({
   streams: count,
 });
 
+const writers = z.object({
+  at: time,
+  untold: z.boolean(),
+  clients: count,
+  writing: count,
+  latest: z.array(z.object({ name: text, address: text, database, command: text, secondsAgo: amount })),
+});
+
 /** Who follows a source, and how far. */
 export const liveSchema = z.object({
   version,
@@ -360,6 +368,7 @@ export const liveSchema = z.object({
   step: z.enum(cutoverSteps).nullable(),
   quietSince: time.nullable(),
   proof: proof.nullable(),
+  writers: writers.nullable().default(null),
 });
 
 /** The tally's last sum. */

@@ -15,6 +15,8 @@ export interface Following {
   waiting(): number;
   /** Has streams with groups copied again, and tells how many those are. */
   noteStreams(): Promise<number>;
+  /** Looks who writes to the source: it does not stand still yet. */
+  lookForWriters(): Promise<void>;
 }
 
 /** How a cut-over stands. */
@@ -82,7 +84,10 @@ export class CutOver {
     }
     const { quiet } = this;
     this.current = { step: 'quiet', quietSince: quiet.at, proof: this.drain === undefined ? null : this.current.proof };
-    if (performance.now() - quiet.since < QUIET_MS) return;
+    if (performance.now() - quiet.since < QUIET_MS) {
+      await this.following.lookForWriters();
+      return;
+    }
     if (this.current.proof !== null) {
       this.current = { ...this.current, step: 'proved' };
       return;

@@ -7,6 +7,7 @@ import { stationOf } from '../migration/phases';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
 import { makeSelection, type Selection } from '../migration/selection';
+import { connectionOf } from '../migration/side-spec';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
 import { NameApplier } from './apply-names';
@@ -16,6 +17,7 @@ import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
 import { Signal } from './signal';
 import { SourceFeed, type Session } from './source-feed';
+import { WriterWatch } from './writers';
 
 /** What following a source needs of the app. */
 export type FollowApp = SidesApp & Pick<App, 'budget' | 'ledger' | 'watch'>;
@@ -61,6 +63,7 @@ export class Follower implements Holder {
   private readonly jobs = new Map<number, FollowJob>();
   private readonly troubles: { lane: string | null; tick: string | null } = { lane: null, tick: null };
   private readonly cutOver: CutOver;
+  private readonly writers: WriterWatch;
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
   private readonly selection: Selection;
   private session: { readonly id: string; readonly facts: Session } | undefined;
@@ -100,6 +103,7 @@ export class Follower implements Holder {
     }));
     for (const { names } of this.databases) names.keep();
     this.feed = new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
+    this.writers = new WriterWatch(connectionOf(plan.request.source), app);
     this.cutOver = new CutOver({
       now: () => this.app.ledger.time(),
       barrier: () => this.feed.barrier(),
@@ -107,6 +111,9 @@ export class Follower implements Holder {
       isAppliedUpTo: (mark) => this.isAppliedUpTo(mark),
       waiting: () => this.waiting,
       noteStreams: () => this.noteStreams(),
+      lookForWriters: async () => {
+        await this.writers.look(this.app.ledger.time());
+      },
     });
   }
 
@@ -472,6 +479,7 @@ export class Follower implements Holder {
       step,
       quietSince,
       proof,
+      writers: this.writers.seen,
     };
   }
 

@@ -108,6 +108,7 @@ export class Followers {
       step: null,
       quietSince: null,
       proof: null,
+      writers: null,
       // Whoever followed before heard what this one cannot know of.
       ...(before === undefined || before.listeningSince === null
         ? {}

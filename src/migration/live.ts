@@ -25,6 +25,32 @@ export interface Proof {
   readonly streams: number;
 }
 
+/** A client of the source that may be writing to it: its last command may change keys, or did when it was looked at before. */
+export interface Writer {
+  /** Empty where it gave itself none. */
+  readonly name: string;
+  /** As the source sees it. */
+  readonly address: string;
+  readonly database: number;
+  /** The command, without its arguments. */
+  readonly command: string;
+  /** How long before the list was made. */
+  readonly secondsAgo: number;
+}
+
+/** Who writes to a source, as it tells it of its clients. */
+export interface Writers {
+  /** ISO 8601. */
+  readonly at: string;
+  /** It does not tell who its clients are to the user that Keyferry signs in as. */
+  readonly untold: boolean;
+  /** Clients of the source, without those of Keyferry. */
+  readonly clients: number;
+  /** How many of them have written not long before, and the latest of those. */
+  readonly writing: number;
+  readonly latest: readonly Writer[];
+}
+
 /** What follows a source, as the ledger has it: written by its holder alone, always whole. Times are ISO 8601. */
 export interface LiveRow {
   readonly migration: string;
@@ -62,6 +88,8 @@ export interface LiveRow {
   /** Since when the source stands still, where a cut-over has seen it, ISO 8601. */
   readonly quietSince: string | null;
   readonly proof: Proof | null;
+  /** Who wrote when a cut-over looked last; null before it has. */
+  readonly writers: Writers | null;
   readonly etag: string;
 }
 
@@ -151,6 +179,28 @@ export const liveReportSchema = z.object({
           streams: amount.describe('Streams with groups that were copied again.'),
         })
         .nullable(),
+      writers: z
+        .object({
+          at: isoTime.describe('When the source was asked last. It is not any more once it stands still.'),
+          untold: z.boolean().describe('The user of the source may not run CLIENT LIST.'),
+          clients: amount.describe('Clients of the source, without those of Keyferry.'),
+          writing: amount.describe('How many of them had written in the ten seconds before, or may have.'),
+          latest: z
+            .array(
+              z.object({
+                name: z.string().describe('As the client calls itself; empty where it does not.'),
+                address: z
+                  .string()
+                  .describe('As the source sees it: behind a proxy or a gateway, the address of that.'),
+                database: amount,
+                command: z.string().describe('Its last command that may change keys.'),
+                secondsAgo: amount,
+              }),
+            )
+            .describe('Those that wrote last, at most 20.'),
+        })
+        .nullable()
+        .describe('Who still writes to the source.'),
     })
     .nullable()
     .describe('null until a cut-over is asked for.'),
@@ -199,6 +249,7 @@ export function makeLiveReport(
               drainMs: proof.drainMs,
               streams: proof.streams,
             },
+            writers: row?.writers ?? null,
           },
   };
 }

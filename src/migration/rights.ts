@@ -38,6 +38,7 @@ const isDryRun = ({ request }: ToldFacts) => request.mode === 'dry-run';
 const isBackup = ({ request }: ToldFacts) => fileOf(request.target) !== undefined;
 /** A source that is followed is synced after a gap. */
 const isSync = ({ request: { mode } }: ToldFacts) => mode === 'sync' || mode === 'live';
+const isLive = ({ request: { mode } }: ToldFacts) => mode === 'live';
 const isSkip = (facts: ToldFacts) => copies(facts) && facts.request.onConflict === 'skip';
 const compares = (facts: ToldFacts) => {
   const { mode, verify } = facts.request;
@@ -204,6 +205,37 @@ export const rights: readonly Right[] = [
     commands: ['OBJECT'],
     asked: isDryRun,
     without: 'the report does not tell how values are encoded',
+  },
+  {
+    side: 'source',
+    for: 'live, told by RESP3',
+    commands: ['HELLO', 'SUBSCRIBE', 'CLIENT TRACKING'],
+    asked: isLive,
+    without: 'it is told in another way, or does not start',
+    toldElsewhere: true,
+  },
+  {
+    side: 'source',
+    for: 'live, told by RESP2',
+    commands: ['SUBSCRIBE', 'CLIENT ID', 'CLIENT TRACKING'],
+    asked: isLive,
+    without: 'it is told in another way, or does not start',
+    toldElsewhere: true,
+  },
+  {
+    side: 'source',
+    for: 'live, told by keyspace notifications',
+    commands: ['CONFIG GET', 'PSUBSCRIBE'],
+    asked: isLive,
+    without: 'it is told in another way, or does not start',
+    toldElsewhere: true,
+  },
+  {
+    side: 'source',
+    for: 'live',
+    commands: ['CLIENT LIST'],
+    asked: isLive,
+    without: 'a cut-over does not tell who still writes',
   },
   ...ofConnections.map((right): Right => ({ side: 'source', ...right })),
   { side: 'source', for: 'comparisons and syncs', commands: LENGTHS, asked: compares },

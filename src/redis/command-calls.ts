@@ -19,6 +19,14 @@ const LEAVE_KEYS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** Whether a command may change keys, by its name as a server tells it ("set", "xgroup|create"). What it calls counts as well. */
+export function mayChangeKeys(command: string): boolean {
+  const [container = ''] = command.toLowerCase().split('|');
+  return CALLS_OTHERS.has(container) || !LEAVE_KEYS.has(container);
+}
+
+const CALLS_OTHERS: ReadonlySet<string> = new Set(['eval', 'evalsha', 'exec', 'fcall', 'multi']);
+
 /**
  * How often each command was called that may change keys, by its name in small letters ("set", "xgroup|create"), from the
  * text of INFO commandstats. Commands that are not known (of modules, of newer servers) may change keys. Undefined where

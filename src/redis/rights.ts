@@ -16,8 +16,11 @@ const on =
 /** Nothing is changed by these calls: on a key that nobody has, where they take one. */
 const HARMLESS = {
   ASKING: bare('ASKING'),
+  'CLIENT ID': bare('CLIENT', 'ID'),
+  'CLIENT LIST': bare('CLIENT', 'LIST', 'TYPE', 'pubsub'),
   'CLIENT NO-TOUCH': bare('CLIENT', 'NO-TOUCH', 'OFF'),
   'CLIENT SETNAME': bare('CLIENT', 'SETNAME', 'keyferry-probe'),
+  'CLIENT TRACKING': bare('CLIENT', 'TRACKING', 'OFF'),
   CLUSTER: bare('CLUSTER', 'SLOTS'),
   'CONFIG GET': bare('CONFIG', 'GET', 'maxclients'),
   DBSIZE: bare('DBSIZE'),
@@ -31,6 +34,7 @@ const HARMLESS = {
   'FUNCTION LOAD': bare('FUNCTION', 'LOAD', 'keyferry:probe'),
   GET: on('GET'),
   GETRANGE: on('GETRANGE', '0', '0'),
+  HELLO: bare('HELLO'),
   HGET: on('HGET', 'f'),
   HGETALL: on('HGETALL'),
   HLEN: on('HLEN'),
@@ -79,11 +83,13 @@ const QUEUED = {
   HPEXPIREAT: on('HPEXPIREAT', '1', 'FIELDS', '1', 'f'),
   HSET: on('HSET', 'f', 'v'),
   PEXPIRE: on('PEXPIRE', '1'),
+  PSUBSCRIBE: bare('PSUBSCRIBE', 'keyferry:none'),
   RENAME: (key) => ['RENAME', key, key],
   RENAMENX: (key) => ['RENAMENX', key, key],
   RPUSH: on('RPUSH', 'v'),
   SADD: on('SADD', 'v'),
   SET: on('SET', 'v'),
+  SUBSCRIBE: bare('SUBSCRIBE', 'keyferry:none'),
   SETRANGE: on('SETRANGE', '0', 'v'),
   XADD: on('XADD', '*', 'f', 'v'),
   XCLAIM: on('XCLAIM', 'g', 'c', '0', '0-1'),
@@ -100,10 +106,13 @@ export type CommandName = keyof typeof HARMLESS | keyof typeof QUEUED | 'MULTI';
 
 /** What servers have from a version on: that they do not know it says nothing of the user's rights. */
 const LATER: ReadonlySet<CommandName> = new Set([
+  'CLIENT ID',
   'CLIENT NO-TOUCH',
+  'CLIENT TRACKING',
   'FUNCTION DUMP',
   'FUNCTION LIST',
   'FUNCTION LOAD',
+  'HELLO',
   'HPEXPIREAT',
   'HPEXPIRETIME',
   'PEXPIRETIME',

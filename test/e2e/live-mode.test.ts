@@ -67,11 +67,19 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
   expect(await cutOver(id)).toMatchObject({ status: 409, body: { error: { code: 'notReady' } } });
   await app.reportWhen(id, inStep);
   let written = 0;
-  const writer = stage.writer(old, (client) => client.set('counter', ++written));
+  const writer = stage.writer(old, async (client) => {
+    if (written === 0) await client.client('SETNAME', 'shop');
+    await client.set('counter', ++written);
+  });
   expect((await cutOver(id)).status).toBe(202);
   // Longer than a source that stands still would take.
   await sleep(3_500);
-  expect(await app.report(id)).toMatchObject({ state: 'verifying', live: { cutover: { step: 'quiet', proof: null } } });
+  expect(await app.report(id)).toMatchObject({
+    state: 'verifying',
+    live: {
+      cutover: { step: 'quiet', proof: null, writers: { writing: 1, latest: [{ name: 'shop', command: 'set' }] } },
+    },
+  });
   await writer.stop();
   const stopped = Date.now();
   const report = await app.finished(id);
