@@ -152,7 +152,9 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   ): Promise<ReadonlyMap<number, RedisError>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ commands, refusals: new Map(), onText, answered: 0, resolve, reject });
-      socket.write(commands.bytes);
+      socket.cork();
+      for (const piece of commands.pieces) socket.write(piece);
+      socket.uncork();
     });
   }
 }

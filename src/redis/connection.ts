@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { wallClock } from '../basics/wall-clock';
 import { tlsOptions, type ConnectionSettings } from './connection-settings';
-import { EncodedCommand } from './encoded-command';
+import { EncodedCommand, JoinedPieces, type PieceWriter } from './encoded-command';
 import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
 import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
@@ -18,9 +18,9 @@ const PING_INTERVAL_MS = 60_000;
 /** How an error reply begins. */
 const MINUS = 0x2d;
 
-/** A pipeline takes made commands as a connection does, though its type does not say so. */
+/** What a client writes to may be given, though its type asks for a whole stream. */
 interface Sender {
-  sendCommand(command: EncodedCommand): unknown;
+  sendCommand(command: EncodedCommand, out: PieceWriter): Promise<unknown>;
 }
 
 /**
@@ -93,11 +93,21 @@ export class RedisConnection implements RedisPort, Switchable {
 
   async pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
     if (commands.length === 0) return [];
-    const pipeline = this.connected().pipeline();
-    for (const command of commands) (pipeline as unknown as Sender).sendCommand(new EncodedCommand(command));
-    const results = (await pipeline.exec()) ?? [];
-    const told = results.map(([error, reply], i) => this.told(commands[i]?.[0], error, reply as Reply));
-    if (this.currentRunId !== undefined) return told;
+    const redis = this.connected();
+    const encoded = commands.map((command) => new EncodedCommand(command));
+    // The library's own pipelines join all there is to send, large values too.
+    const { stream } = redis;
+    const out = new JoinedPieces(stream);
+    stream.cork();
+    const answers = encoded.map((command) => (redis as unknown as Sender).sendCommand(command, out));
+    out.end();
+    stream.uncork();
+    const results = await Promise.allSettled(answers);
+    const told = results.map((result, i) => this.told(commands[i]?.[0], result));
+    if (this.currentRunId !== undefined) {
+      for (const command of encoded) command.release();
+      return told;
+    }
     // What a server says before it hangs up.
     throw (
       told.find((each) => isRedisError(each, 'valueTooLong')) ??
@@ -111,8 +121,9 @@ export class RedisConnection implements RedisPort, Switchable {
   }
 
   /** A reply as it is given; those of a transaction have errors in the places of its commands. */
-  private told(name: string | undefined, error: Error | null, reply: Reply): Reply | RedisError {
-    if (error !== null) return errorFromClient(this.settings.name, error, name);
+  private told(name: string | undefined, result: PromiseSettledResult<unknown>): Reply | RedisError {
+    if (result.status === 'rejected') return errorFromClient(this.settings.name, result.reason, name);
+    const reply = result.value as Reply;
     if (name !== 'EXEC' || !Array.isArray(reply)) return reply;
     return reply.map((each: unknown) =>
       each instanceof Error ? errorFromClient(this.settings.name, each) : (each as Reply),

@@ -8,62 +8,138 @@ const CR = 0x0d;
 const LF = 0x0a;
 const ZERO = 0x30;
 
+/** An argument of so many bytes is not copied: it goes over the wire as it is, and must stay as it is until it is answered. */
+const LARGE = 65_536;
+
+/** Takes pieces of a command one after the other, as a socket does. */
+export interface PieceWriter {
+  write(piece: Buffer): unknown;
+}
+
 /**
- * A command in the form that goes over the wire (RESP2, an array of bulk strings), made in one piece. ioredis makes many
- * small pieces of a command with thousands of arguments and joins them, which costs several times as much.
+ * A command in the form that goes over the wire (RESP2, an array of bulk strings), large arguments as they are and all between
+ * them in one piece. ioredis makes many small pieces of a command with thousands of arguments and joins them, which costs several
+ * times as much.
  */
 export class EncodedCommand extends IoRedisCommand {
-  private readonly buffer: Buffer;
-  private readonly length: number;
+  private readonly encoded: Encoded;
 
   constructor(command: Command) {
     super(command[0], [], { replyEncoding: null });
-    this.length = encodedSize(command);
-    this.buffer = pool.take(this.length);
-    encodeInto(this.buffer, 0, command);
+    this.encoded = new Encoded(encodedSize(command), (out, byReference) => {
+      encodeInto(out, 0, command, byReference);
+    });
   }
 
-  override toWritable(): Buffer {
-    return this.buffer.subarray(0, this.length);
+  /** Writes all but the last piece, and gives that. */
+  override toWritable(out: PieceWriter): Buffer {
+    const { pieces } = this.encoded;
+    for (const piece of pieces.slice(0, -1)) out.write(piece);
+    return pieces.at(-1) ?? Buffer.alloc(0);
   }
 
   /** To be called once the server has answered, and then only: until then the socket may hold the bytes. */
   release(): void {
-    pool.give(this.buffer);
+    this.encoded.release();
   }
 }
 
-/** Many commands in one piece. */
+/** Many commands, in as few pieces. */
 export class EncodedCommands {
-  readonly bytes: Buffer;
-  private readonly buffer: Buffer;
+  private encoded: Pick<Encoded, 'pieces' | 'release'>;
 
   /**
    * @param count how many commands
-   * @param size bytes of all of them as they go over the wire
+   * @param size bytes of all of them, but for those given by reference
    * @param write writes them from the start of a buffer
    */
   constructor(
     readonly count: number,
     size: number,
-    write: (out: Buffer) => void,
+    write: (out: Buffer, byReference: ByReference) => void,
   ) {
-    this.buffer = pool.take(size);
-    this.bytes = this.buffer.subarray(0, size);
-    write(this.buffer);
+    this.encoded = new Encoded(size, write);
   }
 
   static of(commands: readonly Command[]): EncodedCommands {
     const size = commands.reduce((sum, command) => sum + encodedSize(command), 0);
-    return new EncodedCommands(commands.length, size, (out) => {
+    return new EncodedCommands(commands.length, size, (out, byReference) => {
       let at = 0;
-      for (const command of commands) at = encodeInto(out, at, command);
+      for (const command of commands) at = encodeInto(out, at, command, byReference);
     });
+  }
+
+  /** All of them, one after the other, as one; whoever has it releases that alone. */
+  static inTurn(all: readonly EncodedCommands[]): EncodedCommands {
+    const count = all.reduce((sum, one) => sum + one.count, 0);
+    const together = new EncodedCommands(count, 0, () => undefined);
+    together.encoded = {
+      pieces: all.flatMap(({ pieces }) => pieces),
+      release: () => {
+        for (const one of all) one.release();
+      },
+    };
+    return together;
+  }
+
+  /** What goes over the wire, one after the other. */
+  get pieces(): readonly Buffer[] {
+    return this.encoded.pieces;
   }
 
   /** To be called once the server has answered all, and then only: until then the socket may hold the bytes. */
   release(): void {
+    this.encoded.release();
+  }
+}
+
+/** Says that bytes belong in front of a place of the buffer. */
+export type ByReference = (at: number, bytes: Buffer) => void;
+
+/** Whether an argument goes by reference. */
+export function isLarge(argument: Argument): boolean {
+  return argument.length >= LARGE && typeof argument !== 'string';
+}
+
+class Encoded {
+  readonly pieces: readonly Buffer[];
+  private readonly buffer: Buffer;
+
+  constructor(size: number, write: (out: Buffer, byReference: ByReference) => void) {
+    this.buffer = pool.take(size);
+    const pieces: Buffer[] = [];
+    let from = 0;
+    write(this.buffer, (at, bytes) => {
+      pieces.push(this.buffer.subarray(from, at), bytes);
+      from = at;
+    });
+    this.pieces = [...pieces, this.buffer.subarray(from, size)];
+  }
+
+  release(): void {
     pool.give(this.buffer);
+  }
+}
+
+/** Joins small pieces, and hands large ones on as they are. */
+export class JoinedPieces implements PieceWriter {
+  private small: Buffer[] = [];
+
+  constructor(private readonly out: PieceWriter) {}
+
+  write(piece: Buffer): void {
+    if (piece.length < LARGE) this.small.push(piece);
+    else {
+      this.end();
+      this.out.write(piece);
+    }
+  }
+
+  /** To be called after the last piece. */
+  end(): void {
+    const [first, ...others] = this.small;
+    if (first !== undefined) this.out.write(others.length === 0 ? first : Buffer.concat(this.small));
+    this.small = [];
   }
 }
 
@@ -71,31 +147,36 @@ const pool = new BufferPool(16 * 1_048_576);
 
 /** `*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n`: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
 export function encode(command: Command): Buffer {
-  const out = Buffer.allocUnsafe(encodedSize(command));
-  encodeInto(out, 0, command);
-  return out;
+  return Buffer.concat(EncodedCommands.of([command]).pieces);
 }
 
+/** Without what goes by reference. */
 function encodedSize(command: Command): number {
   let size = 1 + digitsOf(command.length) + 2;
-  for (const arg of command) size += sizeOf(arg);
+  for (const arg of command) size += isLarge(arg) ? bulkFrameSize(arg.length) : bulkSize(lengthOf(arg));
   return size;
 }
 
-function encodeInto(out: Buffer, from: number, command: Command): number {
+function encodeInto(out: Buffer, from: number, command: Command, byReference: ByReference): number {
   out[from] = STAR;
   let at = writeLine(out, from + 1, command.length);
-  for (const arg of command) at = writeArgument(out, at, arg);
+  for (const arg of command) {
+    at =
+      typeof arg !== 'string' && isLarge(arg)
+        ? writeBulkByReference(out, at, arg, byReference)
+        : writeArgument(out, at, arg);
+  }
   return at;
-}
-
-function sizeOf(arg: Argument): number {
-  return bulkSize(lengthOf(arg));
 }
 
 /** Bytes of a bulk string of so many bytes. */
 export function bulkSize(length: number): number {
-  return 1 + digitsOf(length) + 2 + length + 2;
+  return bulkFrameSize(length) + length;
+}
+
+/** Bytes of a bulk string of so many bytes that go by reference. */
+export function bulkFrameSize(length: number): number {
+  return 1 + digitsOf(length) + 2 + 2;
 }
 
 function lengthOf(arg: Argument): number {
@@ -146,6 +227,13 @@ export function writeBulk(out: Buffer, from: number, bytes: Buffer): number {
   const at = writeBulkHead(out, from, length);
   writeBytes(out, at, bytes);
   return endBulk(out, at + length);
+}
+
+/** The same where the bytes themselves go by reference. */
+export function writeBulkByReference(out: Buffer, from: number, bytes: Buffer, byReference: ByReference): number {
+  const at = writeBulkHead(out, from, bytes.length);
+  byReference(at, bytes);
+  return endBulk(out, at);
 }
 
 /** Writes bytes as they are and gives the place behind them. */

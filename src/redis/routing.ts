@@ -100,15 +100,7 @@ function eachAsking(
   places: readonly number[],
   encode: (places: readonly number[]) => EncodedCommands,
 ): EncodedCommands {
-  const pieces = places.flatMap((place) => [EncodedCommands.of([ASKING]), encode([place])]);
-  const size = pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
-  return new EncodedCommands(pieces.length, size, (out) => {
-    let at = 0;
-    for (const piece of pieces) {
-      at += piece.bytes.copy(out, at);
-      piece.release();
-    }
-  });
+  return EncodedCommands.inTurn(places.flatMap((place) => [EncodedCommands.of([ASKING]), encode([place])]));
 }
 
 /**

@@ -1,4 +1,14 @@
-import { bulkSize, digitsOf, EncodedCommands, writeBulk, writeBulkNumber, writeBytes } from '../redis/encoded-command';
+import {
+  bulkFrameSize,
+  bulkSize,
+  digitsOf,
+  EncodedCommands,
+  isLarge,
+  writeBulk,
+  writeBulkByReference,
+  writeBulkNumber,
+  writeBytes,
+} from '../redis/encoded-command';
 import type { RestoreEntry, WriteOptions } from './page-writer';
 
 export interface RestoreOptions extends WriteOptions {
@@ -13,7 +23,7 @@ interface Frame {
 }
 
 /**
- * RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME | FREQ use] for each entry, written straight into one buffer: an array for
+ * RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME | FREQ use] for each entry, written straight into one buffer, but for large payloads: an array for
  * each command would cost as much as everything else that is done for a key.
  */
 export function encodeRestores(entries: readonly RestoreEntry[], options: RestoreOptions): EncodedCommands {
@@ -32,10 +42,11 @@ export function encodeRestores(entries: readonly RestoreEntry[], options: Restor
     const { key, expiry, payload } = entry;
     const { head, tail } = frameOf(entry);
     const use = useOf(entry);
-    size += head.length + bulkSize(key.length) + bulkSize(digitsOf(ttlOf(expiry))) + bulkSize(payload.length);
+    size += head.length + bulkSize(key.length) + bulkSize(digitsOf(ttlOf(expiry)));
+    size += isLarge(payload) ? bulkFrameSize(payload.length) : bulkSize(payload.length);
     size += tail.length + (use < 0 ? 0 : bulkSize(digitsOf(use)));
   }
-  return new EncodedCommands(entries.length, size, (out) => {
+  return new EncodedCommands(entries.length, size, (out, byReference) => {
     let at = 0;
     for (const entry of entries) {
       const { key, expiry, payload } = entry;
@@ -44,7 +55,7 @@ export function encodeRestores(entries: readonly RestoreEntry[], options: Restor
       at = writeBytes(out, at, head);
       at = writeBulk(out, at, key);
       at = writeBulkNumber(out, at, ttlOf(expiry));
-      at = writeBulk(out, at, payload);
+      at = isLarge(payload) ? writeBulkByReference(out, at, payload, byReference) : writeBulk(out, at, payload);
       at = writeBytes(out, at, tail);
       if (use >= 0) at = writeBulkNumber(out, at, use);
     }
