@@ -1,29 +1,62 @@
-import { createHash } from 'node:crypto';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
-import { asBytes, asFields, asList, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
+import type { ChunkBudget } from '../transfer/by-commands';
+import { firstCount, nextCount } from '../transfer/by-commands/chunk-size';
+import { readInBudget } from '../transfer/by-commands/chunks';
+import { asBytes, asFields, asList, asNumber, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
+import { asOneText, inTurn, sha1Of, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
 import type { ValueWindow, WindowReader } from './value-prints';
 
-/** As in fingerprint-values.lua: both must cut values into the same windows. */
+/** As in fingerprint-values.lua: both must cut ordered values into the same windows. */
 const TEXT = 262_144;
 const PARTS = 512;
 const SPACE = 2 ** 52;
+/** What is read of a window at once, about: bytes. A single element may be larger. */
+const CHUNK = 1_048_576;
 
 type Window = Omit<ValueWindow, 'type'>;
-type Read = (port: RedisPort, key: Buffer, from: string) => Promise<Window>;
+
+/** One value, and how it is read. */
+interface Value {
+  readonly port: RedisPort;
+  readonly key: Buffer;
+  readonly budget: ChunkBudget | undefined;
+  /** Elements to ask for at first. */
+  readonly count: number;
+  /** Bytes that come then, about. */
+  readonly guess: number;
+}
 
 /** The same windows and fingerprints as fingerprint-values.lua makes, from values that are read: where scripts are not allowed. */
-export function commandWindows(port: RedisPort): WindowReader {
+export function commandWindows(port: RedisPort, budget?: ChunkBudget): WindowReader {
   return async (keys, froms) => {
-    const types = throwErrors(await port.pipeline(keys.map((key): Command => ['TYPE', key])));
-    return await Promise.all(keys.map((key, i) => readWindow(port, key, text(types[i]), froms[i] ?? '')));
+    const replies = await port.pipeline(
+      keys.flatMap((key): Command[] => [
+        ['TYPE', key],
+        ['MEMORY', 'USAGE', key],
+      ]),
+    );
+    return await Promise.all(
+      keys.map(async (key, i) => {
+        const [type] = throwErrors([replies[2 * i] ?? null]);
+        const memory = replies[2 * i + 1];
+        return await readWindow({ port, key, budget }, text(type), froms[i] ?? '', memory);
+      }),
+    );
   };
 }
 
-async function readWindow(port: RedisPort, key: Buffer, type: string, from: string): Promise<ValueWindow> {
-  const read = readers[type];
-  if (read === undefined) return { type, next: '', print: '', expiringFields: 0 };
+async function readWindow(
+  value: Pick<Value, 'port' | 'key' | 'budget'>,
+  type: string,
+  from: string,
+  memory: Reply | Error | undefined,
+): Promise<ValueWindow> {
+  const reader = Object.hasOwn(readers, type) ? readers[type] : undefined;
+  if (reader === undefined) return { type, next: '', print: '', expiringFields: 0 };
   try {
-    return { type, ...(await read(port, key, from)) };
+    const bytes = typeof memory === 'number' ? memory : undefined;
+    const size = await sizeOf(value, reader.length, bytes);
+    return { type, ...(await reader.read({ ...value, ...size }, from)) };
   } catch (error) {
     // Deleted, or of another type, since it was asked for its type: looked at again later.
     if (isKeyGone(error)) {
@@ -33,40 +66,156 @@ async function readWindow(port: RedisPort, key: Buffer, type: string, from: stri
   }
 }
 
-const readers: Readonly<Record<string, Read>> = {
-  string: async (port, key, from) => {
-    const start = Number(from);
-    const part = asBytes(await port.call('GETRANGE', key, String(start), String(start + TEXT - 1)));
-    return ordered(part.length === TEXT ? String(start + TEXT) : '', sha1(part));
+/** How much of a value is read at once, from what MEMORY USAGE says of it, where it is allowed. */
+async function sizeOf(
+  { port, key }: Pick<Value, 'port' | 'key'>,
+  lengthBy: string,
+  memory: number | undefined,
+): Promise<Pick<Value, 'count' | 'guess'>> {
+  if (memory === undefined || memory <= CHUNK) {
+    return { count: firstCount(memory, undefined, CHUNK), guess: Math.min(memory ?? TEXT, CHUNK) };
+  }
+  const length = Math.max(1, asNumber(await port.call(lengthBy, key)));
+  const count = Math.min(PARTS, firstCount(memory, length, CHUNK));
+  return { count, guess: Math.min(memory, Math.max(CHUNK, count * (memory / length))) };
+}
+
+interface Reader {
+  /** The command that tells how many elements there are. */
+  readonly length: string;
+  readonly read: (value: Value, from: string) => Promise<Window>;
+}
+
+const readers: Readonly<Record<string, Reader>> = {
+  string: {
+    length: 'STRLEN',
+    read: async ({ port, key, budget }, from) => {
+      const start = Number(from);
+      const read = async () => asBytes(await port.call('GETRANGE', key, String(start), String(start + TEXT - 1)));
+      const { length, print } = await readInBudget(
+        budget,
+        TEXT,
+        read,
+        (part) => part.length,
+        (part) => ({ length: part.length, print: sha1Of([part]) }),
+      );
+      return ordered(length === TEXT ? String(start + TEXT) : '', print);
+    },
   },
-  list: async (port, key, from) => {
-    const start = Number(from);
-    const items = buffers(await port.call('LRANGE', key, String(start), String(start + PARTS - 1)));
-    return ordered(items.length === PARTS ? String(start + PARTS) : '', sha1(joined(items)));
+  list: {
+    length: 'LLEN',
+    read: (value, from) =>
+      byIndex(
+        value,
+        from,
+        (first, last) => [['LRANGE', value.key, first, last], 1],
+        (items) => items,
+      ),
   },
-  zset: async (port, key, from) => {
-    const start = Number(from);
-    const flat = buffers(await port.call('ZRANGE', key, String(start), String(start + PARTS - 1), 'WITHSCORES'));
-    const texts = flat.map((part, i) => (i % 2 === 0 ? part : Buffer.from(spelled(Number(infinite(text(part)))))));
-    return ordered(flat.length === 2 * PARTS ? String(start + PARTS) : '', sha1(joined(texts)));
+  zset: {
+    length: 'ZCARD',
+    read: (value, from) =>
+      byIndex(
+        value,
+        from,
+        (first, last) => [['ZRANGE', value.key, first, last, 'WITHSCORES'], 2],
+        (flat) => flat.map((part, i) => (i % 2 === 0 ? part : Buffer.from(spelled(Number(infinite(text(part))))))),
+      ),
   },
-  set: async (port, key, from) => {
-    const [cursor, members] = asList(await port.call('SSCAN', key, from === '' ? '0' : from, 'COUNT', String(PARTS)));
-    return unordered(cursor, buffers(members).map(numberOf), 0);
+  set: {
+    length: 'SCARD',
+    read: (value, from) =>
+      byCursor(value, 'SSCAN', from, (members) => ({ texts: members.map((each) => [each]), names: [] })),
   },
-  hash: async (port, key, from) => {
-    const [cursor, reply] = asList(await port.call('HSCAN', key, from === '' ? '0' : from, 'COUNT', String(PARTS)));
-    const flat = buffers(reply);
-    const names = flat.filter((_, i) => i % 2 === 0);
-    const numbers = names.map((name, i) => numberOf(Buffer.concat([lengthOf(name), name, flat[2 * i + 1] ?? name])));
-    return unordered(cursor, numbers, await expiringFields(port, key, names));
+  hash: {
+    length: 'HLEN',
+    read: (value, from) =>
+      byCursor(value, 'HSCAN', from, (flat) => {
+        const names = flat.filter((_, i) => i % 2 === 0);
+        const texts = names.map((name, i) => [...inTurn([name]), flat[2 * i + 1] ?? name]);
+        return { texts, names };
+      }),
   },
-  stream: async (port, key, from) => {
-    if (from === '') return ordered('e', sha1(joined(await streamFacts(port, key))));
-    const rest = from.slice(1);
-    return from.startsWith('e') ? await entries(port, key, rest) : await pending(port, key, rest);
+  stream: {
+    length: 'XLEN',
+    read: async (value, from) => {
+      const { port, key } = value;
+      if (from === '') return ordered('e', sha1Of(inTurn(await streamFacts(port, key))));
+      const rest = from.slice(1);
+      return from.startsWith('e') ? await entries(value, rest) : await pending(port, key, rest);
+    },
   },
 };
+
+/** A window of 512 elements in their order, read bit by bit. */
+async function byIndex(
+  { port, budget, ...first }: Value,
+  from: string,
+  ask: (first: string, last: string) => readonly [command: Command, width: number],
+  textsOf: (flat: readonly Buffer[]) => readonly Buffer[],
+): Promise<Window> {
+  const start = Number(from);
+  const digest = new TextsDigest();
+  let { count, guess } = first;
+  let read = 0;
+  while (read < PARTS) {
+    const asked = Math.min(count, PARTS - read);
+    const [command, width] = ask(String(start + read), String(start + read + asked - 1));
+    const { elements, bytes } = await readInBudget(
+      budget,
+      guess,
+      async () => buffers(await port.call(...command)),
+      sizeOfTexts,
+      (flat) => {
+        digest.add(inTurn(textsOf(flat)));
+        return { elements: flat.length / width, bytes: sizeOfTexts(flat) };
+      },
+    );
+    read += elements;
+    if (elements < asked) break;
+    guess = Math.max(guess, bytes);
+    count = nextCount(count, elements, bytes, CHUNK);
+  }
+  return ordered(read === PARTS ? String(start + PARTS) : '', digest.hex());
+}
+
+/** Steps of a cursor, to some 512 elements. Numbers of unordered elements are added up: it does not matter where a window ends. */
+async function byCursor(
+  { port, key, budget, ...first }: Value,
+  command: 'SSCAN' | 'HSCAN',
+  from: string,
+  split: (flat: readonly Buffer[]) => {
+    readonly texts: readonly (readonly Buffer[])[];
+    readonly names: readonly Buffer[];
+  },
+): Promise<Window> {
+  let [next, sum, expiringFields, read] = [from === '' ? '0' : from, 0, 0, 0];
+  let { count, guess } = first;
+  do {
+    const most = String(Math.min(count, PARTS));
+    const asked: Command = [command, key, next, 'COUNT', most];
+    const step = await readInBudget(
+      budget,
+      guess,
+      async () => {
+        const [cursor, values] = asList(await port.call(...asked));
+        return { cursor: text(cursor), flat: buffers(values) };
+      },
+      ({ flat }) => sizeOfTexts(flat),
+      ({ cursor, flat }) => {
+        const { texts, names } = split(flat);
+        return { cursor, numbers: texts.map(numberOf), names, bytes: sizeOfTexts(flat) };
+      },
+    );
+    sum = step.numbers.reduce((total, number) => (total + number) % SPACE, sum);
+    expiringFields += await expiring(port, key, step.names);
+    read += step.numbers.length;
+    next = step.cursor;
+    guess = Math.max(guess, step.bytes);
+    count = nextCount(count, step.numbers.length, step.bytes, CHUNK);
+  } while (next !== '0' && read < PARTS);
+  return { next: next === '0' ? '' : next, print: sum.toFixed(0), expiringFields };
+}
 
 async function streamFacts(port: RedisPort, key: Buffer): Promise<Buffer[]> {
   const [stream, groups] = throwErrors(
@@ -86,11 +235,46 @@ async function streamFacts(port: RedisPort, key: Buffer): Promise<Buffer[]> {
   return facts;
 }
 
-async function entries(port: RedisPort, key: Buffer, id: string): Promise<Window> {
-  const count = String(PARTS + 1);
-  const found = after(asList(await port.call('XRANGE', key, id === '' ? '-' : id, '+', 'COUNT', count)), id);
-  const texts = found.flatMap(([entry, fields]) => [asBytes(entry), joined(buffers(fields))]);
-  return ordered(found.length < PARTS ? 'p1:' : `e${text(found.at(-1)?.[0])}`, sha1(joined(texts)));
+/** A window of entries behind an id, read bit by bit: as many as fingerprint-values.lua takes with one call. */
+async function entries({ port, key, budget, ...first }: Value, from: string): Promise<Window> {
+  const digest = new TextsDigest();
+  let { count, guess } = first;
+  let last = from;
+  let told = 0;
+  // The first one asked for is the last one of the window before, if it is there still.
+  for (let left = PARTS + 1; left > 0;) {
+    const isFirst = left === PARTS + 1;
+    const overlap = isFirst ? 0 : 1;
+    const asked = Math.min(count, left);
+    const command: Command = ['XRANGE', key, last === '' ? '-' : last, '+', 'COUNT', String(asked + overlap)];
+    const { came, repeated, bytes, through } = await readInBudget(
+      budget,
+      guess,
+      async () => asList(await port.call(...command)).map((entry) => asList(entry)),
+      sizeOfEntries,
+      (parts) => {
+        const fresh = after(parts, last);
+        for (const [id, fields] of fresh) digest.add([...inTurn([asBytes(id)]), ...asOneText(buffers(fields))]);
+        return {
+          came: parts.length,
+          repeated: parts.length - fresh.length,
+          bytes: sizeOfEntries(parts),
+          through: fresh.length === 0 ? last : text(fresh.at(-1)?.[0]),
+        };
+      },
+    );
+    told += came - repeated;
+    left -= isFirst ? came : came - repeated;
+    last = through;
+    if (came < asked + overlap) break;
+    guess = Math.max(guess, bytes);
+    count = nextCount(count, came, bytes, CHUNK);
+  }
+  return ordered(told < PARTS ? 'p1:' : `e${last}`, digest.hex());
+}
+
+function sizeOfEntries(parts: readonly Reply[][]): number {
+  return parts.reduce((sum, [, fields]) => sum + sizeOfTexts(buffers(fields)), 0);
 }
 
 async function pending(port: RedisPort, key: Buffer, rest: string): Promise<Window> {
@@ -101,11 +285,11 @@ async function pending(port: RedisPort, key: Buffer, rest: string): Promise<Wind
   const name = asBytes(asFields(group).get('name'));
   const reply = await port.call('XPENDING', key, name, id === '' ? '-' : id, '+', String(PARTS + 1));
   const found = after(asList(reply), id);
-  const texts = found.map(([entry, owner, , times]) =>
-    joined([asBytes(entry), asBytes(owner), Buffer.from(String(times))]),
+  const texts = found.flatMap(([entry, owner, , times]) =>
+    asOneText([asBytes(entry), asBytes(owner), Buffer.from(String(times))]),
   );
   const next = found.length < PARTS ? `p${number + 1}:` : `p${number}:${text(found.at(-1)?.[0])}`;
-  return ordered(next, sha1(joined(texts)));
+  return ordered(next, sha1Of(texts));
 }
 
 /** Redis 6.0 has no exclusive ranges: a window after the first begins with the last part of the one before. */
@@ -114,7 +298,7 @@ function after(parts: readonly Reply[], id: string): Reply[][] {
   return id !== '' && text(lists[0]?.[0]) === id ? lists.slice(1) : lists;
 }
 
-async function expiringFields(port: RedisPort, key: Buffer, names: readonly Buffer[]): Promise<number> {
+async function expiring(port: RedisPort, key: Buffer, names: readonly Buffer[]): Promise<number> {
   if (names.length === 0) return 0;
   const [reply] = await port.pipeline([['HPEXPIRETIME', key, 'FIELDS', String(names.length), ...names]]);
   // A server that knows no expiries of fields does not know the command. What else it refuses is no answer.
@@ -126,26 +310,8 @@ function ordered(next: string, print: string): Window {
   return { next, print, expiringFields: 0 };
 }
 
-function unordered(cursor: Reply | undefined, numbers: readonly number[], expiring: number): Window {
-  const next = text(cursor);
-  const sum = numbers.reduce((total, number) => (total + number) % SPACE, 0);
-  return { next: next === '0' ? '' : next, print: sum.toFixed(0), expiringFields: expiring };
-}
-
-function sha1(bytes: Buffer): string {
-  return createHash('sha1').update(bytes).digest('hex');
-}
-
-function numberOf(bytes: Buffer): number {
-  return Number.parseInt(sha1(bytes).slice(0, 13), 16);
-}
-
-function lengthOf(bytes: Buffer): Buffer {
-  return Buffer.from(`${bytes.length}:`);
-}
-
-function joined(texts: readonly Buffer[]): Buffer {
-  return Buffer.concat(texts.flatMap((part) => [lengthOf(part), part]));
+function numberOf(pieces: readonly Buffer[]): number {
+  return Number.parseInt(sha1Of(pieces).slice(0, 13), 16);
 }
 
 function infinite(score: string): string {

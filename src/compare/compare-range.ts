@@ -30,7 +30,7 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
   const { plan } = job.migration;
   const sides = rangeSides(job, app);
   const clock = await compareClocks(job, sides, app);
-  const comparison = comparisonOf(job, sides, clock, depthOf(job.migration));
+  const comparison = comparisonOf(job, app, sides, clock, depthOf(job.migration));
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);
   const names = makeNames(plan, sides.database, converters);

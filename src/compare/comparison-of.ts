@@ -3,6 +3,7 @@ import type { MigrationRow } from '../migration/rows';
 import type { JobHold } from '../range/range-job';
 import type { RangeSides } from '../range/range-sides';
 import { expiryByClock } from '../redis/expiry';
+import type { BytesInFlight } from '../transfer/bytes-in-flight';
 import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
 import type { Comparison } from './examine';
 import type { Depth } from './overview';
@@ -19,6 +20,7 @@ export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' 
 /** How keys are compared between a range's two sides. */
 export function comparisonOf(
   job: JobHold,
+  app: { readonly budget: Pick<BytesInFlight, 'chunks'> },
   { source, target }: RangeSides,
   { targetMinusSource, uncertaintyMs }: ClockOffset,
   depth: Depth,
@@ -32,6 +34,7 @@ export function comparisonOf(
       targetMinusSource,
     ),
     targetMinusSource,
+    budget: app.budget.chunks,
     goOn: () => {
       job.check();
     },

@@ -1,4 +1,5 @@
 import type { KeyNotes } from '../range/page-place';
+import type { ChunkBudget } from '../transfer/by-commands';
 import type { Side } from '../transfer/side';
 import { commandWindows } from './command-windows';
 import { differenceOf, type Difference } from './difference';
@@ -22,6 +23,8 @@ export interface Comparison {
   readonly expiriesAgree: (source: number, target: number) => boolean;
   /** The target's clock minus the source's, ms. */
   readonly targetMinusSource: number;
+  /** The memory that values may take which are read, where scripts are not allowed. */
+  readonly budget: ChunkBudget;
   /** Throws when the work must end. */
   readonly goOn: () => void;
   /** Where it is noted how far the fingerprints of large values got, by the names of each side. */
@@ -71,9 +74,9 @@ export async function compareValues(
   comparison: Comparison,
 ): Promise<{ agree: boolean; fieldsThatDiffer: number }[]> {
   if (pairs.length === 0) return [];
-  const { source, target, expiriesAgree, goOn, notes } = comparison;
+  const { source, target, expiriesAgree, budget, goOn, notes } = comparison;
   const prints = (side: Side, keys: readonly Buffer[], noted: KeyNotes | undefined): Promise<ValuePrint[]> => {
-    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port);
+    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port, budget);
     const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
     return valuePrints(read, keys, goOn, noted);
   };

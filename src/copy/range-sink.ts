@@ -45,7 +45,7 @@ export function sinkOf(
     tookOver: job.tookOver,
     countEqual: async (keys) => {
       const pairs = keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
-      const found = await examine(pairs, comparisonOf(job, sides, clock, 'full'));
+      const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
       return found.filter((each) => each === 'same').length;
     },
   };

@@ -28,7 +28,7 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
   const selection = selectionOf(plan, converters);
   const names = makeNames(plan, sides.database, converters);
   const sink = sinkOf(job, app, sides, names, clock);
-  const comparison = comparisonOf(job, sides, clock, 'full');
+  const comparison = comparisonOf(job, app, sides, clock, 'full');
   const begun = job.place.notes('copy');
 
   const bringUpToDate = async (part: Part<Overview>): Promise<Outcome> => {

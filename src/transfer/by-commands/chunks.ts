@@ -1,14 +1,49 @@
 import { readAhead } from '../read-ahead';
-import type { BodyContext } from './types';
+import type { BodyContext, ChunkBudget } from './types';
 
 /** What a chunk takes before its size is known, where nothing tells how large the key is. Bytes. */
 const FIRST_GUESS = 65_536;
-/** While a chunk is on its way, it is there as it came in, as it was put together, and as it goes out. */
-const COPIES = 3;
+/** A chunk is there as it came in and as it was put together; it goes out as it is. */
+const COPIES = 2;
 
 interface Sized<T> {
   readonly chunk: T;
   readonly bytes: number;
+}
+
+/**
+ * Reads something of a key and works on it, with its share of the budget.
+ * @param guess bytes that come, about
+ * @param use what is done with it; nothing of it is held afterwards
+ */
+export async function readInBudget<T, R>(
+  budget: ChunkBudget | undefined,
+  guess: number,
+  read: () => Promise<T>,
+  sizeOf: (what: T) => number,
+  use: (what: T) => R | Promise<R>,
+): Promise<R> {
+  let taken = COPIES * Math.ceil(guess);
+  await budget?.take(taken);
+  try {
+    const what = await read();
+    const actual = COPIES * sizeOf(what);
+    budget?.correct(taken, actual);
+    taken = actual;
+    return await use(what);
+  } finally {
+    budget?.give(taken);
+  }
+}
+
+/** What one read of a key brings, about; bytes. */
+export function guessOf({
+  memory,
+  length,
+  options: { chunkBytes },
+}: Pick<BodyContext, 'memory' | 'length' | 'options'>): number {
+  const element = memory === undefined || length === undefined ? 0 : memory / Math.max(1, length);
+  return Math.ceil(Math.max(element, Math.min(chunkBytes, memory ?? FIRST_GUESS)));
 }
 
 /** The chunks that a source gives, one read ahead. Each takes from the budget from before it is read until the next one is asked for. */
@@ -29,12 +64,12 @@ export async function* inBudget<T>(
 }
 
 async function* measured<T>(
-  { memory, length, options: { budget, chunkBytes } }: BodyContext,
+  context: BodyContext,
   source: AsyncGenerator<T, void, undefined>,
   sizeOf: (chunk: T) => number,
 ): AsyncGenerator<Sized<T>, void, undefined> {
-  const element = memory === undefined || length === undefined ? 0 : memory / Math.max(1, length);
-  let guess = COPIES * Math.ceil(Math.max(element, Math.min(chunkBytes, memory ?? FIRST_GUESS)));
+  const { budget } = context.options;
+  let guess = COPIES * guessOf(context);
   try {
     for (;;) {
       await budget?.take(guess);

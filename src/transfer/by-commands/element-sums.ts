@@ -1,13 +1,12 @@
-import { createHash } from 'node:crypto';
-
 import { asksOf, isRedisError } from '../../redis/errors';
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { firstCount, nextCount } from './chunk-size';
+import { guessOf, readInBudget } from './chunks';
 import { KeyChanged, TemporaryLost } from './conditions';
-import { joined } from './parts';
 import { asBytes, asList, asNumber, throwErrors } from './replies';
-import type { BodyContext, Drift } from './types';
+import { inTurn, sha1Of, sizeOfTexts } from './texts';
+import type { BodyContext, ChunkBudget, Drift } from './types';
 
 /** The types whose elements have no order of their own. */
 export type Unordered = 'set' | 'hash' | 'zset';
@@ -22,6 +21,9 @@ interface Walk {
   /** Elements to ask for at first. */
   readonly count: number;
   readonly chunkBytes: number;
+  readonly budget: ChunkBudget | undefined;
+  /** What a step by commands brings at first, about; bytes. */
+  readonly guess: number;
   /** Called before every step; throws when the walk must end. */
   readonly goOn: () => Promise<void> | void;
 }
@@ -87,7 +89,8 @@ export async function lookAtElements(
   const shiftOf = (ms: number) => (fieldExpiries ? Math.round(ms) : undefined);
   try {
     if (await context.untouched()) return 'same';
-    const walk = { type, count: await countFor(source, sourceKey, type, memory, chunkBytes), chunkBytes, goOn };
+    const count = await countFor(source, sourceKey, type, memory, chunkBytes);
+    const walk = { type, count, chunkBytes, budget: options.budget, guess: guessOf(context), goOn };
     const [here, there] = await Promise.all([
       sumsOf(
         { ...walk, port: source, key: sourceKey, script: allowed.source, shift: shiftOf(clockOffsetMs) },
@@ -139,9 +142,11 @@ async function sumsOf(
   const most = walk.script ? MOST_BY_SCRIPT : Infinity;
   let count = Math.min(most, walk.count);
   let sums = from;
+  let { guess } = walk;
   while (sums.next !== null) {
     await walk.goOn();
-    const step = await read(walk, sums.next, count);
+    const step = await read({ ...walk, guess }, sums.next, count);
+    guess = Math.max(guess, step.bytes);
     if (step.type !== walk.type) throw changed(step.type);
     sums = { ...plus(sums, step), next: step.next === '0' ? null : step.next };
     reached(sums);
@@ -175,37 +180,44 @@ async function stepByScript({ port, key, type, shift }: Walk, cursor: string, co
 const SCANS = { set: 'SSCAN', hash: 'HSCAN', zset: 'ZSCAN' } as const;
 
 /** The same sums as element-sums.lua makes, from elements that are read: where scripts are not allowed. */
-async function stepByCommands({ port, key, type, shift }: Walk, cursor: string, count: number): Promise<Step> {
-  const [now, reply] = await port.pipeline([
-    ['TYPE', key],
-    [SCANS[type], key, cursor, 'COUNT', String(count)],
-  ]);
-  if (isRedisError(reply, 'wrongType')) return { ...none, type: 'another', next: '0' };
-  const [kind, page] = throwErrors([now ?? null, reply ?? null]);
-  if (text(kind) !== type) return { ...none, type: text(kind), next: '0' };
-  const [next, values] = asList(page);
-  const flat = asList(values).map(asBytes);
-  const texts = await textsOf({ port, key, type, shift }, flat);
-  const bytes = flat.reduce((sum, value) => sum + value.length, 0);
-  const sums = texts.map(numbersOf).reduce(plus, none);
-  return { ...sums, type, next: text(next), bytes };
+async function stepByCommands(walk: Walk, cursor: string, count: number): Promise<Step> {
+  const { port, key, type, budget, guess } = walk;
+  return await readInBudget(
+    budget,
+    guess,
+    () =>
+      port.pipeline([
+        ['TYPE', key],
+        [SCANS[type], key, cursor, 'COUNT', String(count)],
+      ]),
+    ([, reply]) => (Array.isArray(reply) ? sizeOfTexts(asList(reply[1]).map(asBytes)) : 0),
+    async ([now, reply]): Promise<Step> => {
+      if (isRedisError(reply, 'wrongType')) return { ...none, type: 'another', next: '0' };
+      const [kind, page] = throwErrors([now ?? null, reply ?? null]);
+      if (text(kind) !== type) return { ...none, type: text(kind), next: '0' };
+      const [next, values] = asList(page);
+      const flat = asList(values).map(asBytes);
+      const sums = (await textsOf(walk, flat)).map(numbersOf).reduce(plus, none);
+      return { ...sums, type, next: text(next), bytes: sizeOfTexts(flat) };
+    },
+  );
 }
 
-/** What stands for each element of a page. */
+/** What stands for each element of a page, in pieces. */
 async function textsOf(
   { port, key, type, shift }: Pick<Walk, 'port' | 'key' | 'type' | 'shift'>,
   flat: readonly Buffer[],
-): Promise<Buffer[]> {
-  if (type === 'set') return [...flat];
+): Promise<(readonly Buffer[])[]> {
+  if (type === 'set') return flat.map((member) => [member]);
   const pairs = Array.from({ length: flat.length / 2 }, (_, at) => flat.slice(2 * at, 2 * at + 2) as [Buffer, Buffer]);
   if (type === 'zset') {
-    return pairs.map(([member, score]) => joined([member, Buffer.from(exactly(score.toString('latin1')))]));
+    return pairs.map(([member, score]) => inTurn([member, Buffer.from(exactly(score.toString('latin1')))]));
   }
   const times = shift === undefined ? [] : await expiriesOf(port, key, pairs);
   return pairs.flatMap(([name, value], at) => {
     const time = times[at] ?? -1;
     const ends = time > 0 ? String(time + (shift ?? 0)) : '';
-    return time === -2 ? [] : [joined([name, value, Buffer.from(ends)])];
+    return time === -2 ? [] : [inTurn([name, value, Buffer.from(ends)])];
   });
 }
 
@@ -222,8 +234,8 @@ async function expiriesOf(
   return asList(reply).map(asNumber);
 }
 
-function numbersOf(element: Buffer): Sums {
-  const digest = createHash('sha1').update(element).digest('hex');
+function numbersOf(element: readonly Buffer[]): Sums {
+  const digest = sha1Of(element);
   const [first, second] = [digest.slice(0, 13), digest.slice(13, 26)].map((part) => Number.parseInt(part, 16));
   return { elements: 1, bytes: 0, first: first ?? 0, second: second ?? 0 };
 }

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-
 import { asksOf } from '../../redis/errors';
-import type { Command, RedisPort, Reply } from '../../redis/redis-port';
+import type { Command, RedisPort } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
+import { readInBudget } from './chunks';
 import { asBytes, asList, readSource } from './replies';
-import type { BodyContext, Drift } from './types';
+import { inTurn, sha1Of, sizeOfTexts } from './texts';
+import type { BodyContext, ChunkBudget, Drift } from './types';
 
 /** Elements larger than this do not go through a script, which would hold them several times. Bytes. */
 const LARGEST_BY_SCRIPT = 4 * 1_048_576;
@@ -28,7 +28,7 @@ interface Part {
  */
 export class Parts {
   private readonly parts: Part[] = [];
-  /** A value that came in one part needs no digest. */
+  /** A small value that came in one part needs no digest. */
   private only: { readonly first: number; readonly content: Buffer | readonly Buffer[] } | undefined;
 
   /**
@@ -44,7 +44,9 @@ export class Parts {
 
   /** Adds a part that begins at a place: bytes of a string, or elements of a list. */
   add(first: number, content: Buffer | readonly Buffer[]): void {
-    if (this.from === 0 && this.parts.length === 0 && this.only === undefined) {
+    // A large one is let go of.
+    const isSmall = bytesIn(content) <= MOST_BYTES;
+    if (this.from === 0 && this.parts.length === 0 && this.only === undefined && isSmall) {
       this.only = { first, content };
       return;
     }
@@ -72,17 +74,14 @@ export class Parts {
   /** Whether both sides have the same where the earlier attempt wrote. */
   private async earlierOnesAgree(bytes: number): Promise<boolean> {
     const { context, type, from } = this;
-    const { source, sourceKey, temporary, options } = context;
+    const { options, temporary } = context;
     const each = type === 'string' ? 1 : Math.max(1, bytes / this.length);
     const most = Math.floor(Math.min(options.chunkBytes, MOST_BYTES) / each);
     const step = Math.max(1, type === 'string' ? most : Math.min(most, MOST_ELEMENTS));
     for (let first = this.seen; first < from; first += step) {
       await temporary.keep();
       const window = [{ first, last: Math.min(first + step, from) - 1, bytes: step * each }];
-      const [here, there] = await Promise.all([
-        digestsOf({ port: source, key: sourceKey, script: options.scripts.source }, window),
-        digestsOf({ port: temporary.reader, key: temporary.name, script: options.scripts.target }, window),
-      ]);
+      const [here, there] = await Promise.all([digestsOf(this.source, window), digestsOf(this.copy, window)]);
       if (here[0] !== there[0]) return false;
       this.reached(Math.min(first + step, from), bytes);
     }
@@ -91,14 +90,24 @@ export class Parts {
 
   private async ownAgree(bytes: number): Promise<boolean> {
     const { context } = this;
-    const { source, sourceKey, temporary, options } = context;
+    const { options, temporary } = context;
     for (const group of this.groups(options.chunkBytes)) {
       await temporary.keep();
-      const digests = await digestsOf({ port: source, key: sourceKey, script: options.scripts.source }, group);
+      const digests = await digestsOf(this.source, group);
       if (group.some(({ digest }, at) => digest !== digests[at])) return false;
       this.reached((group.at(-1)?.last ?? 0) + 1, bytes);
     }
     return true;
+  }
+
+  private get source(): Side {
+    const { source, sourceKey, options } = this.context;
+    return { port: source, key: sourceKey, script: options.scripts.source, budget: options.budget };
+  }
+
+  private get copy(): Side {
+    const { temporary, options } = this.context;
+    return { port: temporary.reader, key: temporary.name, script: options.scripts.target, budget: options.budget };
   }
 
   private reached(seen: number, bytes: number): void {
@@ -155,12 +164,23 @@ function partOf(first: number, content: Buffer | readonly Buffer[]): Part {
   const last = first + content.length - 1;
   const digest = digestOf(content);
   if (Buffer.isBuffer(content)) return { first, last, bytes: content.length, elements: 0, digest };
-  const bytes = content.reduce((sum, element) => sum + element.length, 0);
-  return { first, last, bytes, elements: content.length, digest };
+  return { first, last, bytes: bytesIn(content), elements: content.length, digest };
+}
+
+function bytesIn(content: Buffer | readonly Buffer[]): number {
+  return Buffer.isBuffer(content) ? content.length : sizeOfTexts(content);
+}
+
+/** Where a value is looked at again. */
+interface Side {
+  readonly port: RedisPort;
+  readonly key: Buffer;
+  readonly script: boolean;
+  readonly budget: ChunkBudget | undefined;
 }
 
 async function digestsOf(
-  { port, key, script }: { readonly port: RedisPort; readonly key: Buffer; readonly script: boolean },
+  { port, key, script, budget }: Side,
   parts: readonly Pick<Part, 'first' | 'last' | 'bytes'>[],
 ): Promise<string[]> {
   const places = parts.map(({ first, last }) => [String(first), String(last)] as const);
@@ -170,22 +190,18 @@ async function digestsOf(
   }
   const [type] = await readSource(port, [['TYPE', key]]);
   const command = asBytes(type).toString('latin1') === 'list' ? 'LRANGE' : 'GETRANGE';
-  const replies = await readSource(
-    port,
-    places.map(([first, last]): Command => [command, key, first, last]),
+  const commands = places.map(([first, last]): Command => [command, key, first, last]);
+  return await readInBudget(
+    budget,
+    parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    async () =>
+      (await readSource(port, commands)).map((reply) => (Array.isArray(reply) ? reply.map(asBytes) : asBytes(reply))),
+    (contents) => contents.reduce((sum, content) => sum + bytesIn(content), 0),
+    (contents) => contents.map(digestOf),
   );
-  return replies.map((reply: Reply) => digestOf(Array.isArray(reply) ? reply.map(asBytes) : asBytes(reply)));
 }
 
 /** As part-digests.lua makes it. */
 function digestOf(content: Buffer | readonly Buffer[]): string {
-  const hash = createHash('sha1');
-  if (Buffer.isBuffer(content)) return hash.update(content).digest('hex');
-  for (const element of content) hash.update(`${element.length}:`).update(element);
-  return hash.digest('hex');
-}
-
-/** Texts one after the other, so that no other texts give the same; as fingerprint.lua does it. */
-export function joined(texts: readonly Buffer[]): Buffer {
-  return Buffer.concat(texts.flatMap((text) => [Buffer.from(`${text.length}:`), text]));
+  return sha1Of(Buffer.isBuffer(content) ? [content] : inTurn(content));
 }

@@ -1,18 +1,26 @@
-import { createHash } from 'node:crypto';
-
 import type { RedisPort } from '../../../redis/redis-port';
 import { runScript, scripts } from '../../../redis/scripts';
-import { firstCount } from '../chunk-size';
-import { joined } from '../parts';
+import { firstCount, nextCount } from '../chunk-size';
+import { guessOf, readInBudget } from '../chunks';
 import { asBytes, asList, asNumber, readSource } from '../replies';
-import type { BodyContext } from '../types';
+import { asOneText, inTurn, sha1Of, sizeOfTexts } from '../texts';
+import type { BodyContext, ChunkBudget } from '../types';
 import { formatId, idAfter, parseId, type StreamId } from './stream-id';
 
 /** Entries that one call of the script looks at: about two milliseconds of a server's time. */
 const MOST_BY_SCRIPT = 500;
 
+interface Side {
+  readonly port: RedisPort;
+  readonly key: Buffer;
+  readonly script: boolean;
+  readonly budget: ChunkBudget | undefined;
+}
+
 interface Window {
   readonly entries: number;
+  /** 0 where a script has read them. */
+  readonly bytes: number;
   /** The id of the last one; empty where there is none. */
   readonly last: string;
   readonly digest: string;
@@ -30,42 +38,60 @@ export async function entriesAgree(
   reached: (through: StreamId) => void,
 ): Promise<boolean> {
   const { source, sourceKey, temporary, options, memory } = context;
-  const count = Math.min(MOST_BY_SCRIPT, firstCount(memory, length, options.chunkBytes));
+  const { chunkBytes, budget, scripts: allowed } = options;
+  const atSource: Side = { port: source, key: sourceKey, script: allowed.source, budget };
+  const atCopy: Side = { port: temporary.reader, key: temporary.name, script: allowed.target, budget };
+  let count = Math.min(MOST_BY_SCRIPT, firstCount(memory, length, chunkBytes));
+  let guess = guessOf(context);
   for (let start: StreamId | undefined = from; start !== undefined;) {
     await temporary.keep();
     const ids = [formatId(start), formatId(to)] as const;
-    const [here, there] = await Promise.all([
-      read(source, sourceKey, ids, count, options.scripts.source),
-      read(temporary.reader, temporary.name, ids, count, options.scripts.target),
-    ]);
+    const [here, there] = await Promise.all([read(atSource, ids, count, guess), read(atCopy, ids, count, guess)]);
     if (here.last !== there.last || here.digest !== there.digest) return false;
     if (here.entries < count) return true;
     const last = parseId(here.last);
     reached(last);
+    const bytes = Math.max(here.bytes, there.bytes);
+    guess = Math.max(guess, bytes);
+    if (bytes > 0) count = Math.min(MOST_BY_SCRIPT, nextCount(count, here.entries, bytes, chunkBytes));
     start = idAfter(last);
   }
   return true;
 }
 
 async function read(
-  port: RedisPort,
-  key: Buffer,
+  { port, key, script, budget }: Side,
   ids: readonly [string, string],
   count: number,
-  script: boolean,
+  guess: number,
 ): Promise<Window> {
   if (script) {
     const args = [...ids, String(count)];
     const [, entries, last, digest] = asList(await runScript(port, scripts.streamDigest, [key], args));
-    return { entries: asNumber(entries), last: text(last), digest: text(digest) };
+    return { entries: asNumber(entries), bytes: 0, last: text(last), digest: text(digest) };
   }
-  const [reply] = await readSource(port, [['XRANGE', key, ...ids, 'COUNT', String(count)]]);
-  const entries = asList(reply).map((entry) => {
-    const [id, values] = asList(entry);
-    return [asBytes(id), joined(asList(values).map(asBytes))] as const;
-  });
-  const digest = createHash('sha1').update(joined(entries.flat())).digest('hex');
-  return { entries: entries.length, last: entries.at(-1)?.[0].toString('latin1') ?? '', digest };
+  return await readInBudget(
+    budget,
+    guess,
+    async () => {
+      const [reply] = await readSource(port, [['XRANGE', key, ...ids, 'COUNT', String(count)]]);
+      return asList(reply).map((entry) => {
+        const [id, values] = asList(entry);
+        return { id: asBytes(id), values: asList(values).map(asBytes) };
+      });
+    },
+    sizeOfEntries,
+    (entries) => ({
+      entries: entries.length,
+      bytes: sizeOfEntries(entries),
+      last: entries.at(-1)?.id.toString('latin1') ?? '',
+      digest: sha1Of(entries.flatMap(({ id, values }) => [...inTurn([id]), ...asOneText(values)])),
+    }),
+  );
+}
+
+function sizeOfEntries(entries: readonly { readonly values: readonly Buffer[] }[]): number {
+  return entries.reduce((sum, { values }) => sum + sizeOfTexts(values), 0);
 }
 
 function text(reply: Parameters<typeof asBytes>[0]): string {

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Texts one after the other, each with its length before it, so that no other texts give the same; as fingerprint.lua joins them.
+ * In pieces: values may be large, and are not put together.
+ */
+export function inTurn(texts: readonly Buffer[]): Buffer[] {
+  return texts.flatMap((text) => [lengthOf(text.length), text]);
+}
+
+/** The same as one text among others. */
+export function asOneText(texts: readonly Buffer[]): Buffer[] {
+  const pieces = inTurn(texts);
+  return [lengthOf(sizeOfTexts(pieces)), ...pieces];
+}
+
+/** Bytes of all of them. */
+export function sizeOfTexts(texts: readonly Buffer[]): number {
+  return texts.reduce((sum, { length }) => sum + length, 0);
+}
+
+/** SHA-1 of pieces as of all of them together, as hexadecimal digits. */
+export function sha1Of(pieces: readonly Buffer[]): string {
+  const digest = new TextsDigest();
+  digest.add(pieces);
+  return digest.hex();
+}
+
+/** The same of pieces that come bit by bit. */
+export class TextsDigest {
+  private readonly hash = createHash('sha1');
+
+  add(pieces: readonly Buffer[]): void {
+    for (const piece of pieces) this.hash.update(piece);
+  }
+
+  hex(): string {
+    return this.hash.digest('hex');
+  }
+}
+
+function lengthOf(length: number): Buffer {
+  return Buffer.from(`${length}:`);
+}
