@@ -20,6 +20,7 @@ import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
 import { CommandCopier, type Copied, type CopierOptions, type CopyAlone } from '../transfer/command-copier';
 import { ConversionWriter } from '../transfer/conversion-writer';
+import { answersFor, FILE_PORT } from '../transfer/file-port';
 import { Hindrance } from '../transfer/hindrance';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
@@ -38,7 +39,6 @@ export function sinkOf(
 ): Sink {
   const { plan } = job.migration;
   const { source, target, database } = sides;
-  const { targetMinusSource: clockOffset } = clock;
   const hindrance = hindranceOf(job);
   const onBoth = attemptOn(job, source.guard, target.guard);
   const own: OwnKeys = {
@@ -51,25 +51,7 @@ export function sinkOf(
   };
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
 
-  const places = job.place.notes('copy');
-  const placeOf = (key: Buffer): PlaceKeeper => ({
-    // One that is not as it was stored is none: the key is begun anew.
-    get: () => keyPlaceSchema.optional().catch(undefined).parse(places.get(key)),
-    set: (place) => {
-      places.set(key, place);
-    },
-  });
-  const options: CopierOptions = {
-    onConflict: plan.request.onConflict === 'skip' ? 'skip' : 'replace',
-    chunkBytes: chunkBytesOf(plan),
-    clockOffsetMs: clockOffset,
-    source: abilitiesOf(plan.source),
-    target: abilitiesOf(plan.target),
-    names: job.temporaryNames,
-    placeOf,
-    budget: app.budget.chunks,
-    sourceMoves: plan.source.cluster,
-  };
+  const options = copierOptions(job, app, clock);
   const begin = () => job.beginTemporaryKeys();
   const { request } = plan;
   const from = { name: connectionOf(request.source), database: database.database, kind: 'replyTooLong' } as const;
@@ -92,7 +74,7 @@ export function sinkOf(
   return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands');
 }
 
-/** The same for a file's keys: each goes whole, or becomes a finding. */
+/** The same for a file's keys: each goes whole, or by ordinary commands where it is too large for that, or becomes a finding. */
 export function sinkOfFile(
   job: JobHold,
   app: SidesApp & Pick<App, 'budget'>,
@@ -101,18 +83,64 @@ export function sinkOfFile(
   clock: ClockOffset,
 ): Sink {
   const { source, target } = sides;
+  const { plan } = job.migration;
   const hindrance = hindranceOf(job);
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
   const whole = wholeOf(source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
   // What a target has already is never asked for: a file's keys replace it.
   const own: OwnKeys = { tookOver: job.tookOver, countEqual: () => Promise.resolve(0) };
-  return new RedisSink(payloads.shared, { copy: notInPieces }, conversions, own, whole, true);
+  const onTarget = attemptOn(job, target.guard);
+  const alone: CopyAlone = async (copy) =>
+    plan.target.cluster
+      ? await copy(source.port, target.port)
+      : await onOwn(app, ownWayTo(job, sides), target.guard, (ownTarget) => copy(source.port, ownTarget));
+  const options: CopierOptions = { ...copierOptions(job, app, clock), source: FILE_PORT, sourceIsStill: true };
+  const begin = () => job.beginTemporaryKeys();
+  const pieces = new CommandCopier(sides, names, options, own, begin, onTarget, alone, hindrance, job);
+  const goesInPieces = (key: Buffer) => {
+    const large = source.largeOf(key);
+    return large !== undefined && large.bytes > app.settings.bytesInFlight && answersFor(large.type);
+  };
+  const copy = async (keys: readonly Buffer[]): Promise<Copied> => {
+    const copied = await pieces.copy(keys.filter(goesInPieces));
+    const others = await notInPieces(keys.filter((key) => !goesInPieces(key)));
+    return { ...copied, uncarried: [...copied.uncarried, ...others.uncarried] };
+  };
+  return new RedisSink(payloads.shared, { copy }, conversions, own, whole, true);
 }
 
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
   const uncarried = keys.map((key) => ({ key, ...NOT_READ }));
   return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
+}
+
+/** How keys go by ordinary commands. */
+function copierOptions(
+  job: JobHold,
+  app: Pick<App, 'budget'>,
+  { targetMinusSource: clockOffsetMs }: ClockOffset,
+): CopierOptions {
+  const { plan } = job.migration;
+  const places = job.place.notes('copy');
+  const placeOf = (key: Buffer): PlaceKeeper => ({
+    // One that is not as it was stored is none: the key is begun anew.
+    get: () => keyPlaceSchema.optional().catch(undefined).parse(places.get(key)),
+    set: (place) => {
+      places.set(key, place);
+    },
+  });
+  return {
+    onConflict: plan.request.onConflict === 'skip' ? 'skip' : 'replace',
+    chunkBytes: chunkBytesOf(plan),
+    clockOffsetMs,
+    source: abilitiesOf(plan.source),
+    target: abilitiesOf(plan.target),
+    names: job.temporaryNames,
+    placeOf,
+    budget: app.budget.chunks,
+    sourceMoves: plan.source.cluster,
+  };
 }
 
 function hindranceOf(job: JobHold): Hindrance {

@@ -44,6 +44,17 @@ export function checkString(reader: ByteReader): void {
   decompress(reader.bytes, start, start + packed, size);
 }
 
+/** Goes over what stands before the bytes of a long string: how many there are when they are unpacked, and whether they are packed. */
+export function readStringHead(reader: ByteReader): { readonly size: number; readonly packed: boolean } {
+  const length = stringLength(reader);
+  if (length >= 0) return { size: length, packed: false };
+  if (reader.byte() !== LZF) bad('a number stands where a long string belongs');
+  const packed = reader.length();
+  const size = reader.length();
+  if (!mayUnpackTo(packed, size)) bad('a string claims to become more than its bytes can');
+  return { size, packed: true };
+}
+
 export function readString(reader: ByteReader, into: Element): void {
   const length = stringLength(reader);
   if (length >= 0) {

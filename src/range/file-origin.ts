@@ -3,8 +3,7 @@ import { contentOf } from '../files/look-through';
 import { fileOf } from '../migration/side-spec';
 import type { WalkedDatabase } from '../migration/plan';
 import { FileReader } from '../transfer/file-reader';
-import { governedReader } from '../transfer/governed';
-import type { RedisPort } from '../redis/redis-port';
+import { governedPort, governedReader } from '../transfer/governed';
 import type { Origin } from '../transfer/side';
 import type { RangeJob } from './range-job';
 import { attemptOn } from './range-sides';
@@ -16,12 +15,6 @@ export interface FileOrigin extends Origin {
   /** The type byte of a large key, and the bytes that it takes; undefined for one that is none. */
   largeOf: FileReader['largeOf'];
 }
-
-/** Nothing is asked of a file by commands. */
-const noPort: RedisPort = {
-  call: () => Promise.reject(new Error('A file answers no commands.')),
-  pipeline: () => Promise.reject(new Error('A file answers no commands.')),
-};
 
 /** The file that a range is read from; undefined where the source is a server. */
 export function fileOriginOf(
@@ -37,7 +30,7 @@ export function fileOriginOf(
   const place = { store: contentOf(app.files.get(spec.rdb), file), file: spec.file, source: file };
   const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES });
   return {
-    port: noPort,
+    port: governedPort(reader.port, job.governor),
     scripts: false,
     attempt: attemptOn(job),
     absent: (keys) => Promise.resolve(reader.expired(keys, app.ledger.now())),

@@ -6,6 +6,8 @@ import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
 import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
+import type { RedisPort } from '../redis/redis-port';
+import { FilePort } from './file-port';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** Read at once, and once more ahead. */
@@ -40,6 +42,11 @@ export class FileReader implements PageReader {
   /** The keys of the page that was named last. */
   private page = new Map<Buffer, Entry>();
   private readonly largeKeys = new Map<string, { readonly extent: Extent; readonly type: number }>();
+  /** Answers commands about the values of large keys that were met. */
+  readonly port: RedisPort = new FilePort(
+    (start, length) => this.bytesAt(start, length),
+    (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
+  );
   /** Keys that expire, and when: those of a range that were met. */
   private readonly expiries = new Map<string, number>();
 

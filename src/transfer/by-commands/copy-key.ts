@@ -114,9 +114,11 @@ async function attemptCopy(
       return await end(failed('unsupported-type', message));
     }
     if (kept !== undefined && kept.type !== type) throw new KeyChanged(`the key became a ${type} while it was read`);
-    const mark = kept === undefined && isLarge(memory) ? await readWriteMark(source, options.sourceKey) : undefined;
+    const isStill = options.sourceIsStill === true;
+    const mark =
+      !isStill && kept === undefined && isLarge(memory) ? await readWriteMark(source, options.sourceKey) : undefined;
     const untouched = async () =>
-      mark !== undefined && isUntouched(mark, await readWriteMark(source, options.sourceKey));
+      isStill || (mark !== undefined && isUntouched(mark, await readWriteMark(source, options.sourceKey)));
     const step = () => {
       if (options.shouldStop?.() === true) throw new Stopped('the copy was asked to stop');
     };

@@ -63,6 +63,7 @@ export class Parts {
   async look(bytes: number): Promise<Drift> {
     const { context } = this;
     try {
+      if (context.options.sourceIsStill === true) return 'same';
       if (this.from === 0 && (this.parts.length === 0 || (await context.untouched()))) return 'same';
       return (await this.earlierOnesAgree(bytes)) && (await this.ownAgree(bytes)) ? 'same' : 'mixture';
     } catch (error) {

@@ -32,6 +32,8 @@ export interface CommandCopyOptions {
   readonly place?: PlaceKeeper | undefined;
   /** Its keys may be on another process in the next call (a cluster), where cursors into them mean nothing. */
   readonly sourceMoves?: boolean | undefined;
+  /** Nobody can write to the source (a file): what was read of a key needs no second look. */
+  readonly sourceIsStill?: boolean | undefined;
   /** The memory that chunks may take; without it any. */
   readonly budget?: ChunkBudget | undefined;
   /** Asked after every chunk; true ends the copy with `failed`, code `stopped`, and keeps what was built where the place is kept. */

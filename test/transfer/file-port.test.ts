@@ -1,0 +1,135 @@
+import { writeKey } from '../../src/payload/file-records';
+import { Output } from '../../src/payload/output';
+import { FilePort } from '../../src/transfer/file-port';
+import { startTestServer, type TestServer } from '../tools/test-server';
+
+let servers: readonly TestServer[];
+
+beforeAll(async () => {
+  servers = await Promise.all([startTestServer('redis-6.0'), startTestServer('redis-8.0')]);
+});
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.close()));
+});
+
+/** The record of a server's key in a file, behind other bytes, asked by commands. */
+async function portOf({ client }: TestServer, key: string) {
+  const payload = (await client.callBuffer('DUMP', key)) as Buffer;
+  const out = new Output();
+  out.raw(Buffer.alloc(1_000, 'before'), 0, 1_000);
+  writeKey(out, Buffer.from(key), 5_000, payload);
+  const bytes = Buffer.concat([out.copy(), Buffer.alloc(1_000, 'behind')]);
+  let read = 0;
+  const port = new FilePort(
+    (start, length) => {
+      read += length;
+      return Promise.resolve(bytes.subarray(start, start + length));
+    },
+    (of) => (of.toString() === key ? [1_000, bytes.length - 1_000] : undefined),
+  );
+  return { port, readBytes: () => read, size: bytes.length - 2_000 };
+}
+
+/** Arrays of buffers, without Jest's slow way. */
+function areSame(one: unknown, other: readonly Buffer[]): boolean {
+  return Array.isArray(one) && one.length === other.length && other.every((each, i) => each.equals(one[i] as Buffer));
+}
+
+const many = Array.from({ length: 30_000 }, (_, i) => i);
+const text = (i: number) => (i % 3 === 0 ? String(i) : `${i}:${'x'.repeat(i % 200)}`);
+
+describe.each([0, 1])('a record of server %i', (place) => {
+  const server = () => servers[place]!;
+
+  it('gives a list by windows, forward, from the middle and back', async () => {
+    const { client } = server();
+    await client.rpush('list', ...many.map(text), '', 'y'.repeat(100_000));
+    const { port, readBytes, size } = await portOf(server(), 'list');
+
+    expect(await port.call('LLEN', 'list')).toBe(many.length + 2);
+    const before = readBytes();
+    for (let at = 0; at < many.length + 2; at += 777) {
+      const window = await port.call('LRANGE', 'list', String(at), String(at + 776));
+      expect(areSame(window, await client.lrangeBuffer('list', at, at + 776))).toBe(true);
+    }
+    // Its one window is read anew from the beginning, and forward from there.
+    expect(readBytes() - before).toBeLessThan(2 * size);
+    for (const [start, stop] of [
+      [29_990, 40_000],
+      [5, 5],
+      [12_345, 12_350],
+      [12_348, 12_349],
+      [40_000, 40_001],
+    ]) {
+      const window = await port.call('LRANGE', 'list', String(start), String(stop));
+      expect(areSame(window, await client.lrangeBuffer('list', start ?? 0, stop ?? 0))).toBe(true);
+    }
+  });
+
+  it.each([
+    ['packed', Buffer.from(many.map((i) => `${i * 7_919}`).join(','))],
+    ['plain', Buffer.from(many.map((i) => (i * 2_654_435_761) & 255))],
+  ])('gives a %s string by ranges, forward and back', async (_, bytes) => {
+    const { client } = server();
+    await client.set('string', bytes);
+    const { port } = await portOf(server(), 'string');
+
+    expect(await port.call('STRLEN', 'string')).toBe(bytes.length);
+    for (const [start, end] of [
+      [0, 9],
+      [10, 200_000],
+      [199_990, 1_000_000],
+      [3, 3],
+      [bytes.length - 1, bytes.length + 5],
+      [bytes.length, bytes.length + 1],
+    ] as const) {
+      const range = (await port.call('GETRANGE', 'string', String(start), String(end))) as Buffer;
+      expect(range.equals(bytes.subarray(start, end + 1))).toBe(true);
+    }
+    expect(
+      await port.pipeline([
+        ['TYPE', 'string'],
+        ['PEXPIRETIME', 'string'],
+        ['EXISTS', 'string'],
+      ]),
+    ).toEqual([Buffer.from('string'), 5_000, 1]);
+  });
+
+  it('gives sets, hashes and sorted sets page by page, each element once', async () => {
+    const { client } = server();
+    const scores = ['inf', '-inf', '-0', '1e300', '5e-324', '0.1'];
+    await client.sadd('set', ...many.map(text));
+    await client.hset('hash', ...many.flatMap((i) => [`f${i}`, text(i)]));
+    await client.zadd('zset', ...many.flatMap((i) => [scores[i] ?? `${i}.${i}`, text(i)]));
+    for (const [key, command, length, width] of [
+      ['set', 'SSCAN', 'SCARD', 1],
+      ['hash', 'HSCAN', 'HLEN', 2],
+      ['zset', 'ZSCAN', 'ZCARD', 2],
+    ] as const) {
+      const { port } = await portOf(server(), key);
+      const told = await port.call(length, key);
+      const found: Buffer[] = [];
+      let cursor = '0';
+      do {
+        const [next, page] = (await port.call(command, key, cursor, 'COUNT', '700')) as [Buffer, Buffer[]];
+        found.push(...page);
+        cursor = next.toString();
+      } while (cursor !== '0');
+      expect(told).toBe(found.length / width);
+      await client.del('built');
+      const values = found.map((_, i) => (key === 'zset' ? found[i ^ 1] : found[i])!);
+      await client.call(key === 'set' ? 'SADD' : key === 'hash' ? 'HSET' : 'ZADD', 'built', ...values);
+      const [one, other] = (await client.call('DEBUG', 'DIGEST-VALUE', key, 'built')) as string[];
+      expect(one).toBe(other);
+    }
+  });
+});
+
+it('of a damaged value says that it is damaged', async () => {
+  const bytes = Buffer.from([2, 1, 107, 0x80, 0, 0, 0, 9, 200, 1]);
+  const port = new FilePort(
+    (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+    () => [0, bytes.length],
+  );
+  await expect(port.call('SSCAN', 'k', '0', 'COUNT', '10')).rejects.toThrow('Its value in the file is damaged');
+});
