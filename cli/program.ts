@@ -92,10 +92,7 @@ function common(command: Command): Command {
 function addMigrate(program: Command, actions: Actions): void {
   const command = program.command('migrate').description('copy one Redis into another and wait for the verdict');
   sidesAndSelection(command)
-    .option(
-      '--verify <how>',
-      'what is checked in the end: count (default), none, quick (every key), or full (every value)',
-    )
+    .option(...verifyOption)
     .action(actions.migrate);
 }
 
@@ -105,8 +102,10 @@ function addCompare(program: Command, actions: Actions): void {
     .description('write nothing, and find every key that is missing, different or extra on the target');
   command
     .addOption(new Option('--quick', 'existence, types, lengths and expiries only').conflicts('full'))
-    .option('--full', 'values too, by fingerprints that the servers make (default)');
-  sidesAndSelection(command).action(actions.compare);
+    .option('--full', 'values too, by fingerprints that the servers make (default)')
+    .option('--file <path>', 'in place of --source: an RDB file on this machine')
+    .option('--source-rdb <name/file>', 'the same in a file store of the settings (RDB_<NAME>)');
+  sidesAndSelection(command, 'option').action(actions.compare);
 }
 
 function addSync(program: Command, actions: Actions): void {
@@ -187,12 +186,22 @@ function addRestore(program: Command, actions: Actions): void {
     .option('--source-rdb <name/file>', 'or a file in a file store of the settings (RDB_<NAME>)')
     .requiredOption('--target <redis>', ADDRESS);
   selection(command)
-    .option('--on-conflict <what>', 'for keys the target has already: replace (default) or fail')
+    .option(...onConflictOption)
     .option(...renameOption)
-    .option('--verify <how>', 'what is checked in the end: count (default) or none')
+    .option(...verifyOption)
     .option('--dry-run', 'write nothing: report what is in the file, and what would become of it');
   rates(command).action(actions.restore);
 }
+
+const onConflictOption = [
+  '--on-conflict <what>',
+  'for keys the target has already: replace (default), skip, or fail',
+] as const;
+
+const verifyOption = [
+  '--verify <how>',
+  'what is checked in the end: count (default), none, quick (every key), or full (every value)',
+] as const;
 
 const ADDRESS = 'the name of a setting, a redis:// or rediss:// URL, or the string the Azure portal shows';
 
@@ -216,17 +225,18 @@ function selection(command: Command): Command {
 }
 
 /** What all that goes from one Redis to another takes. */
-function sidesAndSelection(command: Command): Command {
-  command
-    .requiredOption('--source <redis>', `where from: ${ADDRESS}`)
-    .requiredOption('--target <redis>', 'where to, likewise');
+function sidesAndSelection(command: Command, source: 'option' | 'requiredOption' = 'requiredOption'): Command {
+  command[source]('--source <redis>', `where from: ${ADDRESS}`).requiredOption(
+    '--target <redis>',
+    'where to, likewise',
+  );
   return rates(conversions(selection(command)), converters);
 }
 
 /** What becomes of keys on the way. */
 function conversions(command: Command): Command {
   return command
-    .option('--on-conflict <what>', 'for keys the target has already: replace (default), skip, or fail')
+    .option(...onConflictOption)
     .option(...renameOption)
     .option(
       '--convert <converter>',

@@ -40,8 +40,12 @@ export async function backup(options: BackupOptions, context: Context): Promise<
 }
 
 /** `keyferry restore`: any RDB file into a Redis. @returns the exit code */
-export async function restore(given: RestoreOptions, context: Context): Promise<number> {
-  const options: RestoreOptions = given.dryRun === true ? { ...given, mode: 'dry-run' } : given;
+export async function restore(options: RestoreOptions, context: Context): Promise<number> {
+  return await fromFile(options.dryRun === true ? { ...options, mode: 'dry-run' } : options, context);
+}
+
+/** What the options ask for, from a file to a Redis. @returns the exit code */
+export async function fromFile(options: RestoreOptions, context: Context): Promise<number> {
   const deployed = deployedService(options);
   checkReport(options);
   if (deployed === undefined) {

@@ -4,12 +4,11 @@ import { firstCount, nextCount } from '../transfer/by-commands/chunk-size';
 import { readInBudget } from '../transfer/by-commands/chunks';
 import { asBytes, asFields, asList, asNumber, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
 import { asOneText, inTurn, sha1Of, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
-import type { ValueWindow, WindowReader } from './value-prints';
+import { SPACE, type ValueWindow, type WindowReader } from './value-prints';
 
 /** As in fingerprint-values.lua: both must cut ordered values into the same windows. */
-const TEXT = 262_144;
-const PARTS = 512;
-const SPACE = 2 ** 52;
+export const TEXT = 262_144;
+export const PARTS = 512;
 /** What is read of a window at once, about: bytes. A single element may be larger. */
 const CHUNK = 1_048_576;
 
@@ -310,7 +309,8 @@ function ordered(next: string, print: string): Window {
   return { next, print, expiringFields: 0 };
 }
 
-function numberOf(pieces: readonly Buffer[]): number {
+/** One part of an unordered value as a number. */
+export function numberOf(pieces: readonly Buffer[]): number {
   return Number.parseInt(sha1Of(pieces).slice(0, 13), 16);
 }
 

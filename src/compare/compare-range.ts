@@ -1,16 +1,22 @@
 import { z } from 'zod';
+import type { App } from '../app/app';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import { selectionOf } from '../migration/selection';
 import type { RangeJob } from '../range/range-job';
-import { attemptOn, compareClocks, rangeSides, type SidesApp } from '../range/range-sides';
+import { fileSidesOf } from '../range/file-origin';
+import { attemptOn, compareClocks, databaseOf, rangeSides, type SidesApp } from '../range/range-sides';
 import { roundsOfValues, type Look, type LooksMemory, type Wrong } from '../range/suspects';
 import { walkRange, type Outcome, type WalkApp } from '../range/walk-range';
+import type { ClockOffset } from '../transfer/clock-offset';
+import type { ReadKeys } from '../transfer/page-reader';
 import type { Part } from '../transfer/range-pages';
+import type { Attempt, Origin, Side } from '../transfer/side';
 import { lookAtClaimed } from './claimed-keys';
 import { comparisonOf, depthOf } from './comparison-of';
 import { examine, type Comparison, type Pair } from './examine';
+import { FileValues } from './file-values';
 import { lookAtPage } from './first-look';
 import type { Overview } from './overview';
 import { withOverviews } from './overview-reader';
@@ -19,6 +25,8 @@ import { tellDifferences } from './tell-differences';
 /** Keys that are examined together. */
 const EXAMINED_AT_ONCE = 500;
 
+type CompareApp = SidesApp & WalkApp & Pick<App, 'budget' | 'ledger' | 'settings'>;
+
 /** A key that may differ. */
 type Suspect = Pair & { readonly claimed: boolean };
 
@@ -26,21 +34,21 @@ type Suspect = Pair & { readonly claimed: boolean };
  * Compares the source's keys of a range with the target: those that are missing there or different become findings. What
  * seems different is looked at again twice, some seconds apart, so that keys in flight settle.
  */
-export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Promise<void> {
+export async function compareRange(job: RangeJob, app: CompareApp): Promise<void> {
   const { plan } = job.migration;
-  const sides = rangeSides(job, app);
-  const clock = await compareClocks(job, sides, app);
+  const { sides, clock, onBoth, values } = await comparedSides(job, app);
   const comparison = comparisonOf(job, app, sides, clock, depthOf(job.migration));
   const converters = makeConverters(plan);
   const selection = selectionOf(plan, converters);
-  const names = makeNames(plan, sides.database, converters);
-  const pairOf = (key: Buffer): Pair => ({ source: key, target: names.onTarget(key) });
+  const names = makeNames(plan, databaseOf(job), converters);
+  const pairsOf = async (page: ReadKeys): Promise<Pair[]> =>
+    (await values?.pairs(page, names)) ?? page.keys.map((key) => ({ source: key, target: names.onTarget(key) }));
 
   const claimedContext = {
     ...comparison,
     converters,
     names,
-    onBoth: attemptOn(job, sides.source.guard, sides.target.guard),
+    onBoth,
   };
 
   const looks = job.place.notes('looks');
@@ -53,19 +61,15 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
   };
 
   const work = async ({ page, seen, counts }: Part<Overview>): Promise<Outcome<Suspect>> => {
-    const isClaimed = page.keys.map((key) => names.claims(key));
-    const [only, ...others] = page.keys.map((key, i): Suspect => ({ ...pairOf(key), claimed: isClaimed[i] === true }));
+    const all = (await pairsOf(page)).map((pair): Suspect => ({ ...pair, claimed: names.claims(pair.source) }));
+    const [only, ...others] = all;
     // What was a suspect in a message before is one still.
     if (only !== undefined && others.length === 0 && memory.get(only) !== undefined)
       return { counts, suspects: [only] };
-    const claimed = await lookAtClaimed(
-      page.keys.filter((_, i) => isClaimed[i]),
-      claimedContext,
-    );
-    const isSeenWhole = !isClaimed.includes(true);
-    const plain = isSeenWhole ? page.keys : [...page.keys.filter((_, i) => isClaimed[i] !== true), ...claimed.plain];
-    const pairs = plain.map(pairOf);
-    const look = await lookAtPage(pairs, isSeenWhole ? seen : undefined, comparison);
+    const ofConverters = all.filter((suspect) => suspect.claimed);
+    const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
+    const pairs = [...all.filter((suspect) => !suspect.claimed), ...those(ofConverters, claimed.plain)];
+    const look = await lookAtPage(pairs, ofConverters.length === 0 ? seen : undefined, comparison);
     const different = [...look.missing, ...look.otherExpiry, ...look.different];
     return {
       counts: addCounts(addCounts(noCounts, counts), {
@@ -74,23 +78,26 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
       }),
       suspects: [
         ...different.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false })),
-        ...claimed.wrong.map(({ key }): Suspect => ({ ...pairOf(key), claimed: true })),
+        ...those(
+          ofConverters,
+          claimed.wrong.map(({ key }) => key),
+        ),
       ],
     };
   };
 
   const look = async (suspects: readonly Suspect[]): Promise<Look<Suspect>> => {
-    const claimed = await lookAtClaimed(
-      suspects.filter((suspect) => suspect.claimed).map(({ source }) => source),
-      claimedContext,
-    );
-    const others = claimed.plain.map((key): Suspect => ({ ...pairOf(key), claimed: true }));
-    const plain = await examined([...suspects.filter((suspect) => !suspect.claimed), ...others], comparison);
+    const ofConverters = suspects.filter((suspect) => suspect.claimed);
+    const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
+    const others = suspects.filter((suspect) => !suspect.claimed);
+    const plain = await examined([...others, ...those(ofConverters, claimed.plain)], comparison);
     return {
       counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone }),
       wrong: [
         ...plain.wrong,
-        ...claimed.wrong.map((finding) => ({ suspect: { ...pairOf(finding.key), claimed: true }, finding })),
+        ...claimed.wrong.flatMap((finding) =>
+          those(ofConverters, [finding.key]).map((suspect) => ({ suspect, finding })),
+        ),
       ],
     };
   };
@@ -98,10 +105,40 @@ export async function compareRange(job: RangeJob, app: SidesApp & WalkApp): Prom
   await walkRange(job, app, withOverviews(sides.source, comparison.depth, selection), {
     selection,
     converters: [],
-    wantsValues: () => false,
+    wantsValues: () => values !== undefined,
     work,
     secondLook: { rounds: roundsOfValues, memory, look, end: tellDifferences },
   });
+}
+
+/** What is compared: of a file its values come with its pages, a server is asked for them. */
+interface Compared {
+  readonly sides: { readonly source: Origin; readonly target: Side };
+  readonly clock: ClockOffset;
+  readonly onBoth: Attempt;
+  readonly values: FileValues | undefined;
+}
+
+async function comparedSides(job: RangeJob, app: CompareApp): Promise<Compared> {
+  const file = await fileSidesOf(job, app);
+  if (file !== undefined) {
+    const { source, target, clock } = file;
+    const values = new FileValues(source, () => clock.targetNow(), app);
+    return { sides: { source, target }, clock, onBoth: attemptOn(job, target.guard), values };
+  }
+  const sides = rangeSides(job, app);
+  const onBoth = attemptOn(job, sides.source.guard, sides.target.guard);
+  return { sides, clock: await compareClocks(job, sides, app), onBoth, values: undefined };
+}
+
+function sourcesOf(pairs: readonly Pair[]): Buffer[] {
+  return pairs.map(({ source }) => source);
+}
+
+/** Those of suspects that are of these keys. */
+function those(suspects: readonly Suspect[], keys: readonly Buffer[]): Suspect[] {
+  const wanted = new Set(keys);
+  return suspects.filter(({ source }) => wanted.has(source));
 }
 
 async function examined(suspects: readonly Suspect[], comparison: Comparison): Promise<Look<Suspect>> {

@@ -1,9 +1,9 @@
 import { phaseOf } from '../migration/phases';
 import type { MigrationRow } from '../migration/rows';
 import type { JobHold } from '../range/range-job';
-import type { RangeSides } from '../range/range-sides';
 import { expiryByClock } from '../redis/expiry';
 import type { BytesInFlight } from '../transfer/bytes-in-flight';
+import type { Side } from '../transfer/side';
 import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
 import type { Comparison } from './examine';
 import type { Depth } from './overview';
@@ -21,7 +21,7 @@ export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' 
 export function comparisonOf(
   job: JobHold,
   app: { readonly budget: Pick<BytesInFlight, 'chunks'> },
-  { source, target }: RangeSides,
+  { source, target }: { readonly source: Side; readonly target: Side },
   { targetMinusSource, uncertaintyMs }: ClockOffset,
   depth: Depth,
 ): Comparison {

@@ -21,13 +21,15 @@ export interface BothSides {
   /** The target's clock minus the source's, ms. */
   readonly targetMinusSource: number;
   readonly valuesAgree: boolean;
+  /** Why the values cannot be compared, where that is so. */
+  readonly incomparable?: string | undefined;
   readonly expiriesAgree: boolean;
   readonly fieldsThatDiffer: number;
 }
 
 /** The difference between both sides of a key; undefined where there is none. */
 export function differenceOf(sides: BothSides): Difference | undefined {
-  const { source, targetMinusSource, valuesAgree, expiriesAgree, fieldsThatDiffer } = sides;
+  const { source, targetMinusSource, valuesAgree, incomparable, expiriesAgree, fieldsThatDiffer } = sides;
   const target = sides.target && byClockOfSource(sides.target, targetMinusSource);
   if (target === undefined) {
     return { code: 'missing', message: `The key is on the source (${described(source)}) and not on the target.` };
@@ -36,6 +38,7 @@ export function differenceOf(sides: BothSides): Difference | undefined {
   const facts = `source: ${described(source)}; target: ${described(target)}${clocks}.`;
   const reasons: [Difference['code'], string][] = [];
   if (source.type !== target.type) reasons.push(['different-type', 'Its type differs']);
+  else if (incomparable !== undefined) reasons.push(['different-value', incomparable]);
   else if (source.length !== target.length) reasons.push(['different-length', 'Its length differs']);
   else if (!valuesAgree) reasons.push(['different-value', 'Its value differs']);
   if (!expiriesAgree) reasons.push(['different-expiry', `Its expiry differs${by(source.expiry, target.expiry)}`]);

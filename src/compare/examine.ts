@@ -6,6 +6,7 @@ import { differenceOf, type Difference } from './difference';
 import { differingFields, fieldExpiries } from './field-expiries';
 import { keyFacts, type KeyFacts } from './key-facts';
 import type { Depth } from './overview';
+import type { KnownValue } from './known-value';
 import { scriptWindows } from './script-windows';
 import { valuePrints, type ValuePrint, type WindowReader } from './value-prints';
 
@@ -13,6 +14,8 @@ import { valuePrints, type ValuePrint, type WindowReader } from './value-prints'
 export interface Pair {
   readonly source: Buffer;
   readonly target: Buffer;
+  /** What the source has, where nobody need be asked for it: of all pairs of a range or of none. */
+  readonly known?: KnownValue;
 }
 
 export interface Comparison {
@@ -39,7 +42,7 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
   if (pairs.length === 0) return [];
   const { source, target, depth, expiriesAgree } = comparison;
   const [here, there] = await Promise.all([
-    source.attempt(() => keyFacts(source.port, names(pairs, 'source'))),
+    known(pairs)?.map((value) => value.facts()) ?? source.attempt(() => keyFacts(source.port, names(pairs, 'source'))),
     target.attempt(() => keyFacts(target.port, names(pairs, 'target'))),
   ]);
   const comparable = pairs.map((_, i) => i).filter((i) => depth === 'full' && mayBeEqual(here[i], there[i]));
@@ -61,6 +64,7 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
       target: other,
       targetMinusSource: comparison.targetMinusSource,
       valuesAgree: agree,
+      incomparable: pairs[i]?.known?.unknown,
       expiriesAgree: other !== undefined && expiriesAgree(one.expiry, other.expiry),
       fieldsThatDiffer,
     };
@@ -81,7 +85,7 @@ export async function compareValues(
     return valuePrints(read, keys, goOn, noted);
   };
   const [here, there] = await Promise.all([
-    prints(source, names(pairs, 'source'), notes?.source),
+    known(pairs)?.map((value) => value.print()) ?? prints(source, names(pairs, 'source'), notes?.source),
     prints(target, names(pairs, 'target'), notes?.target),
   ]);
   for (const pair of pairs) {
@@ -95,7 +99,7 @@ export async function compareValues(
       const expiring = (one?.expiringFields ?? 0) + (other?.expiringFields ?? 0);
       if (!agree || expiring === 0) return { agree, fieldsThatDiffer: 0 };
       const [ours, theirs] = await Promise.all([
-        source.attempt(() => fieldExpiries(source.port, pair.source)),
+        pair.known?.fieldExpiries() ?? source.attempt(() => fieldExpiries(source.port, pair.source)),
         target.attempt(() => fieldExpiries(target.port, pair.target)),
       ]);
       return { agree, fieldsThatDiffer: differingFields(ours, theirs, expiriesAgree) };
@@ -107,6 +111,15 @@ function mayBeEqual(here: KeyFacts | undefined, there: KeyFacts | undefined): bo
   return here !== undefined && here.type === there?.type && here.length === there.length;
 }
 
-function names(pairs: readonly Pair[], side: keyof Pair): Buffer[] {
+function names(pairs: readonly Pair[], side: 'source' | 'target'): Buffer[] {
   return pairs.map((pair) => pair[side]);
+}
+
+/** What is known of the source's keys; undefined where it is to be asked. */
+function known(pairs: readonly Pair[]): readonly KnownValue[] | undefined {
+  const values = pairs.flatMap((pair) => pair.known ?? []);
+  if (values.length === 0) return undefined;
+  if (values.length < pairs.length)
+    throw new Error('Of some keys of a range it is known what they are, of others not.');
+  return values;
 }

@@ -1,3 +1,4 @@
+import type { App } from '../app/app';
 import { factsOrThrow } from '../app/side-facts';
 import { makeConverters } from '../convert/make-converters';
 import { originsOf } from '../convert/names';
@@ -9,6 +10,7 @@ import { ANOTHER_SOURCE } from '../migration/source-doubt';
 import { markOf } from '../migration/since';
 import { SourceChangedError } from '../migration/stop';
 import type { RangeJob } from '../range/range-job';
+import { askedFileOf } from '../range/file-origin';
 import { originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { roundsOfValues } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
@@ -22,7 +24,10 @@ import { keyFacts } from './key-facts';
  * Walks the target's keys of a range and looks for each on the source, under all names that it may have come from. Those that
  * have none there are extra: findings, or, where the request says so, deleted.
  */
-export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promise<void> {
+export async function extraRange(
+  job: RangeJob,
+  app: SidesApp & WalkApp & Pick<App, 'fileNames' | 'ledger'>,
+): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;
   const { request } = plan;
@@ -38,7 +43,7 @@ export async function extraRange(job: RangeJob, app: SidesApp & WalkApp): Promis
   const runId = deletes ? believed.runId : undefined;
   const sources = new Map(
     plan.databases.map(({ database }): [number, Side] => {
-      const side = sideOf(job, app, 'source', database, runId);
+      const side = askedFileOf(job, app, database) ?? sideOf(job, app, 'source', database, runId);
       return [database, { ...side, attempt: onPlannedSource(side.attempt) }];
     }),
   );

@@ -58,6 +58,6 @@ function sorted(results: readonly Examined[]): Sorted {
   return sums;
 }
 
-function names(pairs: readonly Pair[], side: keyof Pair): Buffer[] {
+function names(pairs: readonly Pair[], side: 'source' | 'target'): Buffer[] {
   return pairs.map((pair) => pair[side]);
 }

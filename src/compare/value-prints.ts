@@ -27,7 +27,7 @@ export interface ValuePrint {
 }
 
 /** 2^52: sums of two numbers below are exact. */
-const SPACE = 2 ** 52;
+export const SPACE = 2 ** 52;
 /** How many keys are asked for at once. */
 const KEYS_AT_ONCE = 64;
 
@@ -62,6 +62,16 @@ function sha1(text: string): string {
   return createHash('sha1').update(text).digest('hex');
 }
 
+/** The fingerprint of an ordered value of which all windows are known. */
+export function printOfWindows(type: string, prints: readonly string[]): ValuePrint {
+  const state = prints.reduce((before, print) => added(before, { type, next: '', print, expiringFields: 0 }), atStart);
+  return printOf(state);
+}
+
+function printOf({ type, sum, chain, expiring }: PrintState): ValuePrint {
+  return { type, print: `${sum.toFixed(0)} ${chain}`, expiringFields: expiring };
+}
+
 /**
  * Fingerprints of whole values, window by window, so that no call holds the server for long. Type "none": there is no such key.
  * @param notes where it is noted how far those of several windows got, to be cleared by whoever has used them
@@ -92,9 +102,5 @@ export async function valuePrints(
     });
     open = [...unfinished, ...open.slice(asked.length)];
   }
-  return prints.map(({ type, sum, chain, expiring }) => ({
-    type,
-    print: `${sum.toFixed(0)} ${chain}`,
-    expiringFields: expiring,
-  }));
+  return prints.map(printOf);
 }

@@ -3,10 +3,10 @@ import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { selectionOf } from '../migration/selection';
-import { connectionOf, fileOf } from '../migration/side-spec';
+import { fileOf } from '../migration/side-spec';
 import type { RangeJob } from '../range/range-job';
-import { fileOriginOf } from '../range/file-origin';
-import { compareClocks, databaseOf, originOf, rangeSides, sideOf, type SidesApp } from '../range/range-sides';
+import { fileSidesOf } from '../range/file-origin';
+import { compareClocks, databaseOf, originOf, rangeSides, type SidesApp } from '../range/range-sides';
 import { walkRange, type WalkApp } from '../range/walk-range';
 import type { Origin } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
@@ -44,15 +44,8 @@ async function waysOf(
     const origin = originOf(job, app, 'source', database);
     return { origin, sink: await fileSinkOf(job, app, origin, names, database.database) };
   }
-  const file = fileOriginOf(job, app, database);
-  if (file === undefined) {
-    const sides = rangeSides(job, app);
-    return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides, app)) };
-  }
-  const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
-  // The moments in a file are those of the server that loads it.
-  const server = { name: connectionOf(plan.request.target), connection: target.connection };
-  const clock = await target.attempt(() => app.clocks.offset(server, server));
-  const sameClock = { ...clock, targetMinusSource: 0 };
-  return { origin: file, sink: sinkOfFile(job, app, { database, target, source: file }, names, sameClock) };
+  const file = await fileSidesOf(job, app);
+  if (file !== undefined) return { origin: file.source, sink: sinkOfFile(job, app, file, names) };
+  const sides = rangeSides(job, app);
+  return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides, app)) };
 }

@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { comparisonOf } from '../compare/comparison-of';
 import { examine, type Pair } from '../compare/examine';
+import { FileValues } from '../compare/file-values';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
 import { connectionOf } from '../migration/side-spec';
@@ -11,7 +12,7 @@ import { payloadGateOf } from '../migration/transport';
 import { NOT_READ } from '../payload/payload-gate';
 import { useCarried } from '../migration/use-kind';
 import type { JobHold } from '../range/range-job';
-import type { FileOrigin } from '../range/file-origin';
+import type { FileSides } from '../range/file-origin';
 import { attemptOn, onOwn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
 import { timedWrites } from '../range/timed';
@@ -41,9 +42,9 @@ export function sinkOf(
   const { source, target, database } = sides;
   const hindrance = hindranceOf(job);
   const onBoth = attemptOn(job, source.guard, target.guard);
-  const own: OwnKeys = {
+  const own = {
     tookOver: job.tookOver,
-    countEqual: async (keys) => {
+    countEqual: async (keys: readonly Buffer[]) => {
       const pairs = keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
       const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
       return found.filter((each) => each === 'same').length;
@@ -75,21 +76,25 @@ export function sinkOf(
 }
 
 /** The same for a file's keys: each goes whole, or by ordinary commands where it is too large for that, or becomes a finding. */
-export function sinkOfFile(
-  job: JobHold,
-  app: SidesApp & Pick<App, 'budget'>,
-  sides: Pick<RangeSides, 'database' | 'target'> & { readonly source: FileOrigin },
-  names: Names,
-  clock: ClockOffset,
-): Sink {
-  const { source, target } = sides;
+export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, sides: FileSides, names: Names): Sink {
+  const { source, target, clock } = sides;
   const { plan } = job.migration;
   const hindrance = hindranceOf(job);
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
   const whole = wholeOf(source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
-  // What a target has already is never asked for: a file's keys replace it.
-  const own: OwnKeys = { tookOver: job.tookOver, countEqual: () => Promise.resolve(0) };
+  const values = new FileValues(source, () => clock.targetNow(), app);
+  const own: OwnKeys = {
+    tookOver: job.tookOver,
+    countEqual: async (keys, page) => {
+      const taken = new Set(keys);
+      const pairs = await values.pairs(page, names, (key) => taken.has(key));
+      const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
+      return found.filter((each) => each === 'same').length;
+    },
+  };
+  // Values that are not read whole are not compared.
+  const tooLarge = { countEqual: () => Promise.resolve(0) };
   const onTarget = attemptOn(job, target.guard);
   const alone: CopyAlone = async (copy) =>
     plan.target.cluster
@@ -97,7 +102,7 @@ export function sinkOfFile(
       : await onOwn(app, ownWayTo(job, sides), target.guard, (ownTarget) => copy(source.port, ownTarget));
   const options: CopierOptions = { ...copierOptions(job, app, clock), source: FILE_PORT, sourceIsStill: true };
   const begin = () => job.beginTemporaryKeys();
-  const pieces = new CommandCopier(sides, names, options, own, begin, onTarget, alone, hindrance, job);
+  const pieces = new CommandCopier(sides, names, options, tooLarge, begin, onTarget, alone, hindrance, job);
   const goesInPieces = (key: Buffer) => {
     const large = source.largeOf(key);
     return large !== undefined && large.bytes > app.settings.bytesInFlight && answersFor(large.type);

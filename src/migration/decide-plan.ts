@@ -2,6 +2,7 @@ import { bitsFor } from '../keyspace/split';
 import { keysIn, sumOfKnown } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import { looksForExtra, targetKeysIn } from './choose-databases';
+import { namesFit } from './file-facts';
 import { makePhases } from './phases';
 import type { DatabasePlan, Plan, WalkedDatabase } from './plan';
 import type { PlanFacts } from './plan-facts';
@@ -37,7 +38,7 @@ export function decidePlan(facts: PlanFacts): Decision {
   // A file is put together, and libraries are loaded, in one piece of work.
   const isWhole = fileOf(request.target) !== undefined || hasLibraries;
   const whole: WalkedDatabase[] | undefined = isWhole ? [{ database: 0, keys: 1, bits: 0 }] : undefined;
-  const targetDatabases = looksForExtra(request) ? walkOver(target, databases) : whole;
+  const targetDatabases = looksForExtra(request) && namesFit(source.file) ? walkOver(target, databases) : whole;
   const decided = {
     databases,
     inPlace: isSameServer(facts),

@@ -91,3 +91,10 @@ export function fileAbilities(version: number, modules: readonly LoadedModule[] 
     ...(modules === undefined ? {} : { modules }),
   };
 }
+
+/** The names of so many keys of a file can be held in memory, to be asked for any; a database of more cannot be looked into for what it lacks. */
+export const MOST_NAMES = 8_000_000;
+
+export function namesFit(file: Pick<SourceFile, 'databases'> | undefined): boolean {
+  return file?.databases.every(({ keys }) => keys <= MOST_NAMES) ?? true;
+}

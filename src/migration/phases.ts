@@ -168,12 +168,7 @@ function station(name: string, until: Until, state: Phase['state']): Phase {
 }
 
 /** The second look, over the source's keys, at what the target has. */
-function look({
-  mode,
-  verify,
-  onConflict,
-  source,
-}: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source'>): Phase {
+function look({ mode, verify, onConflict }: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict'>): Phase {
   const asked = verify === 'full' ? 'values' : verify === 'quick' ? 'quick' : undefined;
   return {
     name: 'look',
@@ -182,8 +177,8 @@ function look({
     when: {
       kind: 'inDoubt',
       asked,
-      // Where keys that the target had were left as they are, their values say nothing of what was written. Those of a file are not compared.
-      otherData: onConflict === 'skip' || fileOf(source) !== undefined ? (asked ?? 'existence') : 'values',
+      // Where keys that the target had were left as they are, their values say nothing of what was written.
+      otherData: onConflict === 'skip' ? (asked ?? 'existence') : 'values',
       byNumbers: mode === 'copy' && verify === 'count',
     },
     state: 'verifying',

@@ -3,7 +3,7 @@ import { hashTag } from '../keyspace/hash-slot';
 import { isReplica } from '../redis/probe';
 import { warningsOfLibraries } from './libraries';
 import { sideNames } from './phases';
-import { hasFunctions } from './file-facts';
+import { hasFunctions, MOST_NAMES, namesFit } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
@@ -37,11 +37,11 @@ const RULES: readonly Rule[] = [
     when(
       file?.damage !== undefined,
       () =>
-        `The file is damaged at byte ${file?.damage?.at ?? 0} of ${file?.bytes ?? 0}: ${file?.damage?.reason ?? ''}. What stands before that is restored.`,
+        `The file is damaged at byte ${file?.damage?.at ?? 0} of ${file?.bytes ?? 0}: ${file?.damage?.reason ?? ''}. Only what stands before that is read.`,
     ),
-  ({ source: { file } }) =>
+  ({ request, source: { file } }) =>
     when(
-      (file?.ofModules ?? 0) > 0,
+      writes(request) && (file?.ofModules ?? 0) > 0,
       () =>
         `${file?.ofModules ?? 0} records of the file belong to modules alone and are passed over: what modules keep beside keys is not restored.`,
     ),
@@ -137,6 +137,12 @@ const RULES: readonly Rule[] = [
     when(
       mode === 'compare' && rename.length > 0,
       () => 'Extra keys on the target are not looked for: names that "rename" made cannot be led back.',
+    ),
+  ({ request: { mode, rename }, source: { file } }) =>
+    when(
+      mode === 'compare' && rename.length === 0 && !namesFit(file),
+      () =>
+        `Extra keys on the target are not looked for: a database of the file has more than ${MOST_NAMES} keys. Compare their numbers, or restore the file into an empty server and compare that.`,
     ),
   ({ request: { mode, verify, convert }, inPlace }) => {
     const compares = mode === 'compare' || verify === 'quick' || verify === 'full';

@@ -182,7 +182,6 @@ interface TogetherInMode {
   readonly target: SideSpec;
   readonly mode: string;
   readonly onConflict: string;
-  readonly verify: string;
   readonly rename: readonly unknown[];
   readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
@@ -195,17 +194,18 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const refuse = (field: string, message: string) => {
     context.addIssue({ code: 'custom', path: [field], message });
   };
-  const { mode, onConflict, rename, convert, verify, deleteExtra, force, select, live } = request;
+  const { mode, onConflict, rename, convert, deleteExtra, force, select, live } = request;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
-  if (isFromFile && mode !== 'copy' && mode !== 'dry-run') {
-    refuse('mode', 'must be "copy" or "dry-run" where the source is a file');
+  if (isFromFile && (mode === 'sync' || mode === 'live')) {
+    refuse('mode', 'must be "copy", "dry-run" or "compare" where the source is a file');
   }
-  if (isFromFile && onConflict === 'skip') refuse('onConflict', 'cannot be "skip" where the source is a file');
-  if (isFromFile && (verify === 'quick' || verify === 'full')) {
-    refuse('verify', 'must be "none" or "count" where the source is a file');
-  }
-  if (isIntoFile && mode !== 'copy') refuse('mode', 'must be "copy" where the target is a file');
+  if (isIntoFile && mode === 'compare') {
+    refuse(
+      'mode',
+      'can be "compare" where the source is the file: exchange the sides, and keys that are missing are those that are extra then',
+    );
+  } else if (isIntoFile && mode !== 'copy') refuse('mode', 'must be "copy" where the target is a file');
   if (isIntoFile && onConflict !== 'replace') refuse('onConflict', 'must be left out where the target is a file');
   if (isIntoFile && rename.length > 0) {
     refuse('rename', 'cannot go into a file: two keys of one name would make it useless');

@@ -55,7 +55,8 @@ export function readStringHead(reader: ByteReader): { readonly size: number; rea
   return { size, packed: true };
 }
 
-export function readString(reader: ByteReader, into: Element): void {
+/** @param mostUnpacked bytes that a compressed one may become */
+export function readString(reader: ByteReader, into: Element, mostUnpacked = MOST_UNPACKED): void {
   const length = stringLength(reader);
   if (length >= 0) {
     const start = reader.take(length);
@@ -64,7 +65,7 @@ export function readString(reader: ByteReader, into: Element): void {
   }
   if (reader.bytes[reader.at] === LZF) {
     const { packed, size, start } = compressedHead(reader);
-    if (size > MOST_UNPACKED) bad('a compressed string is too long to be looked at');
+    if (size > mostUnpacked) bad('a compressed string is too long to be looked at');
     const room = into.own(size);
     decompress(reader.bytes, start, start + packed, size, room);
     into.setText(room, 0, size);

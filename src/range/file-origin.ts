@@ -1,12 +1,15 @@
 import type { App } from '../app/app';
 import { contentOf } from '../files/look-through';
-import { fileOf } from '../migration/side-spec';
-import type { WalkedDatabase } from '../migration/plan';
-import { FileReader } from '../transfer/file-reader';
+import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
+import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
+import { FileReader, type FilePlace } from '../transfer/file-reader';
+import type { SourceFile } from '../payload/source-file';
 import { governedPort, governedReader } from '../transfer/governed';
-import type { Origin } from '../transfer/side';
+import type { RedisPort } from '../redis/redis-port';
+import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
+import type { Origin, Side } from '../transfer/side';
 import type { RangeJob } from './range-job';
-import { attemptOn } from './range-sides';
+import { attemptOn, databaseOf, sideOf, type RangeSide, type SidesApp } from './range-sides';
 import { expectedKeysOf, PAGE_BYTES } from './range-shape';
 import { timedReader } from './timed';
 
@@ -27,7 +30,7 @@ export function fileOriginOf(
   const { file } = plan.source;
   if (spec === undefined || file === undefined) return undefined;
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
-  const place = { store: contentOf(app.files.get(spec.rdb), file), file: spec.file, source: file };
+  const place = placeOf(spec, file, app);
   const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES });
   return {
     port: governedPort(reader.port, job.governor),
@@ -40,4 +43,58 @@ export function fileOriginOf(
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: true,
   };
+}
+
+/** Of names alone nothing is asked by commands. */
+const noPort: RedisPort = {
+  call: () => Promise.reject(new Error('A file answers no commands.')),
+  pipeline: () => Promise.reject(new Error('A file answers no commands.')),
+};
+
+/** A database of the file, as it can be asked for any of its keys; undefined where the source is a server. */
+export function askedFileOf(
+  job: RangeJob,
+  app: Pick<App, 'files' | 'fileNames' | 'ledger'>,
+  database: number,
+): Side | undefined {
+  const { request, source } = job.migration.plan;
+  const spec = fileOf(request.source);
+  if (spec === undefined || source.file === undefined) return undefined;
+  const place = placeOf(spec, source.file, app);
+  const attempt = attemptOn(job);
+  return {
+    port: noPort,
+    scripts: false,
+    attempt,
+    absent: async (keys) => {
+      const names = await attempt(() => app.fileNames.of(nameOfSide(spec), place, database));
+      const now = app.ledger.now();
+      return new Set(keys.flatMap((key, i) => (names.has(key, now) ? [] : [i])));
+    },
+  };
+}
+
+function placeOf(spec: FileSpec, source: SourceFile, { files }: Pick<App, 'files'>): FilePlace {
+  return { store: contentOf(files.get(spec.rdb), source), file: spec.file, source };
+}
+
+/** Both sides of a range of a file's keys. */
+export interface FileSides {
+  readonly database: DatabasePlan;
+  readonly source: FileOrigin;
+  readonly target: RangeSide;
+  /** The moments in a file are those of the server that loads it: there is one clock. */
+  readonly clock: ClockOffset;
+}
+
+/** Connects a range's work to the file that it is read from and to the target; undefined where the source is a server. */
+export async function fileSidesOf(job: RangeJob, app: SidesApp & Pick<App, 'ledger'>): Promise<FileSides | undefined> {
+  const database = databaseOf(job);
+  const source = fileOriginOf(job, app, database);
+  if (source === undefined) return undefined;
+  const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
+  const server = { name: connectionOf(job.migration.plan.request.target), connection: target.connection };
+  const clock = await target.attempt(() => app.clocks.offset(server, server));
+  if (clock.uncertaintyMs > TOLD_UNCERTAINTY_MS) job.doubtClocks(clock.uncertaintyMs);
+  return { database, source, target, clock: { ...clock, targetMinusSource: 0 } };
 }

@@ -52,15 +52,15 @@ export function judge(
 
 /** What is not known of a restore although each key of the file was written. */
 function doubtOfFile(
-  { source: { file } }: Pick<Plan, 'source'>,
-  { restarts }: Pick<Course, 'restarts'>,
+  { request, source: { file } }: Pick<Plan, 'request' | 'source'>,
+  { restarts, lookDepth }: Pick<Course, 'restarts' | 'lookDepth'>,
 ): string | undefined {
   if (file === undefined) return undefined;
   if (file.damage !== undefined) {
     const keys = sumOfKnown(file.databases.map((database) => database.keys)) ?? 0;
     return `The file is damaged at byte ${file.damage.at} of ${file.bytes} (${file.damage.reason}): the ${keys} keys before that were read, and what stands behind it was not.`;
   }
-  if (restarts.target === 0) return undefined;
+  if (request.mode !== 'copy' || restarts.target === 0 || lookDepth === 'values') return undefined;
   return 'The target restarted or failed over while the file was restored: that every key is there was looked at, whether each has the value of the file was not. Restore it again.';
 }
 

@@ -13,7 +13,7 @@ import {
   type PlaceKeeper,
 } from './by-commands';
 import type { Hindrance } from './hindrance';
-import type { OwnKeys, Written } from './redis-sink';
+import type { Written } from './redis-sink';
 import type { Attempt, Side } from './side';
 
 /** How many keys of one part are copied at the same time. */
@@ -57,7 +57,7 @@ export class CommandCopier {
     private readonly sides: { readonly source: Side; readonly target: Side },
     private readonly names: Pick<Names, 'onTarget'>,
     private readonly options: CopierOptions,
-    private readonly own: Pick<OwnKeys, 'countEqual'>,
+    private readonly own: { countEqual(keys: readonly Buffer[]): Promise<number> },
     private readonly before: () => Promise<void>,
     private readonly attempt: Attempt,
     private readonly alone: CopyAlone,

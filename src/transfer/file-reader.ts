@@ -54,7 +54,7 @@ export class FileReader implements PageReader {
     private readonly place: FilePlace,
     range: CursorRange,
     private readonly extents: readonly Extent[],
-    private readonly limits: Pick<ReadLimits, 'pageBytes'>,
+    private readonly limits: Pick<ReadLimits, 'pageBytes'> & { readonly namesOnly?: boolean },
   ) {
     this.total = extents.reduce((sum, [start, end]) => sum + end - start, 0);
     this.walk = new ExtentWalk(range, this.total);
@@ -142,7 +142,8 @@ export class FileReader implements PageReader {
 
   private small(reader: ByteReader): Found {
     const record = keyOf(readRecord(reader));
-    const payload = payloadOf(reader.bytes, record, reader.at, this.place.source.version);
+    const { namesOnly = false } = this.limits;
+    const payload = namesOnly ? 'later' : payloadOf(reader.bytes, record, reader.at, this.place.source.version);
     return { end: this.window.start + reader.at, entry: { record, payload } };
   }
 

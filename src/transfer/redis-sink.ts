@@ -2,6 +2,7 @@ import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
 import type { CommandCopier, Copied } from './command-copier';
 import type { ConversionWriter } from './conversion-writer';
+import type { ReadKeys } from './page-reader';
 import type { PayloadWriter } from './payload-writer';
 import type { Part } from './range-pages';
 import type { WholeCopier } from './whole-copier';
@@ -19,8 +20,11 @@ export interface Written {
 export interface OwnKeys {
   /** Another worker of the migration may have written keys of the range, and ended before it could write that down. */
   readonly tookOver: boolean;
-  /** How many of these keys are on the target just as they are on the source. */
-  countEqual(keys: readonly Buffer[]): Promise<number>;
+  /**
+   * How many of these keys are on the target just as they are on the source.
+   * @param page as they were read
+   */
+  countEqual(keys: readonly Buffer[], page: ReadKeys): Promise<number>;
 }
 
 /**
@@ -63,7 +67,7 @@ export class RedisSink implements Sink {
     // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
     const taken = [...restored.taken, ...copied.taken, ...(whole?.taken ?? [])];
     const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1 || (whole?.sent ?? 0) > 1);
-    const own = mayBeOwn ? await this.own.countEqual(taken) : 0;
+    const own = mayBeOwn ? await this.own.countEqual(taken, page) : 0;
     const all = [
       { counts },
       restored,

@@ -1,3 +1,6 @@
+import { fieldExpiries } from '../../src/compare/field-expiries';
+import { keyFacts } from '../../src/compare/key-facts';
+import { knownValue } from '../../src/compare/known-value';
 import { commandWindows, spelled } from '../../src/compare/command-windows';
 import { scriptWindows } from '../../src/compare/script-windows';
 import { valuePrints } from '../../src/compare/value-prints';
@@ -28,6 +31,61 @@ it('are the same on every server and in every encoding, and by script and by com
   for (const other of others) expect(other).toEqual(first);
   expect(new Set(first!.map(({ print }) => print)).size).toBeGreaterThan(60);
 });
+
+it('are the same of a payload as of the key that it is of, whatever the server and the encoding', async () => {
+  for (const server of servers) {
+    const { client } = server;
+    await client.flushall();
+    await fillOdd(server);
+    await fillEdges(server);
+    const keys = await client.keysBuffer('*');
+    const port = await server.connect();
+    const prints = await valuePrints(scriptWindows(port), keys);
+    const facts = await keyFacts(port, keys);
+    for (const [i, key] of keys.entries()) {
+      const known = knownValue(await client.dumpBuffer(key), facts[i]!.expiry, Date.now);
+      expect([key.toString('latin1'), known.print()]).toEqual([key.toString('latin1'), prints[i]]);
+      expect(known.facts()).toEqual(facts[i]);
+    }
+  }
+});
+
+it('of hashes whose fields expire are those of the fields that are alive', async () => {
+  const server = servers[1]!;
+  await server.client.flushall();
+  await fillFieldExpiries(server);
+  const port = await server.connect();
+  for (const key of await server.client.keysBuffer('*')) {
+    const [print] = await valuePrints(scriptWindows(port), [key]);
+    const expiries = await fieldExpiries(port, key);
+    let now = Date.now();
+    const known = knownValue(await server.client.dumpBuffer(key), 0, () => now);
+    expect(known.print()).toEqual(print);
+    expect(known.fieldExpiries()).toEqual(expiries);
+    const all = known.facts()!.length!;
+    now = Number.MAX_SAFE_INTEGER;
+    expect(known.facts()?.length ?? 0).toBe(all - expiries.size);
+    expect(known.print().expiringFields).toBe(0);
+  }
+});
+
+/** Values as long as a window, and a little shorter and longer. */
+async function fillEdges({ client }: TestServer): Promise<void> {
+  for (const length of [1, 511, 512, 513, 1_024, 1_025]) {
+    const texts = Array.from({ length }, (_, i) => `item ${i}`);
+    await client.rpush(`edge:list:${length}`, ...texts);
+    await client.sadd(`edge:set:${length}`, ...texts);
+    await client.zadd(`edge:zset:${length}`, ...texts.flatMap((text, i) => [i % 7 === 0 ? 1 : i / 3, text]));
+    await client.hset(`edge:hash:${length}`, ...texts.flatMap((text) => [text, text]));
+    const adds = client.pipeline();
+    for (const text of texts) adds.xadd(`edge:stream:${length}`, '*', 'field', text, length % 2 ? 'a' : text, '');
+    await adds.exec();
+    await client.xgroup('CREATE', `edge:stream:${length}`, 'readers', 0);
+    await client.xreadgroup('GROUP', 'readers', 'me', 'COUNT', length, 'STREAMS', `edge:stream:${length}`, '>');
+  }
+  for (const length of [0, 262_143, 262_144, 262_145, 524_288])
+    await client.set(`edge:text:${length}`, 'x'.repeat(length));
+}
 
 it('count the fields of a hash that expire by themselves', async () => {
   const server = servers[1]!;

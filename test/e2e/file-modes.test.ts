@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { SurveyReport } from '../../src/survey/report-schema';
 import type { AppProcess } from '../tools/app-process';
-import { Stage, type Side } from '../tools/stage';
+import { digest, Stage, type Side } from '../tools/stage';
 
 const snapshot = path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb');
 const KEYS = 18_270;
@@ -77,5 +77,107 @@ describe('a dry run of a file', () => {
         .sort(),
     );
     expect(await sides.NEW.client.dbsize()).toBe(0);
+  });
+});
+
+describe('a comparison of a file with a server', () => {
+  const compared = async (body: object = {}) =>
+    await app.run({ source: SOURCE, mode: 'compare', target: 'NEW', ...body });
+
+  async function restored(): Promise<Side['client']> {
+    await sides.NEW.client.flushall();
+    await app.run({ source: SOURCE, target: 'NEW' });
+    return sides.NEW.client;
+  }
+
+  it.each(['full', 'quick'])('finds nothing where nothing differs, %s', async (verify) => {
+    if (verify === 'full') await restored();
+    expect(await compared({ verify })).toMatchObject({
+      state: 'completed',
+      counts: { scanned: KEYS, same: KEYS, different: 0, extra: 0 },
+      tally: { missing: 0 },
+      findings: 0,
+      warnings: [],
+    });
+  });
+
+  it('finds each key that is missing, different or extra, in any database', async () => {
+    const client = await restored();
+    await client.del('user:329:profile');
+    await client.set('big:string', 'other');
+    await client.set('extra', 'x');
+    await client.select(5);
+    const [here = ''] = await client.keys('*');
+    await client.del(here);
+    await client.set('extra 5', 'x');
+    await client.select(9);
+    await client.set('extra 9', 'x');
+    await client.select(0);
+    const types = await Promise.all(['list', 'zset', 'hash', 'set'].map(async (type) => await keysOf(client, type)));
+    const [[list = ''] = [], [zset = ''] = [], [hash = ''] = [], [set = ''] = []] = types;
+    await client.lset(list, 0, 'other');
+    await client.zincrby(zset, 1, (await client.zrange(zset, '0', '0'))[0]!);
+    await client.spop(set);
+    await client.sadd(set, 'one more');
+    const [field = ''] = await client.hkeys(hash);
+    await client.hset(hash, field, 'other');
+    const [expiring = ''] = await expiringKeys(client);
+    await client.pexpire(expiring, 3_600_000);
+
+    const report = await compared();
+
+    const { findings } = await app.findings(report.id);
+    const codes = Object.fromEntries(findings.map(({ key, code }) => [key, code]));
+    expect(codes).toEqual({
+      ...{ 'user:329:profile': 'missing', [here]: 'missing' },
+      ...{ 'big:string': 'different-length', [set]: 'different-value' },
+      ...{ [list]: 'different-value', [zset]: 'different-value', [hash]: 'different-value' },
+      ...{ [expiring]: 'different-expiry', extra: 'extra', 'extra 5': 'extra', 'extra 9': 'extra' },
+    });
+    expect(report).toMatchObject({
+      state: 'completedWithDifferences',
+      counts: { different: 6, extra: 3 },
+      tally: { missing: 2 },
+    });
+  });
+});
+
+async function keysOf(client: Side['client'], type: string): Promise<string[]> {
+  const [, keys] = await client.scan('0', 'COUNT', '2000', 'TYPE', type);
+  return keys.filter((key) => !key.startsWith('big:') && !key.startsWith('{'));
+}
+
+async function expiringKeys(client: Side['client']): Promise<string[]> {
+  const keys = await keysOf(client, 'string');
+  const expiries = await Promise.all(keys.map((key) => client.pttl(key)));
+  return keys.filter((_, i) => expiries[i]! > 0);
+}
+
+describe('a restore', () => {
+  it.each(['full', 'quick'])('is verified %s', async (verify) => {
+    await sides.OTHER.client.flushall();
+    const report = await app.run({ source: SOURCE, target: 'OTHER', verify });
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS }, tally: { missing: 0 }, findings: 0 });
+    expect(await digest(sides.OTHER)).toBe(await digest(sides.OLD));
+  });
+
+  it('leaves keys that are there as they are where that is asked for, and says how they differ', async () => {
+    const { client } = sides.OTHER;
+    await client.flushall();
+    await client.set('user:329:profile', 'mine');
+    const source = { source: SOURCE, target: 'OTHER', onConflict: 'skip' };
+
+    expect(await app.run(source)).toMatchObject({
+      state: 'completed',
+      counts: { copied: KEYS - 1, skippedByConflict: 1 },
+      tally: { missing: 0 },
+    });
+    const again = await app.run({ ...source, verify: 'full' });
+    expect(again).toMatchObject({
+      state: 'completedWithDifferences',
+      counts: { copied: 0, skippedByConflict: KEYS, different: 1 },
+      findings: 1,
+    });
+    expect(await client.get('user:329:profile')).toBe('mine');
   });
 });

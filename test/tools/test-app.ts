@@ -10,6 +10,7 @@ import { ScheduleLedger } from '../../src/ledger/schedule-ledger';
 import { Connections } from '../../src/redis/connections';
 import { noTelemetry } from '../../src/telemetry/telemetry';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
+import { FileNames } from '../../src/transfer/file-names';
 import { Clocks } from '../../src/transfer/clock-offset';
 
 /** An app as one process has it, made from settings, without functions around it. */
@@ -35,6 +36,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     schedules: new ScheduleLedger(clients),
     connections: new Connections(env, 'keyferry-test'),
     files: new FileStores(env),
+    fileNames: new FileNames(),
     watch: new MigrationWatch(ledger.migrations),
     clocks: new Clocks(),
     visits: new Visits(),

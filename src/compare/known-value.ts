@@ -1,0 +1,231 @@
+import { BadPayloadError, ByteReader, bad } from '../payload/byte-reader';
+import { isList, isSet, isSortedSet, readHash, readList, readSet, readSortedSet } from '../payload/collections';
+import { FOOTER_BYTES, payloadVersionOf } from '../payload/footer';
+import { moduleTypeOf } from '../payload/module-type';
+import { readString } from '../payload/rdb-string';
+import { isStream } from '../payload/stream';
+import { readStreamContent } from '../payload/stream-content';
+import { typeNameOf } from '../payload/type-names';
+import { isUnderstood, MODULE, MODULE_PRE_RELEASE, STRING } from '../payload/value-types';
+import { Workspace } from '../payload/workspace';
+import type { KeyFacts } from './key-facts';
+import { asOneText, inTurn, sha1Of, TextsDigest } from '../transfer/by-commands/texts';
+import { numberOf, PARTS, spelled, TEXT } from './command-windows';
+import { printOfWindows, SPACE, type ValuePrint } from './value-prints';
+
+/** What a key is that never changes but for what expires: nobody need be asked for it. */
+export interface KnownValue {
+  /** As a server would tell at the moment; undefined where its time has come. */
+  facts(): KeyFacts | undefined;
+  print(): ValuePrint;
+  /** Of a hash's fields that expire, by names as latin1 text. */
+  fieldExpiries(): ReadonlyMap<string, number>;
+  /** Why its value cannot be compared, where that is so. */
+  readonly unknown?: string | undefined;
+}
+
+/** A value as it was read: its length and its fingerprint, and of a hash the fields that expire. */
+interface Content {
+  readonly length: number | undefined;
+  readonly print: ValuePrint;
+  readonly expiring?: readonly ExpiringField[];
+}
+
+interface ExpiringField {
+  readonly name: string;
+  readonly number: number;
+  readonly expiry: number;
+}
+
+const space = new Workspace();
+const NOT_SOUND = 'Its value in the file is none that a server writes: it cannot be compared';
+const NOT_UNDERSTOOD = 'Its value in the file is of a form that is not known here: it cannot be compared';
+
+/**
+ * Reads a payload's value as fingerprint-values.lua tells those of servers.
+ * @param expiry ms since 1970; 0: none
+ * @param now the clock that expiries are told by, ms since 1970
+ */
+export function knownValue(payload: Buffer, expiry: number, now: () => number): KnownValue {
+  const type = payload[0] ?? 0;
+  const typeName = moduleTypeOf(payload) ?? typeNameOf(type);
+  try {
+    const isModule = type === MODULE || type === MODULE_PRE_RELEASE;
+    if (!isModule && !isUnderstood(type, payloadVersionOf(payload))) {
+      return unknownValue(typeName, expiry, now, NOT_UNDERSTOOD);
+    }
+    return readValue(typeName, isModule ? nothing : contentOf(payload, typeName), expiry, now);
+  } catch (error) {
+    if (!(error instanceof BadPayloadError)) throw error;
+    return unknownValue(typeName, expiry, now, NOT_SOUND);
+  }
+}
+
+/** A key of whose value is known only that it cannot be compared, and why. */
+export function unknownValue(type: string, expiry: number, now: () => number, unknown: string): KnownValue {
+  // Equal to none that a server has.
+  const print = () => ({ type, print: 'unknown', expiringFields: 0 });
+  return { ...readValue(type, nothing, expiry, now), print, unknown };
+}
+
+/** Of a module's value a server tells nothing more than that it is there. */
+const nothing: Content = { length: undefined, print: printOfWindows('', ['']) };
+
+function readValue(type: string, content: Content, expiry: number, now: () => number): KnownValue {
+  const { length, print, expiring = [] } = content;
+  const alive = () => {
+    const moment = now();
+    return expiring.filter((field) => field.expiry > moment);
+  };
+  return {
+    facts: () => {
+      if (expiry !== 0 && expiry <= now()) return undefined;
+      const fields = expiring.length === 0 ? 0 : alive().length;
+      // A hash is gone with its last field.
+      if (type === 'hash' && length === 0 && fields === 0) return undefined;
+      return { type, length: length === undefined ? undefined : length + fields, expiry };
+    },
+    print: () => {
+      if (expiring.length === 0) return { ...print, type };
+      const fields = alive();
+      const sum = fields.reduce((total, { number }) => (total + number) % SPACE, Number.parseInt(print.print, 10));
+      return { type, print: `${sum.toFixed(0)} `, expiringFields: fields.length };
+    },
+    fieldExpiries: () => new Map(alive().map((field) => [field.name, field.expiry])),
+  };
+}
+
+/** @throws BadPayloadError */
+function contentOf(payload: Buffer, name: string): Content {
+  const end = payload.length - FOOTER_BYTES;
+  const reader = new ByteReader(payload, 1, end);
+  const type = payload[0] ?? 0;
+  const content = readContent(reader, type, name);
+  if (reader.at !== end) bad('bytes are left behind a value');
+  return content;
+}
+
+function readContent(reader: ByteReader, type: number, name: string): Content {
+  if (type === STRING) return stringContent(reader);
+  if (isList(type)) {
+    const windows = new Windows(PARTS);
+    readList(reader, type, space, (item) => {
+      windows.add(inTurn([item.copy()]));
+    });
+    return { length: windows.count, print: printOfWindows(name, windows.end()) };
+  }
+  if (isSet(type)) {
+    const sum = new Sum();
+    readSet(reader, type, space, (member) => {
+      sum.add(numberOf([member.copy()]));
+    });
+    return sum.content;
+  }
+  if (isSortedSet(type)) {
+    const members: { readonly member: Buffer; readonly score: number }[] = [];
+    readSortedSet(reader, type, space, (member, score) => {
+      members.push({ member: member.copy(), score });
+    });
+    const inOrder = members.sort((one, other) =>
+      one.score === other.score ? Buffer.compare(one.member, other.member) : one.score < other.score ? -1 : 1,
+    );
+    const windows = new Windows(PARTS);
+    for (const { member, score } of inOrder) windows.add(inTurn([member, Buffer.from(spelled(score))]));
+    return { length: windows.count, print: printOfWindows(name, windows.end()) };
+  }
+  if (isStream(type)) return streamContent(reader, type);
+  const sum = new Sum();
+  const expiring: ExpiringField[] = [];
+  readHash(reader, type, space, (field, value, expiry) => {
+    const text = field.copy();
+    const number = numberOf([...inTurn([text]), value.copy()]);
+    if (expiry === undefined) sum.add(number);
+    else expiring.push({ name: text.toString('latin1'), number, expiry });
+  });
+  return { ...sum.content, expiring };
+}
+
+/** A string's length is bounded by what a server takes; it is in memory already, or nearly. */
+const LONGEST = 512 * 1_048_576;
+
+function stringContent(reader: ByteReader): Content {
+  const { first } = space;
+  readString(reader, first, LONGEST);
+  first.toText();
+  const text = first.bytes.subarray(first.start, first.end);
+  const prints: string[] = [];
+  for (let at = 0; at <= text.length; at += TEXT) prints.push(sha1Of([text.subarray(at, at + TEXT)]));
+  return { length: text.length, print: printOfWindows('string', prints) };
+}
+
+function streamContent(reader: ByteReader, type: number): Content {
+  const entries = new Windows(PARTS, 1);
+  const { length, lastId, groups } = readStreamContent(reader, type, space, (id, parts) => {
+    entries.add([...inTurn([Buffer.from(id)]), ...asOneText(parts)]);
+  });
+  const facts: Buffer[] = [Buffer.from(lastId)];
+  for (const { name, lastDelivered, consumers } of groups) {
+    facts.push(Buffer.from('group'), name, Buffer.from(lastDelivered));
+    for (const consumer of consumers) facts.push(consumer.name, Buffer.from(String(consumer.pending)));
+  }
+  const prints = [sha1Of(inTurn(facts)), ...entries.end()];
+  for (const { pending } of groups) {
+    const windows = new Windows(PARTS, 1);
+    for (const { id, consumer, times } of pending) {
+      windows.add(asOneText([Buffer.from(id), consumer, Buffer.from(String(times))]));
+    }
+    prints.push(...windows.end());
+  }
+  // Behind the last group.
+  return { length, print: printOfWindows('stream', [...prints, '']) };
+}
+
+/** Cuts what comes one after the other as the scripts do: a window that is full has one behind it, be it empty. */
+class Windows {
+  private readonly prints: string[] = [];
+  private digest = new TextsDigest();
+  private inWindow = 0;
+  count = 0;
+
+  /** @param more how many the first window has beyond the others: those of streams begin with the last of the one before */
+  constructor(
+    private readonly size: number,
+    private readonly more = 0,
+  ) {}
+
+  /** @param pieces of one element */
+  add(pieces: readonly Buffer[]): void {
+    const room = this.size + (this.prints.length === 0 ? this.more : 0);
+    if (this.inWindow === room) this.close();
+    this.digest.add(pieces);
+    this.inWindow++;
+    this.count++;
+  }
+
+  end(): readonly string[] {
+    const isFull = this.inWindow >= this.size;
+    this.close();
+    if (isFull) this.close();
+    return this.prints;
+  }
+
+  private close(): void {
+    this.prints.push(this.digest.hex());
+    this.digest = new TextsDigest();
+    this.inWindow = 0;
+  }
+}
+
+class Sum {
+  private sum = 0;
+  private count = 0;
+
+  add(number: number): void {
+    this.sum = (this.sum + number) % SPACE;
+    this.count++;
+  }
+
+  get content(): Content {
+    return { length: this.count, print: { type: '', print: `${this.sum.toFixed(0)} `, expiringFields: 0 } };
+  }
+}
