@@ -33,22 +33,23 @@ export async function readHostJson(appRoot: string, settings: NodeJS.ProcessEnv 
 /**
  * Fills in the defaults of the Functions host.
  * @param settings those named `AzureFunctionsJobHost__extensions__queues__batchSize` stand for the value at that path
- * @throws Error that names the value that is no number or no time span
+ * @throws Error that names the value that is no number, or too small a one, or no time span
  */
 export function parseHostJson(json: unknown, settings: NodeJS.ProcessEnv = {}): HostJson {
   const values = flatten(json, settings);
   const text = (at: string): string | undefined => values.get(at.toLowerCase());
-  const number = (at: string): number | undefined => read(at, text(at), parseWholeNumber);
+  const number = (at: string, least = 0): number | undefined =>
+    read(at, text(at), (value) => parseWholeNumber(value, least));
   const span = (at: string): number | undefined => read(at, text(at), parseTimeSpan);
   const queues = 'extensions:queues';
-  const batchSize = Math.min(number(`${queues}:batchSize`) ?? 16, 32);
+  const batchSize = Math.min(number(`${queues}:batchSize`, 1) ?? 16, 32);
   return {
     routePrefix: text('extensions:http:routePrefix') ?? 'api',
     functionTimeoutMs: text('functionTimeout') === '-1' ? undefined : span('functionTimeout'),
     queues: {
       batchSize,
       newBatchThreshold: number(`${queues}:newBatchThreshold`) ?? Math.floor(batchSize / 2),
-      maxDequeueCount: number(`${queues}:maxDequeueCount`) ?? 5,
+      maxDequeueCount: number(`${queues}:maxDequeueCount`, 1) ?? 5,
       maxPollingIntervalMs: Math.max(span(`${queues}:maxPollingInterval`) ?? 60_000, 100),
       visibilityTimeoutMs: span(`${queues}:visibilityTimeout`) ?? 0,
       messageEncoding: text(`${queues}:messageEncoding`)?.toLowerCase() === 'none' ? 'none' : 'base64',
@@ -85,8 +86,9 @@ function read(at: string, text: string | undefined, parse: (text: string) => num
   }
 }
 
-function parseWholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text.trim())) throw new Error(`Not a whole number: ${text}`);
+function parseWholeNumber(text: string, least: number): number {
+  if (!/^\d{1,9}$/.test(text.trim()) || Number(text) < least)
+    throw new Error(`Not a whole number${least > 0 ? ` from ${least}` : ''}: ${text}`);
   return Number(text);
 }
 

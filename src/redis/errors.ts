@@ -187,7 +187,7 @@ function firstWord(message: string): string {
 
 function commandOf(kind: ErrorKind, text: string, sent: string | undefined): string | undefined {
   if (kind !== 'noRight' && kind !== 'unknownCommand') return undefined;
-  const told = /(?:run the|command) ['`‘"]([a-z0-9|_.-]+)/i.exec(text)?.[1];
+  const told = /(?:run the|command) ['`‘"]([a-z0-9|_.-]{1,60})/i.exec(text)?.[1];
   // Of what a script calls the server before 7.0 does not say the name, and EVAL is not it.
   return (told ?? (/script/i.test(text) ? undefined : sent))?.toUpperCase();
 }

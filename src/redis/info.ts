@@ -15,10 +15,11 @@ export function infoField(info: string, name: string): string | undefined {
   return undefined;
 }
 
-/** A field that is a whole number; undefined where it is not there or not a number. */
+/** A field that is a whole number; undefined where it is not there, not a number, or not to be told exactly by one. */
 export function infoNumber(info: string, name: string): number | undefined {
   const text = infoField(info, name);
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+  const number = text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+  return Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** Whether the text has the section of databases: a server without keys has its head and no lines. */
@@ -26,11 +27,15 @@ export function hasKeyspace(info: string): boolean {
   return /^(# *keyspace\b|db\d+:keys=\d)/im.test(info);
 }
 
+/** No server has more: what says so is taken to have so many. */
+const MOST_KEYS = Number.MAX_SAFE_INTEGER;
+
 /** The databases of INFO keyspace, by name ("db5:keys=300,expires=0,…") and never by the line's place. */
 export function parseKeyspace(info: string): KeyspaceLine[] {
   const lines: KeyspaceLine[] = [];
   for (const match of info.matchAll(/^db(\d+):keys=(\d+),expires=(\d+)/gm)) {
-    lines.push({ database: Number(match[1]), keys: Number(match[2]), expires: Number(match[3]) });
+    const [database = 0, keys = 0, expires = 0] = match.slice(1).map(Number);
+    lines.push({ database, keys: Math.min(keys, MOST_KEYS), expires: Math.min(expires, MOST_KEYS) });
   }
   return lines;
 }

@@ -12,8 +12,10 @@ import { tendMigration } from './tend';
 
 /** How often it is looked, as a part of a silence; less often where a look takes long: no more than this part of the time. */
 const PART_OF_SILENCE = 1 / 5;
-const LONGEST_LOOK_MS = 2_000;
+const SHORTEST_PAUSE_MS = 2_000;
 const PART_OF_TIME = 1 / 10;
+/** A look may also have waited for a storage or a server that was away: that must not cost ten times as much again. */
+const LONGEST_PAUSE_MS = 5_000;
 /** Where a look comes so much later than it should, nobody watched. */
 const LATE_MS = 3_000;
 /** The orchestrator looks every five seconds at least: where no sum has come for longer, nobody adds up. */
@@ -22,6 +24,12 @@ const OLD_SUM_MS = 6_000;
 const SUM_EVERY_MS = 1_000;
 /** How many migrations, or ranges, are looked after at the same time. */
 const PARALLEL = 8;
+
+/** How long to wait until the next look, ms, after one that took so long. */
+export function pauseAfter(tookMs: number, silenceMs: number): number {
+  const pauseMs = Math.max(Math.min(SHORTEST_PAUSE_MS, silenceMs * PART_OF_SILENCE), tookMs / PART_OF_TIME);
+  return Math.min(LONGEST_PAUSE_MS, pauseMs);
+}
 
 /**
  * Looks after the open migrations as long as its process runs, so that nothing waits for another process, nor for a message or a lock
@@ -89,10 +97,6 @@ export class Keeper {
     return this.app.settings.silenceSeconds * 1_000;
   }
 
-  private get lookMs(): number {
-    return Math.min(LONGEST_LOOK_MS, this.silenceMs * PART_OF_SILENCE);
-  }
-
   private begin(): void {
     const began = performance.now();
     this.isWanted = false;
@@ -107,7 +111,7 @@ export class Keeper {
         this.looking = undefined;
         this.timer = undefined;
         if (this.stopped || !(isOpen || this.isWanted)) return;
-        const pauseMs = Math.max(this.lookMs, (performance.now() - began) / PART_OF_TIME);
+        const pauseMs = pauseAfter(performance.now() - began, this.silenceMs);
         this.dueAt = performance.now() + pauseMs;
         this.timer = setTimeout(() => {
           this.timer = undefined;

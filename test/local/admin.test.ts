@@ -81,5 +81,5 @@ test('a setting stands for a value of host.json', async () => {
   await host.stop();
   await host.start(['--port', '0'], { AzureFunctionsJobHost__extensions__queues__batchSize: 'many' });
   expect(host.exitCode).not.toBeNull();
-  expect(host.output).toContain('extensions:queues:batchSize: Not a whole number: many');
+  expect(host.output).toContain('extensions:queues:batchSize: Not a whole number from 1: many');
 });

@@ -106,7 +106,8 @@ describe('host.json', () => {
   });
 
   test.each([
-    ['batchSize', '4.5', 'extensions:queues:batchSize: Not a whole number: 4.5'],
+    ['batchSize', '0', 'extensions:queues:batchSize: Not a whole number from 1: 0'],
+    ['batchSize', '4.5', 'extensions:queues:batchSize: Not a whole number from 1: 4.5'],
     ['visibilityTimeout', '5', 'extensions:queues:visibilityTimeout: Not a time span (hh:mm:ss): 5'],
   ])('refuses a setting of %s that is none', (name, value, message) => {
     expect(() => parseHostJson({}, { [`AzureFunctionsJobHost__extensions__queues__${name}`]: value })).toThrow(message);

@@ -23,6 +23,7 @@ it('reads whole numbers and nothing else', () => {
   expect(infoNumber(info, 'maxmemory')).toBe(0);
   expect(infoNumber(info, 'maxmemory_human')).toBeUndefined();
   expect(infoNumber(info, 'absent')).toBeUndefined();
+  expect(infoNumber('maxmemory:99999999999999999999', 'maxmemory')).toBeUndefined();
 });
 
 it('reads databases by their names, whatever the order and with fields to come', () => {
@@ -32,4 +33,7 @@ it('reads databases by their names, whatever the order and with fields to come',
     { database: 15, keys: 1, expires: 1 },
   ]);
   expect(parseKeyspace('# Keyspace\r\n')).toEqual([]);
+  expect(parseKeyspace('db1:keys=999999999999999999999999,expires=0')).toEqual([
+    { database: 1, keys: Number.MAX_SAFE_INTEGER, expires: 0 },
+  ]);
 });

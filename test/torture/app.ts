@@ -1,8 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../local/servers/repository-root';
 import type { MigrationReport } from '../../src/migration/report';
 import { OwnProcess } from '../tools/own-process';
+
+/** What a host that cannot start says of its storage, and how long it is started again for it. */
+const STORAGE_AWAY = /storage account .* does not answer/;
+const PATIENCE_MS = 60_000;
 
 export interface Answer<T = unknown> {
   readonly status: number;
@@ -33,8 +38,19 @@ export class App {
     return this.earlier + (this.process?.words ?? '');
   }
 
-  /** @param shiftMs by how much its clock is off */
+  /** Where its storage is away it is started again, as a platform does. @param shiftMs by how much its clock is off */
   async begin(shiftMs = 0): Promise<void> {
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const words = await this.tryToBegin(shiftMs);
+      if (words === undefined) return;
+      if (!STORAGE_AWAY.test(words) || performance.now() > until) throw new Error(`The app did not start:\n${words}`);
+      await sleep(500);
+    }
+  }
+
+  /** @returns what it said where it did not start */
+  private async tryToBegin(shiftMs: number): Promise<string | undefined> {
     this.earlier = this.log.slice(-(2 << 20));
     const root = repositoryRoot();
     const main = path.join(root, 'dist/local/main.js');
@@ -45,8 +61,9 @@ export class App {
     );
     this.process = started;
     const url = await started.listening();
-    if (url === undefined) throw new Error(`The app did not start:\n${started.words}`);
+    if (url === undefined) return started.words;
     this.url = url;
+    return undefined;
   }
 
   /** While the work lasts, another host on the same storage runs beside this one, or alone; it is killed in the end. */

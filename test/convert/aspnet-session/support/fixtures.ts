@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { repositoryRoot } from '../../../../local/servers/repository-root';
 
-const folder = join(__dirname, '..', '..', '..', 'fixtures');
+const folder = join(repositoryRoot(), 'test', 'fixtures');
 
 /** A value as version 4 stores it, and the version 5 blob of a collection that holds only it, under the vector's name. */
 export interface Vector {
