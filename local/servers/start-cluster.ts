@@ -6,6 +6,8 @@ import { startServer, type RunningServer, type StartOptions } from './start-serv
 
 /** The cluster bus of a node listens so far above its port; not all versions let it be elsewhere. */
 const BUS_OFFSET = 10_000;
+/** How far above a node's port it speaks TLS, where that is asked for. */
+export const TLS_OFFSET = 5_000;
 const HIGHEST_PORT = 65_535 - BUS_OFFSET;
 /** Forming a cluster takes no longer. */
 const LONGEST_FORMING_MS = 60_000;
@@ -18,6 +20,8 @@ export interface ClusterOptions extends Omit<StartOptions, 'port' | 'dataFolder'
   readonly replicas?: number;
   /** After so long without an answer a node is taken for gone, ms. */
   readonly nodeTimeoutMs?: number;
+  /** PEM files; each node then speaks TLS as well, on a port that is `TLS_OFFSET` above its own. */
+  readonly tlsBeside?: { readonly cert: string; readonly key: string };
 }
 
 /** A cluster on 127.0.0.1. */
@@ -33,7 +37,7 @@ export interface RunningCluster {
 /** Starts servers, forms a cluster of them with the slots divided evenly, and waits until every node serves it. */
 export async function startCluster(
   name: ServerName,
-  { masters = 3, replicas = 0, nodeTimeoutMs = 3_000, args = [], ...options }: ClusterOptions = {},
+  { masters = 3, replicas = 0, nodeTimeoutMs = 3_000, args = [], tlsBeside, ...options }: ClusterOptions = {},
 ): Promise<RunningCluster> {
   const nodes: RunningServer[] = [];
   const kill = async () => {
@@ -48,7 +52,7 @@ export async function startCluster(
             port,
             args: [
               ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
-              ...['--cluster-require-full-coverage', 'yes', ...args],
+              ...['--cluster-require-full-coverage', 'yes', ...tlsArguments(port, tlsBeside), ...args],
             ],
           }),
         ),
@@ -62,6 +66,12 @@ export async function startCluster(
     await kill();
     throw error;
   }
+}
+
+function tlsArguments(port: number, files: ClusterOptions['tlsBeside']): string[] {
+  if (files === undefined) return [];
+  const pem = ['--tls-cert-file', files.cert, '--tls-key-file', files.key, '--tls-ca-cert-file', files.cert];
+  return ['--tls-port', String(port + TLS_OFFSET), '--tls-auth-clients', 'no', ...pem];
 }
 
 /** A port whose bus port is free too; somebody may take either meanwhile. */

@@ -44,7 +44,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   private waiting: Batch[] = [];
 
   constructor(
-    private readonly settings: ConnectionSettings,
+    readonly settings: ConnectionSettings,
     private readonly database: number,
     private readonly clientName: string,
     private readonly credentials?: CredentialSource,

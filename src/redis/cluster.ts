@@ -1,10 +1,19 @@
-import { isIP } from 'node:net';
 import { BulkConnection } from './bulk-connection';
-import { RedisConnection } from './connection';
+import type { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
-import { addressText, hostOf, parseTopology, type NodeAddress, type Topology } from './topology';
+import { NodeWays } from './node-ways';
+import type { Reply } from './redis-port';
+import {
+  addressText,
+  hostOf,
+  idsOfTopology,
+  parseTopology,
+  type ClusterNode,
+  type NodeAddress,
+  type Topology,
+} from './topology';
 
 /** A master, as it was tried from here. */
 export interface ReachedNode {
@@ -33,11 +42,15 @@ export class Cluster {
   private readonly lanes = new Map<string, RedisConnection>();
   private readonly bulks = new Map<string, BulkConnection>();
 
+  private readonly ways: NodeWays;
+
   constructor(
     private readonly seed: ConnectionSettings,
     private readonly clientName: string,
     private readonly credentials?: CredentialSource,
-  ) {}
+  ) {
+    this.ways = new NodeWays(seed, clientName, credentials);
+  }
 
   /** The name of the connection in the settings. */
   get name(): string {
@@ -91,24 +104,44 @@ export class Cluster {
 
   /** The open connection to a node. @throws RedisError */
   async lane(address: NodeAddress): Promise<RedisConnection> {
-    return await this.open(
-      connectionTo(
-        this.lanes,
-        address,
-        () => new RedisConnection(this.at(address), 0, this.clientName, this.credentials),
-      ),
-    );
+    this.refuseIfClosed();
+    const text = addressText(address);
+    const known = this.lanes.get(text);
+    if (known?.runId !== undefined) return known;
+    try {
+      const { connection } = await this.ways.open(this.nodeAt(address));
+      if (known !== undefined && known !== connection) known.close();
+      this.lanes.set(text, connection);
+      this.closeIfEnded(connection);
+      return connection;
+    } catch (error) {
+      this.suspect();
+      throw error;
+    }
   }
 
   /** The open connection to a node for writing in bulk. @throws RedisError */
   async bulk(address: NodeAddress): Promise<BulkConnection> {
-    return await this.open(
-      connectionTo(
-        this.bulks,
-        address,
-        () => new BulkConnection(this.at(address), 0, this.clientName, this.credentials),
-      ),
-    );
+    this.refuseIfClosed();
+    const text = addressText(address);
+    const known = this.bulks.get(text);
+    if (known?.runId !== undefined) return known;
+    // Where a node is, and that it is no other server, shows when a connection for commands is opened.
+    await this.lane(address);
+    const settings = this.ways.known(address) ?? this.seed;
+    const current = this.bulks.get(text);
+    const bulk =
+      current?.settings === settings ? current : new BulkConnection(settings, 0, this.clientName, this.credentials);
+    if (current !== undefined && current !== bulk) current.close();
+    this.bulks.set(text, bulk);
+    try {
+      await bulk.ready();
+      this.closeIfEnded(bulk);
+      return bulk;
+    } catch (error) {
+      this.suspect();
+      throw error;
+    }
   }
 
   /** Opens a connection to each master, and tells of each what came of it. @throws RedisError where no node tells which there are */
@@ -121,7 +154,9 @@ export class Cluster {
         const node = { address: addressText(master), first: master.slots[0]?.[0] ?? 0, slots };
         try {
           await this.lane(master);
-          return node;
+          const way = this.ways.known(master);
+          const via = way === undefined ? node.address : addressText(way);
+          return via === node.address ? node : { ...node, via };
         } catch (error) {
           if (!(error instanceof RedisError)) throw error;
           return { ...node, trouble: error };
@@ -136,16 +171,8 @@ export class Cluster {
     for (const connection of [...this.lanes.values(), ...this.bulks.values()]) connection.close();
   }
 
-  private async open<T extends RedisConnection | BulkConnection>(connection: T): Promise<T> {
+  private refuseIfClosed(): void {
     if (this.isClosed) throw new RedisError('notOpen', this.name);
-    try {
-      await connection.ready();
-      this.closeIfEnded(connection);
-      return connection;
-    } catch (error) {
-      this.suspect();
-      throw error;
-    }
   }
 
   /** A connection that was opened while all were closed. */
@@ -153,11 +180,10 @@ export class Cluster {
     if (this.isClosed) connection.close();
   }
 
-  /** How a node is reached: as the seed is, and under the seed's name in TLS certificates. */
-  private at({ host, port }: NodeAddress): ConnectionSettings {
-    const { seed } = this;
-    const tlsHost = seed.tlsHost ?? (isIP(seed.host) === 0 ? seed.host : undefined);
-    return { ...seed, host, port, ...(tlsHost === undefined ? {} : { tlsHost }) };
+  /** What is known of the node at an address. */
+  private nodeAt(address: NodeAddress): ClusterNode {
+    const { masters = [], replicas = [] } = this.topology ?? {};
+    return [...masters, ...replicas].find((node) => addressText(node) === addressText(address)) ?? address;
   }
 
   /** Reads who owns which slots. @param first the node to be asked first @throws RedisError where no node tells */
@@ -179,7 +205,13 @@ export class Cluster {
     for (const address of asked.values()) {
       try {
         const lane = await this.lane(address);
-        this.topology = parseTopology(await lane.call('CLUSTER', 'SLOTS'), address.host);
+        const [slots, nodes] = await lane.pipeline([
+          ['CLUSTER', 'SLOTS'],
+          ['CLUSTER', 'NODES'],
+        ]);
+        if (slots instanceof RedisError) throw slots;
+        this.topology = parseTopology(slots ?? null, address.host);
+        this.learn(addressText(address) === addressText(seed) ? nodes : undefined);
         // What a node has said since may be newer.
         for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
         this.isStale = false;
@@ -190,6 +222,11 @@ export class Cluster {
       }
     }
     throw failure;
+  }
+
+  private learn(nodes: Reply | RedisError | undefined): void {
+    const ids = this.topology === undefined ? [] : idsOfTopology(this.topology);
+    this.ways.learn(ids, Buffer.isBuffer(nodes) ? nodes.toString('latin1') : undefined);
   }
 
   /** Ends the connections to nodes that are no masters any more. */
@@ -203,11 +240,4 @@ export class Cluster {
       }
     }
   }
-}
-
-function connectionTo<T>(connections: Map<string, T>, address: NodeAddress, make: () => T): T {
-  const text = addressText(address);
-  const connection = connections.get(text) ?? make();
-  connections.set(text, connection);
-  return connection;
 }

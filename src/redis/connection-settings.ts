@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseNodeMap, type NodeMap } from './node-map';
 
 /** Where one Redis is and how to sign in, read from the app's settings. Never leaves the process. */
 export interface ConnectionSettings {
@@ -15,6 +16,8 @@ export interface ConnectionSettings {
   readonly database?: number;
   /** Sign in with Entra ID instead of a password; clientId chooses a user-assigned identity. */
   readonly entra?: { readonly clientId?: string };
+  /** Of a cluster: where nodes are that announce addresses which do not lead to them. */
+  readonly nodes?: NodeMap;
 }
 
 /** A connection that requests name is missing from the settings, or what is set cannot be read. The message has no secret. */
@@ -38,7 +41,7 @@ export function isConnectionName(text: string): boolean {
 /**
  * Reads the connection `name` from settings in one of three forms: `REDIS_<NAME>` with a redis:// or rediss:// URL,
  * `REDIS_<NAME>` with the string the Azure portal shows (`host:6380,password=…,ssl=True,abortConnect=False`), or
- * `REDIS_<NAME>__hostName` with optional `__port` and `__clientId` for Entra ID.
+ * `REDIS_<NAME>__hostName` with optional `__port` and `__clientId` for Entra ID. Each may have `__nodes` beside it.
  * @throws ConnectionSettingsError when there is none, or it cannot be read
  */
 export function readConnectionSettings(
@@ -47,13 +50,41 @@ export function readConnectionSettings(
 ): ConnectionSettings {
   const setting = `REDIS_${name}`;
   const text = (settings[setting] ?? settings[setting.toUpperCase()])?.trim();
-  const hostName = (settings[`${setting}__hostName`] ?? settings[`${setting.toUpperCase()}__hostName`])?.trim();
-  if (text) return /^rediss?:\/\//i.test(text) ? fromUrl(name, text) : fromPortalString(name, text);
-  if (hostName) return fromHostName(name, hostName, settings);
+  const hostName = partOf(name, 'hostName', settings);
+  const read = () => {
+    if (text) return /^rediss?:\/\//i.test(text) ? fromUrl(name, text) : fromPortalString(name, text);
+    return hostName ? fromHostName(name, hostName, settings) : undefined;
+  };
+  const connection = read();
+  if (connection !== undefined) return withNodes(connection, settings);
   throw new ConnectionSettingsError(
     name,
     `There is no connection "${name}": set ${setting} to a redis:// or rediss:// URL or the connection string the Azure portal shows, or ${setting}__hostName for Entra ID.`,
   );
+}
+
+function withNodes(
+  connection: ConnectionSettings,
+  settings: Readonly<Record<string, string | undefined>>,
+): ConnectionSettings {
+  const setting = `REDIS_${connection.name}__nodes`;
+  const text = partOf(connection.name, 'nodes', settings);
+  if (!text) return connection;
+  const nodes = parseNodeMap(text);
+  if (nodes !== undefined) return { ...connection, nodes };
+  throw new ConnectionSettingsError(
+    connection.name,
+    `${setting} is no list of nodes and of where they are reached, such as 10.0.2.4:8500=cache.example:8500,*:6379=*:6380.`,
+  );
+}
+
+/** A part of a connection that has a setting of its own. */
+function partOf(
+  name: string,
+  part: string,
+  settings: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  return (settings[`REDIS_${name}__${part}`] ?? settings[`REDIS_${name.toUpperCase()}__${part}`])?.trim();
 }
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
@@ -214,14 +245,12 @@ function fromHostName(
   host: string,
   settings: Readonly<Record<string, string | undefined>>,
 ): ConnectionSettings {
-  const read = (part: string) =>
-    (settings[`REDIS_${name}__${part}`] ?? settings[`REDIS_${name.toUpperCase()}__${part}`])?.trim();
-  const portText = read('port');
+  const portText = partOf(name, 'port', settings);
   // Azure Managed Redis listens on 10000, Azure Cache for Redis on 6380; Entra ID needs TLS on both.
   const port = portOf(name, portText ? Number(portText) : /\.redis\.azure\.net$/i.test(host) ? 10000 : 6380);
   if (!/^[A-Za-z0-9.-]+$/.test(host)) {
     throw new ConnectionSettingsError(name, `REDIS_${name}__hostName must be a host name and nothing else.`);
   }
-  const clientId = read('clientId');
+  const clientId = partOf(name, 'clientId', settings);
   return { name, host, port, tls: true, entra: clientId ? { clientId } : {} };
 }

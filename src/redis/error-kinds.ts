@@ -46,6 +46,12 @@ const TABLE = {
     asks: 'retry',
     says: 'the server closed the connection; is this a TLS port without rediss:// or ssl=True, a server in protected mode, or one whose clients are all taken?',
   },
+  nodeUnreachable: {
+    asks: 'retry',
+    says: ({ code }) =>
+      `a node of the cluster is not reached, neither as it announces itself nor at the connection's own host (${code ?? 'no answer'}); work goes on when it answers, or when another one has its slots. Where it never did, open the ports of all nodes, or say in the connection's setting __nodes where they are (docs/clusters.md).`,
+  },
+  otherNode: { asks: 'retry', says: 'where a node of the cluster should be, another server answers.' },
   connectionLost: { asks: 'retry', says: 'the connection was lost in the middle of work.' },
   notOpen: { asks: 'retry', says: 'the connection is not open.' },
   notTls: {

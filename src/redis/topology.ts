@@ -7,8 +7,16 @@ export interface NodeAddress {
   readonly port: number;
 }
 
+/** A node as the cluster tells of it. Where it listens for its clients is what it is told apart by. */
+export interface ClusterNode extends NodeAddress {
+  /** 40 hexadecimal digits; undefined where only a redirection has named it. */
+  readonly id?: string;
+  /** Further names and addresses that it has. */
+  readonly otherHosts?: readonly string[];
+}
+
 /** A master with the slots that it owns. */
-export interface Master extends NodeAddress {
+export interface Master extends ClusterNode {
   /** First and last slot of each run of slots, ascending. */
   readonly slots: readonly (readonly [first: number, last: number])[];
 }
@@ -18,9 +26,9 @@ export interface Topology {
   /** In the order of their first slots. */
   readonly masters: readonly Master[];
   /** The nodes that are no masters. */
-  readonly replicas: readonly NodeAddress[];
+  readonly replicas: readonly ClusterNode[];
   /** The owner of a slot; undefined for one that nobody owns. */
-  ownerOf(slot: number): NodeAddress | undefined;
+  ownerOf(slot: number): ClusterNode | undefined;
 }
 
 /** An address as text, to tell nodes apart by. */
@@ -29,16 +37,16 @@ export function addressText({ host, port }: NodeAddress): string {
 }
 
 /**
- * Reads the reply of CLUSTER SLOTS: [first, last, [host, port, id, …] of the master, of its replicas …] for each run of slots.
+ * Reads the reply of CLUSTER SLOTS: [first, last, [host, port, id, metadata] of the master, of its replicas …] for each run of slots.
  * @param seedHost the host that answered: a node that does not know its own address, or does not tell it, calls it "", "?" or nil
  * @throws TypeError for a reply of another form
  * @see https://redis.io/docs/latest/commands/cluster-slots/
  */
 export function parseTopology(reply: Reply, seedHost: string): Topology {
   if (!Array.isArray(reply)) throw unexpected();
-  const masters = new Map<string, NodeAddress & { slots: (readonly [number, number])[] }>();
-  const replicas = new Map<string, NodeAddress>();
-  const owners = new Array<NodeAddress | undefined>(SLOTS).fill(undefined);
+  const masters = new Map<string, ClusterNode & { slots: (readonly [number, number])[] }>();
+  const replicas = new Map<string, ClusterNode>();
+  const owners = new Array<ClusterNode | undefined>(SLOTS).fill(undefined);
   for (const run of reply) {
     if (!Array.isArray(run)) throw unexpected();
     const [first, last, ...nodes] = run;
@@ -58,12 +66,29 @@ export function parseTopology(reply: Reply, seedHost: string): Topology {
   };
 }
 
-function parseNode(node: Reply | undefined, seedHost: string): NodeAddress {
+/** The ids of all nodes, as far as they are told. */
+export function idsOfTopology({ masters, replicas }: Pick<Topology, 'masters' | 'replicas'>): string[] {
+  return [...masters, ...replicas].flatMap(({ id }) => (id === undefined ? [] : [id]));
+}
+
+function parseNode(node: Reply | undefined, seedHost: string): ClusterNode {
   if (!Array.isArray(node)) throw unexpected();
-  const [host, port] = node;
+  const [host, port, id, metadata] = node;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw unexpected();
-  const told = Buffer.isBuffer(host) ? host.toString('latin1') : '';
-  return { host: hostOf(told, seedHost), port };
+  const told = hostOf(textOf(host), seedHost);
+  // From 7.0: "hostname" and "ip", of which the first field is the one that the node prefers.
+  const named = Array.isArray(metadata) ? metadata.filter((_, i) => i % 2 === 1).map(textOf) : [];
+  const otherHosts = [...new Set(named)].filter((name) => name !== '' && name !== '?' && name !== told);
+  return {
+    host: told,
+    port,
+    ...(textOf(id) === '' ? {} : { id: textOf(id) }),
+    ...(otherHosts.length === 0 ? {} : { otherHosts }),
+  };
+}
+
+function textOf(reply: Reply | undefined): string {
+  return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
 }
 
 /** The host of a node as it is told, or the one that told it. */

@@ -99,3 +99,16 @@ test('a side that cannot be reached is told, and what the other one is; one serv
   const wrong = await doctor(alone.server.url, cluster.server.url, '--databases', 'x');
   expect([wrong.code, wrong.stdout]).toEqual([2, '']);
 });
+
+test('a node that is not reached is named, and where to say where it is', async () => {
+  const [, second] = cluster.nodes;
+  const env = { REDIS_NEW: cluster.server.url, REDIS_NEW__nodes: `*:${second?.port}=*:1` };
+  const { code, stdout } = await here.run(['doctor', '--source', alone.server.url, '--target', 'NEW', '--json'], env);
+  const { missing, uses } = JSON.parse(stdout) as Diagnosis;
+  expect(code).toBe(1);
+  expect(missing).toMatchObject([{ side: 'target', code: 'nodeUnreachable' }]);
+  expect(missing[0]?.message).toMatch(
+    new RegExp(`^Its node 127\\.0\\.0\\.1:${second?.port} cannot be reached from here\\. .*__nodes`),
+  );
+  expect(uses.map(({ side }) => side)).not.toContain('target');
+});

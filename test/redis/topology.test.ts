@@ -31,14 +31,20 @@ describe('CLUSTER SLOTS', () => {
       { host: 'b', port: 2, slots: [[8_192, 16_383]] },
     ]);
     expect(topology.replicas).toEqual([
-      { host: 'd', port: 4 },
-      { host: 'c', port: 3 },
+      { host: 'd', port: 4, id: 'id' },
+      { host: 'c', port: 3, id: 'id' },
     ]);
     expect([0, 99, 100, 101, 16_383].map((slot) => topology.ownerOf(slot)?.port)).toEqual([1, 1, undefined, 1, 2]);
   });
 
   it.each(['', '?', null])('a host told as %j is the one that answered', (host) => {
     expect(parseTopology([[0, 16_383, node(host, 7)]], 'seed').ownerOf(5)).toMatchObject({ host: 'seed', port: 7 });
+  });
+
+  it('further names of a node are those of its metadata', () => {
+    const metadata = ['hostname', 'node.example', 'ip', '?'].map((text) => Buffer.from(text));
+    const reply: Reply = [[0, 16_383, [Buffer.from('10.0.0.4'), 7, Buffer.from('id'), metadata]]];
+    expect(parseTopology(reply, 'seed').ownerOf(5)).toMatchObject({ host: '10.0.0.4', otherHosts: ['node.example'] });
   });
 
   it.each<Reply>([
