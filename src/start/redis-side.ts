@@ -143,7 +143,14 @@ export async function reach<T>(connection: RoutedConnection, call: () => Promise
       return await call();
     } catch (error) {
       // A connection that was idle may have been closed by the other side: that shows at its first use.
-      const isGone = isRedisError(error, 'connectionRefused', 'hostUnknown', 'hostUnreachable', 'timeout', 'nodeUnreachable');
+      const isGone = isRedisError(
+        error,
+        'connectionRefused',
+        'hostUnknown',
+        'hostUnreachable',
+        'timeout',
+        'nodeUnreachable',
+      );
       if (asksOf(error) !== 'retry' || isGone || tries === TRIES) throw error;
     }
   }
