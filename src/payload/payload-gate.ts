@@ -11,7 +11,7 @@ import { Workspace } from './workspace';
 
 /** A payload that is not sent, and whose key no ordinary command can carry: what its finding says. */
 export interface Withheld {
-  readonly code: Doubt['code'];
+  readonly code: Doubt['code'] | 'too-large';
   readonly message: string;
 }
 

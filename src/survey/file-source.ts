@@ -1,18 +1,21 @@
 import { moduleTypeOf } from '../payload/module-type';
-import { NOT_READ, type Passage, type PayloadGate } from '../payload/payload-gate';
+import { NOT_READ, type Passage, type PayloadGate, type Withheld } from '../payload/payload-gate';
 import { encodingNameOf, mayHaveFieldExpiries, typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
+import { answersFor } from '../transfer/file-port';
 import type { KeyFacts } from './key-facts';
 import type { SurveySource } from './survey-part';
 
 /**
  * A file that is surveyed: what its keys are is read from how their values stand in it.
  * @param version of the file
+ * @param mostBytes what is larger goes in pieces, where it can
  * @param now ms since 1970
  */
 export function fileSource(
   file: Pick<FileOrigin, 'largeOf'>,
   version: number,
+  mostBytes: number,
   gate: PayloadGate,
   now: () => number,
 ): SurveySource {
@@ -39,10 +42,18 @@ export function fileSource(
     },
     passageOf: (key, payload): Passage => {
       const value = bufferOf(payload);
-      const passage = value === undefined ? gate.passageUnder(typeOf(key, value), version) : gate.passageOf(value);
+      const { type = 0, bytes = 0 } = file.largeOf(key) ?? {};
+      if (value === undefined && bytes > mostBytes) return answersFor(type) ? 'by-commands' : tooLarge(mostBytes);
+      const passage = value === undefined ? gate.passageUnder(type, version) : gate.passageOf(value);
       return passage === 'by-commands' ? NOT_READ : passage;
     },
   };
+}
+
+function tooLarge(mostBytes: number): Withheld {
+  const most = `${Math.floor(mostBytes / 1_048_576)} MiB`;
+  const message = `Its type goes only whole, and it is larger than ${most}, the most that goes at once (KEYFERRY_MEMORY_MIB).`;
+  return { code: 'too-large', message };
 }
 
 function bufferOf(payload: unknown): Buffer | undefined {

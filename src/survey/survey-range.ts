@@ -39,7 +39,7 @@ export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<
     source:
       file === undefined
         ? askedSource(origin, facts, payloads)
-        : fileSource(file, version, payloads, () => app.ledger.now()),
+        : fileSource(file, version, app.settings.bytesInFlight, payloads, () => app.ledger.now()),
     target: sideOf(job, app, 'target', database.targetDatabase, undefined),
     names: makeNames(plan, database, converters),
     rules,

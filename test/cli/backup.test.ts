@@ -56,6 +56,13 @@ test('a backup goes into a file, never over one unasked, and a restore brings it
   expect(restored.stdout).toContain('18,270 keys accounted for, none failed, none missing');
   expect(restored.stdout).toMatch(/│ version\s+│ RDB 9\s+│ 8\./);
   expect(await fresh.client.call('DEBUG', 'DIGEST')).toBe(DIGEST_ON_8);
+
+  const compared = (...args: string[]) => here.run(['compare', '--target', fresh.server.url, ...args], store);
+  expect((await compared('--file', file)).code).toBe(0);
+  await fresh.client.set('extra', 'x');
+  const differs = await compared('--source-rdb', 'BACKUPS/out.rdb', '--quick');
+  expect([differs.code, differs.stdout]).toEqual([1, expect.stringMatching(/extra/)]);
+  expect((await compared()).stderr).toContain('Give one of --source, --file and --source-rdb.');
 });
 
 test('what is wrong with a file is said before anything starts', async () => {

@@ -1,7 +1,11 @@
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
+import { END, writeHead, writeKey } from '../../src/payload/file-records';
+import { withFooter } from '../../src/payload/footer';
+import { Output } from '../../src/payload/output';
 import type { SurveyReport } from '../../src/survey/report-schema';
 import type { AppProcess } from '../tools/app-process';
 import { digest, Stage, type Side } from '../tools/stage';
@@ -179,5 +183,70 @@ describe('a restore', () => {
       findings: 1,
     });
     expect(await client.get('user:329:profile')).toBe('mine');
+  });
+});
+
+describe('values of all kinds', () => {
+  const file = { rdb: 'FOLDER', file: 'kinds.rdb' };
+  const compared = async () => await app.run({ source: file, mode: 'compare', target: 'NEW' });
+  let client: Side['client'];
+
+  beforeAll(async () => {
+    ({ client } = sides.NEW);
+    await client.flushall();
+    await client.set('large', Buffer.alloc(3_000_000, 'x'));
+    await client.rpush('list', ...Array.from({ length: 400 }, (_, i) => `${i}`.repeat(3_000)));
+    await client.xadd('stream', '1-1', 'a', '1');
+    await client.xadd('stream', '1-2', 'a', '2');
+    await client.xgroup('CREATE', 'stream', 'readers', '0');
+    await client.xreadgroup('GROUP', 'readers', 'me', 'COUNT', '1', 'STREAMS', 'stream', '>');
+    await client.hset('hash', { a: '1', b: '2' });
+    await client.call('HPEXPIRE', 'hash', '10000000', 'FIELDS', '1', 'a');
+    await client.set('soon', 'over', 'PX', 1_500);
+    await app.run({ source: 'NEW', target: file });
+  });
+
+  it('are compared, also those that are large, and what has expired is not there', async () => {
+    while ((await client.exists('soon')) === 1) await sleep(100);
+    expect(await compared()).toMatchObject({ state: 'completed', counts: { scanned: 5, same: 4, expired: 1 } });
+
+    await client.set('soon', 'again');
+    await client.setrange('large', 2_999_999, 'y');
+    await client.lset('list', 399, 'other');
+    await client.xack('stream', 'readers', '1-1');
+    await client.call('HPERSIST', 'hash', 'FIELDS', '1', 'a');
+    const report = await compared();
+    const { findings } = await app.findings(report.id);
+    expect(Object.fromEntries(findings.map(({ key, code }) => [key, code]))).toEqual({
+      ...{ soon: 'extra', large: 'different-value', list: 'different-value', stream: 'different-value' },
+      hash: 'different-field-expiry',
+    });
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { different: 4, extra: 1 } });
+  });
+
+  it('that no server writes are told in a dry run and in a comparison', async () => {
+    const out = new Output();
+    writeHead(out, 9, []);
+    const values = [Buffer.from([13, 4, 1, 2, 3, 4]), Buffer.from([0, 1, 118])];
+    for (const [i, value] of values.entries())
+      writeKey(out, Buffer.from(`key${i}`), 0, withFooter(value, value.length, 9));
+    out.byte(END);
+    out.int64(0n);
+    await writeFile(path.join(folder, 'hostile.rdb'), out.copy());
+    const source = { rdb: 'FOLDER', file: 'hostile.rdb' };
+    await client.flushall();
+    await client.set('key0', 'v');
+    await client.set('key1', 'v');
+
+    const dry = await app.run({ source, target: 'NEW', mode: 'dry-run' });
+    expect(dry).toMatchObject({ counts: { copied: 1, failed: 1 }, findings: 1 });
+    const report = await app.run({ source, target: 'NEW', mode: 'compare', verify: 'quick' });
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { same: 1, different: 1 } });
+    await client.del('key0');
+    await client.hset('key0', 'a', 'b');
+    const again = await app.run({ source, target: 'NEW', mode: 'compare' });
+    expect((await app.findings(again.id)).findings).toEqual([
+      expect.objectContaining({ key: 'key0', message: expect.stringContaining('cannot be compared') as string }),
+    ]);
   });
 });
