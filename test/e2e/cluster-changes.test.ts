@@ -3,7 +3,7 @@ import type { AppProcess } from '../tools/app-process';
 import { digest, Stage, type Side } from '../tools/stage';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 
-/** By hand, for a server of another version: CLUSTER_SERVER=valkey-8.1 npx jest … */
+/** For a server of another version: CLUSTER_SERVER=valkey-8.1 npx jest …; again and again by scripts/cluster-runs.mjs. */
 const name = (process.env.CLUSTER_SERVER ?? 'redis-7.0') as ServerName;
 const KEYS = 40_000;
 const stage = new Stage();
