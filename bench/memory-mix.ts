@@ -10,9 +10,6 @@ const LARGEST = 4;
 const LARGE = 40;
 const MEDIUM = 2_000;
 
-/** A user of the servers that the mix is written to. */
-export const WITHOUT_SCRIPTS = 'noscripts';
-
 type Write = (client: Redis, key: string, name: string, value: Buffer) => Promise<unknown>;
 
 const writers: Readonly<Record<string, Write>> = {
@@ -36,7 +33,7 @@ export async function fillMix(server: RunningServer, mib: number): Promise<void>
       for (let i = 0; i < LARGEST; i++) await write(client, `${type}:largest`, String(i), randomBytes(mib * MIB));
       for (let i = 0; i < LARGE; i++) await write(client, `${type}:large`, String(i), randomBytes(MIB));
     }
-    // Sizes from 20 KB to 12 MB, the larger the fewer.
+    // Sizes from 20 KB to 6 MB, the larger the fewer.
     for (let i = 0; i < MEDIUM; i++) {
       const value = randomBytes(Math.round(20_000 * Math.min(600, MEDIUM / (i + 1)) ** 0.9));
       const write = Object.values(writers)[i % 6];
@@ -57,10 +54,17 @@ export async function alterMix(target: RunningServer): Promise<void> {
   });
 }
 
-async function withClient(server: RunningServer, work: (client: Redis) => Promise<void>): Promise<void> {
+/** The server, as a user sees it who may call no scripts. */
+export async function withoutScripts(server: RunningServer): Promise<RunningServer> {
+  await withClient(server, (client) =>
+    client.call('ACL', 'SETUSER', 'noscripts', 'on', 'nopass', '~*', '+@all', '-@scripting'),
+  );
+  return { ...server, url: server.url.replace('redis://', 'redis://noscripts:none@') };
+}
+
+async function withClient(server: RunningServer, work: (client: Redis) => Promise<unknown>): Promise<void> {
   const client = new Redis(server.url);
   try {
-    await client.call('ACL', 'SETUSER', WITHOUT_SCRIPTS, 'on', 'nopass', '~*', '+@all', '-@scripting');
     await work(client);
   } finally {
     client.disconnect();

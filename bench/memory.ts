@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
-import { startServer, type RunningServer } from '../local/servers/start-server';
+import { startServer } from '../local/servers/start-server';
 import { keyferryWith } from './contenders';
 import { emptied, measured, withServers, type Servers } from './measure';
-import { alterMix, fillMix, WITHOUT_SCRIPTS } from './memory-mix';
+import { alterMix, fillMix, withoutScripts } from './memory-mix';
 import { parseCount } from './option-values';
 import { measuredBy, tableRow, writeSection } from './results-file';
 
@@ -35,11 +35,6 @@ const MODES = [
   { name: 'compare, full', request: { mode: 'compare', verify: 'full' } },
 ] as const;
 
-/** The server, as a user sees it who may call no scripts. */
-function withoutScripts(server: RunningServer): RunningServer {
-  return { ...server, url: server.url.replace('redis://', `redis://${WITHOUT_SCRIPTS}:none@`) };
-}
-
 async function main(): Promise<void> {
   const { mib, only, write, source: older, target: newer } = program.parse().opts<Options>();
   const rows: string[][] = [];
@@ -59,7 +54,7 @@ async function main(): Promise<void> {
           const name = `${mode}, ${from} → ${to}${scripts ? '' : ', no scripts'}`;
           if (!name.includes(only)) continue;
           if (mode === 'sync') await alterMix(target);
-          const [a, b] = scripts ? servers : ([withoutScripts(source), withoutScripts(target)] as const);
+          const [a, b] = scripts ? servers : ([await withoutScripts(source), await withoutScripts(target)] as const);
           const { seconds, appCpu = 0, memory = 0, note = '' } = await measured(keyferryWith(name, request), a, b);
           const megabytes = (memory * 1_048_576) / 1e6;
           most = Math.max(most, megabytes);
@@ -76,7 +71,7 @@ async function main(): Promise<void> {
   console.log(line);
   if (write) {
     await writeSection('Memory', [
-      `${measuredBy('bench:memory')}: two lists, hashes, sets, sorted sets and streams each, with elements of ${mib} MiB and of 1 MiB, two strings of 128 MiB and 2,000 keys from 20 KB to 12 MB, nothing of it compressible; ${availableParallelism()} shared cores, loopback; the most resident memory of the app's process.`,
+      `${measuredBy('bench:memory')}: two lists, hashes, sets, sorted sets and streams each, with elements of ${mib} MiB and of 1 MiB, two strings of 128 MiB and 2,000 keys from 20 KB to 6 MB, nothing of it compressible; ${availableParallelism()} shared cores, loopback; the most resident memory of the app's process.`,
       '',
       tableRow(HEAD),
       tableRow(HEAD.map(() => '---')),
