@@ -13,15 +13,12 @@ let failed = 0;
 for (const version of versions) {
   for (let run = 1; run <= Number(runs); run++) {
     const began = Date.now();
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [path.join('node_modules', 'jest', 'bin', 'jest.js'), ...test],
-      {
-        cwd: root,
-        env: { ...process.env, CLUSTER_SERVER: version },
-        encoding: 'utf8',
-      },
-    );
+    // By npx, since the tests want the Node.js of node_modules.
+    const { status, stderr } = spawnSync('npx', ['jest', ...test], {
+      cwd: root,
+      env: { ...process.env, CLUSTER_SERVER: version },
+      encoding: 'utf8',
+    });
     const seconds = ((Date.now() - began) / 1_000).toFixed(0);
     console.log(
       `${version} run ${run} of ${runs}: ${status === 0 ? 'nothing missing, nothing doubled' : 'FAILED'} (${seconds} s)`,
