@@ -6,7 +6,7 @@ import { PackedFile } from './packed-file';
 import { isPacked, readInOrder, unpackInOrder, UnpackError } from './read-in-order';
 
 /** Read at once when a file is looked through. */
-const PASS_BYTES = 4_194_304;
+const PASS_BYTES = 1_048_576;
 /** Whoever goes on in the middle of a packed file unpacks all before it first, which must not take a message's time. */
 const MOST_UNPACKED = 16 * 2 ** 30;
 

@@ -1,4 +1,5 @@
 import { bad, type ByteReader } from './byte-reader';
+import { skipString } from './rdb-string';
 import * as types from './value-types';
 
 const LONGEST_TEXT_DOUBLE = 252;
@@ -30,12 +31,78 @@ export const LENGTH: Step = -2;
 export const STRING_HEAD: Step = -3;
 export type Steps = Generator<Step, void, number>;
 
+/** What stands in each element of a value: so many bytes, or one of these. */
+type Part = number;
+const STRING_PART: Part = -1;
+const LENGTH_PART: Part = -2;
+const TEXT_DOUBLE: Part = -3;
+
+/** Values that are one string, and the bytes before it. */
+const ONE_STRING: Readonly<Record<number, number>> = {
+  [types.STRING]: 0,
+  [types.HASH_ZIPMAP]: 0,
+  [types.LIST_ZIPLIST]: 0,
+  [types.SET_INTSET]: 0,
+  [types.SORTED_SET_ZIPLIST]: 0,
+  [types.HASH_ZIPLIST]: 0,
+  [types.HASH_LISTPACK]: 0,
+  [types.SORTED_SET_LISTPACK]: 0,
+  [types.SET_LISTPACK]: 0,
+  [types.HASH_LISTPACK_EXPIRING]: 8,
+};
+
+/** Values that are a number of elements, and the elements. */
+const REPEATED: Readonly<Record<number, { readonly before: number; readonly parts: readonly Part[] }>> = {
+  [types.LIST]: { before: 0, parts: [STRING_PART] },
+  [types.SET]: { before: 0, parts: [STRING_PART] },
+  [types.LIST_QUICKLIST]: { before: 0, parts: [STRING_PART] },
+  [types.HASH]: { before: 0, parts: [STRING_PART, STRING_PART] },
+  [types.SORTED_SET]: { before: 0, parts: [STRING_PART, TEXT_DOUBLE] },
+  [types.SORTED_SET_2]: { before: 0, parts: [STRING_PART, 8] },
+  [types.LIST_QUICKLIST_2]: { before: 0, parts: [LENGTH_PART, STRING_PART] },
+  [types.HASH_OF_VALKEY]: { before: 0, parts: [STRING_PART, STRING_PART, 8] },
+  [types.HASH_EXPIRING]: { before: 8, parts: [LENGTH_PART, STRING_PART, STRING_PART] },
+};
+
 /**
  * Goes from behind a type byte to the value's end, without looking into what need not be looked into.
  * @throws BadPayloadError also where the type is unknown: then nobody can tell where the value ends
  */
 export function skipValue(reader: ByteReader, type: number): void {
-  follow(reader, valueSteps(type));
+  // As valueSteps goes, without a generator: of each of millions of keys.
+  const before = ONE_STRING[type];
+  if (before !== undefined) {
+    reader.take(before);
+    skipString(reader);
+    return;
+  }
+  const repeated = REPEATED[type];
+  if (repeated === undefined) {
+    follow(reader, valueSteps(type));
+    return;
+  }
+  reader.take(repeated.before);
+  for (let left = reader.length(); left > 0; left--) {
+    for (const part of repeated.parts) skipPart(reader, part);
+  }
+}
+
+function skipPart(reader: ByteReader, part: Part): void {
+  if (part === STRING_PART) skipString(reader);
+  else if (part === LENGTH_PART) reader.length();
+  else if (part === TEXT_DOUBLE) {
+    const length = reader.byte();
+    if (length <= LONGEST_TEXT_DOUBLE) reader.take(length);
+  } else reader.take(part);
+}
+
+function* partSteps(part: Part): Steps {
+  if (part === STRING_PART) yield* stringSteps();
+  else if (part === LENGTH_PART) yield LENGTH;
+  else if (part === TEXT_DOUBLE) {
+    const length = yield BYTE;
+    if (length <= LONGEST_TEXT_DOUBLE) yield length;
+  } else yield part;
 }
 
 /** Goes over a module's value from behind its id; modules' other records in files are the same from there on. */
@@ -61,64 +128,21 @@ export function take(reader: ByteReader, step: Step): number {
 
 /** The way over a value, from behind its type byte. */
 export function* valueSteps(type: number): Steps {
+  const before = ONE_STRING[type];
+  if (before !== undefined) {
+    yield before;
+    yield* stringSteps();
+    return;
+  }
+  const repeated = REPEATED[type];
+  if (repeated !== undefined) {
+    yield repeated.before;
+    for (let left = yield LENGTH; left > 0; left--) {
+      for (const part of repeated.parts) yield* partSteps(part);
+    }
+    return;
+  }
   switch (type) {
-    case types.STRING:
-    case types.HASH_ZIPMAP:
-    case types.LIST_ZIPLIST:
-    case types.SET_INTSET:
-    case types.SORTED_SET_ZIPLIST:
-    case types.HASH_ZIPLIST:
-    case types.HASH_LISTPACK:
-    case types.SORTED_SET_LISTPACK:
-    case types.SET_LISTPACK:
-      yield* stringSteps();
-      return;
-    case types.HASH_LISTPACK_EXPIRING:
-      yield 8;
-      yield* stringSteps();
-      return;
-    case types.LIST:
-    case types.SET:
-    case types.LIST_QUICKLIST:
-      for (let left = yield LENGTH; left > 0; left--) yield* stringSteps();
-      return;
-    case types.HASH:
-      for (let left = 2 * (yield LENGTH); left > 0; left--) yield* stringSteps();
-      return;
-    case types.SORTED_SET:
-      for (let left = yield LENGTH; left > 0; left--) {
-        yield* stringSteps();
-        const length = yield BYTE;
-        if (length <= LONGEST_TEXT_DOUBLE) yield length;
-      }
-      return;
-    case types.SORTED_SET_2:
-      for (let left = yield LENGTH; left > 0; left--) {
-        yield* stringSteps();
-        yield 8;
-      }
-      return;
-    case types.LIST_QUICKLIST_2:
-      for (let left = yield LENGTH; left > 0; left--) {
-        yield LENGTH;
-        yield* stringSteps();
-      }
-      return;
-    case types.HASH_OF_VALKEY:
-      for (let left = yield LENGTH; left > 0; left--) {
-        yield* stringSteps();
-        yield* stringSteps();
-        yield 8;
-      }
-      return;
-    case types.HASH_EXPIRING:
-      yield 8;
-      for (let left = yield LENGTH; left > 0; left--) {
-        yield LENGTH;
-        yield* stringSteps();
-        yield* stringSteps();
-      }
-      return;
     case types.STREAM:
     case types.STREAM_2:
     case types.STREAM_3:
