@@ -15,7 +15,7 @@ import { blockName, PieceWriter } from '../transfer/piece-writer';
 import { recordInPieces } from '../transfer/record-in-pieces';
 import type { Origin } from '../transfer/side';
 
-const LEAST_BLOCK = 1_048_576;
+const LEAST_BLOCK = 524_288;
 /** Of a key that is written in pieces. */
 const CHUNKS_PER_BLOCK = 4;
 /** Of a blob there may be 50,000; some are smaller than this by chance. */

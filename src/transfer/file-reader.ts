@@ -11,7 +11,7 @@ import { FilePort } from './file-port';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** Read at once, and once more ahead. */
-const WINDOW_BYTES = 524_288;
+const WINDOW_BYTES = 262_144;
 /** Of the keys that were named last, so many are known to expire: those that may be looked at again. */
 const MOST_EXPIRIES = 100_000;
 
