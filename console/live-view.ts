@@ -64,10 +64,17 @@ function rowsOf(live: Live): string[][] {
     ['changed keys waiting', amount(live.waiting)],
     ['written, deleted', `${amount(live.written)}, ${amount(live.deleted)}`],
     ['gaps', lastGap === null ? amount(live.gaps) : `${amount(live.gaps)}: ${shown(lastGap, 300)}`],
+    ['second reader', standbyWords(live)],
     ...(cutover === null ? [] : [['cut-over', STEPS[cutover.step ?? 'quiet']]]),
     ...writerRows(cutover?.writers ?? null),
     ...(proof === null ? [] : [['proof', proved(proof)]]),
   ];
+}
+
+function standbyWords({ standby, takeovers }: Live): string {
+  const stands = standby === null ? 'none' : standby.covers ? 'stands by' : 'listens, and would leave a gap yet';
+  const trouble = standby?.trouble ?? null;
+  return `${stands}${trouble === null ? '' : `: ${shown(trouble, 300)}`}${takeovers === 0 ? '' : `; took over ${amount(takeovers)} times`}`;
 }
 
 type Writers = NonNullable<Live['cutover']>['writers'];

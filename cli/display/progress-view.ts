@@ -52,7 +52,7 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 /** How a source is followed, in words. */
-function liveWords({ phase, lagMs, waiting, written, deleted, gaps, cutover }: LiveReport): string[] {
+function liveWords({ phase, lagMs, waiting, written, deleted, gaps, takeovers, cutover }: LiveReport): string[] {
   const step = cutover === null ? null : STEPS[cutover.step ?? 'quiet'];
   const writers = cutover?.step === 'quiet' ? writersWords(cutover.writers) : '';
   return [
@@ -62,6 +62,7 @@ function liveWords({ phase, lagMs, waiting, written, deleted, gaps, cutover }: L
     `${count(waiting)} keys waiting`,
     `${count(written + deleted)} changes applied`,
     ...(gaps === 0 ? [] : [counted(gaps, 'gap')]),
+    ...(takeovers === 0 ? [] : [counted(takeovers, 'takeover')]),
   ];
 }
 

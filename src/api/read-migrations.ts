@@ -30,7 +30,10 @@ export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<M
   if (row === undefined) return undefined;
   const follower = isFollowed(row.plan) ? await app.ledger.live.get(id) : undefined;
   const works = follower !== undefined && isSign(follower.heartbeat, app.ledger.now(), SILENCE_MS);
-  return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works));
+  const standby = isFollowed(row.plan) ? await app.ledger.live.getStandby(id) : undefined;
+  const listens =
+    standby !== undefined && isSign(standby.heartbeat, app.ledger.now(), SILENCE_MS) ? standby : undefined;
+  return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works, listens));
 }
 
 /** The newest migrations, newest first. */

@@ -369,6 +369,18 @@ export const liveSchema = z.object({
   quietSince: time.nullable(),
   proof: proof.nullable(),
   writers: writers.nullable().default(null),
+  acknowledged: z.object({ holder: text, mark: count }).nullable().default(null),
+  takeovers: count.default(0),
+});
+
+/** A reader that stands by. */
+export const standbySchema = z.object({
+  version,
+  holder: text,
+  heartbeat: time,
+  mark: count,
+  covers: text,
+  trouble: text.nullable(),
 });
 
 /** The tally's last sum. */

@@ -103,6 +103,7 @@ export class CutOver {
     const groupCalls = groupCallsOf(source);
     if (this.looked !== session) {
       this.groupCalls = session.groupCalls;
+      this.lookedIn = undefined;
       this.streams = 0;
       this.looked = session;
     }

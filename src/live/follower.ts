@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
-import type { LiveRow } from '../migration/live';
+import type { LiveRow, StandbyRow } from '../migration/live';
 import { stationOf } from '../migration/phases';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
@@ -27,7 +27,7 @@ const MOST_LANES = 4;
 /** Names that one call reads. */
 const NAMES_A_CALL = 256;
 /** What all names may take that are held, bytes: about two million of them. */
-const MOST_BYTES = 256 * 1_048_576;
+export const MOST_BYTES = 256 * 1_048_576;
 /** A lane without names looks again after so long, ms. */
 const IDLE_MS = 200;
 /** After what does not pass by itself, ms. */
@@ -42,6 +42,16 @@ const HELD = 1 / 2;
 /** So many findings are held, each of one key. */
 const MOST_FINDINGS = 10_000;
 const MOST_BUILDERS = 16;
+/** What was told before it took the following over is applied once more after so long, ms. */
+const AGAIN_MS = 2_000;
+
+/** What one that stood by brings with it: it goes on with the session of whoever followed before. */
+export interface Inherited {
+  readonly feed: SourceFeed;
+  readonly facts: Session;
+  /** By the number of the database: all that may not be applied. */
+  readonly names: ReadonlyMap<number, readonly Buffer[]>;
+}
 
 interface Database {
   readonly number: number;
@@ -82,6 +92,14 @@ export class Follower implements Holder {
   private overflowed = false;
   /** All is proved: nothing is applied. */
   private isHeld = false;
+  /** One that stands by, as it was seen last. */
+  private standby: StandbyRow | undefined;
+  private acknowledging:
+    { readonly holder: string; readonly mark: number; readonly upTo: ReadonlyMap<number, number> } | undefined;
+  /** When it took the following over, until what it brought has been applied once more: what the other had sent may come late. */
+  private tookOverAt: number | undefined;
+  /** It leaves the following to one that stands by, which has heard what was not told here. */
+  private isLeft = false;
 
   /** @param row as it was taken */
   constructor(
@@ -90,6 +108,7 @@ export class Follower implements Holder {
     private readonly app: FollowApp,
     /** Told when something has come that the tally may wait for, and is written down. */
     private readonly onNews: (id: string) => Promise<unknown> = () => Promise.resolve(),
+    inherited?: Inherited,
   ) {
     this.migration = migration;
     const { plan } = migration;
@@ -102,7 +121,7 @@ export class Follower implements Holder {
       applier: undefined,
     }));
     for (const { names } of this.databases) names.keep();
-    this.feed = new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
+    this.feed = inherited?.feed ?? new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
     this.writers = new WriterWatch(connectionOf(plan.request.source), app);
     this.cutOver = new CutOver({
       now: () => this.app.ledger.time(),
@@ -115,6 +134,7 @@ export class Follower implements Holder {
         await this.writers.look(this.app.ledger.time());
       },
     });
+    if (inherited !== undefined) this.inherit(inherited);
   }
 
   get id(): string {
@@ -123,6 +143,22 @@ export class Follower implements Holder {
 
   get hasEnded(): boolean {
     return this.ended;
+  }
+
+  /** It has left the following to another reader of this migration. */
+  get hasLeft(): boolean {
+    return this.isLeft;
+  }
+
+  private inherit({ feed, facts, names }: Inherited): void {
+    this.beginWork(facts.runId);
+    // Which groups of streams were changed before it listened it does not know.
+    this.session = { id: this.row.session, facts: { ...facts, groupCalls: undefined } };
+    this.tookOverAt = performance.now();
+    feed.listen(this.events());
+    for (const { number, names: changed } of this.databases) {
+      for (const name of names.get(number) ?? []) if (!changed.note(name) && !this.overflowed) this.overflow();
+    }
   }
 
   /** Follows until the end. Never throws: what goes wrong stands in the row. */
@@ -174,6 +210,7 @@ export class Follower implements Holder {
         else {
           this.migration = migration;
           await this.write();
+          this.standby = await this.app.ledger.live.getStandby(this.id);
         }
       } catch {
         // Storage may be away for a moment; without it nothing is applied after a while.
@@ -205,22 +242,36 @@ export class Follower implements Holder {
         this.gap(FLUSHED);
       },
       onGap: (reason: string) => {
-        this.gap(`Changes were not told for a while: ${reason}`);
+        this.cutOff(`Changes were not told for a while: ${reason}`);
       },
     };
   }
 
+  /** The feed has ended: one that stands by may have heard what is missed here. */
+  private cutOff(reason: string): void {
+    const { standby, session } = this;
+    if (session !== undefined && standby !== undefined && standby.holder !== '' && standby.covers === session.id) {
+      if (this.ended) return;
+      this.isLeft = true;
+      this.end();
+    } else this.gap(reason);
+  }
+
   /** Some changes may have been missed: what is told from now on is another session, and must have its own pass. */
   private gap(reason: string): void {
+    // What it could not finish, whoever goes on knows as well.
+    if (this.ended) return;
     for (const { names } of this.databases) {
       if (this.overflowed) names.clear();
       names.keep();
     }
     this.settling = undefined;
+    this.acknowledging = undefined;
+    this.tookOverAt = undefined;
     this.cutOver.reset();
     if (this.session === undefined) return;
     this.session = undefined;
-    this.row = { ...this.row, gaps: this.row.gaps + 1, lastGap: reason };
+    this.row = { ...this.row, gaps: this.row.gaps + 1, lastGap: reason, acknowledged: null };
     this.app.telemetry.log('warn', 'Changes of the source may have been missed', {
       'keyferry.migration': this.id,
       'keyferry.trouble': reason,
@@ -244,11 +295,15 @@ export class Follower implements Holder {
     const { session } = this;
     if (session !== undefined && performance.now() - this.lookedAt >= LOOK_MS) {
       this.lookedAt = performance.now();
+      // Before the barrier, and before both sides are asked: of all that was changed before the mark, something is told then.
+      const { standby } = this;
       await this.barrier();
       const missed = this.feed.missed(session.facts, await this.feed.look());
       if (missed !== undefined && this.session === session) this.gap(missed);
+      else if (this.session === session) this.beginToAcknowledge(standby);
       await this.feed.renew();
     }
+    this.acknowledge();
     await this.settle();
     await this.cut();
     await this.holdWhileProved();
@@ -258,11 +313,7 @@ export class Follower implements Holder {
     if (this.session !== undefined) return;
     const facts = await this.feed.begin();
     if (this.ended) return;
-    for (const database of this.databases) {
-      const job = new FollowJob(this.migration, database.number, facts.runId, this.row.builders, this);
-      database.applier = new NameApplier(job, this.app, this.selection, () => this.barrier());
-      this.jobs.set(database.number, job);
-    }
+    this.beginWork(facts.runId);
     // What was wrong before is looked at by the pass that this session must have.
     this.findings.clear();
     this.hasMoreFindings = false;
@@ -272,13 +323,36 @@ export class Follower implements Holder {
     this.changed.notify();
   }
 
+  private beginWork(runId: string): void {
+    for (const database of this.databases) {
+      const job = new FollowJob(this.migration, database.number, runId, this.row.builders, this);
+      database.applier = new NameApplier(job, this.app, this.selection, () => this.barrier());
+      this.jobs.set(database.number, job);
+    }
+  }
+
+  private beginToAcknowledge(standby: StandbyRow | undefined): void {
+    if (standby === undefined || standby.holder === '' || this.acknowledging !== undefined) return;
+    const { holder, mark } = standby;
+    this.acknowledging = { holder, mark, upTo: this.mark() };
+  }
+
+  /** What was changed before a mark of one that stands by has been told here, and is applied. */
+  private acknowledge(): void {
+    const { acknowledging } = this;
+    if (acknowledging === undefined || !this.isAppliedUpTo(acknowledging.upTo)) return;
+    this.acknowledging = undefined;
+    const { holder, mark } = acknowledging;
+    this.row = { ...this.row, acknowledged: { holder, mark } };
+  }
+
   /** The feed has told everything, and there was no gap. @throws StoppedError where there was one */
   private async barrier(): Promise<void> {
     const { session } = this;
     try {
       await this.feed.barrier();
     } catch (error) {
-      if (this.session === session) this.gap(`Changes were not told for a while: ${wordsOf(error)}`);
+      if (this.session === session) this.cutOff(`Changes were not told for a while: ${wordsOf(error)}`);
       throw error;
     }
     if (this.session !== session) throw new StoppedError('lost');
@@ -286,11 +360,15 @@ export class Follower implements Holder {
 
   /** The last pass began in this session and has ended: all that changed meanwhile is applied once more. */
   private async settle(): Promise<void> {
-    const { session, migration } = this;
-    if (session === undefined || this.row.settled) return;
+    const { session, migration, tookOverAt } = this;
+    if (session === undefined) return;
     if (this.settling === undefined) {
-      const isDue = stationOf(migration) === 'settled' && migration.course.session === session.id;
+      if (tookOverAt !== undefined && performance.now() - tookOverAt < AGAIN_MS) return;
+      const isDue = this.row.settled
+        ? tookOverAt !== undefined
+        : stationOf(migration) === 'settled' && migration.course.session === session.id;
       if (!isDue) return;
+      this.tookOverAt = undefined;
       await this.barrier();
       this.settling = new Map(this.databases.map(({ number, names }) => [number, names.release()]));
       this.changed.notify();
@@ -305,6 +383,8 @@ export class Follower implements Holder {
     const isDue =
       session !== undefined &&
       this.row.settled &&
+      this.tookOverAt === undefined &&
+      this.settling === undefined &&
       migration.course.session === session.id &&
       migration.cutoverRequestedAt !== null;
     if (!isDue) {
@@ -487,7 +567,6 @@ export class Follower implements Holder {
   private async lastWords(): Promise<void> {
     const areGone = [...this.jobs.values()].every(({ temporaryNames }) => temporaryNames.areGone);
     const builders = areGone ? this.row.builders.filter((each) => each !== this.row.generation) : this.row.builders;
-    this.session = undefined;
     this.row = { ...this.row, builders, holder: '' };
     await this.write().catch(() => undefined);
   }

@@ -1,23 +1,63 @@
-import { randomUUID } from 'node:crypto';
 import type { App } from '../app/app';
 import { readableMigration } from '../app/readable-migration';
 import { Stillness } from '../app/stillness';
 import { LostRowError } from '../ledger/range-rows';
 import type { FollowMessage } from '../ledger/range-queue';
-import type { LiveRow } from '../migration/live';
+import { isHeld, wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
-import { isFinal } from '../migration/rows';
+import { isFinal, type MigrationRow } from '../migration/rows';
+import { begunFollowing } from './begun-following';
 import { Follower, type FollowApp } from './follower';
+import { begunStandby, Standby } from './standby';
 
 /** How often whoever waits looks whether it still has to, ms. */
 const LOOK_MS = 500;
 
+/** One that listens to a source: applies what it is told, or stands by until it takes that place. */
+class Reader {
+  /** A message keeps it at the moment. */
+  isAttended = true;
+  hasEnded = false;
+  private stopped = false;
+  private running: Promise<void> | undefined;
+
+  constructor(private current: Follower | Standby) {}
+
+  /** It has left its place to another reader: a new one should stand by. */
+  get hasLeft(): boolean {
+    return this.current instanceof Follower && this.current.hasLeft;
+  }
+
+  run(): Promise<void> {
+    this.running ??= this.read();
+    return this.running;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.current.stop();
+    await this.running;
+  }
+
+  private async read(): Promise<void> {
+    if (this.current instanceof Standby) {
+      const follower = await this.current.run();
+      if (follower !== undefined) {
+        this.current = follower;
+        if (this.stopped) await follower.stop();
+      }
+    }
+    if (this.current instanceof Follower) await this.current.run();
+    this.hasEnded = true;
+  }
+}
+
 /**
- * The sources that this process follows. A message keeps one followed for its time; what is heard stays in the process from one message
- * to the next, so that nothing is missed in between.
+ * The sources that this process follows. A message keeps one reader for its time; what is heard stays in the process from one message
+ * to the next, so that nothing is missed in between. Of the two readers of a source one applies what it is told, and the other stands by.
  */
 export class Followers {
-  private readonly followers = new Map<string, Follower>();
+  private readonly readers = new Map<string, Reader[]>();
   private readonly stillness = new Stillness();
   private stopped = false;
 
@@ -28,104 +68,97 @@ export class Followers {
   ) {}
 
   /**
-   * Follows the source of a message's migration for a message's time, and sends the message again then. Returns at once where another
-   * process follows it. Safe to be called twice, late, or by two processes at once.
+   * Reads the source of a message's migration for a message's time, and sends the message again then. Returns at once where others
+   * do. Safe to be called twice, late, or by two processes at once.
    */
   async during(message: FollowMessage): Promise<void> {
     const until = performance.now() + this.app.settings.rangeSeconds * 1_000;
     const migration = await readableMigration(message.migration, this.app);
     if (migration === undefined || isFinal(migration) || migration.cancelRequested || !isFollowed(migration.plan))
       return;
-    const follower = await this.follower(migration.id, until);
-    if (follower === undefined) return;
-    const end = follower.run();
-    while (!follower.hasEnded && !this.stopped && performance.now() < until) {
-      await Promise.race([end, new Promise((resolve) => setTimeout(resolve, LOOK_MS))]);
+    const { id } = migration;
+    const reader = this.unattended(id) ?? (await this.begun(migration, until));
+    if (reader === undefined) return;
+    const end = reader.run();
+    try {
+      while (!reader.hasEnded && !this.stopped && performance.now() < until) {
+        await Promise.race([end, new Promise((resolve) => setTimeout(resolve, LOOK_MS))]);
+      }
+    } finally {
+      reader.isAttended = false;
     }
-    if (follower.hasEnded) {
+    if (reader.hasEnded) {
       await end;
-      if (this.followers.get(migration.id) === follower) this.followers.delete(migration.id);
-    } else if (!this.stopped) await this.app.queue.follow(migration);
+      this.readers.set(
+        id,
+        this.readersOf(id).filter((each) => each !== reader),
+      );
+      if (this.readersOf(id).length === 0) this.readers.delete(id);
+      if (!reader.hasLeft) return;
+    }
+    if (!this.stopped) await this.app.queue.follow(migration);
   }
 
   /** Ends all; what is under way is waited for. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.all([...this.followers.values()].map((follower) => follower.stop()));
-    this.followers.clear();
+    await Promise.all([...this.readers.values()].flat().map((reader) => reader.stop()));
+    this.readers.clear();
   }
 
-  /** The one of this process, or a new one where nobody else follows; undefined where somebody does. */
-  private async follower(id: string, until: number): Promise<Follower | undefined> {
-    const known = this.followers.get(id);
-    if (known !== undefined && !known.hasEnded) return known;
-    const row = await this.app.ledger.live.get(id);
-    if (row !== undefined && !(await this.isAbandoned(row, until))) return undefined;
-    const migration = await this.app.ledger.migrations.get(id);
-    if (migration === undefined || isFinal(migration)) return undefined;
-    const taken = this.followers.get(id);
-    if (taken !== undefined && !taken.hasEnded) return taken;
-    try {
-      const held = await this.app.ledger.live.take(this.begun(id, row), row?.etag);
-      const follower = new Follower(held, migration, this.app, this.onNews);
-      this.followers.set(id, follower);
-      return follower;
-    } catch (error) {
-      if (error instanceof LostRowError) return undefined;
-      throw error;
-    }
+  private readersOf(id: string): Reader[] {
+    return this.readers.get(id) ?? [];
   }
 
-  /** Whether whoever followed has been silent for long, as far as this process sees; one that left says so. */
-  private async isAbandoned(seen: LiveRow, until: number): Promise<boolean> {
-    if (seen.holder === '') return true;
-    const { silenceSeconds } = this.app.settings;
-    for (let row: LiveRow | undefined = seen; row !== undefined; row = await this.app.ledger.live.get(seen.migration)) {
-      if (row.etag !== seen.etag) return false;
-      if (this.stillness.stillFor(seen.migration, row.etag) >= silenceSeconds * 1_000) return true;
-      if (this.stopped || performance.now() >= until) return false;
+  private unattended(id: string): Reader | undefined {
+    const reader = this.readersOf(id).find((each) => !each.isAttended && !each.hasEnded);
+    if (reader !== undefined) reader.isAttended = true;
+    return reader;
+  }
+
+  /** A new reader in a place that nobody has; undefined where both are taken. */
+  private async begun({ id, plan }: MigrationRow, until: number): Promise<Reader | undefined> {
+    const silenceMs = this.app.settings.silenceSeconds * 1_000;
+    const { live, migrations } = this.app.ledger;
+    const first = new Map<string, string>();
+    const standOf = (name: string, row: { readonly holder: string; readonly etag: string } | undefined) => {
+      if (row === undefined || !isHeld(row)) return 'free';
+      const seen = first.get(name);
+      if (seen === undefined) first.set(name, row.etag);
+      else if (seen !== row.etag) return 'taken';
+      return this.stillness.stillFor(`${name} ${id}`, row.etag) >= silenceMs ? 'free' : 'unknown';
+    };
+    while (!this.stopped && performance.now() < until) {
+      const [row, standby] = await Promise.all([live.get(id), live.getStandby(id)]);
+      const [leads, standsBy] = [standOf('live', row), standOf('standby', standby)];
+      const migration = await migrations.get(id);
+      if (migration === undefined || isFinal(migration)) return undefined;
+      try {
+        const now = this.app.ledger.time();
+        // Who stands by goes first where a place has become free: it has heard what was told.
+        if (leads === 'free' && standsBy === 'free') {
+          const held = await live.take(begunFollowing(id, row, now, { lost: null }), row?.etag);
+          return this.add(id, new Follower(held, migration, this.app, this.onNews));
+        }
+        if (leads !== 'free' && standsBy === 'free' && wantsStandby(plan)) {
+          const held = await live.takeStandby(begunStandby(id, standby, now), standby?.etag);
+          return this.add(id, new Standby(held, migration, this.app, this.onNews));
+        }
+      } catch (error) {
+        if (!(error instanceof LostRowError)) throw error;
+        continue;
+      }
+      if (leads === 'taken' && (standsBy === 'taken' || !wantsStandby(plan))) return undefined;
+      const free = this.unattended(id);
+      if (free !== undefined) return free;
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
-    return true;
+    return undefined;
   }
 
-  private begun(id: string, before: LiveRow | undefined): Omit<LiveRow, 'etag'> {
-    return {
-      ...(before ?? NEVER),
-      migration: id,
-      holder: randomUUID(),
-      generation: (before?.generation ?? 0) + 1,
-      session: '',
-      feed: null,
-      listeningSince: before?.listeningSince ?? null,
-      settled: false,
-      heartbeat: this.app.ledger.time(),
-      waiting: 0,
-      kept: 0,
-      lagMs: 0,
-      findings: 0,
-      trouble: null,
-      step: null,
-      quietSince: null,
-      proof: null,
-      writers: null,
-      // Whoever followed before heard what this one cannot know of.
-      ...(before === undefined || before.listeningSince === null
-        ? {}
-        : { gaps: before.gaps + 1, lastGap: before.session === '' ? LEFT : DIED }),
-    };
+  private add(id: string, current: Follower | Standby): Reader {
+    const reader = new Reader(current);
+    this.readers.set(id, [...this.readersOf(id), reader]);
+    return reader;
   }
 }
-
-const LEFT = 'Nobody followed the source for a while.';
-const DIED = 'Whoever followed the source has died, or was cut off.';
-
-const NEVER = {
-  runId: '',
-  written: 0,
-  deleted: 0,
-  gaps: 0,
-  lastGap: null,
-  builders: [],
-  clockDoubtMs: 0,
-} as const;

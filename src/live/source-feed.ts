@@ -33,10 +33,15 @@ export class SourceFeed {
   constructor(
     { request }: Pick<Plan, 'request'>,
     private readonly kinds: readonly FeedKind[],
-    private readonly events: Omit<FeedEvents, 'onGap'> & { readonly onGap: (reason: string) => void },
+    private events: Omit<FeedEvents, 'onGap'> & { readonly onGap: (reason: string) => void },
     private readonly app: Pick<App, 'connections'>,
   ) {
     this.names = { source: connectionOf(request.source), target: connectionOf(request.target) };
+  }
+
+  /** What it tells from now on is told to others. */
+  listen(events: SourceFeed['events']): void {
+    this.events = events;
   }
 
   /** Opens the feed where it is not open, and begins a session in it. @throws RedisError, NoFeedError */
@@ -103,7 +108,12 @@ export class SourceFeed {
 
   private async open(): Promise<Feed> {
     const opened: Feed = await this.app.connections.feed(this.names.source, this.kinds, {
-      ...this.events,
+      onNames: (names, database) => {
+        this.events.onNames(names, database);
+      },
+      onFlush: () => {
+        this.events.onFlush();
+      },
       onGap: (error) => {
         // One that was replaced, or is not used yet, is nobody's.
         if (this.feed !== opened) return;

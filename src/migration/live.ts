@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { feedKinds, type FeedKind } from '../redis/feed-connection';
 import { amount, isoTime, type DocumentOf } from './document';
 import { isFollowed, stationOf } from './phases';
+import type { Plan } from './plan';
 import { isFinal, type MigrationRow } from './rows';
 import { since, type Mark } from './since';
 
@@ -90,6 +91,24 @@ export interface LiveRow {
   readonly proof: Proof | null;
   /** Who wrote when a cut-over looked last; null before it has. */
   readonly writers: Writers | null;
+  /** Up to which of its marks a reader that stands by may forget what it heard: that is applied. */
+  readonly acknowledged: { readonly holder: string; readonly mark: number } | null;
+  /** How often one that stood by has taken this place without a gap. */
+  readonly takeovers: number;
+  readonly etag: string;
+}
+
+/** A reader that stands by, as the ledger has it: written by its holder alone, always whole. */
+export interface StandbyRow {
+  readonly migration: string;
+  /** Empty once it has left. */
+  readonly holder: string;
+  readonly heartbeat: string;
+  /** Grows with each writing: what was heard before it was changed before it. */
+  readonly mark: number;
+  /** The session that it could go on with; empty while there is none. */
+  readonly covers: string;
+  readonly trouble: string | null;
   readonly etag: string;
 }
 
@@ -127,7 +146,7 @@ export function liveFactsOf(
   source: Mark | undefined,
   works: boolean,
 ): LiveFacts {
-  const session = works ? (row?.session ?? '') : '';
+  const session = works && row !== undefined && isHeld(row) ? row.session : '';
   const isOfPass = session !== '' && session === course.session && row?.settled === true;
   return {
     session,
@@ -138,6 +157,16 @@ export function liveFactsOf(
     findings: row?.findings ?? 0,
     works: session !== '',
   };
+}
+
+/** Whether somebody follows, as far as a row tells: who leaves says so, and leaves its session to one that stands by. */
+export function isHeld({ holder }: Pick<LiveRow, 'holder'>): boolean {
+  return holder !== '';
+}
+
+/** Whether a second reader stands by. */
+export function wantsStandby({ request: { live } }: Pick<Plan, 'request'>): boolean {
+  return live?.standby ?? true;
 }
 
 /** How a migration whose source is followed stands. */
@@ -157,6 +186,14 @@ export const liveReportSchema = z.object({
   findings: amount.describe('Changed keys that are not as they should be on the target.'),
   gaps: amount.describe('How often changes may have been missed. Each is repaired by a pass.'),
   lastGap: z.string().nullable(),
+  takeovers: amount.describe('How often the reader that stands by went on in the place of the other, without a gap.'),
+  standby: z
+    .object({
+      covers: z.boolean().describe('It could go on at the moment without a gap.'),
+      trouble: z.string().nullable(),
+    })
+    .nullable()
+    .describe('The second reader; null while there is none.'),
   repaired: z.boolean().describe('A pass has been made since the last gap.'),
   notReady: z.string().nullable().describe('Why a cut-over would be refused now; null where it would not.'),
   cutover: z
@@ -213,10 +250,11 @@ export function makeLiveReport(
   migration: MigrationRow,
   row: LiveRow | undefined,
   works: boolean,
+  standby?: StandbyRow,
 ): LiveReport | undefined {
   if (!isFollowed(migration.plan)) return undefined;
   const { phase, course, cutoverRequestedAt } = migration;
-  const listening = works && row !== undefined && row.session !== '';
+  const listening = works && row !== undefined && isHeld(row) && row.session !== '';
   // Who has left listens no more, and has missed nothing that counts.
   const repaired = row?.settled === true && (isFinal(migration) || (listening && row.session === course.session));
   const { proof = null } = row ?? {};
@@ -232,6 +270,11 @@ export function makeLiveReport(
     findings: row?.findings ?? 0,
     gaps: row?.gaps ?? 0,
     lastGap: row?.lastGap ?? null,
+    takeovers: row?.takeovers ?? 0,
+    standby:
+      standby === undefined || standby.holder === '' || isFinal(migration)
+        ? null
+        : { covers: standby.covers !== '' && standby.covers === row?.session, trouble: standby.trouble },
     repaired,
     notReady: notReady(migration, row, listening, repaired),
     cutover:

@@ -103,6 +103,10 @@ export const migrationRequestSchema = z
           .describe(
             'How the source tells which keys change. auto: client-side caching, by which it tells its clients, or else keyspace notifications where they are on.',
           ),
+        standby: z
+          .boolean()
+          .default(true)
+          .describe('A second reader listens beside the first, and goes on in its place without a gap.'),
         cutoverLagMs: z
           .int()
           .min(0)

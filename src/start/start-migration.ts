@@ -1,3 +1,4 @@
+import { wantsStandby } from '../migration/live';
 import { createHash, randomBytes } from 'node:crypto';
 import type { App } from '../app/app';
 import { isFinal, isSettled, resetIfOlder, rangeName, type MigrationRow, type RangeRow } from '../migration/rows';
@@ -153,7 +154,10 @@ export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'q
   if (isFinal(row) || hasRows(row, row.phase)) return row;
   await app.ledger.ranges.create(rangesOf(row));
   await sendOpenRanges(row, app);
-  if (stationOf(row) === 'listening') await app.queue.follow(row);
+  if (stationOf(row) === 'listening') {
+    await app.queue.follow(row);
+    if (wantsStandby(row.plan)) await app.queue.follow(row);
+  }
   const complete = await app.ledger.migrations.update(row.id, (now) =>
     isFinal(now) || hasRows(now, row.phase)
       ? undefined

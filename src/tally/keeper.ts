@@ -3,6 +3,7 @@ import { Stillness } from '../app/stillness';
 import { inParallel } from '../basics/in-parallel';
 import { rangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
+import { wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
 import { isFinal, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { parallelRangesOf } from '../range/range-shape';
@@ -150,12 +151,17 @@ export class Keeper {
   private async keepFollowed(migration: MigrationRow): Promise<void> {
     const { id, plan, cancelRequested } = migration;
     if (!isFollowed(plan) || cancelRequested) return;
-    const row = await this.app.ledger.live.get(id);
-    const name = `live ${id}`;
+    await this.keepReader(`live ${id}`, migration, await this.app.ledger.live.get(id));
+    if (wantsStandby(plan)) {
+      await this.keepReader(`standby ${id}`, migration, await this.app.ledger.live.getStandby(id));
+    }
+  }
+
+  private async keepReader(name: string, migration: MigrationRow, row: { readonly etag: string } | undefined) {
     if (this.stillness.stillFor(name, row?.etag ?? '') < this.silenceMs) return;
-    const last = this.followSent.get(id) ?? Number.NEGATIVE_INFINITY;
+    const last = this.followSent.get(name) ?? Number.NEGATIVE_INFINITY;
     if (performance.now() - last < this.silenceMs) return;
-    this.followSent.set(id, performance.now());
+    this.followSent.set(name, performance.now());
     await this.app.queue.follow(migration);
   }
 

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { OvertakenError } from '../app/visits';
-import type { LiveRow } from '../migration/live';
+import { isHeld, type LiveRow } from '../migration/live';
 import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
 import { connectionOf } from '../migration/side-spec';
 import type { Command, RedisPort } from '../redis/redis-port';
@@ -48,7 +48,7 @@ export async function sweepTemporaryKeys(
   const nobodyWorks =
     quietSeconds > app.settings.stallSeconds || rows.every((row) => row.phase !== migration.phase || isSettled(row));
   // Who follows works until all is proved, or it has left.
-  const isFollowing = follower !== undefined && follower.session !== '' && follower.proof === null;
+  const isFollowing = follower !== undefined && isHeld(follower) && follower.session !== '' && follower.proof === null;
   const nobodyBuilt = [...rows, ...(follower === undefined ? [] : [follower])].every(
     ({ builders }) => builders.length === 0,
   );

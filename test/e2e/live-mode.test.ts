@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
-import type { AppProcess } from '../tools/app-process';
+import { until, type AppProcess } from '../tools/app-process';
 import { startLiveWriter } from '../tools/live-writer';
 import { digestOfLiving, Stage, type Side } from '../tools/stage';
 import { fill } from './support/fill';
@@ -164,6 +164,35 @@ it('an app that is killed has missed changes, and makes them good when it is bac
   await app.reportWhen(id, inStep);
   await writer.stop();
   expect(await ended(id)).toMatchObject({ state: 'completed', live: { gaps: 1 } });
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
+});
+
+/** The connections by which the source tells what changes. */
+async function readers(): Promise<string[]> {
+  const clients = String(await old.client.client('LIST', 'TYPE', 'PUBSUB'));
+  return Array.from(clients.matchAll(/^id=(\d+)/gm), ([, client = '']) => client);
+}
+
+const covered = ({ live }: MigrationReport) => live?.standby?.covers === true;
+
+it('one reader that is cut off leaves no gap: the other one goes on', async () => {
+  await fill(old, 5_000);
+  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const id = await follow();
+  for (let cuts = 1; cuts <= 3; cuts++) {
+    await until(async () => (await readers()).length === 2, 10_000);
+    // What the row of the one that stands by says must be of after the last cut.
+    await sleep(500);
+    await app.reportWhen(id, covered);
+    const [first = ''] = await readers();
+    await old.client.client('KILL', 'ID', first);
+  }
+  await app.reportWhen(id, covered);
+  expect(await app.report(id)).toMatchObject({ live: { gaps: 0 } });
+  await writer.stop();
+  const report = await ended(id);
+  expect(report).toMatchObject({ state: 'completed', live: { gaps: 0 } });
+  expect(report.live?.takeovers).toBeGreaterThan(0);
   expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
