@@ -100,7 +100,14 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     plan.target.cluster
       ? await copy(source.port, target.port)
       : await onOwn(app, ownWayTo(job, sides), target.guard, (ownTarget) => copy(source.port, ownTarget));
-  const options: CopierOptions = { ...copierOptions(job, app, clock), source: FILE_PORT, sourceIsStill: true };
+  const options: CopierOptions = {
+    ...copierOptions(job, app, clock),
+    source: FILE_PORT,
+    sourceIsStill: true,
+    release: (key) => {
+      source.release(key);
+    },
+  };
   const begin = () => job.beginTemporaryKeys();
   const pieces = new CommandCopier(sides, names, options, tooLarge, begin, onTarget, alone, hindrance, job);
   const goesInPieces = (key: Buffer) => {

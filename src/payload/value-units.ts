@@ -16,6 +16,8 @@ export interface Unit {
 /** How the values of a type are read part by part. */
 export interface UnitKind {
   readonly type: 'list' | 'set' | 'hash' | 'zset';
+  /** Whether units may expire by themselves. */
+  readonly expires?: boolean;
   /** What stands before the first unit: how many there are, and what their expiries count from. */
   readonly head: (reader: ByteReader) => { readonly units: number; readonly since: number };
   readonly read: (reader: ByteReader, since: number) => Unit;
@@ -83,11 +85,13 @@ const KINDS: Readonly<Record<number, UnitKind>> = {
   [types.HASH]: { type: 'hash', head: counted, read: (reader) => ({ values: [text(reader), text(reader)] }) },
   [types.HASH_OF_VALKEY]: {
     type: 'hash',
+    expires: true,
     head: counted,
     read: (reader) => ({ values: [text(reader), text(reader)], expiry: Number(reader.int64()) }),
   },
   [types.HASH_EXPIRING]: {
     type: 'hash',
+    expires: true,
     head: (reader) => {
       const since = Number(reader.int64());
       return { units: reader.length(), since };

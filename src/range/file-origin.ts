@@ -17,6 +17,8 @@ import { timedReader } from './timed';
 export interface FileOrigin extends Origin {
   /** The type byte of a large key, and the bytes that it takes; undefined for one that is none. */
   largeOf: FileReader['largeOf'];
+  /** No more is asked by commands about a key. */
+  release(key: Buffer): void;
 }
 
 /** The file that a range is read from; undefined where the source is a server. */
@@ -40,6 +42,9 @@ export function fileOriginOf(
     reader: governedReader(timedReader(reader, id, app.telemetry), job.governor),
     readerOfWhole: { read: (keys) => reader.readWhole(keys, app.settings.bytesInFlight) },
     largeOf: (key) => reader.largeOf(key),
+    release: (key) => {
+      reader.port.release(key);
+    },
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: true,
   };

@@ -32,6 +32,8 @@ export interface CopierOptions extends Omit<
 > {
   /** Where the copy of a key is. */
   readonly placeOf: (key: Buffer) => PlaceKeeper;
+  /** Called when no more is asked about a key. */
+  readonly release?: (key: Buffer) => void;
 }
 
 /** Copies over connections that nobody else uses. Throws `valueTooLong` or `replyTooLong` besides, where one is lost for what the copy does. */
@@ -74,7 +76,7 @@ export class CommandCopier {
     const uncarried: KeyFinding[] = [];
     let by: StoppedError | undefined;
     if (keys.length > 0) await this.before();
-    const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyKey(key));
+    const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyAndRelease(key));
     outcomes.forEach((outcome, i) => {
       const key = keys[i];
       if (key === undefined) return;
@@ -99,6 +101,14 @@ export class CommandCopier {
       }
     });
     return { counts, findings, taken, uncarried, ...(by && { stopped: { by, before } }) };
+  }
+
+  private async copyAndRelease(key: Buffer): Promise<KeyOutcome> {
+    try {
+      return await this.copyKey(key);
+    } finally {
+      this.options.release?.(key);
+    }
   }
 
   private async copyKey(sourceKey: Buffer): Promise<KeyOutcome> {

@@ -14,8 +14,6 @@ export const FILE_PORT: Abilities = { major: 8, minor: 0, valkey: false };
 
 /** Pieces of a string that is unpacked. */
 const PIECE_BYTES = 262_144;
-/** So many keys are being read at a time. */
-const MOST_OPEN = 16;
 /** Of so many pages the expiries of fields are known: of the one that is written, and of the one that is read ahead. */
 const PAGES_KNOWN = 4;
 
@@ -25,8 +23,8 @@ export function answersFor(type: number): boolean {
 }
 
 /**
- * Answers the commands by which a copy reads large keys (by-commands/), out of their records in a file: in constant memory, forward at the
- * cost of one reading.
+ * Answers the commands by which a copy reads large keys (by-commands/), out of their records in a file: in constant memory for each key
+ * that was asked for and not released, forward at the cost of one reading.
  */
 export class FilePort implements RedisPort {
   private readonly open = new Map<string, Promise<Value>>();
@@ -93,6 +91,11 @@ export class FilePort implements RedisPort {
     return replies;
   }
 
+  /** Forgets what was read of a key. */
+  release(key: Buffer): void {
+    this.open.delete(key.toString('latin1'));
+  }
+
   private async valueOf(key: Buffer): Promise<Value> {
     const name = key.toString('latin1');
     let value = this.open.get(name);
@@ -102,8 +105,6 @@ export class FilePort implements RedisPort {
       value = Value.read(this.readBytes, extent);
       value.catch(() => this.open.delete(name));
       this.open.set(name, value);
-      const [oldest] = this.open.keys();
-      if (this.open.size > MOST_OPEN && oldest !== undefined) this.open.delete(oldest);
     }
     return await value;
   }
@@ -209,17 +210,21 @@ class Value {
     const place = cursor === 0 ? this.first : cursor;
     if (place >= this.window.end) return [Buffer.from('0'), []];
     const { units, next } = await this.unitsAt(place, count);
-    const expiring = units.filter(({ expiry = -1 }) => expiry >= 0);
-    this.expiries.push(new Map(expiring.map(({ values: [field], expiry = -1 }) => [nameOf(field), expiry])));
-    if (this.expiries.length > PAGES_KNOWN) this.expiries.shift();
+    if (this.kind?.expires === true) {
+      this.expiries.push(new Map(units.map(({ values: [field], expiry = -1 }) => [nameOf(field), expiry])));
+      if (this.expiries.length > PAGES_KNOWN) this.expiries.shift();
+    }
     const values = units.flatMap((unit) => unit.values);
     return [Buffer.from(next >= this.window.end ? '0' : String(next)), values];
   }
 
   /** When a field of one of the last pages expires; -1: never. */
   expiryOf(field: Buffer): number {
+    if (this.kind?.expires !== true) return -1;
     const name = nameOf(field);
-    return this.expiries.find((page) => page.has(name))?.get(name) ?? -1;
+    const expiry = this.expiries.find((page) => page.has(name))?.get(name);
+    if (expiry === undefined) throw new Error('A field was asked for that is not of the pages read last.');
+    return expiry;
   }
 
   /** Up to `most` units: as many as are in memory, and one at least. */

@@ -6,7 +6,6 @@ import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
 import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
-import type { RedisPort } from '../redis/redis-port';
 import { FilePort } from './file-port';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
@@ -43,7 +42,7 @@ export class FileReader implements PageReader {
   private page = new Map<Buffer, Entry>();
   private readonly largeKeys = new Map<string, { readonly extent: Extent; readonly type: number }>();
   /** Answers commands about the values of large keys that were met. */
-  readonly port: RedisPort = new FilePort(
+  readonly port = new FilePort(
     (start, length) => this.bytesAt(start, length),
     (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
   );

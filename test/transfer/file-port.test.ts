@@ -125,6 +125,38 @@ describe.each([0, 1])('a record of server %i', (place) => {
   });
 });
 
+it('knows when fields expire until the key is released, whatever else is read, and never guesses', async () => {
+  const { client } = servers[1]!;
+  const time = 1_900_000_000_000;
+  await client.hset('expiring', ...many.flatMap((i) => [`f${i}`, i]));
+  const expiring = many.filter((i) => i % 2 === 0).map((i) => `f${i}`);
+  await client.call('HPEXPIREAT', 'expiring', time, 'FIELDS', expiring.length, ...expiring);
+  const payload = (await client.callBuffer('DUMP', 'expiring')) as Buffer;
+  const out = new Output();
+  writeKey(out, Buffer.from('expiring'), 0, payload);
+  const bytes = out.copy();
+  const port = new FilePort(
+    (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+    () => [0, bytes.length],
+  );
+  const pageOf = async (cursor: string) => {
+    const [next, page] = (await port.call('HSCAN', 'expiring', cursor, 'COUNT', '100')) as [Buffer, Buffer[]];
+    return { next: next.toString(), fields: page.filter((_, i) => i % 2 === 0) };
+  };
+  const askFor = (fields: readonly Buffer[]) =>
+    port.call('HPEXPIRETIME', 'expiring', 'FIELDS', String(fields.length), ...fields);
+  const timesOf = (fields: readonly Buffer[]) =>
+    fields.map((field) => (Number(field.toString().slice(1)) % 2 === 0 ? time : -1));
+
+  const first = await pageOf('0');
+  const second = await pageOf(first.next);
+  for (const i of many.slice(0, 40)) await port.call('TYPE', `other${i}`);
+  for (const { fields } of [first, second]) expect(await askFor(fields)).toEqual(timesOf(fields));
+  await expect(askFor([Buffer.from('unknown')])).rejects.toThrow('not of the pages');
+  port.release(Buffer.from('expiring'));
+  await expect(askFor(second.fields)).rejects.toThrow('not of the pages');
+});
+
 it('of a damaged value says that it is damaged', async () => {
   const bytes = Buffer.from([2, 1, 107, 0x80, 0, 0, 0, 9, 200, 1]);
   const port = new FilePort(
