@@ -12,7 +12,7 @@ import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import { FileSink, SHRUNK, type KeyInPieces } from '../transfer/file-sink';
 import { governedPort } from '../transfer/governed';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
-import { recordInPieces } from '../transfer/record-in-pieces';
+import { recordInPieces, type InPieces } from '../transfer/record-in-pieces';
 import type { Origin } from '../transfer/side';
 
 const LEAST_BLOCK = 524_288;
@@ -45,8 +45,16 @@ export async function fileSinkOf(
   const store = app.files.get(target.rdb);
   const patiently = attemptOn(job);
   const { number, generation, piece } = job.row;
+  const storage = { failures: 0 };
   const writer = new PieceWriter(piece, generation, blockBytesOf(plan.source.usedMemory), (of, block, bytes) =>
-    patiently(() => store.stage(target.file, id, blockName(number, of, block), bytes)),
+    patiently(async () => {
+      try {
+        await store.stage(target.file, id, blockName(number, of, block), bytes);
+      } catch (error) {
+        storage.failures++;
+        throw error;
+      }
+    }),
   );
   const mustBeLarge = async () => {
     if (job.row.bits === 0 || plan.source.cluster) return;
@@ -67,21 +75,72 @@ export async function fileSinkOf(
   const gate = payloadGateOf(plan);
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
   const { bytesInFlight } = app.settings;
-  const inPieces = keyInPieces(job, app, source, database);
+  const inPieces = keyInPieces(job, app, source, database, storage);
   return new FileSink(source, writer, prepare, names, app.budget.chunks, bytesInFlight, useCarried(plan), inPieces);
 }
 
 /** What would have to be done all over again with the next message: a key that takes longer than that is not written. */
 const LONGEST_KEY_MS = 4 * 60_000;
 
-const TAKES_TOO_LONG = `The key was not written: to read it takes longer than ${LONGEST_KEY_MS / 60_000} minutes, and what was read of a key is good only as one.`;
+const TAKES_TOO_LONG = {
+  code: 'too-large',
+  message: `The key was not written: to read it takes longer than ${LONGEST_KEY_MS / 60_000} minutes, and what was read of a key is good only as one.`,
+} as const;
+
+const KEEPS_CHANGING = {
+  code: 'changing',
+  message: `The key was not written: it was written to in every attempt to read it that came to its end within ${LONGEST_KEY_MS / 60_000} minutes.`,
+} as const;
+
+/**
+ * The time that one key takes, from when there is a turn and memory for it. Of the message's deadline it is independent once it has begun.
+ * Nothing is held against the key that the process or the storage is the reason of.
+ */
+class KeyTime {
+  private began: number | undefined;
+  private hasChanged = false;
+  /** Why the key is given up. */
+  verdict: typeof TAKES_TOO_LONG | typeof KEEPS_CHANGING | undefined;
+
+  constructor(
+    private readonly job: Pick<RangeJob, 'beyondDeadline' | 'froze' | 'isOver'>,
+    private readonly storage: { readonly failures: number },
+    private readonly longestMs: number,
+  ) {}
+
+  /** @throws StoppedError where the message's time is over before the first reading; what `read` throws */
+  async reading(read: () => Promise<InPieces | 'changed'>): Promise<InPieces | 'changed'> {
+    const { job, storage, longestMs } = this;
+    if (this.began === undefined && job.isOver) throw new StoppedError('deadline');
+    const from = performance.now();
+    this.began ??= from;
+    const { failures } = storage;
+    try {
+      const outcome = await job.beyondDeadline(this.began + longestMs - from, read);
+      this.hasChanged ||= outcome === 'changed';
+      return outcome;
+    } catch (error) {
+      const isLate = error instanceof StoppedError && error.reason === 'deadline';
+      if (isLate && !job.froze && storage.failures === failures) this.judge(from);
+      throw error;
+    }
+  }
+
+  private judge(from: number): void {
+    const now = performance.now();
+    if (now - from >= this.longestMs) this.verdict = TAKES_TOO_LONG;
+    else if (this.hasChanged && now - (this.began ?? now) >= this.longestMs) this.verdict = KEEPS_CHANGING;
+  }
+}
 
 /** In a cluster a connection of its own leads to one node only. */
-function keyInPieces(
+export function keyInPieces(
   job: RangeJob,
   app: SidesApp & Pick<App, 'budget'>,
   source: RangeSide & Origin,
   database: number,
+  storage: { readonly failures: number },
+  longestMs = LONGEST_KEY_MS,
 ): KeyInPieces | undefined {
   const { plan } = job.migration;
   if (plan.source.cluster) return undefined;
@@ -92,7 +151,7 @@ function keyInPieces(
   };
   return async (key, name, use, keep) => {
     if (job.isOver) throw new StoppedError('deadline');
-    const began = performance.now();
+    let time = new KeyTime(job, storage, longestMs);
     const options = {
       source: abilitiesOf(plan.source),
       chunkBytes: chunkBytesOf(plan),
@@ -101,21 +160,20 @@ function keyInPieces(
       ...{ keep, step },
     };
     try {
-      return await job.beyondDeadline(LONGEST_KEY_MS, () =>
-        source.attempt(() =>
-          onOwn(app, way, source.guard, (own) =>
-            recordInPieces(governedPort(own, job.governor), key, name, use, options),
-          ),
-        ),
+      return await source.attempt(() =>
+        onOwn(app, way, source.guard, (own) => {
+          time = new KeyTime(job, storage, longestMs);
+          const reading: KeyTime['reading'] = (read) => time.reading(read);
+          return recordInPieces(governedPort(own, job.governor), key, name, use, { ...options, reading });
+        }),
       );
     } catch (error) {
       if (error instanceof RedisError && isOfKey(error)) {
         const message = `The key was not written: ${error.message}`;
         return { kind: 'failed', finding: { key, code: 'command-refused', message } };
       }
-      const isSlow = performance.now() - began >= LONGEST_KEY_MS;
-      if (!isSlow || !(error instanceof StoppedError) || error.reason !== 'deadline') throw error;
-      return { kind: 'failed', finding: { key, code: 'too-large', message: TAKES_TOO_LONG } };
+      if (!(error instanceof StoppedError) || time.verdict === undefined) throw error;
+      return { kind: 'failed', finding: { key, ...time.verdict } };
     }
   };
 }

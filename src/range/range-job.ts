@@ -204,6 +204,11 @@ export class RangeJob implements StopSignal {
     }
   }
 
+  /** Whether the process stood still for so long that the range may have been taken for lost. */
+  get froze(): boolean {
+    return this.hasFrozen;
+  }
+
   /** Whether the message's own time is over, whatever goes on beyond it. */
   get isOver(): boolean {
     return performance.now() >= this.deadline;

@@ -28,6 +28,8 @@ export interface InPiecesOptions {
   readonly keep: (bytes: Buffer) => Promise<Block>;
   /** Called after every chunk. Throws when the work must stop. */
   readonly step: () => void;
+  /** Does one reading of the key from its beginning, once there is memory for it; `changed`: it was written to meanwhile. */
+  readonly reading: (read: () => Promise<InPieces | 'changed'>) => Promise<InPieces | 'changed'>;
 }
 
 /** What became of a key: blocks that are its record, one behind the other; or nothing to be written, and why. */
@@ -46,7 +48,7 @@ export type InPieces =
  * read: what is kept is the key as it stood at one moment, each element once, or nothing.
  * @param port of a connection that nobody else uses, which must not be opened again by itself
  * @param name of the key in the file
- * @throws RedisError, FileError, what `step` throws
+ * @throws RedisError, FileError, what `step` and `reading` throw
  */
 export async function recordInPieces(
   port: RedisPort,
@@ -60,7 +62,7 @@ export async function recordInPieces(
   await options.budget.take(bytes);
   try {
     for (const pause of [...PAUSES_MS, undefined]) {
-      const outcome = await attempt(port, key, name, use, options);
+      const outcome = await options.reading(() => attempt(port, key, name, use, options));
       if (outcome !== 'changed') return outcome;
       if (pause !== undefined) await sleep(pause);
     }

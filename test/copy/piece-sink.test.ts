@@ -2,10 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { fileSinkOf } from '../../src/copy/piece-sink';
+import { fileSinkOf, keyInPieces } from '../../src/copy/piece-sink';
 import type { FilePiece } from '../../src/migration/rows';
+import { StoppedError } from '../../src/migration/stop';
+import { RangeJob } from '../../src/range/range-job';
+import { attemptOn } from '../../src/range/range-sides';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 import { Stage } from '../tools/stage';
+import type { TestApp } from '../tools/test-app';
 
 const stage = new Stage();
 let folder: string;
@@ -61,4 +65,75 @@ test('a piece is that of the moment in which it is asked for, whatever is append
   await old.client.flushall();
   await expect(attached.cut(true)).rejects.toThrow('lost so many keys');
   await expect(write('later')).rejects.toThrow('lost so many keys');
+});
+
+describe('a key in pieces', () => {
+  const LONGEST_MS = 400;
+  const block = (bytes: Buffer) => ({ number: 0, length: bytes.length, crc: 0n });
+  let app: TestApp;
+
+  beforeAll(async () => {
+    const server = await stage.side('redis-7.0');
+    await server.client.set('key', Buffer.alloc(12 << 20, 'x'));
+    app = await stage.testApp({ OLD: server });
+  });
+
+  /** Writes a key while something else has what it must wait for; `waitMs` so long. */
+  const write = async (
+    { rangeSeconds, waitMs, keepMs }: { rangeSeconds: number; waitMs: number; keepMs: number },
+    waitsFor: 'turn' | 'memory',
+  ) => {
+    const plan = aPlan();
+    const migration = aMigration({ plan: { ...plan, request: { ...plan.request, source: 'OLD' } } });
+    const own = { ...app, settings: { ...app.settings, rangeSeconds, bytesInFlight: 1 << 20 } };
+    const job = new RangeJob(aRange(0), migration, own);
+    const connection = app.connections.get('OLD', 0);
+    const guard = { connection, runId: undefined };
+    const source = { attempt: attemptOn(job, guard), guard };
+    const inPieces = keyInPieces(job, own, source as never, 0, { failures: 0 }, LONGEST_MS)!;
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const way = { name: 'OLD', database: 0, kind: 'replyTooLong' } as const;
+    const holders =
+      waitsFor === 'turn'
+        ? await new Promise<Promise<void>[]>((resolve) => {
+            let begun = 0;
+            const all: Promise<void>[] = Array.from({ length: 4 }, () =>
+              app.connections.alone(way, () => {
+                if (++begun === 4) resolve(all);
+                return held;
+              }),
+            );
+          })
+        : [];
+    const all = 1 << 30;
+    if (waitsFor === 'memory') await app.budget.chunks.take(all);
+    setTimeout(() => {
+      release();
+      if (waitsFor === 'memory') app.budget.chunks.give(all);
+    }, waitMs);
+    try {
+      return await inPieces(Buffer.from('key'), Buffer.from('key'), undefined, async (bytes) => {
+        await new Promise((resolve) => setTimeout(resolve, keepMs));
+        return block(bytes);
+      });
+    } finally {
+      job.end();
+      await Promise.all(holders);
+    }
+  };
+
+  test.each(['turn', 'memory'] as const)('waits for its %s as long as it takes', async (what) => {
+    const waitMs = LONGEST_MS + 100;
+    expect(await write({ rangeSeconds: 60, waitMs, keepMs: 0 }, what)).toMatchObject({ kind: 'kept' });
+    // The message that it waited in is over: nothing is said of a key that was not read.
+    await expect(write({ rangeSeconds: 0.1, waitMs, keepMs: 0 }, what)).rejects.toThrow(StoppedError);
+  });
+
+  test('that takes longer than one may be read is told', async () => {
+    expect(await write({ rangeSeconds: 0.3, waitMs: 0, keepMs: LONGEST_MS }, 'turn')).toMatchObject({
+      kind: 'failed',
+      finding: { code: 'too-large' },
+    });
+  });
 });

@@ -49,6 +49,7 @@ async function recordOf(key: string, between: (replies: number) => Promise<unkno
       return Promise.resolve({ number: kept.length - 1, length: bytes.length, crc: new Crc64().update(bytes).value });
     },
     step: () => undefined,
+    reading: (read) => read(),
   });
   const record =
     outcome.kind === 'kept'
