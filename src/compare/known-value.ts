@@ -2,7 +2,7 @@ import { BadPayloadError, ByteReader, bad } from '../payload/byte-reader';
 import { isList, isSet, isSortedSet, readHash, readList, readSet, readSortedSet } from '../payload/collections';
 import { FOOTER_BYTES, payloadVersionOf } from '../payload/footer';
 import { moduleTypeOf } from '../payload/module-type';
-import { readString } from '../payload/rdb-string';
+import { LONGEST_STRING, readString } from '../payload/rdb-string';
 import { isStream } from '../payload/stream';
 import { readStreamContent } from '../payload/stream-content';
 import { typeNameOf } from '../payload/type-names';
@@ -134,12 +134,10 @@ function readContent(reader: ByteReader, type: number, name: string): Content {
   return { ...sum.content, expiring };
 }
 
-/** A string's length is bounded by what a server takes; it is in memory already, or nearly. */
-const LONGEST = 512 * 1_048_576;
-
 function stringContent(reader: ByteReader): Content {
   const { first } = space;
-  readString(reader, first, LONGEST);
+  // It is in memory already, or nearly.
+  readString(reader, first, LONGEST_STRING);
   first.toText();
   const text = first.bytes.subarray(first.start, first.end);
   const prints: string[] = [];

@@ -47,6 +47,12 @@ export class Element {
     return this.room;
   }
 
+  /** Lets go of all bytes. */
+  clear(): void {
+    this.room = EMPTY;
+    this.setText(EMPTY, 0, 0);
+  }
+
   /** Turns a number into its text. */
   toText(): void {
     if (this.kind === 'text') return;

@@ -17,7 +17,10 @@ const WORTH_BYTES = 4;
 const LONGEST_HEAD = 11;
 
 /** A value in one string that is longer when unpacked is not taken apart here: memory is bounded. */
-export const MOST_UNPACKED = 16 << 20;
+const MOST_UNPACKED = 16 << 20;
+
+/** A string of a server is no longer, unless it was told to allow that (`proto-max-bulk-len`). */
+export const LONGEST_STRING = 512 << 20;
 
 /** Goes over a string without looking into it. */
 export function skipString(reader: ByteReader): void {
@@ -77,9 +80,9 @@ export function readString(reader: ByteReader, into: Element, mostUnpacked = MOS
   into.setInteger(reader.bytes.readIntLE(reader.take(bytes), bytes));
 }
 
-/** Reads a string that holds a packed value. */
-export function readPacked(reader: ByteReader, into: Element): void {
-  readString(reader, into);
+/** Reads a string that holds a packed value. @param mostUnpacked bytes that it may become */
+export function readPacked(reader: ByteReader, into: Element, mostUnpacked = MOST_UNPACKED): void {
+  readString(reader, into, mostUnpacked);
   if (into.kind !== 'text') bad('a number stands where a packed value belongs');
 }
 

@@ -1,7 +1,7 @@
 import { bad, type ByteReader } from './byte-reader';
 import { Element, type Elements } from './element';
 import { Listpack } from './listpack';
-import { readPacked, readString } from './rdb-string';
+import { LONGEST_STRING, readPacked, readString } from './rdb-string';
 import { Ziplist } from './ziplist';
 import * as types from './value-types';
 
@@ -26,9 +26,18 @@ export interface UnitKind {
 const element = new Element();
 const packed = new Element();
 
+/** What was unpacked into an element stays in memory with it; not where that is much. */
+const MOST_KEPT = 1 << 20;
+
+function letGo(of: Element): void {
+  if (of.bytes.length > MOST_KEPT) of.clear();
+}
+
 function text(reader: ByteReader): Buffer {
-  readString(reader, element);
-  return element.copy();
+  readString(reader, element, LONGEST_STRING);
+  const copy = element.copy();
+  letGo(element);
+  return copy;
 }
 
 const counted: UnitKind['head'] = (reader) => ({ units: reader.length(), since: 0 });
@@ -39,13 +48,16 @@ const PLAIN_NODE = 1;
 function elementsOf(elements: Elements): Unit {
   const values: Buffer[] = [];
   while (elements.next(element)) values.push(element.copy());
+  letGo(element);
   return { values };
 }
 
 /** The node's packed elements. */
 function nodeOf(reader: ByteReader, Packed: typeof Listpack | typeof Ziplist): Unit {
-  readPacked(reader, packed);
-  return elementsOf(new Packed(packed.bytes, packed.start, packed.end));
+  readPacked(reader, packed, LONGEST_STRING);
+  const unit = elementsOf(new Packed(packed.bytes, packed.start, packed.end));
+  letGo(packed);
+  return unit;
 }
 
 /** As servers write them. */

@@ -12,6 +12,9 @@ import { ByteWindow } from './byte-window';
 /** What the commands that it answers are those of. */
 export const FILE_PORT: Abilities = { major: 8, minor: 0, valkey: false };
 
+/** A page ends behind the element with which it becomes as large, whatever was asked for: packed elements may become many times what they take. */
+const MOST_PAGE_BYTES = 1_048_576;
+
 /** Pieces of a string that is unpacked. */
 const PIECE_BYTES = 262_144;
 /** Of so many pages the expiries of fields are known: of the one that is written, and of the one that is read ahead. */
@@ -209,7 +212,7 @@ class Value {
   async scan(cursor: number, count: number): Promise<Reply> {
     const place = cursor === 0 ? this.first : cursor;
     if (place >= this.window.end) return [Buffer.from('0'), []];
-    const { units, next } = await this.unitsAt(place, count);
+    const { units, next } = await this.unitsAt(place, count, MOST_PAGE_BYTES);
     if (this.kind?.expires === true) {
       this.expiries.push(new Map(units.map(({ values: [field], expiry = -1 }) => [nameOf(field), expiry])));
       if (this.expiries.length > PAGES_KNOWN) this.expiries.shift();
@@ -227,19 +230,22 @@ class Value {
     return expiry;
   }
 
-  /** Up to `most` units: as many as are in memory, and one at least. */
+  /** Up to `most` units, and no more behind `mostBytes` of them: as many as are in memory, and one at least. */
   private async unitsAt(
     place: number,
     most: number,
+    mostBytes = Infinity,
   ): Promise<{ readonly units: ReturnType<UnitKind['read']>[]; readonly next: number }> {
     const { kind, head } = this;
     if (kind === undefined) throw new Error('A string has no elements.');
     const { value: units, next } = await this.window.at(place, (reader) => {
       const read: ReturnType<UnitKind['read']>[] = [];
-      while (read.length < most && reader.at < reader.end) {
+      for (let bytes = 0; read.length < most && bytes < mostBytes && reader.at < reader.end;) {
         const before = reader.at;
         try {
-          read.push(kind.read(reader, head.since));
+          const unit = kind.read(reader, head.since);
+          read.push(unit);
+          bytes += unit.values.reduce((sum, { length }) => sum + length, 0);
         } catch (error) {
           if (!(error instanceof EndsTooEarlyError) || read.length === 0) throw error;
           reader.at = before;

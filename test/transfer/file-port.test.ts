@@ -157,6 +157,30 @@ it('knows when fields expire until the key is released, whatever else is read, a
   await expect(askFor(second.fields)).rejects.toThrow('not of the pages');
 });
 
+it('gives elements that are packed to a small part of what they are', async () => {
+  const { client } = servers[0]!;
+  const large = Buffer.alloc((16 << 20) + 1, 'json ');
+  const small = Buffer.alloc(600_000, 'json ');
+  await client.hset('packed', ...[1, 2, 3, 4].flatMap((i) => [`small${i}`, small]), 'large', large);
+  await client.rpush('packed list', small, large);
+  const hash = await portOf(servers[0]!, 'packed');
+  const found = new Map<string, Buffer>();
+  let cursor = '0';
+  do {
+    const [next, page] = (await hash.port.call('HSCAN', 'packed', cursor, 'COUNT', '700')) as [Buffer, Buffer[]];
+    for (let i = 0; i < page.length; i += 2) found.set(String(page[i]), page[i + 1]!);
+    // It is not all of them in one page.
+    expect(page.length).toBeLessThanOrEqual(4);
+    cursor = next.toString();
+  } while (cursor !== '0');
+  expect([...found.keys()].sort()).toEqual(['large', 'small1', 'small2', 'small3', 'small4']);
+  expect(found.get('large')?.equals(large)).toBe(true);
+  expect(found.get('small4')?.equals(small)).toBe(true);
+
+  const list = await portOf(servers[0]!, 'packed list');
+  expect(areSame(await list.port.call('LRANGE', 'packed list', '0', '5'), [small, large])).toBe(true);
+});
+
 it('of a damaged value says that it is damaged', async () => {
   const bytes = Buffer.from([2, 1, 107, 0x80, 0, 0, 0, 9, 200, 1]);
   const port = new FilePort(
