@@ -12,7 +12,7 @@ import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import { FileSink, SHRUNK, type KeyInPieces } from '../transfer/file-sink';
 import { governedPort } from '../transfer/governed';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
-import { recordInPieces, type InPieces } from '../transfer/record-in-pieces';
+import { memoryOf, recordInPieces, type InPieces } from '../transfer/record-in-pieces';
 import type { Origin } from '../transfer/side';
 
 const LEAST_BLOCK = 524_288;
@@ -144,7 +144,7 @@ export function keyInPieces(
 ): KeyInPieces | undefined {
   const { plan } = job.migration;
   if (plan.source.cluster) return undefined;
-  const way = { name: connectionOf(plan.request.source), database, kind: 'replyTooLong' } as const;
+  const way = { name: connectionOf(plan.request.source), database, kind: 'replyTooLong', memory: 'held' } as const;
   const step = () => {
     job.check();
     job.progressed(false);
@@ -156,17 +156,23 @@ export function keyInPieces(
       source: abilitiesOf(plan.source),
       chunkBytes: chunkBytesOf(plan),
       blockBytes: Math.max(CHUNKS_PER_BLOCK * chunkBytesOf(plan), blockBytesOf(plan.source.usedMemory)),
-      budget: app.budget.chunks,
       ...{ keep, step },
     };
-    try {
-      return await source.attempt(() =>
-        onOwn(app, way, source.guard, (own) => {
+    const inMemory = async (): Promise<InPieces> => {
+      const bytes = memoryOf(options);
+      await app.budget.chunks.take(bytes);
+      try {
+        return await onOwn(app, way, source.guard, (own) => {
           time = new KeyTime(job, storage, longestMs);
           const reading: KeyTime['reading'] = (read) => time.reading(read);
           return recordInPieces(governedPort(own, job.governor), key, name, use, { ...options, reading });
-        }),
-      );
+        });
+      } finally {
+        app.budget.chunks.give(bytes);
+      }
+    };
+    try {
+      return await source.attempt(inMemory);
     } catch (error) {
       if (error instanceof RedisError && isOfKey(error)) {
         const message = `The key was not written: ${error.message}`;

@@ -55,8 +55,13 @@ export function sinkOf(
   const options = copierOptions(job, app, clock);
   const begin = () => job.beginTemporaryKeys();
   const { request } = plan;
-  const from = { name: connectionOf(request.source), database: database.database, kind: 'replyTooLong' } as const;
-  const to = ownWayTo(job, sides);
+  const from = {
+    name: connectionOf(request.source),
+    database: database.database,
+    kind: 'replyTooLong',
+    memory: 'asked',
+  } as const;
+  const to = ownWayTo(job, sides, 'asked');
   // In a cluster each node's connection is another one already.
   const alone: CopyAlone = async (copy) =>
     plan.source.cluster || plan.target.cluster
@@ -99,7 +104,7 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const alone: CopyAlone = async (copy) =>
     plan.target.cluster
       ? await copy(source.port, target.port)
-      : await onOwn(app, ownWayTo(job, sides), target.guard, (ownTarget) => copy(source.port, ownTarget));
+      : await onOwn(app, ownWayTo(job, sides, 'asked'), target.guard, (ownTarget) => copy(source.port, ownTarget));
   const options: CopierOptions = {
     ...copierOptions(job, app, clock),
     source: FILE_PORT,
@@ -164,8 +169,9 @@ function hindranceOf(job: JobHold): Hindrance {
 function ownWayTo(
   { migration: { plan } }: Pick<JobHold, 'migration'>,
   { database }: Pick<RangeSides, 'database'>,
+  memory: OwnWay['memory'],
 ): OwnWay {
-  return { name: connectionOf(plan.request.target), database: database.targetDatabase, kind: 'valueTooLong' };
+  return { name: connectionOf(plan.request.target), database: database.targetDatabase, kind: 'valueTooLong', memory };
 }
 
 /** What restores payloads over the connection that all share, and over one of its own for each call. */
@@ -202,7 +208,7 @@ function payloadsOf(
   const write: PayloadWriter['write'] = async (page) => {
     let sent = 0;
     const written = await onBulk(() =>
-      onOwn(app, ownWayTo(job, sides), target.guard, (_, ownBulk) => {
+      onOwn(app, ownWayTo(job, sides, 'held'), target.guard, (_, ownBulk) => {
         const opened = async <T>(call: () => Promise<T>) => {
           await ownBulk.ready();
           sent++;

@@ -105,7 +105,12 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
     isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
   const readWhole = (keys: readonly Buffer[], port?: RedisPort) =>
     governed(make(limitsOf(app.settings.bytesInFlight), port)).read(keys);
-  const way = { name: connectionOf(plan.request[name]), database: walked.database, kind: 'replyTooLong' } as const;
+  const way = {
+    name: connectionOf(plan.request[name]),
+    database: walked.database,
+    kind: 'replyTooLong',
+    memory: 'held',
+  } as const;
   const readerOfWhole: Origin['readerOfWhole'] = {
     // In a cluster each node's connection is another one already.
     read: (keys) => (plan[name].cluster ? readWhole(keys) : onOwn(app, way, side.guard, (own) => readWhole(keys, own))),

@@ -18,8 +18,8 @@ const LANES = 2;
 const MOST_LANES = 12;
 /** For writing keys in bulk; one to a database is enough, since its commands go out without waiting for replies. */
 const MOST_BULKS = 6;
-/** Calls that have connections of their own at the same time. */
-const ALONE_AT_ONCE = 4;
+/** Calls that have connections of their own at the same time, by what they do about memory. Few ask for it meanwhile. */
+const ALONE_AT_ONCE = { held: 4, asked: 2 } as const;
 /** A connection that nobody asked for this long is closed. */
 const IDLE_MS = 5 * 60_000;
 
@@ -36,7 +36,7 @@ interface Server {
   readonly bulks: LanePool<BulkConnection>;
   readonly room: ClientRoom;
   /** Of those who have connections of their own. Who reads over one may wait for one to write over, not the other way round. */
-  readonly turns: Readonly<Record<OwnWay['kind'], Turns>>;
+  readonly turns: Readonly<Record<OwnWay['kind'], Readonly<Record<OwnWay['memory'], Turns>>>>;
 }
 
 /** Where connections of a call's own lead, and what it means where the server ends one for what the call does. */
@@ -44,6 +44,11 @@ export interface OwnWay {
   readonly name: string;
   readonly database: number;
   readonly kind: 'replyTooLong' | 'valueTooLong';
+  /**
+   * Whether the call has the memory that it needs, or asks for some while it has the connections. Who has memory may wait for a turn,
+   * and so never waits for those who have a turn and wait for memory (see BytesInFlight).
+   */
+  readonly memory: 'held' | 'asked';
 }
 
 /** Connections of a call's own to one database. */
@@ -160,7 +165,7 @@ export class Connections {
    * which nothing was sent, is not, the server ends it for what the call sends or asks for.
    * @throws RedisError of the way's kind then, and what the call throws
    */
-  async alone<T>({ name, database, kind }: OwnWay, call: (own: Own) => Promise<T>): Promise<T> {
+  async alone<T>({ name, database, kind, memory }: OwnWay, call: (own: Own) => Promise<T>): Promise<T> {
     const settings = readConnectionSettings(name, this.settings);
     const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings));
     const watched = async (connection: RedisConnection, witness: RedisConnection) => {
@@ -173,7 +178,7 @@ export class Connections {
       }
     };
     const { turns } = this.server(name, settings);
-    return await turns[kind].take(async () => {
+    return await turns[kind][memory].take(async () => {
       try {
         return await onOne(this.newConnection(name, 0), (witness) =>
           onOne(this.newConnection(name, database), (connection) => watched(connection, witness)),
@@ -248,7 +253,8 @@ export class Connections {
         () => new BulkConnection(settings, 0, this.clientName, credentials),
         hasRoom,
       );
-      const turns = { replyTooLong: new Turns(ALONE_AT_ONCE), valueTooLong: new Turns(ALONE_AT_ONCE) };
+      const turnsOf = () => ({ held: new Turns(ALONE_AT_ONCE.held), asked: new Turns(ALONE_AT_ONCE.asked) });
+      const turns = { replyTooLong: turnsOf(), valueTooLong: turnsOf() };
       server = { lanes, bulks, room, turns };
       this.servers.set(name, server);
     }

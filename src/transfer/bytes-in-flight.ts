@@ -11,6 +11,10 @@ const FOR_CHUNKS = 1 / 4;
 /**
  * Bounds the bytes that are read and not yet written, in one process. Whoever reads takes a share first and gives it back
  * when the write is done. A share larger than the whole is let through alone.
+ *
+ * What is waited for while something else is held is asked for in this order, so that nobody waits in a circle: a page's share; a turn on
+ * connections of its own, where the call asks for memory meanwhile (OwnWay, `asked`), of the source before one of the target; a chunk's
+ * share; a turn where it does not (`held`). Calls on connections that are shared end without waiting for any of these.
  */
 export class BytesInFlight {
   private used = 0;

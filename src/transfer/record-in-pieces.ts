@@ -6,7 +6,6 @@ import { writeBytes } from '../payload/rdb-string';
 import { scoreOfText } from '../payload/score';
 import * as types from '../payload/value-types';
 import type { Command, RedisPort } from '../redis/redis-port';
-import type { ChunkBudget } from './by-commands';
 import { hasFieldExpiry, type Abilities } from './by-commands/abilities';
 import { firstCount, nextCount, portions } from './by-commands/chunk-size';
 import { KeyChanged } from './by-commands/conditions';
@@ -24,7 +23,6 @@ export interface InPiecesOptions {
   readonly chunkBytes: number;
   /** A block is kept when it is as large. */
   readonly blockBytes: number;
-  readonly budget: ChunkBudget;
   readonly keep: (bytes: Buffer) => Promise<Block>;
   /** Called after every chunk. Throws when the work must stop. */
   readonly step: () => void;
@@ -44,7 +42,7 @@ export type InPieces =
   | { readonly kind: 'failed'; readonly finding: KeyFinding };
 
 /**
- * Writes one key's record in constant memory, in forms that every server reads. WATCH tells whether the key was written to while it was
+ * Writes one key's record in constant memory, `memoryOf` the options, which whoever calls has taken for it, in forms that every server reads. WATCH tells whether the key was written to while it was
  * read: what is kept is the key as it stood at one moment, each element once, or nothing.
  * @param port of a connection that nobody else uses, which must not be opened again by itself
  * @param name of the key in the file
@@ -57,19 +55,17 @@ export async function recordInPieces(
   use: KeyUse | undefined,
   options: InPiecesOptions,
 ): Promise<InPieces> {
-  // One chunk as it came in and as it is told, one block as it is written and as it is kept.
-  const bytes = 2 * (options.chunkBytes + options.blockBytes);
-  await options.budget.take(bytes);
-  try {
-    for (const pause of [...PAUSES_MS, undefined]) {
-      const outcome = await options.reading(() => attempt(port, key, name, use, options));
-      if (outcome !== 'changed') return outcome;
-      if (pause !== undefined) await sleep(pause);
-    }
-    return failed(key, 'changing', 'it was written to in each of three attempts to read it.');
-  } finally {
-    options.budget.give(bytes);
+  for (const pause of [...PAUSES_MS, undefined]) {
+    const outcome = await options.reading(() => attempt(port, key, name, use, options));
+    if (outcome !== 'changed') return outcome;
+    if (pause !== undefined) await sleep(pause);
   }
+  return failed(key, 'changing', 'it was written to in each of three attempts to read it.');
+}
+
+/** Bytes: one chunk as it came in and as it is told, one block as it is written and as it is kept. */
+export function memoryOf({ chunkBytes, blockBytes }: Pick<InPiecesOptions, 'chunkBytes' | 'blockBytes'>): number {
+  return 2 * (chunkBytes + blockBytes);
 }
 
 async function attempt(

@@ -81,7 +81,7 @@ describe('a key in pieces', () => {
   /** Writes a key while something else has what it must wait for; `waitMs` so long. */
   const write = async (
     { rangeSeconds, waitMs, keepMs }: { rangeSeconds: number; waitMs: number; keepMs: number },
-    waitsFor: 'turn' | 'memory',
+    waitsFor: 'turn' | 'memory' | 'nothing',
   ) => {
     const plan = aPlan();
     const migration = aMigration({ plan: { ...plan, request: { ...plan.request, source: 'OLD' } } });
@@ -93,7 +93,7 @@ describe('a key in pieces', () => {
     const inPieces = keyInPieces(job, own, source as never, 0, { failures: 0 }, LONGEST_MS)!;
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    const way = { name: 'OLD', database: 0, kind: 'replyTooLong' } as const;
+    const way = { name: 'OLD', database: 0, kind: 'replyTooLong', memory: 'held' } as const;
     const holders =
       waitsFor === 'turn'
         ? await new Promise<Promise<void>[]>((resolve) => {
@@ -128,6 +128,28 @@ describe('a key in pieces', () => {
     expect(await write({ rangeSeconds: 60, waitMs, keepMs: 0 }, what)).toMatchObject({ kind: 'kept' });
     // The message that it waited in is over: nothing is said of a key that was not read.
     await expect(write({ rangeSeconds: 0.1, waitMs, keepMs: 0 }, what)).rejects.toThrow(StoppedError);
+  });
+
+  test('waits for memory without a turn, which those who have memory wait for', async () => {
+    const all = 1 << 30;
+    await app.budget.chunks.take(all);
+    const written = Array.from({ length: 4 }, () => write({ rangeSeconds: 60, waitMs: 0, keepMs: 0 }, 'nothing'));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const memory of ['held', 'asked'] as const) {
+      const way = { name: 'OLD', database: 0, kind: 'replyTooLong', memory } as const;
+      expect(await app.connections.alone(way, ({ connection }) => connection.call('PING'))).toBeDefined();
+    }
+    app.budget.chunks.give(all);
+    await Promise.allSettled(written);
+  });
+
+  test('those who wait for memory while they have a turn hold up nobody who has memory', async () => {
+    const way = { name: 'OLD', database: 0, kind: 'replyTooLong' } as const;
+    let give: () => void = () => undefined;
+    const memory = new Promise<void>((resolve) => (give = resolve));
+    const asking = Array.from({ length: 8 }, () => app.connections.alone({ ...way, memory: 'asked' }, () => memory));
+    await app.connections.alone({ ...way, memory: 'held' }, ({ connection }) => connection.call('PING')).finally(give);
+    await Promise.all(asking);
   });
 
   test('that takes longer than one may be read is told', async () => {

@@ -38,12 +38,10 @@ async function recordOf(key: string, between: (replies: number) => Promise<unkno
     },
   };
   const kept: Buffer[] = [];
-  const budget = { take: () => Promise.resolve(), correct: () => undefined, give: () => undefined };
   const outcome: InPieces = await recordInPieces(port, Buffer.from(key), Buffer.from(key), undefined, {
     source: { major: 8, minor: 0, valkey: false },
     chunkBytes: 10_000,
     blockBytes: 20_000,
-    budget,
     keep: (bytes) => {
       kept.push(bytes);
       return Promise.resolve({ number: kept.length - 1, length: bytes.length, crc: new Crc64().update(bytes).value });
