@@ -65,6 +65,7 @@ const atStart: SumsSoFar = { ...none, next: '0' };
  * element twice, because it resizes a table meanwhile, makes them differ.
  * @param kept how far an earlier look at the same copy got
  * @param reached told after every step; throws when the look must end
+ * @param mustBeWhole throws TemporaryLost where the copy lacks elements of a source that nobody wrote to
  */
 export async function lookAtElements(
   context: BodyContext,
@@ -72,6 +73,7 @@ export async function lookAtElements(
   fieldExpiries: boolean,
   kept: Look | undefined,
   reached: (look: Look) => void,
+  mustBeWhole: () => Promise<void>,
 ): Promise<Drift> {
   const { source, sourceKey, temporary, options, memory } = context;
   let ended = false;
@@ -88,7 +90,10 @@ export async function lookAtElements(
   };
   const shiftOf = (ms: number) => (fieldExpiries ? Math.round(ms) : undefined);
   try {
-    if (await context.untouched()) return 'same';
+    if (await context.untouched()) {
+      await mustBeWhole();
+      return 'same';
+    }
     const count = await countFor(source, sourceKey, type, memory, chunkBytes);
     const walk = { type, count, chunkBytes, budget: options.budget, guess: guessOf(context), goOn };
     const [here, there] = await Promise.all([

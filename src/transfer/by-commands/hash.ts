@@ -3,6 +3,7 @@ import type { Command } from '../../redis/redis-port';
 import { lostFieldExpiries } from '../lost-words';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
+import { timeInMs } from './expiry';
 import { asList, asNumber, readSource } from './replies';
 import { copyScanned } from './scan';
 import type { Body, BodyContext, Loss } from './types';
@@ -41,6 +42,7 @@ export async function copyHash(context: BodyContext): Promise<Body> {
         expiring: fields.filter(({ expireAt }) => expireAt !== undefined).length,
       };
     },
+    ...(readsExpiry ? { lacks: (values) => lacksFields(context, values) } : {}),
     comparesExpiries: readsExpiry && keepsExpiry,
   });
   return { ...body, losses: keepsExpiry ? [] : lossOf(body.expiring) };
@@ -97,6 +99,22 @@ async function withExpiries(context: BodyContext, fields: readonly HashField[]):
       return [time < 0 ? field : { ...field, expireAt: time }];
     });
   });
+}
+
+/** Whether the copy lacks fields of the source whose time has not come on the target. */
+async function lacksFields(context: BodyContext, values: readonly Buffer[]): Promise<boolean> {
+  const { temporary, options } = context;
+  const fields = await withExpiries(context, fieldsOf(values));
+  const replies = await temporary.ask([
+    ...fields.map(({ name }): Command => ['HEXISTS', temporary.name, name]),
+    // Behind the others: what has gone by itself has gone by then.
+    ['TIME'],
+  ]);
+  const now = timeInMs(replies.at(-1));
+  return fields.some(
+    ({ expireAt }, i) =>
+      replies[i] === 0 && (expireAt === undefined || expiryByClock(expireAt, options.clockOffsetMs) > now),
+  );
 }
 
 function lossOf(count: number): Loss[] {

@@ -2,7 +2,8 @@ import { asksOf } from '../../redis/errors';
 import type { Command, RedisPort } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { readInBudget } from './chunks';
-import { asBytes, asList, readSource } from './replies';
+import { TemporaryLost } from './conditions';
+import { asBytes, asList, asNumber, readSource } from './replies';
 import { inTurn, sha1Of, sizeOfTexts } from './texts';
 import type { BodyContext, ChunkBudget, Drift } from './types';
 
@@ -63,13 +64,24 @@ export class Parts {
   async look(bytes: number): Promise<Drift> {
     const { context } = this;
     try {
-      if (context.options.sourceIsStill === true) return 'same';
-      if (this.from === 0 && (this.parts.length === 0 || (await context.untouched()))) return 'same';
+      const isFirst = this.from === 0;
+      if (isFirst && this.parts.length === 0) return 'same';
+      if (context.options.sourceIsStill === true || (isFirst && (await context.untouched()))) {
+        await this.mustBeWhole();
+        return 'same';
+      }
       return (await this.earlierOnesAgree(bytes)) && (await this.ownAgree(bytes)) ? 'same' : 'mixture';
     } catch (error) {
       if (asksOf(error) === 'stop') return 'unproven';
       throw error;
     }
+  }
+
+  /** A target that failed over may have lost what was written last. */
+  private async mustBeWhole(): Promise<void> {
+    const { temporary } = this.context;
+    const [there] = await temporary.ask([[this.type === 'string' ? 'STRLEN' : 'LLEN', temporary.name]]);
+    if (asNumber(there) !== this.length) throw new TemporaryLost('the temporary key lacks what was written to it');
   }
 
   /** Whether both sides have the same where the earlier attempt wrote. */
@@ -118,6 +130,8 @@ export class Parts {
 
   /** Of all that was written. */
   private get length(): number {
+    const { only } = this;
+    if (only !== undefined) return only.first + only.content.length;
     return (this.parts.at(-1)?.last ?? this.from - 1) + 1;
   }
 

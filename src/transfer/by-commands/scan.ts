@@ -15,6 +15,8 @@ export interface ScannedType {
   readonly width: 1 | 2;
   /** The commands that write one page, which must be idempotent; and how many of its fields have expiries of their own. */
   readonly write: (page: Page) => Promise<Written> | Written;
+  /** Whether the copy lacks any element of a page that has not expired; absent where elements never do. */
+  readonly lacks?: (page: Page) => Promise<boolean>;
   /** Whether expiries of fields are compared when the copy is looked at. */
   readonly comparesExpiries: boolean;
 }
@@ -69,11 +71,33 @@ export async function copyScanned(
   if (elements === 0) throw new KeyGone('the key has no elements');
   const place = { kind: 'scanned', next: null, steps, elements, expiring } as const;
   const look = () =>
-    lookAtElements(context, scanned.type, scanned.comparesExpiries && expiring > 0, kept?.look, (sums) => {
-      context.reached({ ...place, look: sums }, bytes);
-    });
+    lookAtElements(
+      context,
+      scanned.type,
+      scanned.comparesExpiries && expiring > 0,
+      kept?.look,
+      (sums) => {
+        context.reached({ ...place, look: sums }, bytes);
+      },
+      () => mustBeWhole(context, scanned),
+    );
   // One reply that held everything shows the key at one moment.
   return { bytes, expiring, check: () => (steps === 1 && kept === undefined ? Promise.resolve('same') : look()) };
+}
+
+/** A target that failed over may have lost what was written last. @throws TemporaryLost */
+async function mustBeWhole(context: BodyContext, scanned: ScannedType): Promise<void> {
+  const { source, sourceKey, temporary } = context;
+  const [here] = await readSource(source, [[scanned.length, sourceKey]]);
+  const [there] = await temporary.ask([[scanned.length, temporary.name]]);
+  if (asNumber(here) === asNumber(there)) return;
+  const lost = () => new TemporaryLost('the temporary key lacks elements that were written to it');
+  if (scanned.lacks === undefined) throw lost();
+  for await (const { page } of inBudget(context, readPages(context, scanned, '0'), sizeOf)) {
+    context.step();
+    await temporary.keep();
+    if (await scanned.lacks(page)) throw lost();
+  }
 }
 
 async function* none(): AsyncGenerator<Step, void, undefined> {

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { copy, look, startSide, stopSide, type Side } from './support';
+import { writeKey } from '../../../src/payload/file-records';
+import { Output } from '../../../src/payload/output';
+import { FILE_PORT, FilePort } from '../../../src/transfer/file-port';
+import { copy, copyOver, leftovers, look, startSide, stopSide, watched, type Side } from './support';
 
 let from: Side;
 let newer: Side;
@@ -62,5 +65,49 @@ describe('expiries of hash fields', () => {
     // The server takes the empty hash away a little later; until then a copy of it finds nothing.
     expect(await newer.client.hgetall('hash')).toEqual({});
     expect(await copy(from, newer, 'hash')).toEqual({ kind: 'expired' });
+  });
+});
+
+describe('a hash of a file, where nobody writes', () => {
+  const fileOf = async (key: string) => {
+    const out = new Output();
+    writeKey(out, Buffer.from(key), 0, (await from.client.callBuffer('DUMP', key)) as Buffer);
+    const bytes = out.copy();
+    const port = new FilePort(
+      (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+      () => [0, bytes.length],
+    );
+    return { ...from, port, abilities: FILE_PORT };
+  };
+  const still = { sourceIsStill: true, chunkBytes: 20_000, scripts: { source: false, target: true } };
+
+  it.each([
+    ['keeps', () => newer],
+    ['does not keep', () => older],
+  ])('is whole though a target that %s expiries loses what was written last', async (_, side) => {
+    await fill('hash', 3_000);
+    const file = await fileOf('hash');
+    const target = side();
+    let writes = 0;
+    const losing = watched(target.port, async (commands) => {
+      if (!commands.some(([name]) => name === 'HMSET') || ++writes !== 4) return;
+      const [temporary = ''] = await leftovers(target);
+      await target.client.hdel(temporary, ...(await target.client.hkeys(temporary)).slice(-50));
+    });
+    expect(await copyOver(file, target, file.port, losing, 'hash', still)).toMatchObject({ kind: 'copied' });
+    expect(await target.client.hlen('hash')).toBe(3_000);
+    expect(await leftovers(target)).toEqual([]);
+  });
+
+  it('is copied without the fields whose time has come', async () => {
+    await fill('hash', 3_000);
+    await from.client.call('HPEXPIRE', 'hash', '300', 'FIELDS', '2', 'field 7', 'field 8');
+    const file = await fileOf('hash');
+    await sleep(301);
+    expect(await copyOver(file, newer, file.port, newer.port, 'hash', still)).toMatchObject({
+      kind: 'copied',
+      losses: [],
+    });
+    expect(await newer.client.hlen('hash')).toBe(2_998);
   });
 });
