@@ -51,8 +51,8 @@ export function judge(
 }
 
 /** What is not known of a restore although each key of the file was written. */
-function doubtOfFile(
-  { request, source: { file } }: Pick<Plan, 'request' | 'source'>,
+export function doubtOfFile(
+  { request, source: { file }, phases }: Pick<Plan, 'request' | 'source' | 'phases'>,
   { restarts, lookDepth }: Pick<Course, 'restarts' | 'lookDepth'>,
 ): string | undefined {
   if (file === undefined) return undefined;
@@ -60,7 +60,12 @@ function doubtOfFile(
     const keys = sumOfKnown(file.databases.map((database) => database.keys)) ?? 0;
     return `The file is damaged at byte ${file.damage.at} of ${file.bytes} (${file.damage.reason}): the ${keys} keys before that were read, and what stands behind it was not.`;
   }
-  if (request.mode !== 'copy' || restarts.target === 0 || lookDepth === 'values') return undefined;
+  if (request.mode !== 'copy' || restarts.target === 0) return undefined;
+  // No look at keys tells whether they are still there.
+  if (phases.some(({ work }) => work === 'libraries')) {
+    return 'The target restarted or failed over while the file was restored: whether it has the function libraries of the file was not looked at afterwards. Compare its FUNCTION LIST with the file, or restore it again.';
+  }
+  if (lookDepth === 'values') return undefined;
   return 'The target restarted or failed over while the file was restored: that every key is there was looked at, whether each has the value of the file was not. Restore it again.';
 }
 
