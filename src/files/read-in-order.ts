@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { constants, createGunzip } from 'node:zlib';
 import { FileError } from './file-error';
 import type { FileStore } from './file-store';
 
@@ -35,7 +35,7 @@ const MAGIC = Buffer.from([0x1f, 0x8b]);
 const PACKED_PIECE_BYTES = 1_048_576;
 const UNPACKED_PIECE_BYTES = 1_048_576;
 
-/** A packed file cannot be unpacked any further: it is cut off, or damaged. */
+/** A packed file cannot be unpacked any further: it is damaged. */
 export class UnpackError extends Error {}
 
 export async function isPacked(store: ReadStore, file: string, version: string, bytes: number): Promise<boolean> {
@@ -50,7 +50,9 @@ export async function* unpackInOrder(
   packedBytes: number,
 ): AsyncGenerator<Buffer, void, undefined> {
   const packed = Readable.from(readInOrder(store, file, version, packedBytes, PACKED_PIECE_BYTES));
-  const unpacked = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES });
+  // Of one that is cut off all is given that can be unpacked: whether it is whole, its content tells, by its own end and checksum.
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  const unpacked = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES, finishFlush });
   pipeline(packed, unpacked, () => undefined);
   try {
     for await (const piece of unpacked) yield piece as Buffer;

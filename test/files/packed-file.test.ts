@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { FolderStore } from '../../src/files/folder-store';
 import { contentOf, lookThrough } from '../../src/files/look-through';
+import { unpackInOrder } from '../../src/files/read-in-order';
 import type { SourceFile } from '../../src/payload/source-file';
 
 let folder: string;
@@ -66,6 +68,15 @@ it.each([
   expect(found.damage?.at).toBeLessThan(plain.length);
   expect(keysOf(found)[0]?.[1]).toBeGreaterThan(1_000);
   expect(found.damage?.reason).toMatch(/gzip|checksum|unknown|early|kind/);
+});
+
+it('of one that is cut off all is given that is there', async () => {
+  const packed = gzipSync(randomBytes(6_000_000)).subarray(0, 5_500_000);
+  const read = (_: string, __: string, start: number, length: number) =>
+    Promise.resolve(packed.subarray(start, start + length));
+  let bytes = 0;
+  for await (const piece of unpackInOrder({ read }, 'file', 'version', packed.length)) bytes += piece.length;
+  expect(bytes).toBeGreaterThan(5_400_000);
 });
 
 it('what is no RDB file when it is unpacked is none', async () => {
