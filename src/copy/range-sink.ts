@@ -109,6 +109,7 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     ...copierOptions(job, app, clock),
     source: FILE_PORT,
     sourceIsStill: true,
+    oneByOne: plan.source.file?.packedBytes !== undefined,
     release: (key) => {
       source.release(key);
     },

@@ -1,4 +1,5 @@
 import { inParallel } from '../basics/in-parallel';
+import { Turns } from '../basics/turns';
 import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import { pause, SourceChangedError, StoppedError, type StopSignal } from '../migration/stop';
@@ -32,6 +33,8 @@ export interface CopierOptions extends Omit<
 > {
   /** Where the copy of a key is. */
   readonly placeOf: (key: Buffer) => PlaceKeeper;
+  /** Where keys cannot be read side by side (a packed file, which is unpacked from its beginning for each): one after the other. */
+  readonly oneByOne?: boolean;
   /** Called when no more is asked about a key. */
   readonly release?: (key: Buffer) => void;
 }
@@ -67,6 +70,8 @@ export class CommandCopier {
     private readonly stop: StopSignal,
   ) {}
 
+  private readonly turn = new Turns(1);
+
   /** Copies keys, some at a time. @throws RedisError that will not pass, SourceChangedError, StoppedError when the range is lost */
   async copy(keys: readonly Buffer[]): Promise<Copied> {
     const counts = { copied: 0, expired: 0, failed: 0, bytes: 0 };
@@ -76,7 +81,9 @@ export class CommandCopier {
     const uncarried: KeyFinding[] = [];
     let by: StoppedError | undefined;
     if (keys.length > 0) await this.before();
-    const outcomes = await inParallel(keys, KEYS_AT_ONCE, (key) => this.copyAndRelease(key));
+    const copyAll = (atOnce: number) => inParallel(keys, atOnce, (key) => this.copyAndRelease(key));
+    // Several parts are in work at the same time.
+    const outcomes = await (this.options.oneByOne === true ? this.turn.take(() => copyAll(1)) : copyAll(KEYS_AT_ONCE));
     outcomes.forEach((outcome, i) => {
       const key = keys[i];
       if (key === undefined) return;
