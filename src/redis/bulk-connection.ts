@@ -6,7 +6,7 @@ import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
-import { openSocket } from './open-socket';
+import { openSocket, whyClosed } from './open-socket';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
 import type { Switchable } from './lane';
 import { StatusParser } from './status-parser';
@@ -137,7 +137,8 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
       }
     } catch (error) {
       socket.destroy();
-      throw isRedisError(error, 'connectionLost') ? socketError(name, error.cause, 'closedAtOnce') : error;
+      if (!isRedisError(error, 'connectionLost')) throw error;
+      throw await whyClosed(this.settings, socketError(name, error.cause, 'closedAtOnce'));
     }
     this.processId = infoField(info, 'run_id') ?? '';
     this.openings++;

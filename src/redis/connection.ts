@@ -6,6 +6,7 @@ import { credentialsOf, type CredentialSource, type Credentials } from './creden
 import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
+import { whyClosed } from './open-socket';
 import type { Switchable } from './lane';
 import type { Command, RedisPort, Reply } from './redis-port';
 
@@ -175,7 +176,7 @@ export class RedisConnection implements RedisPort, Switchable {
       this.forget(redis);
       if (isReply(error)) throw errorFromClient(name, error);
       if (unasked !== undefined) throw replyError(name, unasked);
-      throw socketError(name, errors[0] ?? error, 'closedAtOnce');
+      throw await whyClosed(this.settings, socketError(name, errors[0] ?? error, 'closedAtOnce'));
     }
   }
 

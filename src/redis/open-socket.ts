@@ -1,9 +1,11 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { tlsOptions, type ConnectionSettings } from './connection-settings';
-import { RedisError, socketError } from './errors';
+import { isRedisError, RedisError, replyError, socketError } from './errors';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** A server that hangs up on somebody does so, and says why, at once. */
+const LAST_WORDS_MS = 500;
 
 /** Opens a connection to a server, with TLS where that is set. Nothing is sent yet. @throws RedisError */
 export function openSocket(settings: ConnectionSettings): Promise<Socket> {
@@ -22,6 +24,39 @@ export function openSocket(settings: ConnectionSettings): Promise<Socket> {
       socket.off('error', fail);
       socket.removeAllListeners('timeout');
       resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
+    });
+  });
+}
+
+/**
+ * The error for a connection that was closed at once, as the server tells it by itself (in protected mode, all clients taken). Where
+ * something is sent to a server that hangs up, the system may throw away what it said; so another connection only listens.
+ * @returns the error as it is where nothing is said, or it is another one
+ */
+export async function whyClosed(settings: ConnectionSettings, error: RedisError): Promise<RedisError> {
+  if (!isRedisError(error, 'closedAtOnce')) return error;
+  try {
+    const words = await lastWords(await openSocket(settings));
+    return words?.startsWith('-') === true ? replyError(settings.name, words.slice(1)) : error;
+  } catch {
+    return error;
+  }
+}
+
+/** The first line that comes within a short time. */
+function lastWords(socket: Socket): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let told = '';
+    const end = () => {
+      socket.destroy();
+      resolve(told.split('\r\n', 1)[0]);
+    };
+    socket.setTimeout(LAST_WORDS_MS, end);
+    socket.on('error', end);
+    socket.on('close', end);
+    socket.on('data', (chunk: Buffer) => {
+      told += chunk.toString('latin1');
+      if (told.includes('\r\n')) end();
     });
   });
 }
