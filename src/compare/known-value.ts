@@ -2,7 +2,7 @@ import { BadPayloadError, ByteReader, bad } from '../payload/byte-reader';
 import { isList, isSet, isSortedSet, readHash, readList, readSet, readSortedSet } from '../payload/collections';
 import { FOOTER_BYTES, payloadVersionOf } from '../payload/footer';
 import { moduleTypeOf } from '../payload/module-type';
-import { LONGEST_STRING, readString } from '../payload/rdb-string';
+import { readString } from '../payload/rdb-string';
 import { isStream } from '../payload/stream';
 import { readStreamContent } from '../payload/stream-content';
 import { typeNameOf } from '../payload/type-names';
@@ -137,7 +137,7 @@ function readContent(reader: ByteReader, type: number, name: string): Content {
 function stringContent(reader: ByteReader): Content {
   const { first } = space;
   // It is in memory already, or nearly.
-  readString(reader, first, LONGEST_STRING);
+  readString(reader, first);
   first.toText();
   const text = first.bytes.subarray(first.start, first.end);
   const prints: string[] = [];

@@ -16,9 +16,6 @@ const WORTH_BYTES = 4;
 /** Of a compressed string: its first byte, and two lengths of 5 bytes. */
 const LONGEST_HEAD = 11;
 
-/** A value in one string that is longer when unpacked is not taken apart here: memory is bounded. */
-const MOST_UNPACKED = 16 << 20;
-
 /** A string of a server is no longer, unless it was told to allow that (`proto-max-bulk-len`). */
 export const LONGEST_STRING = 512 << 20;
 
@@ -58,8 +55,7 @@ export function readStringHead(reader: ByteReader): { readonly size: number; rea
   return { size, packed: true };
 }
 
-/** @param mostUnpacked bytes that a compressed one may become */
-export function readString(reader: ByteReader, into: Element, mostUnpacked = MOST_UNPACKED): void {
+export function readString(reader: ByteReader, into: Element): void {
   const length = stringLength(reader);
   if (length >= 0) {
     const start = reader.take(length);
@@ -68,7 +64,7 @@ export function readString(reader: ByteReader, into: Element, mostUnpacked = MOS
   }
   if (reader.bytes[reader.at] === LZF) {
     const { packed, size, start } = compressedHead(reader);
-    if (size > mostUnpacked) bad('a compressed string is too long to be looked at');
+    if (size > LONGEST_STRING) bad('a compressed string is too long to be looked at');
     const room = into.own(size);
     decompress(reader.bytes, start, start + packed, size, room);
     into.setText(room, 0, size);
@@ -80,9 +76,9 @@ export function readString(reader: ByteReader, into: Element, mostUnpacked = MOS
   into.setInteger(reader.bytes.readIntLE(reader.take(bytes), bytes));
 }
 
-/** Reads a string that holds a packed value. @param mostUnpacked bytes that it may become */
-export function readPacked(reader: ByteReader, into: Element, mostUnpacked = MOST_UNPACKED): void {
-  readString(reader, into, mostUnpacked);
+/** Reads a string that holds a packed value. */
+export function readPacked(reader: ByteReader, into: Element): void {
+  readString(reader, into);
   if (into.kind !== 'text') bad('a number stands where a packed value belongs');
 }
 

@@ -1,7 +1,7 @@
 import { bad, type ByteReader } from './byte-reader';
 import { Element, type Elements } from './element';
 import { Listpack } from './listpack';
-import { LONGEST_STRING, readPacked, readString } from './rdb-string';
+import { readPacked, readString } from './rdb-string';
 import { Ziplist } from './ziplist';
 import * as types from './value-types';
 
@@ -34,7 +34,7 @@ function letGo(of: Element): void {
 }
 
 function text(reader: ByteReader): Buffer {
-  readString(reader, element, LONGEST_STRING);
+  readString(reader, element);
   const copy = element.copy();
   letGo(element);
   return copy;
@@ -54,7 +54,7 @@ function elementsOf(elements: Elements): Unit {
 
 /** The node's packed elements. */
 function nodeOf(reader: ByteReader, Packed: typeof Listpack | typeof Ziplist): Unit {
-  readPacked(reader, packed, LONGEST_STRING);
+  readPacked(reader, packed);
   const unit = elementsOf(new Packed(packed.bytes, packed.start, packed.end));
   letGo(packed);
   return unit;

@@ -1,6 +1,8 @@
 import { BadPayloadError } from '../../src/payload/byte-reader';
 import { checkValue } from '../../src/payload/check-value';
+import { Output } from '../../src/payload/output';
 import { PayloadGate } from '../../src/payload/payload-gate';
+import { writeBytes } from '../../src/payload/rdb-string';
 import { Workspace } from '../../src/payload/workspace';
 import { modulePayload, stamp } from '../tools/payloads';
 
@@ -158,4 +160,21 @@ it('what is damaged, or not as servers write it, is not written anew: its key go
   const damaged = stamp(value(16, listpack('a', 1)), 12);
   damaged[10] = 0x62;
   expect(passes(damaged)).toBe(false);
+});
+
+it('an element that becomes long when it is unpacked is one like any other', () => {
+  const size = 17 << 20;
+  const packed = new Output();
+  writeBytes(packed, Buffer.alloc(size, 'a'), 0, size, true);
+  const long = Buffer.from(packed.bytes.subarray(0, packed.length));
+  expect(long.length).toBeLessThan(size / 50);
+  for (const body of [
+    value(1, bytes(1), long),
+    value(2, bytes(1), long),
+    value(4, bytes(1), 'f', long),
+    value(5, bytes(1), long, double(1)),
+  ]) {
+    expect(isGood(body)).toBe(true);
+    expect(isGood(body.subarray(0, -1))).toBe(false);
+  }
 });
