@@ -3,7 +3,7 @@ import { wallClock } from '../basics/wall-clock';
 import { tlsOptions, type ConnectionSettings } from './connection-settings';
 import { EncodedCommand, JoinedPieces, type PieceWriter } from './encoded-command';
 import { credentialsOf, type CredentialSource, type Credentials } from './credentials';
-import { errorFromClient, isRedisError, RedisError, replyError, socketError } from './errors';
+import { errorFromClient, isRedisError, RedisError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
 import { whyClosed } from './open-socket';
@@ -15,9 +15,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes. */
 const PING_INTERVAL_MS = 60_000;
-
-/** How an error reply begins. */
-const MINUS = 0x2d;
 
 /** What a client writes to may be given, though its type asks for a whole stream. */
 interface Sender {
@@ -155,13 +152,6 @@ export class RedisConnection implements RedisPort, Switchable {
     redis.on('end', () => {
       this.forget(redis);
     });
-    // What a server says before anything is asked, as in protected mode, the client library leaves out.
-    let unasked: string | undefined;
-    redis.once('connect', () => {
-      redis.stream.once('data', (chunk: Buffer) => {
-        if (chunk[0] === MINUS) unasked = chunk.toString('latin1', 1).split('\r\n', 1)[0];
-      });
-    });
     try {
       await redis.connect();
       const info = await inTime(this.firstAnswers(redis, credentials), () => new RedisError('timeout', name));
@@ -175,7 +165,7 @@ export class RedisConnection implements RedisPort, Switchable {
     } catch (error) {
       this.forget(redis);
       if (isReply(error)) throw errorFromClient(name, error);
-      if (unasked !== undefined) throw replyError(name, unasked);
+      // What a server says before anything is asked, as in protected mode, the client library leaves out.
       throw await whyClosed(this.settings, socketError(name, errors[0] ?? error, 'closedAtOnce'));
     }
   }
