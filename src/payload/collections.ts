@@ -38,9 +38,10 @@ import { Zipmap } from './zipmap';
 export const PLAIN_NODE = 1;
 export const PACKED_NODE = 2;
 
-const NOT_A_NUMBER = 253;
-const PLUS_INFINITY = 254;
-const MINUS_INFINITY = 255;
+/** Lengths of the text of a score that say what it is. */
+export const NOT_A_NUMBER = 253;
+export const PLUS_INFINITY = 254;
+export const MINUS_INFINITY = 255;
 
 export function readList(reader: ByteReader, type: number, space: Workspace, item: (item: Element) => void): void {
   const { first, packed } = space;

@@ -1,4 +1,5 @@
 import { bad, type ByteReader } from './byte-reader';
+import { MINUS_INFINITY, NOT_A_NUMBER, PACKED_NODE, PLAIN_NODE, PLUS_INFINITY } from './collections';
 import { Element, type Elements } from './element';
 import { Listpack } from './listpack';
 import { readPacked, readString } from './rdb-string';
@@ -42,9 +43,6 @@ function text(reader: ByteReader): Buffer {
 
 const counted: UnitKind['head'] = (reader) => ({ units: reader.length(), since: 0 });
 
-const LISTPACK_NODE = 2;
-const PLAIN_NODE = 1;
-
 function elementsOf(elements: Elements): Unit {
   const values: Buffer[] = [];
   while (elements.next(element)) values.push(element.copy());
@@ -67,16 +65,11 @@ function scoreText(score: number): Buffer {
   return Buffer.from(Object.is(score, -0) ? '-0' : String(score));
 }
 
-/** How a score stands as text that is none. */
-const TEXT_NAN = 253;
-const TEXT_INF = 254;
-const TEXT_MINUS_INF = 255;
-
 function oldScore(reader: ByteReader): Buffer {
   const length = reader.byte();
-  if (length === TEXT_NAN) bad('a score is no number');
-  if (length === TEXT_INF) return Buffer.from('inf');
-  if (length === TEXT_MINUS_INF) return Buffer.from('-inf');
+  if (length === NOT_A_NUMBER) bad('a score is no number');
+  if (length === PLUS_INFINITY) return Buffer.from('inf');
+  if (length === MINUS_INFINITY) return Buffer.from('-inf');
   const start = reader.take(length);
   return Buffer.from(reader.bytes.subarray(start, start + length));
 }
@@ -90,7 +83,7 @@ const KINDS: Readonly<Record<number, UnitKind>> = {
     read: (reader) => {
       const container = reader.length();
       if (container === PLAIN_NODE) return { values: [text(reader)] };
-      return container === LISTPACK_NODE ? nodeOf(reader, Listpack) : bad('a node of a list is of an unknown kind');
+      return container === PACKED_NODE ? nodeOf(reader, Listpack) : bad('a node of a list is of an unknown kind');
     },
   },
   [types.SET]: { type: 'set', head: counted, read: (reader) => ({ values: [text(reader)] }) },

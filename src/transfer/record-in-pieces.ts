@@ -5,12 +5,14 @@ import { Output } from '../payload/output';
 import { writeBytes } from '../payload/rdb-string';
 import { scoreOfText } from '../payload/score';
 import * as types from '../payload/value-types';
-import type { Command, RedisPort } from '../redis/redis-port';
+import type { RedisPort } from '../redis/redis-port';
 import { hasFieldExpiry, type Abilities } from './by-commands/abilities';
-import { firstCount, nextCount, portions } from './by-commands/chunk-size';
+import { firstCount, nextCount } from './by-commands/chunk-size';
 import { KeyChanged } from './by-commands/conditions';
 import { readExpiry } from './by-commands/expiry';
+import { fieldTimes } from './by-commands/hash';
 import { asBytes, asList, asNumber, readSource } from './by-commands/replies';
+import { sizeOfTexts } from './by-commands/texts';
 import type { Block } from './piece-writer';
 
 /** Pauses before the second and third attempt at a key that is being written to. */
@@ -42,8 +44,9 @@ export type InPieces =
   | { readonly kind: 'failed'; readonly finding: KeyFinding };
 
 /**
- * Writes one key's record in constant memory, `memoryOf` the options, which whoever calls has taken for it, in forms that every server reads. WATCH tells whether the key was written to while it was
- * read: what is kept is the key as it stood at one moment, each element once, or nothing.
+ * Writes one key's record in constant memory, `memoryOf` the options, which whoever calls has taken for it, in forms that every
+ * server reads. WATCH tells whether the key was written to while it was read: what is kept is the key as it stood at one moment, each
+ * element once, or nothing.
  * @param port of a connection that nobody else uses, which must not be opened again by itself
  * @param name of the key in the file
  * @throws RedisError, FileError, what `step` and `reading` throw
@@ -164,7 +167,7 @@ async function blocksOf(
     step();
     if (isHash && hasFieldExpiry(source) && (await haveExpiries(port, key, values))) return 'expiringFields';
     form.write(out, values);
-    read += form.byte === types.STRING ? sizeOf(values) : values.length / form.width;
+    read += form.byte === types.STRING ? sizeOfTexts(values) : values.length / form.width;
     if (out.length < blockBytes) continue;
     blocks.push(await keep(out.copy()));
     out.clear();
@@ -189,7 +192,7 @@ async function* readList(port: RedisPort, key: Buffer, first: number, chunkBytes
     if (elements.length > 0) yield elements;
     if (elements.length < count) return;
     at += elements.length;
-    count = nextCount(count, elements.length, sizeOf(elements), chunkBytes);
+    count = nextCount(count, elements.length, sizeOfTexts(elements), chunkBytes);
   }
 }
 
@@ -203,7 +206,7 @@ function scanner(command: 'SSCAN' | 'HSCAN' | 'ZSCAN', width: number): Form['rea
       const page = asList(values).map(asBytes);
       if (page.length > 0) yield page;
       if (cursor === '0') return;
-      count = nextCount(count, page.length / width, sizeOf(page), chunkBytes);
+      count = nextCount(count, page.length / width, sizeOfTexts(page), chunkBytes);
     }
   };
 }
@@ -211,9 +214,7 @@ function scanner(command: 'SSCAN' | 'HSCAN' | 'ZSCAN', width: number): Form['rea
 /** Whether any of these fields of a hash expires by itself. */
 async function haveExpiries(port: RedisPort, key: Buffer, values: readonly Buffer[]): Promise<boolean> {
   const fields = values.filter((_, i) => i % 2 === 0);
-  const asked = portions(fields).map((part): Command => ['HPEXPIRETIME', key, 'FIELDS', String(part.length), ...part]);
-  const replies = await readSource(port, asked);
-  return replies.some((reply) => asList(reply).some((time) => asNumber(time) >= 0));
+  return (await fieldTimes(port, key, fields)).some((time) => asNumber(time) >= 0);
 }
 
 /** Texts are compressed where that is worth it, as servers do. */
@@ -226,8 +227,4 @@ function writeScored(out: Output, values: readonly Buffer[]): void {
     if (i % 2 === 0) writeBytes(out, value, 0, value.length, true);
     else out.double(scoreOfText(value, 0, value.length));
   });
-}
-
-function sizeOf(values: readonly Buffer[]): number {
-  return values.reduce((sum, { length }) => sum + length, 0);
 }

@@ -4,24 +4,21 @@ import { runScript, scripts } from '../../redis/scripts';
 import { firstCount, nextCount } from './chunk-size';
 import { guessOf, readInBudget } from './chunks';
 import { KeyChanged, TemporaryLost } from './conditions';
+import { lookSidesOf, type LookSide } from './look-sides';
 import { asBytes, asList, asNumber, throwErrors } from './replies';
 import { inTurn, sha1Of, sizeOfTexts } from './texts';
-import type { BodyContext, ChunkBudget, Drift } from './types';
+import type { BodyContext, Drift } from './types';
 
 /** The types whose elements have no order of their own. */
 export type Unordered = 'set' | 'hash' | 'zset';
 
 /** What to add up, and where. `shift`: what to add to expiries of hash fields, ms; absent where these are left out. */
-interface Walk {
-  readonly port: RedisPort;
-  readonly key: Buffer;
+interface Walk extends LookSide {
   readonly type: Unordered;
-  readonly script: boolean;
   readonly shift: number | undefined;
   /** Elements to ask for at first. */
   readonly count: number;
   readonly chunkBytes: number;
-  readonly budget: ChunkBudget | undefined;
   /** What a step by commands brings at first, about; bytes. */
   readonly guess: number;
   /** Called before every step; throws when the walk must end. */
@@ -81,7 +78,7 @@ export async function lookAtElements(
     if (ended) throw new Error('The other side has ended.');
     await temporary.keep();
   };
-  const { chunkBytes, scripts: allowed, clockOffsetMs } = options;
+  const { chunkBytes, clockOffsetMs } = options;
   let look = kept ?? { here: atStart, there: atStart };
   const at = (part: Partial<Look>) => {
     if (ended) return;
@@ -95,10 +92,11 @@ export async function lookAtElements(
       return 'same';
     }
     const count = await countFor(source, sourceKey, type, memory, chunkBytes);
-    const walk = { type, count, chunkBytes, budget: options.budget, guess: guessOf(context), goOn };
+    const walk = { type, count, chunkBytes, guess: guessOf(context), goOn };
+    const sides = lookSidesOf(context);
     const [here, there] = await Promise.all([
       sumsOf(
-        { ...walk, port: source, key: sourceKey, script: allowed.source, shift: shiftOf(clockOffsetMs) },
+        { ...walk, ...sides.source, shift: shiftOf(clockOffsetMs) },
         look.here,
         (here) => {
           at({ here });
@@ -106,7 +104,7 @@ export async function lookAtElements(
         (now) => new KeyChanged(`the key became a ${now} while it was read`),
       ),
       sumsOf(
-        { ...walk, port: temporary.reader, key: temporary.name, script: allowed.target, shift: shiftOf(0) },
+        { ...walk, ...sides.copy, shift: shiftOf(0) },
         look.there,
         (there) => {
           at({ there });

@@ -1,5 +1,5 @@
 import { expiryByClock } from '../../redis/expiry';
-import type { Command } from '../../redis/redis-port';
+import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { lostFieldExpiries } from '../lost-words';
 import { hasFieldExpiry } from './abilities';
 import { portions } from './chunk-size';
@@ -80,25 +80,19 @@ function fieldsOf(values: readonly Buffer[]): HashField[] {
 
 /** The fields with their expiries, without those that ended since they were read. */
 async function withExpiries(context: BodyContext, fields: readonly HashField[]): Promise<HashField[]> {
-  const parts = portions(fields);
-  const replies = await readSource(
-    context.source,
-    parts.map((part): Command => [
-      'HPEXPIRETIME',
-      context.sourceKey,
-      'FIELDS',
-      String(part.length),
-      ...part.map(({ name }) => name),
-    ]),
-  );
-  return parts.flatMap((part, at) => {
-    const times = asList(replies[at]);
-    return part.flatMap((field, index): HashField[] => {
-      const time = asNumber(times[index]);
-      if (time === NO_FIELD) return [];
-      return [time < 0 ? field : { ...field, expireAt: time }];
-    });
+  const names = fields.map(({ name }) => name);
+  const times = await fieldTimes(context.source, context.sourceKey, names);
+  return fields.flatMap((field, i): HashField[] => {
+    const time = asNumber(times[i]);
+    if (time === NO_FIELD) return [];
+    return [time < 0 ? field : { ...field, expireAt: time }];
   });
+}
+
+/** What HPEXPIRETIME answers for each of these fields. @throws as `readSource` does */
+export async function fieldTimes(port: RedisPort, key: Buffer, names: readonly Buffer[]): Promise<Reply[]> {
+  const asked = portions(names).map((part): Command => ['HPEXPIRETIME', key, 'FIELDS', String(part.length), ...part]);
+  return (await readSource(port, asked)).flatMap(asList);
 }
 
 /** Whether the copy lacks fields of the source whose time has not come on the target. */

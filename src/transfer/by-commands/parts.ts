@@ -1,11 +1,12 @@
 import { asksOf } from '../../redis/errors';
-import type { Command, RedisPort } from '../../redis/redis-port';
+import type { Command } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
 import { readInBudget } from './chunks';
 import { TemporaryLost } from './conditions';
+import { lookSidesOf, type LookSide } from './look-sides';
 import { asBytes, asList, asNumber, readSource } from './replies';
 import { inTurn, sha1Of, sizeOfTexts } from './texts';
-import type { BodyContext, ChunkBudget, Drift } from './types';
+import type { BodyContext, Drift } from './types';
 
 /** Elements larger than this do not go through a script, which would hold them several times. Bytes. */
 const LARGEST_BY_SCRIPT = 4 * 1_048_576;
@@ -88,13 +89,14 @@ export class Parts {
   private async earlierOnesAgree(bytes: number): Promise<boolean> {
     const { context, type, from } = this;
     const { options, temporary } = context;
+    const { source, copy } = lookSidesOf(context);
     const each = type === 'string' ? 1 : Math.max(1, bytes / this.length);
     const most = Math.floor(Math.min(options.chunkBytes, MOST_BYTES) / each);
     const step = Math.max(1, type === 'string' ? most : Math.min(most, MOST_ELEMENTS));
     for (let first = this.seen; first < from; first += step) {
       await temporary.keep();
       const window = [{ first, last: Math.min(first + step, from) - 1, bytes: step * each }];
-      const [here, there] = await Promise.all([digestsOf(this.source, window), digestsOf(this.copy, window)]);
+      const [here, there] = await Promise.all([digestsOf(source, window), digestsOf(copy, window)]);
       if (here[0] !== there[0]) return false;
       this.reached(Math.min(first + step, from), bytes);
     }
@@ -104,23 +106,14 @@ export class Parts {
   private async ownAgree(bytes: number): Promise<boolean> {
     const { context } = this;
     const { options, temporary } = context;
+    const { source } = lookSidesOf(context);
     for (const group of this.groups(options.chunkBytes)) {
       await temporary.keep();
-      const digests = await digestsOf(this.source, group);
+      const digests = await digestsOf(source, group);
       if (group.some(({ digest }, at) => digest !== digests[at])) return false;
       this.reached((group.at(-1)?.last ?? 0) + 1, bytes);
     }
     return true;
-  }
-
-  private get source(): Side {
-    const { source, sourceKey, options } = this.context;
-    return { port: source, key: sourceKey, script: options.scripts.source, budget: options.budget };
-  }
-
-  private get copy(): Side {
-    const { temporary, options } = this.context;
-    return { port: temporary.reader, key: temporary.name, script: options.scripts.target, budget: options.budget };
   }
 
   private reached(seen: number, bytes: number): void {
@@ -186,16 +179,8 @@ function bytesIn(content: Buffer | readonly Buffer[]): number {
   return Buffer.isBuffer(content) ? content.length : sizeOfTexts(content);
 }
 
-/** Where a value is looked at again. */
-interface Side {
-  readonly port: RedisPort;
-  readonly key: Buffer;
-  readonly script: boolean;
-  readonly budget: ChunkBudget | undefined;
-}
-
 async function digestsOf(
-  { port, key, script, budget }: Side,
+  { port, key, script, budget }: LookSide,
   parts: readonly Pick<Part, 'first' | 'last' | 'bytes'>[],
 ): Promise<string[]> {
   const places = parts.map(({ first, last }) => [String(first), String(last)] as const);

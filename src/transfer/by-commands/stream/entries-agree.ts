@@ -1,21 +1,14 @@
-import type { RedisPort } from '../../../redis/redis-port';
 import { runScript, scripts } from '../../../redis/scripts';
 import { firstCount, nextCount } from '../chunk-size';
 import { guessOf, readInBudget } from '../chunks';
+import { lookSidesOf, type LookSide } from '../look-sides';
 import { asBytes, asList, asNumber, readSource } from '../replies';
 import { asOneText, inTurn, sha1Of, sizeOfTexts } from '../texts';
-import type { BodyContext, ChunkBudget } from '../types';
+import type { BodyContext } from '../types';
 import { formatId, idAfter, parseId, type StreamId } from './stream-id';
 
 /** Entries that one call of the script looks at: about two milliseconds of a server's time. */
 const MOST_BY_SCRIPT = 500;
-
-interface Side {
-  readonly port: RedisPort;
-  readonly key: Buffer;
-  readonly script: boolean;
-  readonly budget: ChunkBudget | undefined;
-}
 
 interface Window {
   readonly entries: number;
@@ -37,16 +30,15 @@ export async function entriesAgree(
   length: number,
   reached: (through: StreamId) => void,
 ): Promise<boolean> {
-  const { source, sourceKey, temporary, options, memory } = context;
-  const { chunkBytes, budget, scripts: allowed } = options;
-  const atSource: Side = { port: source, key: sourceKey, script: allowed.source, budget };
-  const atCopy: Side = { port: temporary.reader, key: temporary.name, script: allowed.target, budget };
+  const { temporary, options, memory } = context;
+  const { chunkBytes } = options;
+  const { source, copy } = lookSidesOf(context);
   let count = Math.min(MOST_BY_SCRIPT, firstCount(memory, length, chunkBytes));
   let guess = guessOf(context);
   for (let start: StreamId | undefined = from; start !== undefined;) {
     await temporary.keep();
     const ids = [formatId(start), formatId(to)] as const;
-    const [here, there] = await Promise.all([read(atSource, ids, count, guess), read(atCopy, ids, count, guess)]);
+    const [here, there] = await Promise.all([read(source, ids, count, guess), read(copy, ids, count, guess)]);
     if (here.last !== there.last || here.digest !== there.digest) return false;
     if (here.entries < count) return true;
     const last = parseId(here.last);
@@ -60,7 +52,7 @@ export async function entriesAgree(
 }
 
 async function read(
-  { port, key, script, budget }: Side,
+  { port, key, script, budget }: LookSide,
   ids: readonly [string, string],
   count: number,
   guess: number,
