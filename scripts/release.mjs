@@ -103,6 +103,8 @@ function checkTests() {
   const left = PARTS.filter((part) => !run.parts.includes(part));
   need(left.length === 0, `tests: the last run left out ${left.join(', ')}. ${again}`);
   need(run.failed === 0 && run.passed > 0, `tests: the last run had ${run.failed} failures.`);
+  const unsteady = run.unsteady ?? [];
+  need(unsteady.length === 0, `tests: failed at first in the last run: ${unsteady.join(', ')}.`);
 }
 
 const { version } = readJson('package.json');

@@ -3,11 +3,13 @@
 //
 // Two things go on at the same time: the build and then the tests, whose lines are shown as they come, since most of the
 // tests' time is spent waiting for servers; and, one after the other, what only reads the sources, each shown when it ends.
+// Files of tests that failed are run once more, alone: what passes then is counted as passed, and told by name at the end.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { filesToRepeat, sumOf } from './two-runs.mjs';
 
 const PARTS = ['format', 'lint', 'types', 'unit', 'e2e'];
 
@@ -25,6 +27,8 @@ const BUILD = [
   ['node', 'scripts/build-console.mjs'],
 ];
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** Tests that failed beside the others, and passed alone. */
+let unsteady = [];
 
 /** @param shown `at once`, or `at the end`: in one piece. @returns whether all commands succeeded */
 async function run(name, shown, ...commands) {
@@ -66,22 +70,36 @@ async function tests() {
   // Whole migrations run on what was built; the others can still tell something.
   const projects = isBuilt ? wanted : wanted.filter((project) => project !== 'e2e');
   if (projects.length === 0) return;
+  const workers = 2 * availableParallelism();
+  const first = await jest(projects.join(' and '), '--selectProjects', ...projects, '--maxWorkers', `${workers}`);
+  const files = first === undefined ? [] : filesToRepeat(first);
+  const again = ['--runTestsByPath', ...files, '--selectProjects', ...projects, '--runInBand'];
+  const second = files.length === 0 ? undefined : await jest('what failed, alone', ...again);
+  if (first === undefined || first.numTotalTests === 0) {
+    total.failed++;
+    return;
+  }
+  const sum = sumOf(first, second);
+  total.passed += sum.passed;
+  total.failed += sum.failed;
+  total.skipped += sum.skipped;
+  unsteady = sum.unsteady;
+  if (first.success !== true && second === undefined && sum.failed === 0) total.failed++;
+}
+
+/** @returns what Jest says of its run; undefined where it says nothing */
+async function jest(name, ...args) {
   const folder = mkdtempSync(path.join(tmpdir(), 'keyferry-test-'));
   const file = path.join(folder, 'result.json');
-  const workers = 2 * availableParallelism();
-  const args = ['--selectProjects', ...projects, '--maxWorkers', `${workers}`, '--json', '--outputFile', file];
-  const good = await run(projects.join(' and '), 'at once', ['jest', ...args]);
+  const good = await run(name, 'at once', ['jest', ...args, '--json', '--outputFile', file]);
   try {
     const result = JSON.parse(readFileSync(file, 'utf8'));
-    total.passed += result.numPassedTests;
-    total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
-    total.skipped += result.numPendingTests + result.numTodoTests;
-    if (!good && result.numFailedTests + result.numRuntimeErrorTestSuites === 0) total.failed++;
-    if (result.numTotalTests === 0) total.failed++;
+    return { ...result, success: good && result.success };
   } catch {
-    total.failed++;
+    return undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  rmSync(folder, { recursive: true, force: true });
 }
 
 async function readings() {
@@ -103,7 +121,14 @@ await Promise.all([tests(), readings()]);
 mkdirSync('dist', { recursive: true });
 const after = checkedOut();
 const changed = before.changed || after.changed || before.commit !== after.commit;
-writeFileSync('dist/last-test-run.json', JSON.stringify({ commit: after.commit, changed, parts: only, ...total }));
+writeFileSync(
+  'dist/last-test-run.json',
+  JSON.stringify({ commit: after.commit, changed, parts: only, ...total, unsteady }),
+);
 
+if (unsteady.length > 0) {
+  console.log('\nFailed beside the other tests, and passed when run once more, alone; look into it:');
+  for (const name of unsteady) console.log(`- ${name}`);
+}
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;

@@ -177,6 +177,7 @@ test.each<[string, () => void, string]>([
 
 test.each<[string, () => Record<string, unknown>, string]>([
   ['failed', () => ({ failed: 2 }), 'tests: the last run had 2 failures.'],
+  ['were unsteady', () => ({ unsteady: ['a test'] }), 'tests: failed at first in the last run: a test.'],
   [
     'left something out',
     () => ({ parts: ['unit'] }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ErrorDocument, FindingsPage } from '../../src/api/documents';
-import type { MigrationReport } from '../../src/migration/report';
+import type { MigrationList, MigrationReport } from '../../src/migration/report';
 import { OwnProcess } from './own-process';
 
 const root = path.resolve(__dirname, '../..');
@@ -201,6 +201,16 @@ export class AppProcess {
   /** Starts a migration and waits for its verdict. */
   async run(body: object, ms?: number): Promise<MigrationReport> {
     return this.finished(await this.migrate(body), ms);
+  }
+
+  /** Cancels what runs, and waits until it has ended. */
+  async cancelAll(): Promise<void> {
+    const { body } = await this.request<MigrationList>('GET', '/api/migrations');
+    for (const { id, finishedAt } of body.migrations) {
+      if (finishedAt !== null) continue;
+      await this.request('DELETE', `/api/migrations/${id}`);
+      await this.finished(id);
+    }
   }
 
   async findings(id: string, limit = 1_000): Promise<FindingsPage> {
