@@ -1,9 +1,11 @@
 import type { App } from '../app/app';
 import { factsOrThrow } from '../app/side-facts';
+import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
-import { originsOf } from '../convert/names';
+import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import { isFollowed, type SideName } from '../migration/phases';
+import type { Plan } from '../migration/plan';
 import type { KeyFinding } from '../migration/rows';
 import { makeSelection } from '../migration/selection';
 import { ANOTHER_SOURCE } from '../migration/source-doubt';
@@ -15,7 +17,7 @@ import { originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { roundsOfValues } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
 import { isTemporaryKey } from '../transfer/by-commands';
-import { absentFrom, type Attempt, type Side } from '../transfer/side';
+import { unwantedOn, type Attempt, type Side } from '../transfer/side';
 import { deleteExtra, SourceDoubtError } from './delete-extra';
 import { extra } from './difference';
 import { keyFacts } from './key-facts';
@@ -48,8 +50,10 @@ export async function extraRange(
     }),
   );
 
-  const origins = (key: Buffer) => originsOf(key, row.database, plan.databases, converters);
-  /** Those keys that the source has under none of their names. */
+  const origins = originsIn(plan, row.database, converters);
+  // A target that follows is the migration's own. On others what a key that is not selected leads to is somebody else's.
+  const isTaken = (key: Buffer) => !isFollowed(plan) || selection.mayWant(key);
+  /** Those keys that the source has under none of their names, or under one that is not the migration's matter. */
   const withoutOrigin = async (keys: readonly Buffer[]): Promise<Buffer[]> => {
     const found = new Set<number>();
     const asked = keys.map(origins);
@@ -57,10 +61,12 @@ export async function extraRange(
       const questions = asked.flatMap((from, place) =>
         found.has(place)
           ? []
-          : from.filter((origin) => origin.database === database).map(({ key }) => ({ key, place })),
+          : from
+              .filter((origin) => origin.database === database && isTaken(origin.key))
+              .map(({ key }) => ({ key, place })),
       );
       const names = questions.map(({ key }) => key);
-      const absent = await absentFrom(source, names);
+      const absent = await unwantedOn(source, names, selection);
       questions.forEach(({ place }, i) => {
         if (!absent.has(i)) found.add(place);
       });
@@ -113,6 +119,25 @@ export async function extraRange(
     }),
     secondLook: { rounds: roundsOfValues, look, end: deletes ? deleteAll : tell },
   });
+}
+
+/** Where a key of the target may come from. */
+interface KeyOrigin {
+  readonly database: number;
+  readonly key: Buffer;
+}
+
+/** All keys of the source that a key of one of the target's databases may have come from. */
+function originsIn(
+  plan: Plan,
+  targetDatabase: number,
+  converters: readonly Converter[],
+): (key: Buffer) => readonly KeyOrigin[] {
+  const databases = plan.databases
+    .filter((one) => one.targetDatabase === targetDatabase)
+    .map((one) => ({ database: one.database, names: makeNames(plan, one, converters) }));
+  return (key) =>
+    databases.flatMap(({ database, names }) => names.origins(key).map((origin) => ({ database, key: origin })));
 }
 
 /** The walk belongs to the target's process; that the source's is another one ends all deleting. */

@@ -1,4 +1,5 @@
 import type { Converter } from './converter';
+import { makeLeadingBack } from './rename/leading-back';
 import { makeNaming, type RenameRule } from './rename/naming';
 
 /** A database of the source with its place on the target. */
@@ -7,12 +8,6 @@ export interface MappedDatabase {
   readonly targetDatabase: number;
   /** Put in front of every key name; empty for none. */
   readonly prefix: string;
-}
-
-/** Where a key of the target may come from. */
-export interface KeyOrigin {
-  readonly database: number;
-  readonly key: Buffer;
 }
 
 /** What the keys of one database of the source are called on the target: by converters, rename rules and the prefix. */
@@ -25,6 +20,12 @@ export interface Names {
   claims(key: Buffer): boolean;
   /** The name that a claimed key must have once it is converted; undefined where none must be there. */
   converted(key: Buffer): Buffer | undefined;
+  /**
+   * All keys of the source that a key of the target may have come from, by the prefix, the rules and the converters. None: the key
+   * is outside of what the migration writes.
+   * @throws Error where the rules cannot be led back
+   */
+  origins(key: Buffer): readonly Buffer[];
 }
 
 /** The names of one database, made once for all work on a range. */
@@ -35,6 +36,8 @@ export function makeNames(
 ): Names {
   const naming = makeNaming(request.rename, prefix);
   const onTarget = (key: Buffer) => naming?.(key) ?? key;
+  const leadBack = makeLeadingBack(request.rename);
+  const start = Buffer.from(prefix, 'utf8');
   const claimant = (key: Buffer) => converters.find((converter) => converter.claims(key));
   const converted = (key: Buffer) => {
     const after = claimant(key)?.nameAfter(key);
@@ -49,26 +52,18 @@ export function makeNames(
       const after = converted(key);
       return after === undefined ? [] : [after, onTarget(key)];
     },
+    origins: (key) => {
+      if (leadBack === undefined) throw new Error('Where the names of rules came from cannot be told.');
+      if (!key.subarray(0, start.length).equals(start)) return [];
+      const name = key.subarray(start.length);
+      const names =
+        request.rename.length === 0 ? [name] : [name, ...leadBack(name)].filter((one) => onTarget(one).equals(key));
+      const origins = names.flatMap((one) => [one, ...converters.flatMap((converter) => converter.namesBefore(one))]);
+      return origins.length < 2 ? origins : withoutRepeats(origins);
+    },
   };
 }
 
-/**
- * All keys of the source that a key of the target may have come from, by the map of databases and by the converters. None: the
- * key is outside of what the migration writes. Rename rules do not run backwards: where there are any, nobody asks.
- */
-export function originsOf(
-  key: Buffer,
-  targetDatabase: number,
-  databases: readonly MappedDatabase[],
-  converters: readonly Converter[],
-): KeyOrigin[] {
-  return databases
-    .filter((plan) => plan.targetDatabase === targetDatabase)
-    .flatMap(({ database, prefix }) => {
-      const start = Buffer.from(prefix, 'utf8');
-      if (!key.subarray(0, start.length).equals(start)) return [];
-      const name = key.subarray(start.length);
-      const before = converters.flatMap((converter) => converter.namesBefore(name));
-      return [name, ...before].map((origin) => ({ database, key: origin }));
-    });
+function withoutRepeats(keys: readonly Buffer[]): Buffer[] {
+  return [...new Map(keys.map((key) => [key.toString('latin1'), key])).values()];
 }

@@ -9,11 +9,14 @@ import type { Command } from '../redis/redis-port';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import { named, splitLater } from '../transfer/range-pages';
-import { absentFrom } from '../transfer/side';
+import { absentFrom, typesOn, unwantedOn } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
+import { nameOf } from './changed-names';
 
 /** What became of keys that had changed. */
 export interface Applied {
+  /** Those that were asked for, and others of the source that have the place of one which is gone. */
+  readonly keys: readonly Buffer[];
   readonly written: number;
   readonly deleted: number;
   /** Of the keys that are not as they should be on the target; all others are. */
@@ -29,6 +32,14 @@ export type BeforeDeletion = () => Promise<void>;
 const STREAMS_A_PAGE = 1_000;
 /** Clocks drift: their difference is measured again after so long, ms. */
 const CLOCK_MS = 60_000;
+
+interface Written {
+  written: number;
+  /** By the key as text. */
+  readonly findings: Map<string, KeyFinding>;
+  /** What reading each key took on the source, ms. */
+  readonly readMs: Map<Buffer, number>;
+}
 
 /** Brings keys of one database that changed on the source to the target: as they are there now, or away. */
 export class NameApplier {
@@ -46,22 +57,48 @@ export class NameApplier {
     this.names = makeNames(job.migration.plan, this.sides.database, []);
   }
 
-  /** Whether a key is the migration's matter. */
-  wants(key: Buffer): boolean {
-    return this.selection.wants(key, undefined);
-  }
-
   /**
-   * Reads keys from the source and writes them to the target; those that are gone are deleted there. Safe to be done again.
+   * Reads keys from the source and writes them to the target; what the target has of those that are gone, or are of another type than
+   * is wanted, is deleted there, unless another key of the source has the same name on the target: that one is written. Whoever
+   * applies keys of the same name on the target must do so one after the other. Safe to be done again.
    * @throws StoppedError, SourceChangedError, or the error that does not pass
    */
   async apply(keys: readonly Buffer[]): Promise<Applied> {
-    const { target } = this.sides;
+    const sums: Written = { written: 0, findings: new Map(), readMs: new Map() };
+    const applied: Buffer[] = [];
+    const extra = new Map<string, Buffer>();
+    for (let open = keys; open.length > 0;) {
+      applied.push(...open);
+      const [wanted, others] = await this.sorted(open);
+      const gone = [...others, ...(await this.write(wanted, sums))];
+      const places = new Map(gone.map((key) => this.names.onTarget(key)).map((name) => [nameOf(name), name]));
+      const origins = await this.originsOf([...places.values()]);
+      for (const [id, name] of places) if (!origins.has(id)) extra.set(id, name);
+      open = [...origins.values()].flat();
+    }
+    const deleted = await this.delete([...extra.values()]);
+    const { written, findings, readMs } = sums;
+    return {
+      keys: applied,
+      written,
+      deleted,
+      findings: [...findings.values()],
+      readMs: keys.map((key) => readMs.get(key) ?? 0),
+    };
+  }
+
+  /** Keys that are to be read, and those that are of another type than is wanted, or gone. */
+  private async sorted(keys: readonly Buffer[]): Promise<readonly [Buffer[], Buffer[]]> {
+    if (!this.selection.needsTypes) return [[...keys], []];
+    const unwanted = await unwantedOn(this.sides.source, keys, this.selection);
+    return [keys.filter((_, i) => !unwanted.has(i)), keys.filter((_, i) => unwanted.has(i))];
+  }
+
+  /** Reads keys and writes them. Returns those that are gone. */
+  private async write(keys: readonly Buffer[], sums: Written): Promise<Buffer[]> {
     const sink = await this.sink();
-    const readMs = new Map<Buffer, number>();
     const gone = new Set<Buffer>();
-    const findings: KeyFinding[] = [];
-    let written = 0;
+    for (const key of keys) sums.findings.delete(nameOf(key));
     for (let open = keys; open.length > 0;) {
       const [page, later] = splitLater(await this.read(open, sink.wantsValues()));
       this.app.budget.correct(0, page.bytes);
@@ -69,7 +106,7 @@ export class NameApplier {
         page.keys.forEach((key, i) => {
           const payload = page.payloads[i];
           const bytes = Buffer.isBuffer(payload) ? payload.length : 0;
-          if (bytes > 0) readMs.set(key, (page.micros / 1_000) * (bytes / page.bytes));
+          if (bytes > 0) sums.readMs.set(key, (page.micros / 1_000) * (bytes / page.bytes));
           if (payload === 'gone') gone.add(key);
         });
         const goneNow = page.payloads.filter((payload) => payload === 'gone').length;
@@ -79,21 +116,51 @@ export class NameApplier {
         // Some had expired before they were written: what the target had of them is still there. Read again, they are gone.
         const again = expired > goneNow ? page.keys.filter((key) => !gone.has(key)) : [];
         if (again.length === 0) {
-          written += copied;
-          findings.push(...outcome.findings);
+          sums.written += copied;
+          for (const finding of outcome.findings) sums.findings.set(nameOf(finding.key), finding);
         }
         open = [...later.keys, ...again];
       } finally {
         this.app.budget.give(page.bytes);
       }
     }
-    if (gone.size > 0) {
-      await this.beforeDeletion();
-      this.job.check();
-      const commands = Array.from(gone, (key): Command => ['UNLINK', this.names.onTarget(key)]);
-      await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
-    }
-    return { written, deleted: gone.size, findings, readMs: keys.map((key) => readMs.get(key) ?? 0) };
+    return [...gone];
+  }
+
+  /** For names of the target, the keys of the source that are to have them, by the name as text. */
+  private async originsOf(names: readonly Buffer[]): Promise<ReadonlyMap<string, Buffer[]>> {
+    const origins = new Map<string, Buffer[]>();
+    const asked = names.flatMap((name) => {
+      const from = this.names.origins(name).filter((key) => this.selection.mayWant(key));
+      // The only one it has was seen to be gone.
+      return from.length < 2 ? [] : from.map((key) => ({ name, key }));
+    });
+    if (asked.length === 0) return origins;
+    const keys = asked.map(({ key }) => key);
+    const unwanted = await unwantedOn(this.sides.source, keys, this.selection);
+    asked.forEach(({ name, key }, i) => {
+      if (unwanted.has(i)) return;
+      const id = nameOf(name);
+      origins.set(id, [...(origins.get(id) ?? []), key]);
+    });
+    return origins;
+  }
+
+  /**
+   * Deletes keys of the target. Where types are selected and it had keys before, those of other types are not the migration's. Returns
+   * how many.
+   */
+  private async delete(names: readonly Buffer[]): Promise<number> {
+    if (names.length === 0) return 0;
+    const { target } = this.sides;
+    const mayBeOthers = this.selection.needsTypes && this.job.migration.plan.targetKeysAtStart !== 0;
+    const types = mayBeOthers ? await typesOn(target, names) : [];
+    const mine = types.length === 0 ? names : names.filter((_, i) => this.selection.wantsType(types[i]));
+    await this.beforeDeletion();
+    this.job.check();
+    const commands = mine.map((name): Command => ['UNLINK', name]);
+    await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
+    return mine.length;
   }
 
   /** The names of all streams that have groups. */
@@ -104,7 +171,7 @@ export class NameApplier {
     do {
       const page = await source.attempt(() => source.reader.scan(cursor, STREAMS_A_PAGE, true));
       cursor = page.next;
-      const streams = page.keys.filter((key, i) => page.types[i] === 'stream' && this.wants(key));
+      const streams = page.keys.filter((key, i) => page.types[i] === 'stream' && this.selection.wants(key, 'stream'));
       const groups = await source.attempt(() =>
         source.port.pipeline(streams.map((key): Command => ['XINFO', 'GROUPS', key])),
       );

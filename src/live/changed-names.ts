@@ -12,6 +12,8 @@ export interface NamesLimits {
   readonly lanes: number;
   /** What names may take that are held, to be applied or kept: where there are more, the source cannot be followed. Bytes. */
   readonly mostBytes: number;
+  /** What a key is called on the target: keys of one name there are in the same lane. Without it each keeps its name. */
+  readonly placeOf?: ((key: Buffer) => Buffer) | undefined;
 }
 
 /** A key's names as bytes, in a form that maps compare. */
@@ -204,8 +206,10 @@ export class ChangedNames {
   }
 
   private laneOf(name: string): Lane {
+    const { placeOf } = this.limits;
+    const place = placeOf === undefined ? name : nameOf(placeOf(keyOf(name)));
     let hash = 0x811c9dc5;
-    for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+    for (let i = 0; i < place.length; i++) hash = Math.imul(hash ^ place.charCodeAt(i), 0x01000193);
     return this.lane((hash >>> 0) % this.lanes.length);
   }
 

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
+import { makeNames } from '../convert/names';
 import { LostRowError } from '../ledger/range-rows';
 import type { LiveRow, StandbyRow } from '../migration/live';
 import { stationOf } from '../migration/phases';
+import type { Plan } from '../migration/plan';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
 import { makeSelection, type Selection } from '../migration/selection';
@@ -12,7 +14,7 @@ import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
 import { NameApplier } from './apply-names';
 import { FLUSHED } from './blind-spots';
-import { ChangedNames, keyOf, type Changed } from './changed-names';
+import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
 import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
 import { Signal } from './signal';
@@ -115,9 +117,9 @@ export class Follower implements Holder {
     this.selection = makeSelection(plan.request.select);
     const lanes = Math.max(1, Math.floor(MOST_LANES / plan.databases.length));
     const mostBytes = MOST_BYTES / plan.databases.length;
-    this.databases = plan.databases.map(({ database }) => ({
-      number: database,
-      names: new ChangedNames({ lanes, mostBytes }),
+    this.databases = plan.databases.map((database) => ({
+      number: database.database,
+      names: new ChangedNames({ lanes, mostBytes, placeOf: placesOf(plan, database) }),
       applier: undefined,
     }));
     for (const { names } of this.databases) names.keep();
@@ -232,7 +234,7 @@ export class Follower implements Holder {
         for (const each of this.databases) {
           if (database !== undefined && database !== each.number) continue;
           for (const name of names) {
-            if (!this.selection.all && !this.selection.wants(name, undefined)) continue;
+            if (!this.selection.all && !this.selection.mayWant(name)) continue;
             if (!each.names.note(name) && !this.overflowed) this.overflow();
           }
         }
@@ -471,16 +473,15 @@ export class Follower implements Holder {
   private async apply({ number, names, applier }: Database, lane: number, taken: readonly Changed[]): Promise<void> {
     if (applier === undefined) throw new StoppedError('lost');
     const applied = await applier.apply(taken.map(({ name }) => keyOf(name)));
-    const wrong = new Map(applied.findings.map((finding) => [finding.key.toString('latin1'), finding]));
     taken.forEach((changed, i) => {
       names.done(lane, changed, applied.readMs[i] ?? 0);
-      const finding = wrong.get(changed.name);
-      const id = `${number} ${changed.name}`;
-      if (finding === undefined) this.findings.delete(id);
-      else if (this.findings.size < MOST_FINDINGS || this.findings.has(id)) {
-        this.findings.set(id, { database: number, finding });
-      } else this.hasMoreFindings = true;
     });
+    const idOf = (key: Buffer) => `${number} ${nameOf(key)}`;
+    for (const key of applied.keys) this.findings.delete(idOf(key));
+    for (const finding of applied.findings) {
+      if (this.findings.size >= MOST_FINDINGS) this.hasMoreFindings = true;
+      else this.findings.set(idOf(finding.key), { database: number, finding });
+    }
     const { written, deleted } = this.row;
     this.row = { ...this.row, written: written + applied.written, deleted: deleted + applied.deleted };
     this.troubles.lane = null;
@@ -579,6 +580,13 @@ export class Follower implements Holder {
     );
     if (rows.length > 0) await this.app.ledger.findings.add(rows);
   }
+}
+
+/** What keys of a database are called on the target; undefined where no two can have the same name there. */
+function placesOf(plan: Plan, database: Plan['databases'][number]): ((key: Buffer) => Buffer) | undefined {
+  if (plan.request.rename.length === 0) return undefined;
+  const names = makeNames(plan, database, []);
+  return (key) => names.onTarget(key);
 }
 
 function wordsOf(error: unknown): string {

@@ -206,7 +206,7 @@ export class Standby {
         for (const [number, heard] of this.databases) {
           if (database !== undefined && database !== number) continue;
           for (const name of names) {
-            if (!this.selection.all && !this.selection.wants(name, undefined)) continue;
+            if (!this.selection.all && !this.selection.mayWant(name)) continue;
             if (!heard.note(name)) {
               this.forget('More keys changed than could be held until they were applied.');
               return;

@@ -1,3 +1,4 @@
+import { leadBack } from '../convert/rename/leading-back';
 import { keysInAll, type DatabaseKeys } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import type { MigrationRequest } from './request';
@@ -58,9 +59,9 @@ function same(database: number): DatabaseChoice {
   return { database, targetDatabase: database, prefix: '' };
 }
 
-/** Whether the target is walked for extra keys. They cannot be told where names were changed by rules, which do not run backwards. */
+/** Whether the target is walked for extra keys. They cannot be told where names were changed by rules that cannot be led back. */
 export function looksForExtra({ mode, deleteExtra, rename }: MigrationRequest): boolean {
-  return (mode === 'compare' || mode === 'live' || (mode === 'sync' && deleteExtra)) && rename.length === 0;
+  return (mode === 'compare' || mode === 'live' || (mode === 'sync' && deleteExtra)) && leadBack(rename);
 }
 
 /** Keys in the target's databases that are written to, as it told; undefined where it did not. */

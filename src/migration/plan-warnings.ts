@@ -1,4 +1,5 @@
 import { kindOf } from '../convert/registry';
+import { leadBack } from '../convert/rename/leading-back';
 import { hashTag } from '../keyspace/hash-slot';
 import { isReplica } from '../redis/probe';
 import { warningsOfLibraries } from './libraries';
@@ -135,12 +136,13 @@ const RULES: readonly Rule[] = [
     }),
   ({ request: { mode, rename } }) =>
     when(
-      mode === 'compare' && rename.length > 0,
-      () => 'Extra keys on the target are not looked for: names that "rename" made cannot be led back.',
+      mode === 'compare' && !leadBack(rename),
+      () =>
+        'Extra keys on the target are not looked for: from which names "rename" made theirs cannot be told. It can of rules that put other text at the start of names ("^old:") or at their end (":old$").',
     ),
   ({ request: { mode, rename }, source: { file } }) =>
     when(
-      mode === 'compare' && rename.length === 0 && !namesFit(file),
+      mode === 'compare' && leadBack(rename) && !namesFit(file),
       () =>
         `Extra keys on the target are not looked for: a database of the file has more than ${MOST_NAMES} keys. Compare their numbers, or restore the file into an empty server and compare that.`,
     ),

@@ -131,7 +131,6 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
       }),
   },
   {
-    // A key that stands in a file twice makes every server refuse it.
     code: 'databasesCollide',
     path: 'databases',
     inDryRun: 'refused',
@@ -140,14 +139,21 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
         const other = choices.find(
           (one) => one.database !== database && one.targetDatabase === targetDatabase && one.prefix.startsWith(prefix),
         );
+        const harm = harmOfSameNames(request);
         return when(
-          fileOf(request.target) !== undefined && other !== undefined,
+          harm !== undefined && other !== undefined,
           () =>
-            `Keys of databases ${database} and ${other?.database ?? 0} might get the same names in the file, which would make it useless; give them prefixes of which none begins with the other, or other databases.`,
+            `Keys of databases ${database} and ${other?.database ?? 0} might get the same names, ${harm}; give them prefixes of which none begins with the other, or other databases.`,
         );
       }),
   },
 ];
+
+function harmOfSameNames({ mode, target }: MigrationRequest): string | undefined {
+  // A key that stands in a file twice makes every server refuse it.
+  if (fileOf(target) !== undefined) return 'which would make the file useless';
+  return mode === 'live' ? 'and one that is deleted would take the other with it' : undefined;
+}
 
 function commandsOf(rights: readonly LackingRight[]): CommandName[] {
   return [...new Set(rights.flatMap(({ lacking }) => lacking))];

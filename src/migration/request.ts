@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { conversionSchema } from '../convert/registry';
+import { leadBack } from '../convert/rename/leading-back';
+import type { RenameRule } from '../convert/rename/naming';
 import { compileRenamePattern } from '../convert/rename/rename-pattern';
 import type { DocumentOf } from './document';
 import { fileOf, sourceSchema, targetSchema, type SideSpec } from './side-spec';
@@ -186,11 +188,10 @@ interface TogetherInMode {
   readonly target: SideSpec;
   readonly mode: string;
   readonly onConflict: string;
-  readonly rename: readonly unknown[];
+  readonly rename: readonly RenameRule[];
   readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
   readonly force: boolean;
-  readonly select: { readonly types: readonly unknown[] };
   readonly live?: unknown;
 }
 
@@ -198,7 +199,7 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const refuse = (field: string, message: string) => {
     context.addIssue({ code: 'custom', path: [field], message });
   };
-  const { mode, onConflict, rename, convert, deleteExtra, force, select, live } = request;
+  const { mode, onConflict, rename, convert, deleteExtra, force, live } = request;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
   if (isFromFile && (mode === 'sync' || mode === 'live')) {
@@ -224,20 +225,18 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
     refuse('onConflict', `must be left out in mode ${mode}`);
   }
   if (deleteExtra && mode !== 'sync' && mode !== 'live') refuse('deleteExtra', 'belongs to the modes sync and live');
-  if (deleteExtra && rename.length > 0) {
-    refuse('deleteExtra', 'cannot go with "rename": which keys are extra cannot be told from new names');
+  if (!leadBack(rename)) {
+    const must =
+      'must be known which names "rename" made a name from, and of a rule it cannot be: it may put other text at the start of names ("^old:" or "^old:(.*)$"), at their end, or both';
+    if (mode === 'live') refuse('rename', `cannot go with mode live like this: it ${must}`);
+    else if (deleteExtra) refuse('deleteExtra', `cannot go with "rename" like this: it ${must}`);
   }
   if (force && !deleteExtra && mode !== 'live') refuse('force', 'belongs to deleteExtra and to mode live');
   if (mode !== 'live') {
     if (live !== undefined) refuse('live', 'belongs to mode live');
     return;
   }
-  if (rename.length > 0) {
-    refuse('rename', 'cannot go with mode live: of a key that is deleted it cannot be told what else has its new name');
-  }
   if (convert.length > 0) refuse('convert', 'cannot go with mode live yet');
-  if (select.types.length > 0)
-    refuse('select', 'has types, which mode live cannot tell of a key that is gone: leave them out');
 }
 
 function hasEntries(map: Readonly<Record<string, unknown>>): boolean {

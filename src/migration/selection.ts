@@ -10,19 +10,24 @@ export interface Selection {
   readonly needsTypes: boolean;
   /** @param type the key's type where `needsTypes`, otherwise undefined */
   wants(key: Buffer, type: string | undefined): boolean;
+  /** Whether a key of this name would be wanted, if it is of the right type. */
+  mayWant(key: Buffer): boolean;
+  wantsType(type: string | undefined): boolean;
 }
 
 export function makeSelection(select: MigrationRequest['select']): Selection {
   const match = select.match.map(globMatcher);
   const exclude = select.exclude.map(globMatcher);
   const types = new Set<string>(select.types);
+  const mayWant = (key: Buffer) =>
+    (match.length === 0 || match.some((matches) => matches(key))) && !exclude.some((matches) => matches(key));
+  const wantsType = (type: string | undefined) => types.size === 0 || (type !== undefined && types.has(type));
   return {
     all: match.length === 0 && exclude.length === 0 && types.size === 0,
     needsTypes: types.size > 0,
-    wants: (key, type) =>
-      (match.length === 0 || match.some((matches) => matches(key))) &&
-      !exclude.some((matches) => matches(key)) &&
-      (types.size === 0 || (type !== undefined && types.has(type))),
+    mayWant,
+    wantsType,
+    wants: (key, type) => mayWant(key) && wantsType(type),
   };
 }
 
@@ -33,9 +38,11 @@ export function selectionOf(
 ): Selection {
   const selection = makeSelection(request.select);
   if (!inPlace) return selection;
+  const claims = (key: Buffer) => converters.some((converter) => converter.claims(key));
   return {
     ...selection,
     all: false,
-    wants: (key, type) => selection.wants(key, type) && converters.some((converter) => converter.claims(key)),
+    wants: (key, type) => selection.wants(key, type) && claims(key),
+    mayWant: (key) => selection.mayWant(key) && claims(key),
   };
 }

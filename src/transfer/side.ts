@@ -1,6 +1,8 @@
+import type { Selection } from '../migration/selection';
 import { missingKeys } from '../redis/missing-keys';
-import type { RedisPort } from '../redis/redis-port';
-import type { PageReader } from './page-reader';
+import type { Command, RedisPort } from '../redis/redis-port';
+import { throwErrors } from './by-commands/replies';
+import { text, type PageReader } from './page-reader';
 
 /** Makes a call, and again while what fails passes by itself. Throws what does not pass, and StoppedError. */
 export type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
@@ -36,4 +38,23 @@ export async function absentFrom(side: Side, keys: readonly Buffer[]): Promise<R
   if (keys.length === 0) return new Set();
   if (side.absent !== undefined) return await side.absent(keys);
   return new Set(await side.attempt(() => missingKeys(side.port, keys, side.scripts)));
+}
+
+/** The types of keys; "none" of those that the side does not have. Throws as `attempt` does. */
+export async function typesOn({ port, attempt }: Side, keys: readonly Buffer[]): Promise<string[]> {
+  if (keys.length === 0) return [];
+  const commands = keys.map((key): Command => ['TYPE', key]);
+  return (await attempt(async () => throwErrors(await port.pipeline(commands)))).map(text);
+}
+
+/** The places of those keys that a side does not have, or that are of a type which is not wanted. Throws as `attempt` does. */
+export async function unwantedOn(
+  side: Side,
+  keys: readonly Buffer[],
+  selection: Selection,
+): Promise<ReadonlySet<number>> {
+  // What is known of a file's keys here are their names.
+  if (!selection.needsTypes || side.absent !== undefined) return await absentFrom(side, keys);
+  const types = await typesOn(side, keys);
+  return new Set(keys.flatMap((key, place) => (selection.wants(key, types[place]) ? [] : [place])));
 }

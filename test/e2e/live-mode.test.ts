@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import { until, type AppProcess } from '../tools/app-process';
 import { startLiveWriter } from '../tools/live-writer';
-import { digestOfLiving, Stage, type Side } from '../tools/stage';
+import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
 import { fill } from './support/fill';
 import { rowsOf } from './support/storage';
 
@@ -108,6 +108,26 @@ it('a gap is told, and repaired by a pass that finds what was deleted meanwhile'
   const report = await ended(id);
   expect(report).toMatchObject({ state: 'completed', live: { gaps: 1, repaired: true } });
   expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
+});
+
+it('names that rules change follow, of the types that are selected, over a gap too', async () => {
+  const writer = await startLiveWriter(old.server, { perSecond: 1_000, keys: 400 });
+  const id = await follow({
+    rename: [{ from: '^live:(.*)$', to: 'moved:$1:v2' }],
+    select: { types: ['string', 'hash'] },
+  });
+  await old.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, inStep);
+  await writer.stop();
+  expect(await ended(id)).toMatchObject({ state: 'completed', live: { gaps: 1, repaired: true } });
+  const place = (database: number, key: Buffer) => {
+    const [, type = '', number = ''] = key.toString().split(':');
+    return ['string', 'hash'].includes(type) ? { database, key: Buffer.from(`moved:${type}:${number}:v2`) } : undefined;
+  };
+  const compared = await compareServers(old, neu, place);
+  expect(compared.differences).toEqual([]);
+  expect(compared.keys).toBeGreaterThan(0);
 });
 
 it('what no feed tells is on the target: consumers of streams, and databases that were exchanged', async () => {
@@ -252,13 +272,10 @@ it('is refused where it could do harm, or would not prove anything', async () =>
   const { code, details } = await codes({
     rename: [{ from: 'a', to: 'b' }],
     convert: ['aspnet-session-v5'],
-    select: { types: ['hash'] },
     onConflict: 'skip',
   });
-  expect([code, details.map(({ path }) => path).sort()]).toEqual([
-    'badRequest',
-    ['convert', 'onConflict', 'rename', 'select'],
-  ]);
+  expect([code, details.map(({ path }) => path).sort()]).toEqual(['badRequest', ['convert', 'onConflict', 'rename']]);
+  expect(await codes({ databases: { 0: 'a', 1: 'ab' } })).toMatchObject({ code: 'databasesCollide' });
   expect(await codes({ live: { feed: 'notifications' } })).toMatchObject({ code: 'cannotFollow' });
   await old.client.config('SET', 'maxmemory', '20mb');
   await old.client.config('SET', 'maxmemory-policy', 'allkeys-lru');

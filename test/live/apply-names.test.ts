@@ -17,6 +17,7 @@ let feed: Feed;
 let names: ChangedNames;
 let job: FollowJob;
 let applier: NameApplier;
+let makeApplier: (changes: Parameters<typeof aRequest>[0], targetKeysAtStart?: number) => NameApplier;
 let mayWork = true;
 let beforeDeletion: () => Promise<void> = () => Promise.resolve();
 
@@ -34,8 +35,12 @@ beforeAll(async () => {
   app = await stage.testApp({ OLD: old, NEW: neu }, { KEYFERRY_BIG_KEY_MIB: '0.05' });
   const plan = await preparePlan(aRequest({ mode: 'live', databases: [0] }), app);
   expect(plan.feeds).toEqual(['tracking']);
-  job = new FollowJob(aMigration({ plan }), 0, plan.source.runId, [], holder);
-  applier = new NameApplier(job, app, makeSelection(plan.request.select), () => beforeDeletion());
+  makeApplier = (changes, targetKeysAtStart = 0) => {
+    const request = aRequest({ ...plan.request, ...changes });
+    const migration = aMigration({ plan: { ...plan, request, targetKeysAtStart } });
+    job = new FollowJob(migration, 0, plan.source.runId, [], holder);
+    return new NameApplier(job, app, makeSelection(request.select), () => beforeDeletion());
+  };
   names = new ChangedNames({ lanes: 1, mostBytes: 1e9 });
   feed = await app.connections.feed('OLD', plan.feeds ?? [], {
     onNames: (all) => {
@@ -56,6 +61,7 @@ beforeEach(async () => {
   await neu.client.flushall();
   await feed.barrier();
   names.clear();
+  applier = makeApplier({});
   beforeDeletion = () => Promise.resolve();
 });
 
@@ -178,4 +184,71 @@ it('finds the streams that have groups', async () => {
   await old.client.xgroup('CREATE', 'grouped', 'g', '0');
   await old.client.set('other', 'x');
   expect((await applier.streamsWithGroups()).map(String)).toEqual(['grouped']);
+});
+
+const applied = (...keys: string[]) => applier.apply(keys.map((key) => Buffer.from(key)));
+
+it('names that rules change follow, and one that two keys share goes with the last of them', async () => {
+  applier = makeApplier({ rename: [{ from: '^old:(.*)$', to: 'new:$1' }] });
+  await old.client.mset('old:a', '1', 'new:b', '2', 'c', '3');
+  await applyAll();
+  expect((await neu.client.keys('*')).sort()).toEqual(['c', 'new:a', 'new:b']);
+  await old.client.mset('new:a', 'other', 'old:b', 'other');
+  await old.client.del('new:b', 'c');
+  await applyAll();
+  expect(await neu.client.mget('new:a', 'new:b', 'c')).toEqual([expect.any(String), 'other', null]);
+  // Whichever was written last: it is deleted, and the other one's value comes in its place.
+  for (const [gone, stays] of [
+    ['old:a', 'new:a'],
+    ['new:a', 'old:a'],
+  ] as const) {
+    await old.client.mset(gone, 'gone', stays, 'stays');
+    await applied(stays, gone);
+    await old.client.del(gone);
+    expect(await applied(gone)).toMatchObject({ written: 1, deleted: 0 });
+    expect(await neu.client.get('new:a')).toBe('stays');
+  }
+  await old.client.del('old:a');
+  expect(await applied('old:a', 'new:a')).toMatchObject({ written: 0, deleted: 1 });
+  expect(await neu.client.exists('new:a')).toBe(0);
+});
+
+it('findings of keys that come in the place of others are told', async () => {
+  applier = makeApplier({ rename: [{ from: '^old:', to: '' }] });
+  await old.client.set('a', 'x');
+  await old.client.set('old:a', 'x');
+  const { keys } = await applied('old:a');
+  expect(keys.map(String)).toEqual(['old:a']);
+  await old.client.del('old:a');
+  expect((await applied('old:a')).keys.map(String)).toEqual(['old:a', 'a']);
+});
+
+it('of selected types only those follow, and a key that changes its type comes and goes', async () => {
+  applier = makeApplier({ select: { match: [], exclude: ['not:*'], types: ['hash'] } }, 1);
+  await old.client.hset('hash', { f: '1' });
+  await old.client.mset('string', 'x', 'theirs', 'x');
+  await neu.client.set('theirs', 'of others');
+  await applyAll();
+  expect((await neu.client.keys('*')).sort()).toEqual(['hash', 'theirs']);
+  await old.client.del('hash', 'string', 'theirs');
+  await old.client.set('hash', 'no hash any more');
+  await old.client.hset('string', { f: '2' });
+  await applyAll();
+  expect((await neu.client.keys('*')).sort()).toEqual(['string', 'theirs']);
+  expect(await neu.client.get('theirs')).toBe('of others');
+});
+
+it('of two keys that share a name one that is of a type that is not selected is none', async () => {
+  applier = makeApplier({ select: { match: [], exclude: [], types: ['hash'] }, rename: [{ from: '^old:', to: '' }] });
+  await old.client.hset('old:a', { f: '1' });
+  await old.client.set('a', 'x');
+  await applied('old:a', 'a');
+  expect(await neu.client.hgetall('a')).toEqual({ f: '1' });
+  await old.client.del('old:a');
+  await applied('old:a');
+  expect(await neu.client.exists('a')).toBe(0);
+  // One that changed its type between the look at that and its reading. The target had nothing before.
+  await neu.client.set('a', 'x');
+  await applied('a');
+  expect(await neu.client.exists('a')).toBe(0);
 });

@@ -136,3 +136,13 @@ it('says when there is no more room, and has it again once names are applied', (
     set.keep();
   }
 });
+
+it('keys that have the same name on the target are in the same lane', () => {
+  const placeOf = (key: Buffer) => Buffer.from(key.toString().replace(/^old:/, ''));
+  const all = new ChangedNames({ lanes: 4, mostBytes: 1e9, placeOf });
+  for (let i = 0; i < 50; i++) for (const start of ['', 'old:']) all.note(Buffer.from(`${start}${i}`));
+  for (let lane = 0; lane < 4; lane++) {
+    const places = all.take(lane, 1_000).map(({ name }) => placeOf(Buffer.from(name)).toString());
+    expect(places.length).toBe(2 * new Set(places).size);
+  }
+});

@@ -146,6 +146,10 @@ describe('a request', () => {
     [{ deleteExtra: true }, ['deleteExtra']],
     [{ mode: 'sync', force: true }, ['force']],
     [{ mode: 'sync', deleteExtra: true, rename: [{ from: 'a', to: 'b' }] }, ['deleteExtra']],
+    [{ mode: 'sync', deleteExtra: true, rename: [{ from: '^a', to: 'b' }] }, []],
+    [{ mode: 'live', rename: [{ from: 'a', to: 'b' }] }, ['rename']],
+    [{ mode: 'live', rename: [{ from: '^a', to: 'b' }], select: { types: ['hash'] } }, []],
+    [{ mode: 'live', convert: ['aspnet-session-v5'], onConflict: 'skip' }, ['convert', 'onConflict']],
   ])('%j has the mistakes %j', (changes, expected) => {
     expect(mistakes({ source: 'OLD', target: 'NEW', ...changes })).toEqual(expected);
   });

@@ -57,6 +57,27 @@ it('leaves extra keys alone, or deletes them when asked to', async () => {
   expect(await differences()).toEqual([]);
 });
 
+it('tells which keys are extra from names that rules have changed, and from types that are selected', async () => {
+  const rename = [{ from: '^old:(.*)$', to: 'new:$1' }];
+  await old.client.mset('old:1', 'x', 'old:2', 'x', 'new:3', 'x', 'other', 'x');
+  await run(app, { mode: 'sync', rename });
+  await neu.client.mset('new:4', 'x', 'old:5', 'of others');
+  await old.client.del('old:2', 'new:3');
+  await old.client.set('old:3', 'x');
+  const { report } = await run(app, { mode: 'compare', rename });
+  expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { same: 3, extra: 2 } });
+  await run(app, { mode: 'sync', rename, deleteExtra: true, force: true });
+  // A name that the rules give to no key is none of the migration's.
+  expect((await neu.client.keys('*')).sort()).toEqual(['new:1', 'new:3', 'old:5', 'other']);
+
+  const select = { types: ['string'] };
+  await old.client.del('other');
+  await old.client.rpush('other', 'x');
+  await neu.client.rpush('list', 'of others');
+  await run(app, { mode: 'sync', rename, select, deleteExtra: true, force: true });
+  expect((await neu.client.keys('*')).sort()).toEqual(['list', 'new:1', 'new:3', 'old:5']);
+});
+
 it('does not delete for a source that is empty or has shrunk, unless forced', async () => {
   await neu.client.mset(Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`key:${i}`, 'x'])));
   const request = { mode: 'sync', databases: [0], deleteExtra: true };
