@@ -7,6 +7,7 @@ import { stateBadge } from './list-view.ts';
 import { poll } from './poll.ts';
 import { RangeGrid } from './range-grid.ts';
 import { RateChart } from './rate-chart.ts';
+import { ShardsView } from './shards-view.ts';
 import { amount, factRows, known, moment, shown, size, span, spoken } from './words.ts';
 
 /** One migration, followed to its end. */
@@ -22,6 +23,7 @@ export function migrationView(
   const findings = new FindingsView(api, id, stopped);
   const numbers = element('div', { class: 'columns' });
   const live = new LiveView(() => void cutOver());
+  const shards = new ShardsView();
   const warnings = element('div', {});
   let ended = false;
   let numbersShown = '';
@@ -33,6 +35,7 @@ export function migrationView(
     if (text !== numbersShown) numbers.replaceChildren(...numberCards(report));
     numbersShown = text;
     live.update(report);
+    shards.update(report);
     showWarnings(warnings, report);
   };
   const cutOver = async () => {
@@ -109,7 +112,7 @@ export function migrationView(
       chart.update(points);
     };
   }, 1_500);
-  return element('div', {}, head.node, live.node, warnings, chart.node, grid.node, numbers, findings.node);
+  return element('div', {}, head.node, live.node, warnings, chart.node, grid.node, shards.node, numbers, findings.node);
 }
 
 /** Where a migration stands, in one look. */

@@ -1,7 +1,9 @@
 import Table from 'cli-table3';
 import { findingCatalogue } from '../../src/migration/finding-catalogue';
 import type { FindingReport } from '../../src/api/documents';
+import { sideNames } from '../../src/migration/phases';
 import type { MigrationReport } from '../../src/migration/report';
+import type { ShardReport } from '../../src/migration/shards';
 import { writersWords } from './progress-view';
 import { bytes, count, counted, duration, known } from './words';
 import { safeText } from '../../src/basics/safe-text';
@@ -17,7 +19,14 @@ export interface AccountingOptions {
 
 /** What became of every key, for people. */
 export function accounting(report: MigrationReport, options: AccountingOptions): string {
-  const parts = [headline(report), sides(report, options.addresses), keys(report), pace(report), ...cutOver(report)];
+  const parts = [
+    headline(report),
+    sides(report, options.addresses),
+    ...shardTables(report),
+    keys(report),
+    pace(report),
+    ...cutOver(report),
+  ];
   if (report.warnings.length > 0) {
     parts.push(['Warnings:', ...report.warnings.map((warning) => `  - ${safeText(warning)}`)].join('\n'));
   }
@@ -72,6 +81,36 @@ function sides({ source, target }: MigrationReport, addresses?: AccountingOption
     ],
     ['', 'source', 'target'],
   );
+}
+
+/** The masters of each side that is a cluster, a line each. */
+function shardTables(report: MigrationReport): string[] {
+  return sideNames.flatMap((side) => {
+    const shards = report.shards?.[side];
+    if (shards === undefined) return [];
+    return [
+      render(
+        shards.map((shard) => shardLine(shard)),
+        [`masters of ${safeText(report[side].name, 40)}`, ...shardHead],
+        'right',
+      ),
+    ];
+  });
+}
+
+/** What is told of a master beside its name. */
+export const shardHead = ['slots', 'keys', 'walked', 'done', 'trouble'];
+
+/** A master of a cluster: its name, and what `shardHead` names. */
+export function shardLine({ node, slots, keys, walked, percent, trouble }: ShardReport): string[] {
+  return [
+    node === null ? 'none' : safeText(node, 60),
+    count(slots),
+    known(keys),
+    percent === null ? '' : known(walked),
+    percent === null ? '' : `${percent.toFixed(1)} %`,
+    trouble === null ? '' : safeText(trouble, 120),
+  ];
 }
 
 function keys(report: MigrationReport): string {

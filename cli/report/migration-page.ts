@@ -1,6 +1,7 @@
 import type { FindingReport } from '../../src/api/documents';
 import type { MigrationReport } from '../../src/migration/report';
-import { headline, keyLines } from '../display/accounting';
+import { sideNames } from '../../src/migration/phases';
+import { headline, keyLines, shardHead, shardLine } from '../display/accounting';
 import { bytes, count, duration, known } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';
 import type { Charts } from './charts';
@@ -38,7 +39,8 @@ export function migrationPage(report: MigrationReport, findings: readonly Findin
       ${tile('time', seconds === null ? '–' : duration(Math.max(0, seconds)))}
       ${report.mode === 'compare' ? '' : tile('payload written', bytes(counts.bytes))}
     </section>
-    ${messages('Warnings', 'warn', report.warnings)} ${keysPart(report, charts)} ${findingsPart(report, findings)}
+    ${messages('Warnings', 'warn', report.warnings)} ${keysPart(report, charts)} ${shardsPart(report)}
+    ${findingsPart(report, findings)}
   `;
   return reportDocument(title, intro, body);
 }
@@ -56,6 +58,23 @@ function keysPart(report: MigrationReport, charts: Charts): Markup {
       lines.map(([label, keys]) => [label, keys === null ? 'not looked' : count(keys)]),
     )}
   </section>`;
+}
+
+function shardsPart(report: MigrationReport): Markup {
+  const parts = sideNames.flatMap((side) => {
+    const shards = report.shards?.[side];
+    if (shards === undefined) return [];
+    return [
+      html`<section>
+        <h2>Masters of ${safeText(report[side].name)}</h2>
+        ${table(
+          ['master', ...shardHead],
+          shards.map((shard) => shardLine(shard)),
+        )}
+      </section>`,
+    ];
+  });
+  return html`${parts}`;
 }
 
 function findingsPart(report: MigrationReport, findings: readonly FindingReport[]): Markup {

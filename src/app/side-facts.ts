@@ -1,13 +1,16 @@
 import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
 import { keysInAll, type OnOwnConnection } from '../redis/database-keys';
+import { withUnowned, type ShardTold } from '../migration/shards';
 import { RedisError } from '../redis/errors';
 import { inTime } from '../redis/first-answers';
 import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
+import type { ServerOfSide } from '../redis/routed-connection';
+import { addressText } from '../redis/topology';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
-import { connectionOf, fileOf, nameOfSide } from '../migration/side-spec';
+import { connectionOf, fileOf } from '../migration/side-spec';
 
 /** What one side tells at the moment. */
 export type SideFacts = ServerFacts;
@@ -18,18 +21,28 @@ export interface Asked {
   readonly facts: SideFacts | undefined;
   /** Why it does not tell; null where it does. */
   readonly trouble: string | null;
+  /** Of a cluster: what each master tells, also where not all do. */
+  readonly shards?: readonly ShardTold[] | undefined;
 }
 
 /** Who watches a migration waits no longer for a side: it is asked again soon, and what is told of the other side must not be old. */
 const PATIENCE_MS = 4_000;
+/** For one master of a cluster: the others are not to be unheard for its sake. */
+const PATIENCE_FOR_ONE_MS = 3_000;
 
 /** Asks what a side tells now. */
 export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<App, 'connections'>): Promise<Asked> {
+  const { [side]: spec } = plan.request;
+  if (fileOf(spec) !== undefined) return { facts: plan[side], trouble: null };
+  const name = connectionOf(spec);
+  let shards: readonly ShardTold[] | undefined;
   try {
-    const late = () => new RedisError('timeout', nameOfSide(plan.request[side]));
-    return { facts: await inTime(factsOrThrow(plan, side, app), late, PATIENCE_MS), trouble: null };
+    const late = () => new RedisError('timeout', name);
+    const each = await inTime(askEach(name, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
+    shards = shardsOf(each);
+    return { facts: together(each, name), trouble: null, shards };
   } catch (error) {
-    return { facts: undefined, trouble: error instanceof Error ? error.message : String(error) };
+    return { facts: undefined, trouble: messageOf(error), shards };
   }
 }
 
@@ -43,15 +56,64 @@ export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'c
 
 /** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */
 export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
+  return together(await askEach(name, app), name);
+}
+
+/** What a server told, or a master of a cluster. */
+interface AskedServer extends ServerOfSide {
+  readonly facts: ServerFacts | RedisError;
+}
+
+/** @param patienceMs how long a master of a cluster may take at most @throws RedisError where it is not known which servers there are */
+async function askEach(name: string, app: Pick<App, 'connections'>, patienceMs?: number): Promise<AskedServer[]> {
   const connection = app.connections.get(name, 0);
   await connection.ready();
-  const servers = await connection.servers();
+  const servers = await connection.eachServer(patienceMs);
   const onOwn: OnOwnConnection = (call) => app.connections.withOwn(name, call);
   // The other nodes of a cluster would need other ways in, and have one database.
   const own = servers.length === 1 ? onOwn : undefined;
-  const facts = mergeFacts(await Promise.all(servers.map((server) => readServerFacts(server, own))));
+  const late = () => new RedisError('timeout', name);
+  return await Promise.all(
+    servers.map(async (server) => {
+      try {
+        if (server.port instanceof RedisError) throw server.port;
+        const facts = readServerFacts(server.port, own);
+        return { ...server, facts: patienceMs === undefined ? await facts : await inTime(facts, late, patienceMs) };
+      } catch (error) {
+        if (error instanceof RedisError) return { ...server, facts: error };
+        throw error;
+      }
+    }),
+  );
+}
+
+/** @throws RedisError where one of them did not tell, or reads its data from disk */
+function together(each: readonly AskedServer[], name: string): SideFacts {
+  const facts = mergeFacts(
+    each.map(({ facts: own }) => {
+      if (own instanceof RedisError) throw own;
+      return own;
+    }),
+  );
   if (facts.loading) throw new RedisError('loading', name);
   return facts;
+}
+
+/** Undefined of a server that is no cluster. */
+function shardsOf(each: readonly AskedServer[]): readonly ShardTold[] | undefined {
+  const told = each.flatMap(({ master, facts }): ShardTold[] => {
+    if (master === undefined) return [];
+    const { slots } = master;
+    const node = addressText(master);
+    if (facts instanceof RedisError) return [{ node, slots, trouble: facts.message }];
+    if (facts.loading) return [{ node, slots, trouble: 'It reads its data from disk.' }];
+    return [{ node, slots, keys: keysInAll(facts, [0]), trouble: null }];
+  });
+  return told.length === 0 ? undefined : withUnowned(told);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** Keys in the databases of the plan on one side; undefined where it does not tell. */

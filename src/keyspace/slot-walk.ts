@@ -1,4 +1,4 @@
-import { endPlace, placeOf, type CursorRange } from './cursor';
+import { endPlace, placeOf, startPlace, type CursorRange } from './cursor';
 import { SLOTS } from './hash-slot';
 
 /**
@@ -19,6 +19,11 @@ export function slotOf(cursor: bigint): number {
 /** The cursor at the beginning of a slot; behind the last one, 0: the end of a walk. */
 export function cursorAt(slot: number): bigint {
   return slot >= SLOTS ? 0n : placeOf(BigInt(slot) << INNER_BITS);
+}
+
+/** The first slot of a range. */
+export function firstSlotOf(range: CursorRange): number {
+  return Number(startPlace(range) >> INNER_BITS);
 }
 
 /** The last slot of a range. */

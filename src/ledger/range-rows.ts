@@ -116,6 +116,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     inside: row.inside,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
+    borders: row.borders.map(([slot, keys]) => `${slot}:${keys}`).join(' '),
     ...(row.piece === null ? {} : toChunks('piece', row.piece)),
     progress: row.progress,
     tries: row.tries,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SLOTS } from '../keyspace/hash-slot';
 import { plannedConversionSchema } from '../convert/conversion-facts';
 import { storedConversions } from '../convert/registry';
 import { countsSchema, type Counts } from '../migration/counts';
@@ -122,6 +123,14 @@ const builders = text
   .transform((value) => value.split(' ').filter((word) => word !== ''))
   .transform((words) => words.map(Number).map((generation) => (Number.isSafeInteger(generation) ? generation : 0)));
 
+/** What each says is "slot:keys"; rows of earlier versions have none, and what is no number says nothing. */
+const borders = text.default('').transform((value) =>
+  value.split(' ').flatMap((word): (readonly [slot: number, keys: number])[] => {
+    const [, slot, keys] = /^(\d{1,5}):(\d{1,15})$/.exec(word) ?? [];
+    return slot === undefined ? [] : [[Number(slot), Number(keys)]];
+  }),
+);
+
 const phaseName = z.string().regex(PHASE_NAME, 'must be the name of a phase');
 /** Rows of earlier versions have none. */
 const pass = count.default(0);
@@ -153,6 +162,7 @@ export const rangeSchema = z.object({
   inside: z.boolean().default(false),
   share,
   counts: json(countsSchema),
+  borders,
   piece: piece.nullable(),
   progress: count.default(0),
   tries: count.default(0),
@@ -384,6 +394,20 @@ export const standbySchema = z.object({
 });
 
 /** The tally's last sum. */
+const slot = z
+  .int()
+  .min(0)
+  .max(SLOTS - 1);
+const shard = z.object({
+  node: text.nullable(),
+  slots: z.array(z.tuple([slot, slot])).max(SLOTS),
+  keys: count.optional(),
+  trouble: text.nullable(),
+  walked: count.optional(),
+  passed: count.max(SLOTS).optional(),
+  heldUp: text.nullable(),
+});
+
 export const snapshotSchema = z.looseObject({
   version,
   at: time,
@@ -406,6 +430,7 @@ export const snapshotSchema = z.looseObject({
   missing: count.nullable(),
   warnings: z.array(z.string()),
   history: z.array(z.tuple([amount, count])).optional(),
+  shards: z.object({ source: z.array(shard).optional(), target: z.array(shard).optional() }).optional(),
   lanes: z.object({ phase: phaseName, epoch: count, left: count }).optional(),
   visit: text.default(''),
 });

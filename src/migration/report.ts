@@ -11,6 +11,7 @@ import { modes } from './request';
 import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
 import { versionOfFile } from './file-facts';
+import { shardsReport, shardsSchema, type Shards } from './shards';
 import { fileOf, nameOfSide } from './side-spec';
 import type { Mark } from './since';
 
@@ -43,6 +44,8 @@ export interface Snapshot {
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
+  /** The masters of sides that are clusters. Not there in sums that an earlier version wrote. */
+  readonly shards?: Shards | undefined;
   /** How many chains of a walk had anything left to do. Not there in sums that an earlier version wrote. */
   readonly lanes?: { readonly phase: string; readonly epoch: number; readonly left: number };
   /** The visit that made it; empty where there was none. */
@@ -77,6 +80,7 @@ export const migrationReportSchema = z
       missing: amount.nullable().describe('Keys that were looked up and are not on the target; null before that.'),
       verdict: z.enum(migrationStates).nullable().describe('The state that it ended in; null before that.'),
     }),
+    shards: shardsSchema.optional().describe('Of each side that is a cluster, its masters.'),
     live: liveReportSchema.optional().describe('Mode live: how the source is followed.'),
     warnings: z.array(z.string()),
     conversions: z.array(plannedConversionSchema).describe("The request's conversions."),
@@ -145,6 +149,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
       missing: snapshot.missing,
       verdict: row.finishedAt === null ? null : row.state,
     },
+    ...(snapshot.shards === undefined ? {} : { shards: shardsReport(snapshot.shards) }),
     ...(live === undefined ? {} : { live }),
     warnings: [...plan.warnings, ...snapshot.warnings],
     conversions: plan.conversions,

@@ -112,6 +112,8 @@ export interface RangeRow {
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;
   readonly counts: Counts;
+  /** Of a cluster: where a walk came from one master's slots to another's, by the slot that begins there, and how many keys were accounted for then. */
+  readonly borders: readonly (readonly [slot: number, keys: number])[];
   /** What of a file it has written up to the cursor; null where there is nothing. */
   readonly piece: FilePiece | null;
   /** Grows with whatever is done, and while a limit keeps the work waiting. Where it stands still for long, nothing comes of the work. */
@@ -187,6 +189,7 @@ export function brokenRange(
     inside: false,
     share: 0,
     counts: noCounts,
+    borders: [],
     piece: null,
     progress: 0,
     tries: 0,
@@ -233,6 +236,7 @@ export function backAtStart(row: RangeRow): RangeRow {
     cursor,
     inside: false,
     counts: noCounts,
+    borders: [],
     piece: null,
     share: 0,
     tries: 0,

@@ -12,6 +12,7 @@ import {
   type RangeState,
 } from '../migration/rows';
 import { shareAhead } from '../keyspace/cursor';
+import { slotOf } from '../keyspace/slot-walk';
 import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../migration/stop';
@@ -19,7 +20,7 @@ import { lanesLeft } from './chain';
 import { PagePlace } from './page-place';
 import { parallelRangesOf, shareOfRange } from './range-shape';
 import { redactFinding } from '../migration/redact-finding';
-import { addCounts, noCounts, type Counts } from '../migration/counts';
+import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
 import { isCurrent } from '../migration/course';
 
 /** Of one range, this many findings are kept in full; the rest are only counted. */
@@ -46,7 +47,10 @@ export interface JobStart {
 /** Gives a piece of a file; `force`: whatever it takes. */
 type CutPiece = (force: boolean) => Promise<FilePiece | undefined>;
 
-type Kept = Pick<RangeRow, 'cursor' | 'share' | 'counts' | 'piece' | 'inside'>;
+type Kept = Pick<RangeRow, 'cursor' | 'share' | 'counts' | 'borders' | 'piece' | 'inside'>;
+
+/** So many borders between masters are noted in a row: of a range with more, how much is behind which is not known. */
+const MOST_BORDERS = 256;
 
 /** The part of a silence that a row waits for its piece to be kept. */
 const PIECE_PATIENCE = 1 / 4;
@@ -111,6 +115,7 @@ export class RangeJob implements StopSignal {
   private openCounts = noCounts;
   private packSurvey: (() => Buffer) | undefined;
   private cutPiece: CutPiece | undefined;
+  private isBorder: ((cursor: bigint) => boolean) | undefined;
   /** As it was written last: its cursor and the piece belong together. */
   private kept: Kept;
   private readonly startedAt: string;
@@ -181,6 +186,17 @@ export class RangeJob implements StopSignal {
     this.cutPiece = cut;
   }
 
+  /** Has it noted in the row where the walk comes from one master's slots to another's. */
+  attachBorders(isBorder: (cursor: bigint) => boolean): void {
+    this.isBorder = isBorder;
+  }
+
+  private noteBorder(next: bigint): void {
+    const { borders, counts } = this.current;
+    if (next === 0n || borders.length >= MOST_BORDERS || this.isBorder?.(next) !== true) return;
+    this.current = { ...this.current, borders: [...borders, [slotOf(next), accountedKeys(counts)]] };
+  }
+
   check(): void {
     // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
     if (this.reason === undefined && (this.wasFrozen() || performance.now() >= this.lastMoment)) this.stop('deadline');
@@ -241,6 +257,7 @@ export class RangeJob implements StopSignal {
       cursor: String(next),
       share,
     };
+    this.noteBorder(next);
     this.openCounts = noCounts;
     moved?.();
     await this.checkpointInTime();
@@ -395,10 +412,10 @@ export class RangeJob implements StopSignal {
   /** Where the row may say that the range is: with all of its piece up to there kept. */
   private async placeWithPiece(cut: CutPiece, inside: boolean): Promise<Kept> {
     // All of it belongs to one cursor, which may move while the piece is being kept.
-    const { cursor, share, counts, state } = this.current;
+    const { cursor, share, counts, borders, state } = this.current;
     const cutting = cut(state !== 'active');
     const kept = (piece: FilePiece | undefined) => {
-      if (piece !== undefined) this.kept = { cursor, share, counts, piece, inside };
+      if (piece !== undefined) this.kept = { cursor, share, counts, borders, piece, inside };
       return this.kept;
     };
     // What is done must be kept; otherwise a sign of life does not wait for it, nor for what will never be.
@@ -460,8 +477,8 @@ export class RangeJob implements StopSignal {
   }
 }
 
-function keptOf({ cursor, share, counts, piece, inside }: RangeRow): Kept {
-  return { cursor, share, counts, piece, inside };
+function keptOf({ cursor, share, counts, borders, piece, inside }: RangeRow): Kept {
+  return { cursor, share, counts, borders, piece, inside };
 }
 
 function moment() {

@@ -65,6 +65,7 @@ export async function walkRange<Suspect = never, Seen = never>(
   // A worker before came to the end and no further: from the cursor there, 0, the walk would begin again.
   if (job.row.share === 1) return;
   const { plan } = job.migration;
+  if (origin.isBorder !== undefined) job.attachBorders(origin.isBorder);
   const parts = readRange(origin.reader, {
     range: job.row,
     start: BigInt(job.row.cursor),

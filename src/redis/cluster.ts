@@ -11,6 +11,7 @@ import {
   idsOfTopology,
   parseTopology,
   type ClusterNode,
+  type Master,
   type NodeAddress,
   type Topology,
 } from './topology';
@@ -91,8 +92,14 @@ export class Cluster {
   }
 
   /** The masters that own slots; none before `ready`. */
-  get masters(): readonly NodeAddress[] {
+  get masters(): readonly Master[] {
     return this.topology?.masters ?? [];
+  }
+
+  /** Whether the slots of another master begin at a slot, as far as it is known who owns which. */
+  isBorder(slot: number): boolean {
+    const [before, at] = [slot - 1, slot].map((each) => this.moved.get(each) ?? this.topology?.ownerOf(each));
+    return before !== at && (before === undefined || at === undefined || addressText(before) !== addressText(at));
   }
 
   /** The node for what has no key. @throws RedisError where none is known */

@@ -1,9 +1,19 @@
 import type { Cluster, ReachedNode } from './cluster';
 import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
-import { isRedisError, type RedisError } from './errors';
+import { isRedisError, RedisError } from './errors';
+import { inTime } from './first-answers';
 import { keysByServer, type Command, type KeyedPort, type RedisPort, type Reply } from './redis-port';
 import { groupsByOwner, routedCall, routedPipeline, routedSend } from './routing';
+import type { Master } from './topology';
+
+/** A server behind a connection. */
+export interface ServerOfSide {
+  /** What it is in its cluster; undefined where it is in none. */
+  readonly master?: Master;
+  /** Why there is no connection to it, where there is none. */
+  readonly port: RedisPort | RedisError;
+}
 
 /**
  * A connection to one database of a Redis, whether that is one server or a cluster: which of both it is shows when it is opened.
@@ -65,9 +75,32 @@ export class RoutedConnection implements RedisPort {
    * @throws RedisError
    */
   async servers(): Promise<readonly RedisPort[]> {
-    if (!this.cluster.isOne) return [this.seed];
+    return (await this.eachServer()).map(({ port }) => {
+      if (port instanceof RedisError) throw port;
+      return port;
+    });
+  }
+
+  /**
+   * As `servers`, each with what it is in its cluster, or why there is no connection to it.
+   * @param patienceMs how long one may take at most
+   * @throws RedisError where it is not known which there are
+   */
+  async eachServer(patienceMs?: number): Promise<readonly ServerOfSide[]> {
+    if (!this.cluster.isOne) return [{ port: this.seed }];
     await this.cluster.refresh();
-    return await Promise.all(this.cluster.masters.map(async (master) => await this.cluster.lane(master)));
+    return await Promise.all(
+      this.cluster.masters.map(async (master): Promise<ServerOfSide> => {
+        try {
+          const lane = this.cluster.lane(master);
+          const late = () => new RedisError('timeout', this.name);
+          return { master, port: patienceMs === undefined ? await lane : await inTime(lane, late, patienceMs) };
+        } catch (error) {
+          if (error instanceof RedisError) return { master, port: error };
+          throw error;
+        }
+      }),
+    );
   }
 
   /** The masters of a cluster, each tried by itself; none of a server. To be opened before. @throws RedisError */

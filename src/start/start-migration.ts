@@ -203,6 +203,7 @@ export function rangesOf({
     inside: false,
     share: 0,
     counts: noCounts,
+    borders: [],
     piece: null,
     progress: 0,
     tries: 0,

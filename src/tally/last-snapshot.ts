@@ -1,10 +1,12 @@
 import type { App } from '../app/app';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import { isFinal, type MigrationRow } from '../migration/rows';
+import { rowsOfPlan } from '../migration/rows-of-plan';
 import { percentOf } from '../migration/progress';
 import { firstSnapshot, type Snapshot } from '../migration/report';
+import { sumShards } from '../migration/shards';
 import { workDone } from './snapshot';
-import { sumRanges } from './sum';
+import { sumHeld, sumRanges } from './sum';
 
 /** Of so many ranges storage gives all rows in one answer: of more, a sum is shown as it was kept for so long, ms. */
 const RANGES_AN_ANSWER = 1_000;
@@ -21,8 +23,17 @@ export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'led
   if (isFinal(migration) || isFresh) return last;
   const rows = await app.ledger.ranges.list(migration.id).catch(undefinedIfUnreadable);
   if (rows === undefined) return last;
-  const sum = sumRanges(migration, rows);
-  return { ...last, ...workDone(migration, sum, last, now) };
+  const held = rowsOfPlan(migration, rows);
+  const shards = sumShards(
+    migration,
+    last.shards ?? {},
+    held.filter(({ phase }) => phase === migration.phase),
+  );
+  return {
+    ...last,
+    ...workDone(migration, sumHeld(migration, held), last, now),
+    ...(shards === undefined ? {} : { shards }),
+  };
 }
 
 /**

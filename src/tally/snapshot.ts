@@ -27,6 +27,7 @@ export function makeSnapshot(input: {
   readonly marks: NonNullable<Snapshot['marks']>;
   readonly standstill: Standstill;
   readonly lanes: NonNullable<Snapshot['lanes']>;
+  readonly shards: Snapshot['shards'];
   /** ms since 1970 */
   readonly now: number;
 }): Snapshot {
@@ -60,6 +61,7 @@ export function makeSnapshot(input: {
       target: input.marks.target ?? before.marks?.target,
     },
     lanes: input.lanes,
+    ...(input.shards === undefined ? {} : { shards: input.shards }),
     visit: migration.visit,
     ...(before.etag === undefined ? {} : { etag: before.etag }),
   };

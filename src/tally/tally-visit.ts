@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { App } from '../app/app';
-import { askSide } from '../app/side-facts';
+import { askSide, type Asked } from '../app/side-facts';
 import { OvertakenError } from '../app/visits';
 import { accountedKeys } from '../migration/counts';
 import { liveFactsOf } from '../migration/live';
@@ -10,6 +10,7 @@ import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { isFinal, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { fileOf } from '../migration/side-spec';
+import { sumShards, type ShardsTold, type ShardTold } from '../migration/shards';
 import { markOf } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
 import { resumeStart } from '../start/start-migration';
@@ -129,7 +130,8 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
   const ofPhase = current.filter(({ phase }) => phase === migration.phase);
   const lanes = lanesOf(migration, ofPhase);
-  const told = { source, target, marks, sweep };
+  const shards = sumShards(migration, shardsTold(asked, before), ofPhase);
+  const told = { source, target, marks, sweep, shards };
   const snapshot = makeSnapshot({ migration, sum, before, decision, standstill, now, lanes, ...told });
   if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
   const after = await applyVerdict(migration, decision, app);
@@ -141,12 +143,20 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
     findings: snapshot.counts.findings,
     stalledSeconds: standstill.stalledSeconds,
     live: follower,
+    shards,
     ended: isFinal(after) && after.visit === visit,
   });
   const elapsed = (now - Date.parse(migration.startedAt)) / 1_000;
   const { phase, pass, epoch } = migration;
   const due = decision.kind === 'phase' && !isFinal(after) ? { ...decision.due, from: { phase, pass, epoch } } : null;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
+}
+
+/** What the sides told of their masters, or did last: which there are is not forgotten while none answers. */
+function shardsTold([source, target]: readonly [Asked, Asked], { shards }: Pick<Snapshot, 'shards'>): ShardsTold {
+  const told = ({ shards: now, trouble }: Asked, before: readonly ShardTold[] | undefined) =>
+    now ?? before?.map((shard) => ({ ...shard, keys: undefined, trouble: shard.trouble ?? trouble }));
+  return { source: told(source, shards?.source), target: told(target, shards?.target) };
 }
 
 async function applyVerdict(

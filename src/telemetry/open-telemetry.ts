@@ -10,7 +10,8 @@ import {
 } from '@opentelemetry/api';
 import { logs, SeverityNumber } from '@opentelemetry/api-logs';
 import type { Counts } from '../migration/counts';
-import type { SideName } from '../migration/phases';
+import { sideNames, type SideName } from '../migration/phases';
+import { shardReport, type Shards } from '../migration/shards';
 import { RedisError } from '../redis/errors';
 import { formatTraceparent, parseTraceparent } from './trace-context';
 import type { ProgressSeen, RangeEnd, RangeOfWork, Severity, Telemetry } from './telemetry';
@@ -117,6 +118,17 @@ export class OpenTelemetry implements Telemetry {
     unit: '{gap}',
     description: 'Of a source that is followed: how often changes may have been missed.',
   });
+  private readonly shardKeys = this.meter.createGauge('keyferry.shard.keys', {
+    unit: '{key}',
+    description: 'Of a side that is a cluster: keys of a master, by the first of its slots.',
+  });
+  private readonly shardPercent = this.meter.createGauge('keyferry.shard.progress', {
+    unit: '%',
+    description: 'Of a side that is a cluster: how much of the slots of a master is behind the walk.',
+  });
+  private readonly shardTrouble = this.meter.createGauge('keyferry.shard.trouble', {
+    description: 'Of a side that is a cluster: 1 where a master does not answer, or holds up the work.',
+  });
   private readonly known = new Map<string, ReadonlyMap<string, Attributes>>();
 
   /** @param end sends what is not sent yet and ends the providers */
@@ -191,10 +203,25 @@ export class OpenTelemetry implements Telemetry {
       this.waiting.record(seen.live.waiting, attributes);
       this.gaps.record(seen.live.gaps, attributes);
     }
+    for (const side of sideNames) this.shards(migration, side, seen.shards);
     if (!seen.ended) return;
     this.endedCounter.add(1, this.attributes(migration, 'keyferry.state', seen.state));
     const severity = seen.state === 'failed' ? 'error' : seen.state === 'completedWithDifferences' ? 'warn' : 'info';
     this.log(severity, 'Migration ended', { 'keyferry.migration': migration, 'keyferry.state': seen.state });
+  }
+
+  private shards(migration: string, side: SideName, shards: Shards | undefined): void {
+    for (const shard of shards?.[side] ?? []) {
+      const attributes = {
+        'keyferry.migration': migration,
+        'keyferry.side': side,
+        'keyferry.shard': String(shard.slots[0]?.[0] ?? ''),
+      };
+      const { keys, percent, trouble } = shardReport(shard);
+      if (keys !== null) this.shardKeys.record(keys, attributes);
+      if (percent !== null) this.shardPercent.record(percent, attributes);
+      this.shardTrouble.record(trouble === null ? 0 : 1, attributes);
+    }
   }
 
   log(severity: Severity, message: string, attributes: Readonly<Record<string, string | number>>): void {

@@ -1,6 +1,7 @@
 import type { Counts } from '../migration/counts';
 import type { SideName } from '../migration/phases';
 import type { MigrationState } from '../migration/rows';
+import type { Shards } from '../migration/shards';
 
 /** How work on a range's message ended. `idle`: there was nothing to do, as for messages that come late or twice. */
 export type RangeEnd = 'done' | 'handedOn' | 'cancelled' | 'lost' | 'restarted' | 'failed' | 'idle';
@@ -30,6 +31,8 @@ export interface ProgressSeen {
   readonly stalledSeconds: number;
   /** Of a source that is followed: how old the oldest change is that is not on the target, ms, and how many there are. */
   readonly live?: { readonly lagMs: number; readonly waiting: number; readonly gaps: number } | undefined;
+  /** The masters of sides that are clusters. */
+  readonly shards?: Shards | undefined;
   /** This visit gave the verdict. */
   readonly ended: boolean;
 }

@@ -79,6 +79,7 @@ it('a master that is killed while the cluster is read holds up its slots, until 
   const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
   await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
   await cluster.nodes[2]!.kill();
+  await app.reportWhen(id, ({ shards }) => shards?.source?.some(({ trouble }) => trouble !== null) === true);
   const report = await app.finished(id);
   expect(report).toMatchObject({ counts: { scanned: KEYS, repeats: 0, copied: KEYS, failed: 0 }, findings: 0 });
   expect(report.state).toBe('completed');

@@ -58,6 +58,20 @@ describe.each(serverNames)('a cluster of %s', (name) => {
       tally: { missing: 0 },
     });
     expect(await digest(alone[name])).toBe(await clusters[name].digest());
+    // Ranges go over the borders of masters, and each knows its own all the same.
+    const { source: masters = [], target } = report.shards ?? {};
+    expect(masters.map(({ walked: _, ...more }) => more)).toEqual(
+      masters.map(({ walked }, i) => ({
+        node: new URL(clusters[name].nodes[i]!.url).host,
+        slots: i === 1 ? 5_462 : 5_461,
+        keys: walked,
+        percent: 100,
+        trouble: null,
+      })),
+    );
+    expect(masters).toHaveLength(3);
+    expect(masters.reduce((sum, { walked }) => sum + (walked ?? 0), 0)).toBe(keys);
+    expect(target).toBeUndefined();
   });
 });
 

@@ -103,6 +103,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     inside: false,
     share: 0,
     counts: noCounts,
+    borders: [],
     piece: null,
     progress: 0,
     tries: 0,
