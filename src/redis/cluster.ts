@@ -1,10 +1,10 @@
+import { firstOf } from '../basics/first-of';
 import { BulkConnection } from './bulk-connection';
 import type { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
-import { NodeWays } from './node-ways';
-import type { Reply } from './redis-port';
+import { NodeWays, STAGGER_MS } from './node-ways';
 import {
   addressText,
   hostOf,
@@ -199,7 +199,10 @@ export class Cluster {
     await this.refreshing;
   }
 
-  /** Asks the nodes that are known, one after the other, until one answers. @throws RedisError, the seed's where none does */
+  /**
+   * Asks the nodes that are known for what they know; the first answer counts, and one that is late has the next node asked beside it.
+   * @throws RedisError, the seed's where none does
+   */
   private async readTopology(first: NodeAddress | undefined): Promise<void> {
     const { seed, topology } = this;
     const asked = new Map(
@@ -208,32 +211,31 @@ export class Cluster {
       ),
     );
     const asOf = new Map(this.moved);
-    let failure: unknown;
-    for (const address of asked.values()) {
-      try {
-        const lane = await this.lane(address);
-        const [slots, nodes] = await lane.pipeline([
-          ['CLUSTER', 'SLOTS'],
-          ['CLUSTER', 'NODES'],
-        ]);
-        if (slots instanceof RedisError) throw slots;
-        this.topology = parseTopology(slots ?? null, address.host);
-        this.learn(addressText(address) === addressText(seed) ? nodes : undefined);
-        // What a node has said since may be newer.
-        for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
-        this.isStale = false;
-        this.closeOthers();
-        return;
-      } catch (error) {
-        failure = error;
-      }
-    }
-    throw failure;
+    const addresses = [...asked.values()];
+    const answer = await firstOf(
+      addresses.map((address) => async () => await this.askFor(address)),
+      STAGGER_MS,
+      addresses.findIndex((address) => addressText(address) === addressText(seed)),
+    );
+    this.topology = answer.topology;
+    this.ways.learn(idsOfTopology(answer.topology), answer.ofSeed);
+    // What a node has said since may be newer.
+    for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
+    this.isStale = false;
+    this.closeOthers();
   }
 
-  private learn(nodes: Reply | RedisError | undefined): void {
-    const ids = this.topology === undefined ? [] : idsOfTopology(this.topology);
-    this.ways.learn(ids, Buffer.isBuffer(nodes) ? nodes.toString('latin1') : undefined);
+  /** What a node knows of all; `ofSeed`: its CLUSTER NODES, where it is the one that the connection leads to. @throws RedisError */
+  private async askFor(address: NodeAddress): Promise<{ readonly topology: Topology; readonly ofSeed?: string }> {
+    const lane = await this.lane(address);
+    const [slots, nodes] = await lane.pipeline([
+      ['CLUSTER', 'SLOTS'],
+      ['CLUSTER', 'NODES'],
+    ]);
+    if (slots instanceof RedisError) throw slots;
+    const topology = parseTopology(slots ?? null, address.host);
+    const isSeed = addressText(address) === addressText(this.seed);
+    return { topology, ...(isSeed && Buffer.isBuffer(nodes) ? { ofSeed: nodes.toString('latin1') } : {}) };
   }
 
   /** Ends the connections to nodes that are no masters any more. */

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { firstOf } from '../basics/first-of';
 import { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
@@ -7,8 +8,8 @@ import { mappedNode } from './node-map';
 import { idsOf, selfOf } from './node-list';
 import { addressText, idsOfTopology, parseTopology, type ClusterNode, type NodeAddress } from './topology';
 
-/** A way that gives no answer for so long has the next one tried beside it, ms. */
-const STAGGER_MS = 300;
+/** A way, or a node, that gives no answer for so long has the next one tried beside it, ms. */
+export const STAGGER_MS = 300;
 
 /** How a place came to be one: what was so for one node is likely so for the next. */
 type Kind = 'mapped' | 'announced' | 'seed' | 'shifted' | 'seedShifted';
@@ -172,37 +173,4 @@ const LEADS_NOWHERE = [
 
 function isSameWay(one: ConnectionSettings, other: ConnectionSettings): boolean {
   return one.host === other.host && one.port === other.port && one.tlsHost === other.tlsHost;
-}
-
-/**
- * The first of several calls to succeed, each begun when the one before has failed or takes longer than `staggerMs`.
- * @throws what the first one throws, where none succeeds
- */
-async function firstOf<T>(calls: readonly (() => Promise<T>)[], staggerMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let isOver = false;
-  try {
-    return await new Promise<T>((resolve, reject) => {
-      const failures = new Map<number, unknown>();
-      let begun = 0;
-      const next = (): void => {
-        clearTimeout(timer);
-        if (isOver) return;
-        const place = begun++;
-        const call = calls[place];
-        if (call === undefined) return;
-        timer = setTimeout(next, staggerMs);
-        call().then(resolve, (error: unknown) => {
-          failures.set(place, error);
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handed on as it is
-          if (failures.size === calls.length) reject(failures.get(0));
-          else if (begun === place + 1) next();
-        });
-      };
-      next();
-    });
-  } finally {
-    isOver = true;
-    clearTimeout(timer);
-  }
 }

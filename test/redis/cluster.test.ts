@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hashSlot, SLOTS } from '../../src/keyspace/hash-slot';
 import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
@@ -153,6 +154,31 @@ it('tells the use of keys with their values, read slot by slot or by name', asyn
       const told = use === undefined ? -1 : 0;
       expect((uses ?? []).every((number) => (told < 0 ? number === -1 : number >= 0 && number < 600))).toBe(true);
     }
+  }
+});
+
+it('a master that takes connections and never answers keeps nobody from asking the others who owns what', async () => {
+  const { cluster: known } = connections.get('C', 0);
+  await Promise.all(known.masters.map((master) => known.lane(master)));
+  const { pid } = cluster.nodes[0]!;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    const late = sleep(5_000, 'late', { ref: false });
+    expect(await Promise.race([known.refresh().then(() => 'told'), late])).toBe('told');
+    // Also where nothing is known of it but its address.
+    const others = new Connections({ REDIS_C: cluster.nodes[1]!.url }, 'keyferry-test');
+    expect(
+      await Promise.race([
+        others
+          .get('C', 0)
+          .ready()
+          .then(() => 'told'),
+        late,
+      ]),
+    ).toBe('told');
+    others.close();
+  } finally {
+    process.kill(pid, 'SIGCONT');
   }
 });
 
