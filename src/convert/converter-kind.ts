@@ -13,6 +13,11 @@ export interface ConversionOptions {
 export interface Surroundings {
   /** Source and target are one server: keys are converted where they are. */
   readonly inPlace: boolean;
+  /**
+   * What is under the names on the target is the migration's own, and whatever changes on the source is converted anew: nothing there
+   * is anybody else's, and nothing need be waited for.
+   */
+  readonly follows: boolean;
   /** For keys that the target has already. */
   readonly onConflict: 'replace' | 'skip';
   /** `scripts`: one script may touch any keys; otherwise only keys of one slot. */

@@ -79,6 +79,14 @@ export interface Converter {
   write(groups: readonly Group[], context: ConvertContext): Promise<readonly GroupOutcome[]>;
   /** The name that must be on the target when a claimed key was converted; undefined where none must. */
   nameAfter(key: Buffer): Buffer | undefined;
+  /**
+   * The keys on which it depends what becomes of a key, itself among them: when one of them changes, what is made of all may be
+   * another. The first is the same for each of them, and all of them, as names on the target, may be what is made. Undefined for a
+   * key that is none of the converter's matter.
+   */
+  family(key: Buffer): readonly Buffer[] | undefined;
+  /** Names that are given to what is made of a group, or taken from it, before they are renamed. */
+  namesMade(group: Group): readonly Buffer[];
   /** Names of keys on the source that a key of the target may have been made of; none where it is not of the converter's making. */
   namesBefore(key: Buffer): readonly Buffer[];
   /**

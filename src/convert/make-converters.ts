@@ -4,7 +4,11 @@ import { kindOf } from './registry';
 
 /** What converters are made from: a plan, as far as they know it. */
 export interface ConvertingPlan {
-  readonly request: { readonly convert: readonly ConversionOptions[]; readonly onConflict: string };
+  readonly request: {
+    readonly convert: readonly ConversionOptions[];
+    readonly onConflict: string;
+    readonly mode: string;
+  };
   readonly inPlace: boolean;
   readonly source: { readonly abilities: Surroundings['source'] };
   readonly target: { readonly abilities: Surroundings['target'] };
@@ -14,6 +18,7 @@ export interface ConvertingPlan {
 export function makeConverters({ request, inPlace, source, target }: ConvertingPlan): Converter[] {
   const surroundings: Surroundings = {
     inPlace,
+    follows: request.mode === 'live',
     onConflict: request.onConflict === 'skip' ? 'skip' : 'replace',
     source: source.abilities,
     target: target.abilities,

@@ -1,17 +1,21 @@
 import type { App } from '../app/app';
+import type { Converter } from '../convert/converter';
+import { makeConverters } from '../convert/make-converters';
 import { makeNames, type Names } from '../convert/names';
 import { sinkOf } from '../copy/range-sink';
 import type { KeyFinding } from '../migration/rows';
-import type { Selection } from '../migration/selection';
+import { makeSelection, type Selection } from '../migration/selection';
 import { compareClocks, rangeSides, type RangeSides, type SidesApp } from '../range/range-sides';
 import type { JobHold } from '../range/range-job';
 import type { Command } from '../redis/redis-port';
 import { throwErrors } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import { named, splitLater } from '../transfer/range-pages';
+import { sortByConverter } from '../transfer/sort-by-converter';
 import { absentFrom, typesOn, unwantedOn } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { nameOf } from './changed-names';
+import { relatedTo } from './related-keys';
 
 /** What became of keys that had changed. */
 export interface Applied {
@@ -45,22 +49,29 @@ interface Written {
 export class NameApplier {
   private readonly sides: RangeSides;
   private readonly names: Names;
+  private readonly selection: Selection;
+  private readonly converters: readonly Converter[];
+  /** Several keys may have the same name on the target. */
+  private readonly mayShareNames: boolean;
   private made: { readonly sink: Sink; readonly at: number } | undefined;
 
   constructor(
     private readonly job: JobHold,
     private readonly app: SidesApp & Pick<App, 'budget'>,
-    private readonly selection: Selection,
     private readonly beforeDeletion: BeforeDeletion,
   ) {
+    const { plan } = job.migration;
     this.sides = rangeSides(job, app);
-    this.names = makeNames(job.migration.plan, this.sides.database, []);
+    this.selection = makeSelection(plan.request.select);
+    this.converters = makeConverters(plan);
+    this.mayShareNames = plan.request.rename.length > 0;
+    this.names = makeNames(plan, this.sides.database, []);
   }
 
   /**
-   * Reads keys from the source and writes them to the target; what the target has of those that are gone, or are of another type than
-   * is wanted, is deleted there, unless another key of the source has the same name on the target: that one is written. Whoever
-   * applies keys of the same name on the target must do so one after the other. Safe to be done again.
+   * Reads keys from the source, with all that belong to them, and writes what becomes of them to the target. What the target has of
+   * those that are gone, or are of another type than is wanted, is deleted there, unless another key of the source has the same name
+   * on the target: that one is written. Whoever applies keys of the same place must do so one after the other. Safe to be done again.
    * @throws StoppedError, SourceChangedError, or the error that does not pass
    */
   async apply(keys: readonly Buffer[]): Promise<Applied> {
@@ -68,12 +79,11 @@ export class NameApplier {
     const applied: Buffer[] = [];
     const extra = new Map<string, Buffer>();
     for (let open = keys; open.length > 0;) {
-      applied.push(...open);
-      const [wanted, others] = await this.sorted(open);
-      const gone = [...others, ...(await this.write(wanted, sums))];
-      const places = new Map(gone.map((key) => this.names.onTarget(key)).map((name) => [nameOf(name), name]));
-      const origins = await this.originsOf([...places.values()]);
-      for (const [id, name] of places) if (!origins.has(id)) extra.set(id, name);
+      const all = relatedTo(open, this.converters);
+      applied.push(...all);
+      const places = await this.bring(all, sums);
+      const origins = await this.originsOf(places);
+      for (const place of places) if (!origins.has(nameOf(place))) extra.set(nameOf(place), place);
       open = [...origins.values()].flat();
     }
     const deleted = await this.delete([...extra.values()]);
@@ -87,18 +97,62 @@ export class NameApplier {
     };
   }
 
-  /** Keys that are to be read, and those that are of another type than is wanted, or gone. */
-  private async sorted(keys: readonly Buffer[]): Promise<readonly [Buffer[], Buffer[]]> {
-    if (!this.selection.needsTypes) return [[...keys], []];
-    const unwanted = await unwantedOn(this.sides.source, keys, this.selection);
-    return [keys.filter((_, i) => !unwanted.has(i)), keys.filter((_, i) => unwanted.has(i))];
+  /** Brings what is there of keys to the target. Returns all names there under which nothing of them is to be. */
+  private async bring(keys: readonly Buffer[], sums: Written): Promise<Buffer[]> {
+    const { source } = this.sides;
+    for (const key of keys) sums.findings.delete(nameOf(key));
+    const selected = keys.filter((key) => this.selection.mayWant(key));
+    const unwanted = this.selection.needsTypes ? await unwantedOn(source, selected, this.selection) : new Set();
+    const [plain, made] = await this.convert(
+      selected.filter((_, i) => !unwanted.has(i)),
+      sums,
+    );
+    const gone = new Set(await this.write(plain, sums));
+    const taken = [...plain.filter((key) => !gone.has(key)), ...made].map((key) => nameOf(this.names.onTarget(key)));
+    const isTaken = new Set(taken);
+    const untaken = keys.filter((key) => this.mayBeMade(key) && !isTaken.has(nameOf(this.names.onTarget(key))));
+    // Converted keys that are there in both forms: the old one on the target was never of this migration's making.
+    const hadKeys = this.converters.length > 0 && this.job.migration.plan.targetKeysAtStart !== 0;
+    const absent = hadKeys ? await absentFrom(source, untaken) : undefined;
+    return untaken.filter((_, i) => absent?.has(i) !== false).map((key) => this.names.onTarget(key));
+  }
+
+  /** Whether something may be on the target under the name of a key: as it is, or made of one that is selected. */
+  private mayBeMade(key: Buffer): boolean {
+    if (this.selection.mayWant(key)) return true;
+    return this.converters.some((converter) => converter.namesBefore(key).some((one) => this.selection.mayWant(one)));
+  }
+
+  /** Has converters write what they make of keys. Returns the keys that are to be written as they are, and the names of what was made. */
+  private async convert(
+    keys: readonly Buffer[],
+    sums: Written,
+  ): Promise<readonly [readonly Buffer[], readonly Buffer[]]> {
+    if (this.converters.length === 0) return [keys, []];
+    const { source } = this.sides;
+    const sink = await this.sink();
+    for (;;) {
+      const { claims, plain, bytes } = await source.attempt(() => sortByConverter(source.port, this.converters, keys));
+      this.app.budget.correct(0, bytes);
+      try {
+        const outcome = await sink.write({ page: named([]), counts: {}, claims, next: undefined, taken: 0 });
+        const { converted = 0, expired = 0 } = outcome.counts;
+        // What the target had of those is still there. Read again, they are gone.
+        if (expired > 0) continue;
+        sums.written += converted;
+        for (const finding of outcome.findings) sums.findings.set(nameOf(finding.key), finding);
+        const made = claims.flatMap(({ converter, groups }) => groups.flatMap((group) => converter.namesMade(group)));
+        return [plain, made];
+      } finally {
+        this.app.budget.give(bytes);
+      }
+    }
   }
 
   /** Reads keys and writes them. Returns those that are gone. */
   private async write(keys: readonly Buffer[], sums: Written): Promise<Buffer[]> {
     const sink = await this.sink();
     const gone = new Set<Buffer>();
-    for (const key of keys) sums.findings.delete(nameOf(key));
     for (let open = keys; open.length > 0;) {
       const [page, later] = splitLater(await this.read(open, sink.wantsValues()));
       this.app.budget.correct(0, page.bytes);
@@ -130,6 +184,7 @@ export class NameApplier {
   /** For names of the target, the keys of the source that are to have them, by the name as text. */
   private async originsOf(names: readonly Buffer[]): Promise<ReadonlyMap<string, Buffer[]>> {
     const origins = new Map<string, Buffer[]>();
+    if (!this.mayShareNames) return origins;
     const asked = names.flatMap((name) => {
       const from = this.names.origins(name).filter((key) => this.selection.mayWant(key));
       // The only one it has was seen to be gone.

@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
-import { makeNames } from '../convert/names';
 import { LostRowError } from '../ledger/range-rows';
 import type { LiveRow, StandbyRow } from '../migration/live';
 import { stationOf } from '../migration/phases';
-import type { Plan } from '../migration/plan';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
-import { makeSelection, type Selection } from '../migration/selection';
 import { connectionOf } from '../migration/side-spec';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
@@ -17,6 +14,7 @@ import { FLUSHED } from './blind-spots';
 import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
 import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
+import { concernOf, placesOf } from './related-keys';
 import { Signal } from './signal';
 import { SourceFeed, type Session } from './source-feed';
 import { WriterWatch } from './writers';
@@ -77,7 +75,7 @@ export class Follower implements Holder {
   private readonly cutOver: CutOver;
   private readonly writers: WriterWatch;
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
-  private readonly selection: Selection;
+  private readonly concerns: (key: Buffer) => boolean;
   private session: { readonly id: string; readonly facts: Session } | undefined;
   private migration: MigrationRow;
   private ended = false;
@@ -114,7 +112,7 @@ export class Follower implements Holder {
   ) {
     this.migration = migration;
     const { plan } = migration;
-    this.selection = makeSelection(plan.request.select);
+    this.concerns = concernOf(plan);
     const lanes = Math.max(1, Math.floor(MOST_LANES / plan.databases.length));
     const mostBytes = MOST_BYTES / plan.databases.length;
     this.databases = plan.databases.map((database) => ({
@@ -234,7 +232,7 @@ export class Follower implements Holder {
         for (const each of this.databases) {
           if (database !== undefined && database !== each.number) continue;
           for (const name of names) {
-            if (!this.selection.all && !this.selection.mayWant(name)) continue;
+            if (!this.concerns(name)) continue;
             if (!each.names.note(name) && !this.overflowed) this.overflow();
           }
         }
@@ -328,7 +326,7 @@ export class Follower implements Holder {
   private beginWork(runId: string): void {
     for (const database of this.databases) {
       const job = new FollowJob(this.migration, database.number, runId, this.row.builders, this);
-      database.applier = new NameApplier(job, this.app, this.selection, () => this.barrier());
+      database.applier = new NameApplier(job, this.app, () => this.barrier());
       this.jobs.set(database.number, job);
     }
   }
@@ -580,13 +578,6 @@ export class Follower implements Holder {
     );
     if (rows.length > 0) await this.app.ledger.findings.add(rows);
   }
-}
-
-/** What keys of a database are called on the target; undefined where no two can have the same name there. */
-function placesOf(plan: Plan, database: Plan['databases'][number]): ((key: Buffer) => Buffer) | undefined {
-  if (plan.request.rename.length === 0) return undefined;
-  const names = makeNames(plan, database, []);
-  return (key) => names.onTarget(key);
 }
 
 function wordsOf(error: unknown): string {

@@ -3,11 +3,11 @@ import { Stillness } from '../app/stillness';
 import { LostRowError } from '../ledger/range-rows';
 import type { LiveRow, StandbyRow } from '../migration/live';
 import { isFinal, type MigrationRow } from '../migration/rows';
-import { makeSelection, type Selection } from '../migration/selection';
 import { FLUSHED } from './blind-spots';
 import { begunFollowing } from './begun-following';
 import { Follower, MOST_BYTES, type FollowApp } from './follower';
 import { HeardNames } from './heard-names';
+import { concernOf } from './related-keys';
 import { Signal } from './signal';
 import { SourceFeed, type Session } from './source-feed';
 
@@ -37,7 +37,7 @@ interface Covered {
 export class Standby {
   private readonly databases: ReadonlyMap<number, HeardNames>;
   private readonly feed: SourceFeed;
-  private readonly selection: Selection;
+  private readonly concerns: (key: Buffer) => boolean;
   private readonly stillness = new Stillness();
   private readonly beats = new Signal();
   private facts: Session | undefined;
@@ -55,7 +55,7 @@ export class Standby {
     private readonly onNews?: (id: string) => Promise<unknown>,
   ) {
     const { plan } = migration;
-    this.selection = makeSelection(plan.request.select);
+    this.concerns = concernOf(plan);
     const mostBytes = MOST_BYTES / plan.databases.length;
     this.databases = new Map(plan.databases.map(({ database }) => [database, new HeardNames(mostBytes)]));
     this.feed = new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
@@ -206,7 +206,7 @@ export class Standby {
         for (const [number, heard] of this.databases) {
           if (database !== undefined && database !== number) continue;
           for (const name of names) {
-            if (!this.selection.all && !this.selection.mayWant(name)) continue;
+            if (!this.concerns(name)) continue;
             if (!heard.note(name)) {
               this.forget('More keys changed than could be held until they were applied.');
               return;

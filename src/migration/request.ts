@@ -192,6 +192,7 @@ interface TogetherInMode {
   readonly convert: readonly unknown[];
   readonly deleteExtra: boolean;
   readonly force: boolean;
+  readonly select: { readonly types: readonly unknown[] };
   readonly live?: unknown;
 }
 
@@ -200,6 +201,7 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
     context.addIssue({ code: 'custom', path: [field], message });
   };
   const { mode, onConflict, rename, convert, deleteExtra, force, live } = request;
+  const { types } = request.select;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
   if (isFromFile && (mode === 'sync' || mode === 'live')) {
@@ -236,7 +238,9 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
     if (live !== undefined) refuse('live', 'belongs to mode live');
     return;
   }
-  if (convert.length > 0) refuse('convert', 'cannot go with mode live yet');
+  if (convert.length > 0 && (rename.length > 0 || types.length > 0)) {
+    refuse('convert', 'cannot go with "rename" or types to select in mode live');
+  }
 }
 
 function hasEntries(map: Readonly<Record<string, unknown>>): boolean {

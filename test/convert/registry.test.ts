@@ -14,7 +14,7 @@ it('each converter has a kind, an example that is a request, and a converter of 
   for (const { name, example } of catalogue) {
     const [options] = parse(JSON.parse(example));
     expect(kindOf(options!).name).toBe(name);
-    const request = { convert: [options!], onConflict: 'replace' };
+    const request = { convert: [options!], onConflict: 'replace', mode: 'copy' };
     const [made] = makeConverters({ request, inPlace: false, source: plainSource, target: plainTarget });
     expect(made?.name).toBe(name);
   }

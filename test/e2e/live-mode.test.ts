@@ -3,6 +3,8 @@ import type { MigrationReport } from '../../src/migration/report';
 import { until, type AppProcess } from '../tools/app-process';
 import { startLiveWriter } from '../tools/live-writer';
 import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
+import { ticksNow, Version4Session } from '../convert/sessions/support/version4';
+import { readVersion5 } from '../convert/sessions/support/version5';
 import { fill } from './support/fill';
 import { rowsOf } from './support/storage';
 
@@ -128,6 +130,39 @@ it('names that rules change follow, of the types that are selected, over a gap t
   const compared = await compareServers(old, neu, place);
   expect(compared.differences).toEqual([]);
   expect(compared.keys).toBeGreaterThan(0);
+});
+
+it('sessions that are converted follow, over a gap too', async () => {
+  const sessions = Array.from({ length: 40 }, (_, i) => new Version4Session(old.client, `/Shop_${i}`));
+  const kept = new Map<Version4Session, string>();
+  let written = 0;
+  const writer = stage.writer(old, async () => {
+    const session = sessions[(written * 7) % 40]!;
+    const [ticks, value] = [ticksNow(), String(written++)];
+    if (written % 5 === 0) {
+      await session.remove();
+      kept.delete(session);
+    } else if (kept.has(session)) {
+      await session.takeLock(ticks);
+      await session.update(ticks, { value }, [], 1_200);
+      kept.set(session, value);
+    } else {
+      await session.set({ value }, 1_200);
+      kept.set(session, value);
+    }
+  });
+  const id = await follow({ convert: ['aspnet-session-v5'] });
+  await old.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, inStep);
+  await writer.stop();
+  expect(await ended(id)).toMatchObject({ state: 'completed', findings: 0, live: { gaps: 1 } });
+  for (const session of sessions) {
+    const value = kept.get(session);
+    const items = value === undefined ? undefined : { value };
+    expect((await readVersion5(neu.client, session.appId))?.items).toEqual(items);
+  }
+  expect(await neu.client.dbsize()).toBe(2 * kept.size);
 });
 
 it('what no feed tells is on the target: consumers of streams, and databases that were exchanged', async () => {
@@ -272,6 +307,7 @@ it('is refused where it could do harm, or would not prove anything', async () =>
   const { code, details } = await codes({
     rename: [{ from: 'a', to: 'b' }],
     convert: ['aspnet-session-v5'],
+    select: { types: ['hash'] },
     onConflict: 'skip',
   });
   expect([code, details.map(({ path }) => path).sort()]).toEqual(['badRequest', ['convert', 'onConflict', 'rename']]);

@@ -2,12 +2,14 @@ import { FollowJob, type Holder } from '../../src/live/follow-job';
 import { ChangedNames, keyOf } from '../../src/live/changed-names';
 import { NameApplier } from '../../src/live/apply-names';
 import type { Feed } from '../../src/redis/feed-connection';
-import { makeSelection } from '../../src/migration/selection';
 import { StoppedError } from '../../src/migration/stop';
 import { preparePlan } from '../../src/start/prepare-plan';
 import { compareServers, Stage, type Side } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { aMigration, aRequest } from '../tools/rows';
+import { options as sessionOptions } from '../convert/sessions/support/conversion';
+import { streamOf, ticksNow, Version4Session } from '../convert/sessions/support/version4';
+import { dataName, readVersion5, timeoutName, writeVersion5 } from '../convert/sessions/support/version5';
 
 const stage = new Stage();
 let old: Side;
@@ -39,7 +41,7 @@ beforeAll(async () => {
     const request = aRequest({ ...plan.request, ...changes });
     const migration = aMigration({ plan: { ...plan, request, targetKeysAtStart } });
     job = new FollowJob(migration, 0, plan.source.runId, [], holder);
-    return new NameApplier(job, app, makeSelection(request.select), () => beforeDeletion());
+    return new NameApplier(job, app, () => beforeDeletion());
   };
   names = new ChangedNames({ lanes: 1, mostBytes: 1e9 });
   feed = await app.connections.feed('OLD', plan.feeds ?? [], {
@@ -251,4 +253,109 @@ it('of two keys that share a name one that is of a type that is not selected is 
   await neu.client.set('a', 'x');
   await applied('a');
   expect(await neu.client.exists('a')).toBe(0);
+});
+
+describe('sessions that are converted', () => {
+  const A = '/Shop_0a1b2c3d4e5f';
+  const session = (braced = true) => new Version4Session(old.client, A, braced);
+  const there = async () => (await readVersion5(neu.client, A))?.items;
+
+  beforeEach(() => {
+    applier = makeApplier({ convert: [{ ...sessionOptions, braceless: true }] });
+  });
+
+  it('are converted anew with each change, locked or not, and go where they end', async () => {
+    await session().set({ a: 'one' }, 1_200);
+    await applyAll();
+    expect(await there()).toEqual({ a: 'one' });
+    const ticks = ticksNow();
+    await session().takeLock(ticks);
+    await applyAll();
+    await session().update(ticks, { a: 'two' }, [], 600);
+    await applyAll();
+    expect(await there()).toEqual({ a: 'two' });
+    // Without any of its expiries it looks like one of version 5's own.
+    await old.client.persist(session().data);
+    await old.client.del(session().internal);
+    await applyAll();
+    await old.client.hset(session().data, 'a', streamOf('three'));
+    await applyAll();
+    expect(await there()).toEqual({ a: 'three' });
+    expect(await neu.client.dbsize()).toBe(1);
+    await session().remove();
+    await applyAll();
+    expect(await neu.client.dbsize()).toBe(0);
+  });
+
+  it('give way to one of version 5, and to one with braces, and come back when it goes', async () => {
+    await session(false).set({ a: 'braceless' }, 1_200);
+    await applyAll();
+    expect(await there()).toEqual({ a: 'braceless' });
+    await session().set({ a: 'four' }, 1_200);
+    await applyAll();
+    expect(await there()).toEqual({ a: 'four' });
+    await writeVersion5(old.client, A, { a: 'five' }, 600);
+    await applyAll();
+    expect(await there()).toEqual({ a: 'five' });
+    await old.client.del(dataName(A), timeoutName(A));
+    await applyAll();
+    expect(await there()).toEqual({ a: 'four' });
+    await session().remove();
+    await applyAll();
+    expect(await there()).toEqual({ a: 'braceless' });
+    await session(false).remove();
+    await applyAll();
+    expect(await neu.client.dbsize()).toBe(0);
+  });
+
+  it('are findings as long as they cannot be converted, and what only looks like one goes as it is', async () => {
+    await session().set({ a: 'one' }, 1_200);
+    await applyAll();
+    await old.client.hset(session().data, 'b', Buffer.from('00010000ffff', 'hex'));
+    const { findings } = await applied(session().internal);
+    expect(findings.map(({ key }) => key.toString())).toEqual([session().data]);
+    expect(await there()).toEqual({ a: 'one' });
+    await old.client.hdel(session().data, 'b');
+    expect(await applied(session().internal)).toMatchObject({
+      findings: [],
+      keys: expect.arrayContaining([Buffer.from(session().data)]) as unknown,
+    });
+    await session().remove();
+    await old.client.hset(session().data, { f: 'of somebody' });
+    await applyAll();
+    expect(await neu.client.keys('*')).toEqual([session().data]);
+    await old.client.del(session().data);
+    await applyAll();
+    expect(await neu.client.dbsize()).toBe(0);
+  });
+
+  it('keep what the target had of the old form, where it had keys before', async () => {
+    applier = makeApplier({ convert: [sessionOptions] }, 1);
+    await session().set({ a: 'one' }, 1_200);
+    await neu.client.hset(session().data, 'theirs', 'x');
+    await applyAll();
+    expect((await neu.client.keys('*')).sort()).toEqual([session().data, dataName(A), timeoutName(A)].sort());
+  });
+
+  it('entries of the distributed cache follow, and what is none', async () => {
+    applier = makeApplier({
+      convert: [{ converter: 'distributed-cache', to: 'strings', instanceName: 'S:', sliding: 'refuse' }],
+    });
+    const entry = { absexp: '-1', sldexp: '-1', data: 'one' };
+    await old.client.hset('S:entry', entry);
+    await old.client.hset('S:slides', { ...entry, sldexp: '10000000' });
+    await old.client.rpush('S:list', 'x');
+    await old.client.set('other', 'x');
+    await feed.barrier();
+    const { findings } = await applied('S:entry', 'S:slides', 'S:list', 'other');
+    expect(findings).toMatchObject([{ code: 'cache-sliding' }]);
+    expect([await neu.client.get('S:entry'), await neu.client.type('S:list')]).toEqual(['one', 'list']);
+    await old.client.hset('S:entry', 'data', 'two');
+    await old.client.del('S:list', 'other');
+    await applyAll();
+    expect(await neu.client.get('S:entry')).toBe('two');
+    await old.client.del('S:entry');
+    await applyAll();
+    expect(await neu.client.dbsize()).toBe(0);
+  });
 });

@@ -149,7 +149,12 @@ describe('a request', () => {
     [{ mode: 'sync', deleteExtra: true, rename: [{ from: '^a', to: 'b' }] }, []],
     [{ mode: 'live', rename: [{ from: 'a', to: 'b' }] }, ['rename']],
     [{ mode: 'live', rename: [{ from: '^a', to: 'b' }], select: { types: ['hash'] } }, []],
-    [{ mode: 'live', convert: ['aspnet-session-v5'], onConflict: 'skip' }, ['convert', 'onConflict']],
+    [{ mode: 'live', convert: ['aspnet-session-v5'] }, []],
+    [{ mode: 'live', convert: ['aspnet-session-v5'], rename: [{ from: '^a', to: 'b' }] }, ['convert']],
+    [
+      { mode: 'live', convert: ['aspnet-session-v5'], select: { types: ['hash'] }, onConflict: 'skip' },
+      ['convert', 'onConflict'],
+    ],
   ])('%j has the mistakes %j', (changes, expected) => {
     expect(mistakes({ source: 'OLD', target: 'NEW', ...changes })).toEqual(expected);
   });

@@ -14,7 +14,7 @@ const WRITTEN_AT_ONCE = 128;
 const PROBES = ['{keyferry:probe_1}_Data', '{keyferry:probe_1}_Internal'].map((name) => Buffer.from(name));
 
 /** Whoever asks only for names needs no servers. */
-const NO_SERVERS = { inPlace: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
+const NO_SERVERS = { inPlace: false, follows: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
 
 export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options: typeof sessionOptions } = {
   name: aboutAspNetSessions.name,
@@ -34,9 +34,10 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
     return { ...(await countAllSessions(converter, options.braceless, context)) };
   },
 
-  make: (options, { inPlace, source, target }) =>
+  make: (options, { inPlace, follows, source, target }) =>
     new SessionConverter(options, {
       inPlace,
+      follows,
       sourceAtOnce: source.scripts ? READ_AT_ONCE : 1,
       targetAtOnce: target.scripts ? WRITTEN_AT_ONCE : 1,
       memoryUsage: source.memoryUsage,

@@ -1,6 +1,6 @@
 import type { RedisPort } from '../../redis/redis-port';
 import type { ConvertContext, Converter, Gathered, Group, GroupOutcome } from '../converter';
-import { belongsToApplications, classifySessionKey, v4KeyName, v5KeyNames, type SessionKey } from './keys';
+import { belongsToApplications, classifySessionKey, v4KeyName, v4KeyNames, v5KeyNames, type SessionKey } from './keys';
 import { sessionNames, type SessionNames } from './session-names';
 import { leavesNewer, limitsOn, READ_AHEAD_BYTES, type SessionOptions, type SessionServers } from './session-options';
 import { isStored, SessionStore, type SessionMember } from './session-store';
@@ -29,6 +29,21 @@ export class SessionConverter implements Converter {
     if (session?.version !== 5) return [];
     const { appId } = session;
     return [v4KeyName(appId, true, 'data'), ...(this.options.braceless ? [v4KeyName(appId, false, 'data')] : [])];
+  }
+
+  family(key: Buffer): readonly Buffer[] | undefined {
+    const { braceless, applications } = this.options;
+    const session = classifySessionKey(key, { braceless });
+    if (session === undefined) return undefined;
+    const { appId } = session;
+    if (applications.length > 0 && !belongsToApplications(appId, applications)) return undefined;
+    const old = [true, ...(braceless ? [false] : [])].map((braced) => v4KeyNames(appId, braced));
+    return [v5KeyNames(appId), ...old].flatMap((names) => Object.values<Buffer>({ ...names }));
+  }
+
+  namesMade(group: Group): readonly Buffer[] {
+    const { names } = group as SessionGroup;
+    return [names.newData, names.newTimeout];
   }
 
   async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {

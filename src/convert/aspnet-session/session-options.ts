@@ -19,7 +19,9 @@ export const sessionOptions = z
     onLocked: z
       .enum(['retry', 'convert'])
       .default('retry')
-      .describe('A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway.'),
+      .describe(
+        'A session that a request holds: wait up to 10 seconds and then report it, or convert it anyway. In mode live it is converted as it stands, and again when the request has written.',
+      ),
     defaultTimeoutSeconds: z
       .int()
       .min(60)
@@ -36,6 +38,8 @@ export type SessionOptions = Readonly<z.output<typeof sessionOptions>>;
 /** What the servers allow, and how they stand to each other. */
 export interface SessionServers {
   readonly inPlace: boolean;
+  /** The target's sessions are the migration's own, and a change of one on the source comes after. */
+  readonly follows: boolean;
   /** Sessions that one script may touch, on each side. */
   readonly sourceAtOnce: number;
   readonly targetAtOnce: number;

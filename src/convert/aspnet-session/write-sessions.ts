@@ -92,7 +92,7 @@ class Writing {
     this.target = new SessionStore(context.target, servers.targetAtOnce, limits);
     this.mode = {
       naming: context.naming,
-      force: options.force,
+      force: options.force || servers.follows,
       inPlace: servers.inPlace
         ? { deleteOld: !options.keepOld, thoughLocked: options.onLocked === 'convert' }
         : undefined,
@@ -139,7 +139,8 @@ class Writing {
 
   /** Waits while requests run on sessions, for some seconds; who is still locked then is reported. */
   private async withoutLocked(work: readonly Reading[]): Promise<Reading[]> {
-    if (this.options.onLocked === 'convert') return [...work];
+    // Where changes are followed, what the request writes in the end comes then.
+    if (this.options.onLocked === 'convert' || this.servers.follows) return [...work];
     const free = work.filter(({ state }) => !state.locked);
     let locked = work.filter(({ state }) => state.locked);
     const end = performance.now() + LOCK_MS;

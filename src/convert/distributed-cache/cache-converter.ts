@@ -51,6 +51,14 @@ export class CacheConverter implements Converter {
     return this.claims(key) ? [key] : [];
   }
 
+  family(key: Buffer): readonly Buffer[] | undefined {
+    return this.claims(key) ? [key] : undefined;
+  }
+
+  namesMade(group: Group): readonly Buffer[] {
+    return [(group as CacheGroup).key];
+  }
+
   async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {
     const kinds = await this.storeOf(source, 'source').kinds(keys);
     const groups: CacheGroup[] = [];

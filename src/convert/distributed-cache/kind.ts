@@ -12,6 +12,7 @@ const PROBE = Buffer.from('keyferry:probe_1');
 /** Whoever asks only for names needs no servers. */
 const NO_SERVERS = {
   inPlace: false,
+  follows: false,
   onConflict: 'replace',
   source: { scripts: false, memoryUsage: false },
   target: { scripts: false },

@@ -293,7 +293,7 @@ function inPlace(scripts: boolean): CacheConverter {
   const side = { scripts, memoryUsage: true };
   return new CacheConverter(
     { converter: 'distributed-cache', to: 'strings', instanceName: 'S:', sliding: 'refuse' },
-    { inPlace: true, onConflict: 'replace', source: side, target: side },
+    { inPlace: true, follows: false, onConflict: 'replace', source: side, target: side },
   );
 }
 

@@ -14,7 +14,13 @@ export const options: SessionOptions = {
   onLocked: 'retry',
   force: false,
 };
-export const servers: SessionServers = { inPlace: false, sourceAtOnce: 32, targetAtOnce: 32, memoryUsage: true };
+export const servers: SessionServers = {
+  inPlace: false,
+  follows: false,
+  sourceAtOnce: 32,
+  targetAtOnce: 32,
+  memoryUsage: true,
+};
 
 /** What became of all keys that a converter claims. */
 export interface Converted {
