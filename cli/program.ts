@@ -185,12 +185,10 @@ function addRestore(program: Command, actions: Actions): void {
     .option('--file <path>', 'the file, on this machine')
     .option('--source-rdb <name/file>', 'or a file in a file store of the settings (RDB_<NAME>)')
     .requiredOption('--target <redis>', ADDRESS);
-  selection(command)
-    .option(...onConflictOption)
-    .option(...renameOption)
+  conversions(selection(command))
     .option(...verifyOption)
     .option('--dry-run', 'write nothing: report what is in the file, and what would become of it');
-  rates(command).action(actions.restore);
+  rates(command, converters).action(actions.restore);
 }
 
 const onConflictOption = [

@@ -8,7 +8,7 @@ import { Connections } from '../redis/connections';
 import { getTelemetry } from '../telemetry/start-telemetry';
 import type { Telemetry } from '../telemetry/telemetry';
 import { BytesInFlight } from '../transfer/bytes-in-flight';
-import { FileNames } from '../transfer/file-names';
+import { FileTables } from '../transfer/file-tables';
 import { Clocks } from '../transfer/clock-offset';
 import { readAppSettings, type AppSettings } from './app-settings';
 import { MigrationWatch } from './migration-watch';
@@ -23,7 +23,7 @@ export interface App {
   readonly connections: Connections;
   readonly clocks: Clocks;
   readonly files: FileStores;
-  readonly fileNames: FileNames;
+  readonly fileTables: FileTables;
   readonly watch: MigrationWatch;
   readonly visits: Visits;
   readonly budget: BytesInFlight;
@@ -46,7 +46,7 @@ export function getApp(): App {
       connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
       clocks: new Clocks(),
       files: new FileStores(process.env),
-      fileNames: new FileNames(),
+      fileTables: new FileTables(),
       watch: new MigrationWatch(ledger.migrations),
       visits: new Visits(),
       budget: new BytesInFlight(settings.bytesInFlight),

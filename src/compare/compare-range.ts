@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../app/app';
+import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
@@ -25,7 +26,7 @@ import { tellDifferences } from './tell-differences';
 /** Keys that are examined together. */
 const EXAMINED_AT_ONCE = 500;
 
-type CompareApp = SidesApp & WalkApp & Pick<App, 'budget' | 'ledger' | 'settings'>;
+type CompareApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileTables' | 'ledger' | 'settings'>;
 
 /** A key that may differ. */
 type Suspect = Pair & { readonly claimed: boolean };
@@ -36,9 +37,9 @@ type Suspect = Pair & { readonly claimed: boolean };
  */
 export async function compareRange(job: RangeJob, app: CompareApp): Promise<void> {
   const { plan } = job.migration;
-  const { sides, clock, onBoth, values } = await comparedSides(job, app);
-  const comparison = comparisonOf(job, app, sides, clock, depthOf(job.migration));
   const converters = makeConverters(plan);
+  const { sides, clock, onBoth, values } = await comparedSides(job, app, converters);
+  const comparison = comparisonOf(job, app, sides, clock, depthOf(job.migration));
   const selection = selectionOf(plan, converters);
   const names = makeNames(plan, databaseOf(job), converters);
   const pairsOf = async (page: ReadKeys): Promise<Pair[]> =>
@@ -119,8 +120,8 @@ interface Compared {
   readonly values: FileValues | undefined;
 }
 
-async function comparedSides(job: RangeJob, app: CompareApp): Promise<Compared> {
-  const file = await fileSidesOf(job, app);
+async function comparedSides(job: RangeJob, app: CompareApp, converters: readonly Converter[]): Promise<Compared> {
+  const file = await fileSidesOf(job, app, converters);
   if (file !== undefined) {
     const { source, target, clock } = file;
     const values = new FileValues(source, () => clock.targetNow(), app);

@@ -28,7 +28,7 @@ import { keyFacts } from './key-facts';
  */
 export async function extraRange(
   job: RangeJob,
-  app: SidesApp & WalkApp & Pick<App, 'fileNames' | 'ledger'>,
+  app: SidesApp & WalkApp & Pick<App, 'files' | 'fileTables' | 'ledger'>,
 ): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;

@@ -3,6 +3,7 @@ import type { RedisPort } from '../redis/redis-port';
 import type { CommandName } from '../redis/rights';
 import type { ConversionFacts } from './conversion-facts';
 import type { Converter } from './converter';
+import type { FileCounter } from './file-keys';
 
 /** What a request says of one conversion: which converter, and its options. */
 export interface ConversionOptions {
@@ -56,6 +57,11 @@ export interface ConverterKind<Options extends ConversionOptions = ConversionOpt
   ): Promise<string | undefined>;
   /** Counts what there is to be converted. Changes nothing. */
   prepare(options: Options, context: PrepareContext): Promise<ConversionFacts>;
+  /**
+   * Counts the same of a file, by names and types.
+   * @param wants which keys the request selects
+   */
+  counter(options: Options, wants: PrepareContext['wants']): FileCounter;
   make(options: Options, surroundings: Surroundings): Converter;
   /**
    * What a plan warns of.

@@ -1,5 +1,6 @@
 import type { RedisPort } from '../redis/redis-port';
 import type { ConverterFindingCode } from './converter-findings';
+import type { ConvertSource, NotedKeys } from './file-keys';
 
 /** Keys that belong together, read from the source and not yet written. What is inside is the converter's own matter. */
 export type Group = object;
@@ -31,7 +32,7 @@ export type GroupOutcome =
 
 /** Where a converter writes. */
 export interface ConvertContext {
-  readonly source: RedisPort;
+  readonly source: ConvertSource;
   readonly target: RedisPort;
   /** The target's clock minus the source's, ms. */
   readonly clockOffset: number;
@@ -43,7 +44,7 @@ export interface ConvertContext {
 
 /** Where a converter compares. */
 export interface CompareContext {
-  readonly source: RedisPort;
+  readonly source: ConvertSource;
   readonly target: RedisPort;
   /** The name that a key gets on the target, after conversion. */
   readonly naming: (key: Buffer) => Buffer;
@@ -71,10 +72,12 @@ export type Compared =
  */
 export interface Converter {
   readonly name: string;
+  /** What must be known of keys beside those that are converted, where these are a file's. Not there: each key stands alone. */
+  readonly noted?: NotedKeys;
   /** Whether a key is this converter's matter. By name alone, and cheap: it is asked for every key. */
   claims(key: Buffer): boolean;
   /** Reads what belongs to claimed keys of one page. Throws the server's error, or the connection's. */
-  gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered>;
+  gather(source: ConvertSource, keys: readonly Buffer[]): Promise<Gathered>;
   /** Writes groups. Throws the server's error, or the connection's; may be called again with the same groups. */
   write(groups: readonly Group[], context: ConvertContext): Promise<readonly GroupOutcome[]>;
   /** The name that must be on the target when a claimed key was converted; undefined where none must. */

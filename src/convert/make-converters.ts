@@ -14,6 +14,20 @@ export interface ConvertingPlan {
   readonly target: { readonly abilities: Surroundings['target'] };
 }
 
+/** For whoever asks only for names. */
+const NO_SERVERS: Surroundings = {
+  inPlace: false,
+  follows: false,
+  onConflict: 'replace',
+  source: { scripts: false, memoryUsage: false },
+  target: { scripts: false },
+};
+
+/** The converters that a request asks for, before anything is known of its sides. */
+export function convertersByName(convert: readonly ConversionOptions[]): Converter[] {
+  return convert.map((options) => kindOf(options).make(options, NO_SERVERS));
+}
+
 /** The converters that a plan asks for. */
 export function makeConverters({ request, inPlace, source, target }: ConvertingPlan): Converter[] {
   const surroundings: Surroundings = {

@@ -13,7 +13,7 @@ import type { Sink } from '../transfer/sink';
 import { fileSinkOf } from './piece-sink';
 import { sinkOf, sinkOfFile } from './range-sink';
 
-type CopyApp = SidesApp & WalkApp & Pick<App, 'ledger'>;
+type CopyApp = SidesApp & WalkApp & Pick<App, 'fileTables' | 'ledger'>;
 
 /** Copies a range of the source's keys. */
 export async function copyRange(job: RangeJob, app: CopyApp): Promise<void> {
@@ -44,7 +44,7 @@ async function waysOf(
     const origin = originOf(job, app, 'source', database);
     return { origin, sink: await fileSinkOf(job, app, origin, names, database.database) };
   }
-  const file = await fileSidesOf(job, app);
+  const file = await fileSidesOf(job, app, converters);
   if (file !== undefined) return { origin: file.source, sink: sinkOfFile(job, app, file, names) };
   const sides = rangeSides(job, app);
   return { origin: sides.source, sink: sinkOf(job, app, sides, names, await compareClocks(job, sides, app)) };

@@ -16,7 +16,10 @@ const MISSING = { code: 'missing', message: 'The key is on the source and not on
  * The second look: walks the source's keys of a range and asks the target for each. One that is not there is looked for again,
  * so that keys on their way to expire, or just written, do not count; then it is a finding.
  */
-export async function lookRange(job: RangeJob, app: SidesApp & WalkApp & Pick<App, 'ledger'>): Promise<void> {
+export async function lookRange(
+  job: RangeJob,
+  app: SidesApp & WalkApp & Pick<App, 'fileTables' | 'ledger'>,
+): Promise<void> {
   const { plan } = job.migration;
   const database = databaseOf(job);
   const source = fileOriginOf(job, app, database) ?? originOf(job, app, 'source', database);

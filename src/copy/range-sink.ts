@@ -26,7 +26,7 @@ import { Hindrance } from '../transfer/hindrance';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
-import type { Attempt, Origin, Side } from '../transfer/side';
+import { convertSourceOf, type Attempt, type Origin, type Side } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { WholeCopier } from '../transfer/whole-copier';
 
@@ -232,7 +232,7 @@ function conversionsOf(
   hindrance: Hindrance,
 ): ConversionWriter {
   const context = {
-    source: source.port,
+    source: convertSourceOf(source),
     target: target.port,
     clockOffset,
     naming: (key: Buffer) => names.onTarget(key),

@@ -1,4 +1,5 @@
 import { LayoutReader } from '../payload/file-layout';
+import type { KeyRecord } from '../payload/read-record';
 import { sourceFileOf, type SourceFile } from '../payload/source-file';
 import { FileError } from './file-error';
 import type { FileStore } from './file-store';
@@ -14,6 +15,7 @@ const MOST_UNPACKED = 16 * 2 ** 30;
  * Reads an RDB file once, from its first byte to its last, with its checksum. One that gzip packed is unpacked on the way.
  * @param place what the file is called for people
  * @param largeBytes records above are told
+ * @param seen told of each key
  * @throws FileError also where it is no RDB file; of one that is damaged the result says so
  */
 export async function lookThrough(
@@ -21,12 +23,13 @@ export async function lookThrough(
   file: string,
   place: string,
   largeBytes: number,
+  seen?: (database: number, key: KeyRecord) => void,
 ): Promise<SourceFile> {
   const found = await store.find(file);
   if (found === undefined) throw new FileError('noFile', place);
   const { bytes, version } = found;
   const packed = await isPacked(store, file, version, bytes);
-  const reader = new LayoutReader(largeBytes);
+  const reader = new LayoutReader(largeBytes, seen);
   let length = 0;
   let unpackedTo: number | undefined;
   try {

@@ -12,7 +12,7 @@ import { throwErrors } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import { named, splitLater } from '../transfer/range-pages';
 import { sortByConverter } from '../transfer/sort-by-converter';
-import { absentFrom, typesOn, unwantedOn } from '../transfer/side';
+import { absentFrom, convertSourceOf, typesOn, unwantedOn } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { nameOf } from './changed-names';
 import { relatedTo } from './related-keys';
@@ -132,7 +132,9 @@ export class NameApplier {
     const { source } = this.sides;
     const sink = await this.sink();
     for (;;) {
-      const { claims, plain, bytes } = await source.attempt(() => sortByConverter(source.port, this.converters, keys));
+      const { claims, plain, bytes } = await source.attempt(() =>
+        sortByConverter(convertSourceOf(source), this.converters, keys),
+      );
       this.app.budget.correct(0, bytes);
       try {
         const outcome = await sink.write({ page: named([]), counts: {}, claims, next: undefined, taken: 0 });

@@ -38,7 +38,8 @@ export function decidePlan(facts: PlanFacts): Decision {
   // A file is put together, and libraries are loaded, in one piece of work.
   const isWhole = fileOf(request.target) !== undefined || hasLibraries;
   const whole: WalkedDatabase[] | undefined = isWhole ? [{ database: 0, keys: 1, bits: 0 }] : undefined;
-  const targetDatabases = looksForExtra(request) && namesFit(source.file) ? walkOver(target, databases) : whole;
+  const targetDatabases =
+    looksForExtra(request) && namesFit(source.file, choices) ? walkOver(target, databases) : whole;
   const decided = {
     databases,
     inPlace: isSameServer(facts),

@@ -92,9 +92,21 @@ export function fileAbilities(version: number, modules: readonly LoadedModule[] 
   };
 }
 
-/** The names of so many keys of a file can be held in memory, to be asked for any; a database of more cannot be looked into for what it lacks. */
+/** The names of so many keys of a file can be held in memory, to be asked for any; where there are more it cannot be told what they lack. */
 export const MOST_NAMES = 8_000_000;
 
-export function namesFit(file: Pick<SourceFile, 'databases'> | undefined): boolean {
-  return file?.databases.every(({ keys }) => keys <= MOST_NAMES) ?? true;
+/** Whether the names of all keys can be held that may go into one database of the target. */
+export function namesFit(
+  file: Pick<SourceFile, 'databases'> | undefined,
+  choices: readonly { readonly database: number; readonly targetDatabase: number }[],
+): boolean {
+  const sums = new Map<number, number>();
+  for (const { database, targetDatabase } of choices) {
+    const { keys = 0 } = file?.databases.find((each) => each.database === database) ?? {};
+    sums.set(targetDatabase, (sums.get(targetDatabase) ?? 0) + keys);
+  }
+  return [...sums.values()].every((keys) => keys <= MOST_NAMES);
 }
+
+/** Of so many keys of one database of a file can be held what converters must know of them. */
+export const MOST_NOTED = 6_000_000;

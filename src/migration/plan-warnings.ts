@@ -140,9 +140,9 @@ const RULES: readonly Rule[] = [
       () =>
         'Extra keys on the target are not looked for: from which names "rename" made theirs cannot be told. It can of rules that put other text at the start of names ("^old:") or at their end (":old$").',
     ),
-  ({ request: { mode, rename }, source: { file } }) =>
+  ({ request: { mode, rename }, source: { file }, choices }) =>
     when(
-      mode === 'compare' && leadBack(rename) && !namesFit(file),
+      mode === 'compare' && leadBack(rename) && !namesFit(file, choices),
       () =>
         `Extra keys on the target are not looked for: a database of the file has more than ${MOST_NAMES} keys. Compare their numbers, or restore the file into an empty server and compare that.`,
     ),

@@ -16,7 +16,10 @@ const TABLE = {
     means: 'The connection of a side leads to one server process and to another in turns.',
   },
   clusterNotSupported: { status: 400, means: 'A side is a cluster, with which this cannot be done.' },
-  fileNotPossible: { status: 400, means: 'The source cannot be written into a file.' },
+  fileNotPossible: {
+    status: 400,
+    means: 'The source cannot be written into a file, or has more to be converted than can be converted from a file.',
+  },
   databasesUnknown: {
     status: 400,
     means: 'A side does not tell which databases it has: they must be named in `databases`.',

@@ -9,6 +9,7 @@ import type { RefusalCode } from './refusal-codes';
 import type { MigrationRequest } from './request';
 import { aclOf, neededRights, neededRightsWhenTried, rightsOfScripts, type LackingRight } from './rights';
 import { isSameServer, replicateEachOther } from './same-server';
+import { MOST_NOTED } from './file-facts';
 import { fileOf, nameOfSide } from './side-spec';
 import { doubtOfSource } from './source-doubt';
 
@@ -224,6 +225,20 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
         ),
       ];
     },
+  },
+  {
+    code: 'fileNotPossible',
+    path: 'convert',
+    inDryRun: 'refused',
+    reasons: ({ request, source, choices }) =>
+      choices.flatMap(({ database }) => {
+        const { noted = 0 } = source.file?.databases.find((each) => each.database === database) ?? {};
+        return when(
+          noted > MOST_NOTED,
+          () =>
+            `Database ${database} of "${nameOfSide(request.source)}" has ${noted} keys that belong to what is to be converted, more than can be kept in mind (${MOST_NOTED}). Restore it without "convert", and convert on the server then ("source" and "target" the same).`,
+        );
+      }),
   },
   {
     code: 'clusterNotSupported',

@@ -217,11 +217,8 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   if (isIntoFile && rename.length > 0) {
     refuse('rename', 'cannot go into a file: two keys of one name would make it useless');
   }
-  if ((isFromFile || isIntoFile) && convert.length > 0) {
-    refuse(
-      'convert',
-      'cannot go with a file: restore it first, and convert on the server then ("source" and "target" the same)',
-    );
+  if (isIntoFile && convert.length > 0) {
+    refuse('convert', 'cannot go into a file: convert when it is restored, or on the server before');
   }
   if ((mode === 'compare' || mode === 'sync' || mode === 'live') && onConflict !== 'replace') {
     refuse('onConflict', `must be left out in mode ${mode}`);

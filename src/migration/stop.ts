@@ -35,3 +35,21 @@ export async function pause(ms: number, stop: StopSignal): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, Math.min(SLICE_MS, left)));
   }
 }
+
+/** Waits for what others bring about, and throws StoppedError as soon as the work must end; theirs goes on then. */
+export async function orStopped<T>(waited: Promise<T>, stop: StopSignal): Promise<T> {
+  const ended = waited.then(
+    () => true,
+    () => true,
+  );
+  for (;;) {
+    stop.check();
+    let timer: NodeJS.Timeout | undefined;
+    const slice = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, SLICE_MS, false);
+    });
+    const isOver = await Promise.race([ended, slice]);
+    clearTimeout(timer);
+    if (isOver) return await waited;
+  }
+}

@@ -3,7 +3,7 @@ import { Crc64 } from './crc64';
 import { FUNCTION, MAGIC_BYTES, MODULE_AUX } from './file-records';
 import { LargeValue } from './large-value';
 import { moduleAuxSteps, stringSteps, valueSteps, type Steps } from './skip-value';
-import { readHead, readMagic, readRecord, type FileRecord } from './read-record';
+import { readHead, readMagic, readRecord, type FileRecord, type KeyRecord } from './read-record';
 
 /** Keys that stand together in a file, all of one database, from the first one's record to the end of the last one's. */
 export interface Stretch {
@@ -76,8 +76,14 @@ export class LayoutReader {
   private ended = false;
   private passing: { readonly record: FileRecord; readonly start: number; readonly value: LargeValue } | undefined;
 
-  /** @param largeBytes records above are told */
-  constructor(private readonly largeBytes: number) {}
+  /**
+   * @param largeBytes records above are told
+   * @param seen told of each key
+   */
+  constructor(
+    private readonly largeBytes: number,
+    private readonly seen: (database: number, key: KeyRecord) => void = () => undefined,
+  ) {}
 
   /** Whether the rest of the file says nothing more. */
   get isOver(): boolean {
@@ -176,6 +182,7 @@ export class LayoutReader {
         if (record.expiry !== 0) this.expiring++;
         if (end - start > this.largeBytes) this.large.push({ start, end });
         this.addKey(start, end);
+        this.seen(this.database, record);
         return;
       case 'select':
         if (record.database !== this.database) this.closeStretch();

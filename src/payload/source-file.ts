@@ -11,6 +11,8 @@ export interface FileDatabase {
   readonly bits: number;
   /** By the ranges' indexes: where their keys stand, in the order of the file. */
   readonly ranges: readonly (readonly Extent[])[];
+  /** Keys of which converters must know something beside those that they convert; none where it is not there. */
+  readonly noted?: number;
 }
 
 /** A file that is read, as a plan has it. */

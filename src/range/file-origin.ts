@@ -1,8 +1,11 @@
 import type { App } from '../app/app';
+import type { Converter } from '../convert/converter';
+import { allNoted, type FileKeys } from '../convert/file-keys';
 import { contentOf } from '../files/look-through';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
 import { FileReader, type FilePlace } from '../transfer/file-reader';
+import { namesTable, notesTable } from '../transfer/file-tables';
 import type { SourceFile } from '../payload/source-file';
 import { governedPort, governedReader } from '../transfer/governed';
 import type { RedisPort } from '../redis/redis-port';
@@ -12,6 +15,9 @@ import type { RangeJob } from './range-job';
 import { attemptOn, databaseOf, sideOf, type RangeSide, type SidesApp } from './range-sides';
 import { expectedKeysOf, PAGE_BYTES } from './range-shape';
 import { timedReader } from './timed';
+
+/** What reading a file needs of the app. */
+export type FileApp = Pick<App, 'files' | 'fileTables' | 'ledger'>;
 
 /** A file as keys are read from it. */
 export interface FileOrigin extends Origin {
@@ -24,8 +30,9 @@ export interface FileOrigin extends Origin {
 /** The file that a range is read from; undefined where the source is a server. */
 export function fileOriginOf(
   job: RangeJob,
-  app: Pick<App, 'files' | 'ledger' | 'settings' | 'telemetry'>,
+  app: FileApp & Pick<App, 'settings' | 'telemetry'>,
   walked: WalkedDatabase,
+  converters: readonly Converter[] = [],
 ): FileOrigin | undefined {
   const { id, plan } = job.migration;
   const spec = fileOf(plan.request.source);
@@ -33,12 +40,36 @@ export function fileOriginOf(
   if (spec === undefined || file === undefined) return undefined;
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
   const place = placeOf(spec, file, app);
-  const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES });
+  const readsAgain = (key: Buffer) => converters.some((converter) => converter.claims(key));
+  const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES, readsAgain });
+  const notes = notesTable(nameOfSide(spec), place, walked.database, allNoted(converters));
+  const now = () => app.ledger.now();
+  const fileKeys: FileKeys = {
+    kind: 'file',
+    now,
+    read: async (keys, mostBytes) => {
+      const found = await job.governor.through(
+        () => reader.readAgain(keys, mostBytes),
+        (read) => ({
+          bytes: read.reduce((sum, { payload }) => sum + (Buffer.isBuffer(payload) ? payload.length : 0), 0),
+          micros: undefined,
+        }),
+      );
+      const moment = now();
+      return found.map((key) => (key.expiry !== 0 && key.expiry <= moment ? undefined : key));
+    },
+    notes: async (keys) => {
+      const table = await app.fileTables.of(notes, job);
+      const moment = now();
+      return keys.map((key) => table.noteOf(key, moment));
+    },
+  };
   return {
+    fileKeys,
     port: governedPort(reader.port, job.governor),
     scripts: false,
     attempt: attemptOn(job),
-    absent: (keys) => Promise.resolve(reader.expired(keys, app.ledger.now())),
+    absent: (keys) => Promise.resolve(reader.expired(keys, now())),
     reader: governedReader(timedReader(reader, id, app.telemetry), job.governor),
     readerOfWhole: { read: (keys) => reader.readWhole(keys, app.settings.bytesInFlight) },
     largeOf: (key) => reader.largeOf(key),
@@ -57,24 +88,21 @@ const noPort: RedisPort = {
 };
 
 /** A database of the file, as it can be asked for any of its keys; undefined where the source is a server. */
-export function askedFileOf(
-  job: RangeJob,
-  app: Pick<App, 'files' | 'fileNames' | 'ledger'>,
-  database: number,
-): Side | undefined {
+export function askedFileOf(job: RangeJob, app: FileApp, database: number): Side | undefined {
   const { request, source } = job.migration.plan;
   const spec = fileOf(request.source);
   if (spec === undefined || source.file === undefined) return undefined;
   const place = placeOf(spec, source.file, app);
+  const names = namesTable(nameOfSide(spec), place, database);
   const attempt = attemptOn(job);
   return {
     port: noPort,
     scripts: false,
     attempt,
     absent: async (keys) => {
-      const names = await attempt(() => app.fileNames.of(nameOfSide(spec), place, database));
+      const table = await attempt(() => app.fileTables.of(names, job));
       const now = app.ledger.now();
-      return new Set(keys.flatMap((key, i) => (names.has(key, now) ? [] : [i])));
+      return new Set(keys.flatMap((key, i) => (table.noteOf(key, now) === undefined ? [i] : [])));
     },
   };
 }
@@ -93,9 +121,13 @@ export interface FileSides {
 }
 
 /** Connects a range's work to the file that it is read from and to the target; undefined where the source is a server. */
-export async function fileSidesOf(job: RangeJob, app: SidesApp & Pick<App, 'ledger'>): Promise<FileSides | undefined> {
+export async function fileSidesOf(
+  job: RangeJob,
+  app: SidesApp & FileApp,
+  converters: readonly Converter[],
+): Promise<FileSides | undefined> {
   const database = databaseOf(job);
-  const source = fileOriginOf(job, app, database);
+  const source = fileOriginOf(job, app, database, converters);
   if (source === undefined) return undefined;
   const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
   const server = { name: connectionOf(job.migration.plan.request.target), connection: target.connection };

@@ -5,7 +5,7 @@ import type { Selection } from '../migration/selection';
 import { StoppedError } from '../migration/stop';
 import type { BytesInFlight } from '../transfer/bytes-in-flight';
 import { readRange, type Part } from '../transfer/range-pages';
-import type { Origin } from '../transfer/side';
+import { convertSourceOf, type Origin } from '../transfer/side';
 import type { RangeJob } from './range-job';
 import { pageLimitsOf } from './range-shape';
 import { Suspects, type SecondLook } from './suspects';
@@ -74,7 +74,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: mode.selection,
     converters: mode.converters,
-    source: origin.port,
+    source: convertSourceOf(origin),
     wantsValues: mode.wantsValues,
     budget: app.budget,
     pace: job.governor,

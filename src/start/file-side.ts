@@ -1,8 +1,15 @@
 import type { App } from '../app/app';
+import { allNoted } from '../convert/file-keys';
+import { convertersByName } from '../convert/make-converters';
+import { kindOf } from '../convert/registry';
 import { FileError } from '../files/file-error';
 import { lookThrough } from '../files/look-through';
 import { fileAbilities, fileFacts, fileVersionOf, sourceFileAbilities, sourceFileFacts } from '../migration/file-facts';
+import type { MigrationRequest } from '../migration/request';
+import { makeSelection } from '../migration/selection';
 import { nameOfSide, type FileSpec } from '../migration/side-spec';
+import type { KeyRecord } from '../payload/read-record';
+import { typeNameOf } from '../payload/type-names';
 import type { SourceFile } from '../payload/source-file';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { PlanSide } from './plan-side';
@@ -27,11 +34,33 @@ export function fileTarget(spec: FileSpec, app: Pick<App, 'files'>): PlanSide<Ta
 }
 
 /** A file that is to be read: it is looked through once. @throws FileError */
-export function fileSource(spec: FileSpec, app: Pick<App, 'files' | 'settings'>): PlanSide<SourceAbilities> {
+export function fileSource(
+  spec: FileSpec,
+  { convert, select }: Pick<MigrationRequest, 'convert' | 'select'>,
+  app: Pick<App, 'files' | 'settings'>,
+): PlanSide<SourceAbilities> {
   const store = app.files.get(spec.rdb);
+  const selection = makeSelection(select);
+  const counters = convert.map((options) =>
+    kindOf(options).counter(options, (key, type) => selection.wants(key, type)),
+  );
   let known: Promise<SourceFile> | undefined;
-  const file = () => (known ??= lookThrough(store, spec.file, nameOfSide(spec), app.settings.bigKeyBytes));
+  const file = () => (known ??= lookedThrough());
+  const lookedThrough = async (): Promise<SourceFile> => {
+    const noted = new Map<number, number>();
+    const beside = allNoted(convertersByName(convert));
+    const seen = (database: number, { key, type }: KeyRecord) => {
+      const name = typeNameOf(type);
+      for (const counter of counters) counter.see(database, key, name);
+      if (beside.concerns(key)) noted.set(database, (noted.get(database) ?? 0) + 1);
+    };
+    const hook = convert.length === 0 ? undefined : seen;
+    const found = await lookThrough(store, spec.file, nameOfSide(spec), app.settings.bigKeyBytes, hook);
+    const databases = found.databases.map((each) => ({ ...each, noted: noted.get(each.database) ?? 0 }));
+    return convert.length === 0 ? found : { ...found, databases };
+  };
   return {
+    conversionFacts: (databases) => counters.map((counter) => counter.facts(databases)),
     ...fileSide(`${store.address}/${spec.file}`),
     told: async () => sourceFileFacts(spec, await file()),
     abilities: async () => sourceFileAbilities(await file()),

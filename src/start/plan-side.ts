@@ -1,3 +1,4 @@
+import type { ConversionFacts } from '../convert/conversion-facts';
 import type { RightFacts, ToldFacts } from '../migration/plan-facts';
 import type { MigrationRequest } from '../migration/request';
 import type { ServerFacts, SourceAbilities } from '../redis/probe';
@@ -27,6 +28,8 @@ export interface PlanSide<Abilities> {
   missing(databases: ReadonlySet<number>): Promise<readonly number[]>;
   /** How far the clocks of its nodes are apart, ms. */
   clockSpread(): Promise<number>;
+  /** What the conversions of the request find in these databases, once it has told; missing where they must ask for it. */
+  conversionFacts?(databases: readonly number[]): readonly ConversionFacts[];
   /** Its words where it refuses the scripts of a conversion. */
   scriptRefusal(request: MigrationRequest, keys: Touchable): Promise<string | undefined>;
 }

@@ -42,7 +42,7 @@ export async function preparePlan(
   const { plan, refusals } = decidePlan({
     ...tried,
     databasesByConnection: request !== asked,
-    conversions: await prepareConversions(tried, app),
+    conversions: await prepareConversions(tried, sides, app),
     writerOfSource: isSameServer(tried) ? undefined : await writerOfSource(tried, app),
     // What is told from here on is held against it: probes have called commands that change keys.
     target: { ...(await sides.target.told(Promise.resolve(tried.source))), abilities: tried.target.abilities },
@@ -52,13 +52,11 @@ export async function preparePlan(
 }
 
 /** The sides that a request names. @throws ConnectionSettingsError */
-export function sidesOf(
-  { source, target }: MigrationRequest,
-  app: Pick<App, 'connections' | 'files' | 'settings'>,
-): PlanSides {
+export function sidesOf(request: MigrationRequest, app: Pick<App, 'connections' | 'files' | 'settings'>): PlanSides {
+  const { source, target } = request;
   const [from, into] = [fileOf(source), fileOf(target)];
   return {
-    source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, app),
+    source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, request, app),
     target: into === undefined ? redisTarget(connectionOf(target), app) : fileTarget(into, app),
   };
 }
@@ -154,8 +152,13 @@ const COUNTING_MS = 300;
 
 async function prepareConversions(
   { request, choices }: ToldFacts,
+  { source }: PlanSides,
   app: Pick<App, 'connections'>,
 ): Promise<readonly PlannedConversion[]> {
+  const known = source.conversionFacts?.(choices.map(({ database }) => database));
+  if (known !== undefined) {
+    return request.convert.map((options, i) => ({ name: kindOf(options).name, facts: known[i] ?? {} }));
+  }
   const selection = makeSelection(request.select);
   const context = {
     databases: choices.map(({ database }) => database),

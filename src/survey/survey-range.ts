@@ -17,11 +17,15 @@ import { surveyPart } from './survey-part';
 import { surveyRules } from './survey-rules';
 
 /** Reads a range as a copy would, from its cursor to its end, and keeps what it learns instead of writing. */
-export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<App, 'ledger'>): Promise<void> {
+export async function surveyRange(
+  job: RangeJob,
+  app: SidesApp & WalkApp & Pick<App, 'fileTables' | 'ledger'>,
+): Promise<void> {
   const { migration, row } = job;
   const { plan } = migration;
   const database = databaseOf(job);
-  const file = fileOriginOf(job, app, database);
+  const converters = makeConverters(plan);
+  const file = fileOriginOf(job, app, database, converters);
   const origin = file ?? originOf(job, app, 'source', database);
   const { findingKeys } = app.settings;
   const packed = await app.ledger.surveys.get(row);
@@ -31,7 +35,6 @@ export async function surveyRange(job: RangeJob, app: SidesApp & WalkApp & Pick<
   const survey = packed === undefined ? new Survey(findingKeys) : await unpackSurvey(packed, findingKeys);
   job.attachSurvey(() => packSurvey(survey));
 
-  const converters = makeConverters(plan);
   const watch = new Stopwatch();
   const { facts, rules, payloads } = surveyRules(plan, database, app.settings.bigKeyBytes);
   const version = plan.source.file?.version ?? 0;

@@ -1,27 +1,23 @@
 import type { CursorRange } from '../keyspace/cursor';
 import { ExtentWalk } from '../keyspace/extent-walk';
+import type { FileKey, TooLargeToRead } from '../convert/file-keys';
 import { FileError } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
 import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
+import { unitsOf } from '../payload/value-units';
 import { FilePort } from './file-port';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** Read at once, and once more ahead. */
 const WINDOW_BYTES = 262_144;
-/** Of the keys that were named last, so many are known to expire: those that may be looked at again. */
-const MOST_EXPIRIES = 100_000;
 
 interface Entry {
   readonly record: KeyRecord;
   readonly payload: Payload;
-}
-
-interface Found {
-  readonly end: number;
-  readonly entry: Entry;
+  readonly extent: Extent;
 }
 
 /** Where the file of a range is. */
@@ -29,6 +25,14 @@ export interface FilePlace {
   readonly store: Pick<FileStore, 'read'>;
   readonly file: string;
   readonly source: SourceFile;
+}
+
+/** What is read of a range. */
+export interface FileLimits extends Pick<ReadLimits, 'pageBytes'> {
+  /** Of other keys no values are read; of all where it is missing. */
+  readonly wantsValue?: (key: Buffer) => boolean;
+  /** Of these keys the values may be asked for again. */
+  readonly readsAgain?: (key: Buffer) => boolean;
 }
 
 /** Reads a range of an RDB file, a page after the other. Cursors are those of keyspace/extent-walk. */
@@ -46,14 +50,14 @@ export class FileReader implements PageReader {
     (start, length) => this.bytesAt(start, length),
     (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
   );
-  /** Keys that expire, and when: those of a range that were met. */
-  private readonly expiries = new Map<string, number>();
+  /** What may be asked again of keys that were met, as long as somebody has them: by the very buffers of their names. */
+  private readonly met = new WeakMap<Buffer, { readonly extent: Extent; readonly expiry: number }>();
 
   constructor(
     private readonly place: FilePlace,
     range: CursorRange,
     private readonly extents: readonly Extent[],
-    private readonly limits: Pick<ReadLimits, 'pageBytes'> & { readonly namesOnly?: boolean },
+    private readonly limits: FileLimits,
   ) {
     this.total = extents.reduce((sum, [start, end]) => sum + end - start, 0);
     this.walk = new ExtentWalk(range, this.total);
@@ -63,7 +67,6 @@ export class FileReader implements PageReader {
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const { next, entries, micros } = await this.take(cursor, count);
     this.page = new Map(entries.map((entry) => [entry.record.key, entry]));
-    for (const { record } of entries) this.note(record);
     const types = withTypes ? entries.map(({ record }) => typeNameOf(record.type)) : [];
     return { next, keys: entries.map(({ record }) => record.key), types, micros };
   }
@@ -86,16 +89,55 @@ export class FileReader implements PageReader {
     for (const key of keys) {
       const known = this.largeKeys.get(key.toString('latin1'));
       if (known === undefined) throw new Error('A key was asked for that is not a large one of the range.');
-      const [start, end] = known.extent;
+      const { extent } = known;
+      const [start, end] = extent;
       if (end - start > mostBytes) {
-        entries.push({ record: { kind: 'key', key, type: 0, expiry: 0, valueAt: 0 }, payload: 'big' });
+        entries.push({ record: { kind: 'key', key, type: 0, expiry: 0, valueAt: 0 }, payload: 'big', extent });
         continue;
       }
       const bytes = await this.bytesAt(start, end - start);
       const record = keyOf(readRecord(new ByteReader(bytes, 0, bytes.length)));
-      entries.push({ record, payload: payloadOf(bytes, record, bytes.length, this.place.source.version) });
+      entries.push({ record, payload: payloadOf(bytes, record, bytes.length, this.place.source.version), extent });
     }
     return pageOf(entries, 0);
+  }
+
+  /**
+   * Keys that are read again (FileLimits); those that stand together in the file at once.
+   * @param keys the very buffers that their pages have
+   */
+  async readAgain(keys: readonly Buffer[], mostBytes: number): Promise<FileKey[]> {
+    const { version } = this.place.source;
+    const found = new Map<Buffer, FileKey>();
+    const toRead: { readonly key: Buffer; readonly extent: Extent; readonly expiry: number }[] = [];
+    for (const key of keys) {
+      const inPage = this.page.get(key);
+      const known = this.met.get(key);
+      if (Buffer.isBuffer(inPage?.payload)) found.set(key, { payload: inPage.payload, expiry: inPage.record.expiry });
+      else if (known === undefined) throw new Error('A key was asked for that was not met in the range.');
+      else if (known.extent[1] - known.extent[0] <= mostBytes) toRead.push({ key, ...known });
+      else found.set(key, { payload: await this.headAt(known.extent), expiry: known.expiry });
+    }
+    toRead.sort((one, other) => one.extent[0] - other.extent[0]);
+    for (let next = 0; next < toRead.length;) {
+      const together = neighboursFrom(toRead, next);
+      next += together.length;
+      const [start, end] = [together[0]?.extent[0] ?? 0, together.at(-1)?.extent[1] ?? 0];
+      const bytes = await this.bytesAt(start, end - start);
+      for (const { key, extent, expiry } of together) {
+        const reader = new ByteReader(bytes, extent[0] - start, extent[1] - start);
+        const record = keyOf(readRecord(reader));
+        found.set(key, { payload: payloadOf(bytes, record, reader.at, version), expiry });
+      }
+    }
+    return keys.flatMap((key) => found.get(key) ?? []);
+  }
+
+  private async headAt([start, end]: Extent): Promise<TooLargeToRead> {
+    const bytes = await this.bytesAt(start, Math.min(end - start, WINDOW_BYTES));
+    const reader = new ByteReader(bytes, 0, bytes.length);
+    const { type } = keyOf(readHead(reader));
+    return { type: typeNameOf(type), elements: unitsOf(type)?.head(reader).units };
   }
 
   /** The type byte of a large key, and the bytes of its record; undefined for a key that is none. */
@@ -104,10 +146,13 @@ export class FileReader implements PageReader {
     return known && { type: known.type, bytes: known.extent[1] - known.extent[0] };
   }
 
-  /** Which of these keys of the range have expired since. */
+  /**
+   * Which of these keys of the range have expired since.
+   * @param keys the very buffers that pages have
+   */
   expired(keys: readonly Buffer[], now: number): ReadonlySet<number> {
     const places = keys.flatMap((key, i) => {
-      const expiry = this.expiries.get(key.toString('latin1')) ?? 0;
+      const { expiry = 0 } = this.met.get(key) ?? {};
       return expiry > 0 && expiry <= now ? [i] : [];
     });
     return new Set(places);
@@ -123,34 +168,37 @@ export class FileReader implements PageReader {
       const { at, left } = this.physical(offset);
       const largeEnd = this.largeEnds.get(at);
       const read = (reader: ByteReader) =>
-        largeEnd === undefined ? this.small(reader) : this.large(reader, at, largeEnd);
+        largeEnd === undefined ? this.small(reader, at) : this.large(reader, at, largeEnd);
       let found = this.inWindow(at, left, read);
       if (found === undefined) {
         const asked = performance.now();
         found = await this.readAt(at, left, read);
         waited += performance.now() - asked;
       }
-      offset += found.end - at;
-      entries.push(found.entry);
-      const { payload } = found.entry;
+      const { payload, record, extent } = found;
+      offset += extent[1] - at;
+      entries.push(found);
+      if (record.expiry !== 0 || this.limits.readsAgain?.(record.key) === true)
+        this.met.set(record.key, { extent, expiry: record.expiry });
       if (Buffer.isBuffer(payload)) bytes += payload.length;
     }
     const micros = (performance.now() - began - waited) * 1_000;
     return { next: this.walk.cursorAt(offset), entries, micros };
   }
 
-  private small(reader: ByteReader): Found {
+  private small(reader: ByteReader, at: number): Entry {
     const record = keyOf(readRecord(reader));
-    const { namesOnly = false } = this.limits;
-    const payload = namesOnly ? 'later' : payloadOf(reader.bytes, record, reader.at, this.place.source.version);
-    return { end: this.window.start + reader.at, entry: { record, payload } };
+    const wanted = this.limits.wantsValue?.(record.key) ?? true;
+    const payload = wanted ? payloadOf(reader.bytes, record, reader.at, this.place.source.version) : 'later';
+    return { record, payload, extent: [at, this.window.start + reader.at] };
   }
 
   /** Of a large record only the name is read. */
-  private large(reader: ByteReader, at: number, end: number): Found {
+  private large(reader: ByteReader, at: number, end: number): Entry {
     const record = keyOf(readHead(reader));
-    this.largeKeys.set(record.key.toString('latin1'), { extent: [at, end], type: record.type });
-    return { end, entry: { record, payload: 'big' } };
+    const extent: Extent = [at, end];
+    this.largeKeys.set(record.key.toString('latin1'), { extent, type: record.type });
+    return { record, payload: 'big', extent };
   }
 
   /** Reads at a place; undefined where the window does not hold all that is read. */
@@ -175,14 +223,6 @@ export class FileReader implements PageReader {
       if (have >= left) throw new EndsTooEarlyError();
       await this.fill(at, have === 0 ? 1 : Math.min(left, 2 * Math.max(have, WINDOW_BYTES)), left);
     }
-  }
-
-  private note({ key, expiry }: KeyRecord): void {
-    if (expiry === 0) return;
-    this.expiries.set(key.toString('latin1'), expiry);
-    if (this.expiries.size <= MOST_EXPIRIES) return;
-    const [oldest] = this.expiries.keys();
-    if (oldest !== undefined) this.expiries.delete(oldest);
   }
 
   /** Where a place of the range stands in the file, and how many bytes there are from there on without a gap. */
@@ -225,6 +265,22 @@ export class FileReader implements PageReader {
     if (bytes.length < length) throw new FileError('broken', file);
     return bytes;
   }
+}
+
+/** What is read at once of records that stand near each other: no more than so many bytes, and so many between two of them. */
+const MOST_TOGETHER_BYTES = 4_194_304;
+const MOST_BETWEEN_BYTES = 65_536;
+
+/** Those from a place on that are read at once: one at least. */
+function neighboursFrom<T extends { readonly extent: Extent }>(records: readonly T[], first: number): readonly T[] {
+  const [start = 0] = records[first]?.extent ?? [];
+  let end = first + 1;
+  for (; end < records.length; end++) {
+    const [before, next] = [records[end - 1]?.extent, records[end]?.extent];
+    if (before === undefined || next === undefined) break;
+    if (next[0] - before[1] > MOST_BETWEEN_BYTES || next[1] - start > MOST_TOGETHER_BYTES) break;
+  }
+  return records.slice(first, end);
 }
 
 /** In the places of a plan nothing but keys stands. */

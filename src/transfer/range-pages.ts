@@ -1,8 +1,8 @@
 import { endOfRange, mayReachInto, shareAhead, type CursorRange } from '../keyspace/cursor';
 import { adaptCount, cutToRange, nextCount } from '../keyspace/page-size';
 import type { Converter, Group } from '../convert/converter';
+import type { ConvertSource } from '../convert/file-keys';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
-import type { RedisPort } from '../redis/redis-port';
 import { sortByConverter } from './sort-by-converter';
 import type { BytesInFlight } from './bytes-in-flight';
 import type { Pace } from './governor';
@@ -54,7 +54,7 @@ export interface WalkOptions {
   readonly selection: Selection;
   /** Each claims keys by name; the first one that does gets them. */
   readonly converters: readonly Converter[];
-  readonly source: RedisPort;
+  readonly source: ConvertSource;
   /** Whether the next page's values are read; otherwise its keys are only named. */
   readonly wantsValues: () => boolean;
   readonly budget: BytesInFlight;

@@ -1,3 +1,4 @@
+import type { ConvertSource, FileKeys } from '../convert/file-keys';
 import type { Selection } from '../migration/selection';
 import { missingKeys } from '../redis/missing-keys';
 import type { Command, RedisPort } from '../redis/redis-port';
@@ -15,6 +16,8 @@ export interface Side {
   readonly scripts: boolean;
   /** The places of those keys that it does not have; missing where the port is asked. */
   readonly absent?: (keys: readonly Buffer[]) => Promise<ReadonlySet<number>>;
+  /** What converters read of it where it is a file; missing where they ask the port. */
+  readonly fileKeys?: FileKeys;
   /** Around every use of the port: the connection is open before each try, and leads to the process that it must. */
   readonly attempt: Attempt;
 }
@@ -33,6 +36,11 @@ export interface Origin<Seen = never> extends Side {
   readonly cursorOrder: boolean;
   /** Of a cluster: whether at a cursor the slots of another master begin. */
   readonly isBorder?: ((cursor: bigint) => boolean) | undefined;
+}
+
+/** A side as converters read it. */
+export function convertSourceOf({ fileKeys, port }: Pick<Side, 'fileKeys' | 'port'>): ConvertSource {
+  return fileKeys ?? { kind: 'server', port };
 }
 
 /** The places of those keys that a side does not have. Throws as `attempt` does. */

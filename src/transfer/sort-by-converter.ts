@@ -1,6 +1,6 @@
 import type { Converter } from '../convert/converter';
+import type { ConvertSource } from '../convert/file-keys';
 import type { Counts } from '../migration/counts';
-import type { RedisPort } from '../redis/redis-port';
 import type { Claim } from './range-pages';
 
 /** A page's keys, sorted into those that converters have read and those that are copied as they are. */
@@ -17,7 +17,7 @@ export interface SortedKeys {
 
 /** Gives each converter the keys that it claims. Throws the server's error, or the connection's. */
 export async function sortByConverter(
-  source: RedisPort,
+  source: ConvertSource,
   converters: readonly Converter[],
   keys: readonly Buffer[],
 ): Promise<SortedKeys> {

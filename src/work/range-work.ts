@@ -14,7 +14,7 @@ import type { MigrationRow } from '../migration/rows';
 import { phaseOf, type Work } from '../migration/phases';
 
 /** What the work on a range needs of the app. */
-export type WorkApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileNames' | 'ledger'>;
+export type WorkApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileTables' | 'ledger'>;
 
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
 export type RangeWork = (job: RangeJob, app: WorkApp) => Promise<void>;

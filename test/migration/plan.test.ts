@@ -17,6 +17,12 @@ interface Changes {
   readonly scriptsRefused?: TriedFacts['scriptsRefused'];
 }
 
+function aFile(noted: number): NonNullable<Plan['source']['file']> {
+  const databases = [{ database: 0, keys: 7_000_000, bits: 0, ranges: [[]], noted }];
+  const nothing = { functions: 0, ofModules: 0, expiring: 0, large: [] };
+  return { software: 'redis', version: 9, bytes: 1_000, etag: '', ...nothing, databases };
+}
+
 const aModule = (name: string, version: number) => ({ name, version });
 
 /** It takes versions up to 11, and its own. */
@@ -191,6 +197,15 @@ describe('what is refused', () => {
       { request: { onConflict: 'fail' }, target: { databases: [{ database: 0, keys: 1, expires: 0 }] } },
       409,
       'targetNotEmpty',
+    ],
+    [
+      'more to be converted than can be kept in mind of a file',
+      {
+        request: { source: { rdb: 'FILES', file: 'a.rdb' }, convert: ['aspnet-session-v5'] },
+        source: { file: aFile(6_000_001) },
+      },
+      400,
+      'fileNotPossible',
     ],
   ])('%s', (_, changes, status, code) => {
     expect(() => plan(changes)).toThrow(PlanRefusedError);

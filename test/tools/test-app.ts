@@ -10,7 +10,7 @@ import { ScheduleLedger } from '../../src/ledger/schedule-ledger';
 import { Connections } from '../../src/redis/connections';
 import { noTelemetry } from '../../src/telemetry/telemetry';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
-import { FileNames } from '../../src/transfer/file-names';
+import { FileTables } from '../../src/transfer/file-tables';
 import { Clocks } from '../../src/transfer/clock-offset';
 
 /** An app as one process has it, made from settings, without functions around it. */
@@ -36,7 +36,7 @@ export async function makeTestApp(env: Readonly<Record<string, string>>): Promis
     schedules: new ScheduleLedger(clients),
     connections: new Connections(env, 'keyferry-test'),
     files: new FileStores(env),
-    fileNames: new FileNames(),
+    fileTables: new FileTables(),
     watch: new MigrationWatch(ledger.migrations),
     clocks: new Clocks(),
     visits: new Visits(),

@@ -35,7 +35,7 @@ export function walkOptions(range: CursorRange, changes: Partial<WalkOptions> = 
     evenIfLight: false,
     selection: everything,
     converters: [],
-    source: noPort,
+    source: { kind: 'server', port: noPort },
     wantsValues: () => false,
     budget: new BytesInFlight(1_000_000),
     pace: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check: () => undefined }),

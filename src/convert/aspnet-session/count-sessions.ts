@@ -2,6 +2,7 @@ import type { RedisPort, Reply } from '../../redis/redis-port';
 import { runScript } from '../../redis/scripts';
 import type { Converter } from '../converter';
 import type { PrepareContext } from '../converter-kind';
+import type { FileCounter } from '../file-keys';
 import { scripts } from './scripts';
 
 /** Version 4 sessions found while planning, by what will happen to them. */
@@ -78,6 +79,36 @@ async function countSessions(
     }
   }
   return { sessions, byApplication: Object.fromEntries(applications), locked, inVersion5, complete };
+}
+
+/** Counts the sessions of a file as it is looked through: which of them are locked, or version 5's as well, is not known before its end. */
+export function sessionCounter(
+  { claims }: { readonly claims: Converter['claims'] },
+  wants: PrepareContext['wants'],
+): FileCounter {
+  const counts = new Map<number, { sessions: number; readonly applications: Map<string, number> }>();
+  return {
+    see: (database, key, type) => {
+      if (type !== 'hash' || !isData(key) || !claims(key) || !wants(key, type)) return;
+      const of = counts.get(database) ?? { sessions: 0, applications: new Map<string, number>() };
+      counts.set(database, of);
+      of.sessions++;
+      count(of.applications, applicationOf(key), 1);
+    },
+    facts: (databases) => {
+      const applications = new Map<string, number>();
+      let sum = 0;
+      for (const of of databases.flatMap((database) => counts.get(database) ?? [])) {
+        sum += of.sessions;
+        for (const [name, sessions] of of.applications) count(applications, name, sessions);
+      }
+      return { sessions: sum, byApplication: Object.fromEntries(applications), complete: true };
+    },
+  };
+}
+
+function isData(key: Buffer): boolean {
+  return key.subarray(-DATA.length).toString('latin1') === DATA;
 }
 
 /** The sums of several databases. */

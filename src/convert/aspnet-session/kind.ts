@@ -1,7 +1,7 @@
 import type { ConverterKind } from '../converter-kind';
 import { scriptRefusal } from '../script-rights';
 import { aboutAspNetSessions } from './about';
-import { countAllSessions } from './count-sessions';
+import { countAllSessions, sessionCounter } from './count-sessions';
 import { scripts } from './scripts';
 import { SessionConverter } from './session-converter';
 import { sessionOptions, type SessionOptions } from './session-options';
@@ -32,6 +32,11 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
   async prepare(options, context) {
     const converter = new SessionConverter(options, NO_SERVERS);
     return { ...(await countAllSessions(converter, options.braceless, context)) };
+  },
+
+  counter: (options, wants) => {
+    const converter = new SessionConverter(options, NO_SERVERS);
+    return sessionCounter({ claims: (key) => converter.claims(key) }, wants);
   },
 
   make: (options, { inPlace, follows, source, target }) =>

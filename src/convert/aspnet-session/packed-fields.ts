@@ -33,6 +33,21 @@ export function unpackFields(packed: Buffer): Fields {
   return new Fields(packed, places);
 }
 
+/** Packs fields and values as scripts do, so that `unpackFields` finds them. */
+export function packFields(strings: readonly Buffer[]): Buffer {
+  const packed = Buffer.allocUnsafe(strings.reduce((sum, { length }) => sum + STRING_HEAD + length, ARRAY_HEAD));
+  let at = packed.writeUInt8(0xdd, 0);
+  at = packed.writeUInt32BE(strings.length, at);
+  for (const text of strings) {
+    at = packed.writeUInt8(0xdb, at);
+    at = packed.writeUInt32BE(text.length, at);
+    at += text.copy(packed, at);
+  }
+  return packed;
+}
+
+const ARRAY_HEAD = 5;
+const STRING_HEAD = 5;
 const SHORT_STRING = 0b101;
 const SHORT_ARRAY = 0b1001;
 

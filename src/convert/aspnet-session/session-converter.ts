@@ -1,19 +1,24 @@
-import type { RedisPort } from '../../redis/redis-port';
+import type { ConvertSource } from '../file-keys';
 import type { ConvertContext, Converter, Gathered, Group, GroupOutcome } from '../converter';
 import { belongsToApplications, classifySessionKey, v4KeyName, v4KeyNames, v5KeyNames, type SessionKey } from './keys';
 import { sessionNames, type SessionNames } from './session-names';
-import { leavesNewer, limitsOn, READ_AHEAD_BYTES, type SessionOptions, type SessionServers } from './session-options';
-import { isStored, SessionStore, type SessionMember } from './session-store';
+import { leavesNewer, READ_AHEAD_BYTES, type SessionOptions, type SessionServers } from './session-options';
+import { NotedSessionKeys } from './file-sessions';
+import { isStored, type SessionMember } from './session-store';
+import { sessionsIn } from './sessions-in';
 import { writeSessions, type SessionGroup } from './write-sessions';
 
 /** ASP.NET sessions of RedisSessionStateProvider 1–4 become those of version 5. */
 export class SessionConverter implements Converter {
   readonly name = 'aspnet-session-v5';
+  readonly noted: NotedSessionKeys;
 
   constructor(
     private readonly options: SessionOptions,
     private readonly servers: SessionServers,
-  ) {}
+  ) {
+    this.noted = new NotedSessionKeys(options);
+  }
 
   claims(key: Buffer): boolean {
     return this.sessionKey(key) !== undefined;
@@ -46,16 +51,17 @@ export class SessionConverter implements Converter {
     return [names.newData, names.newTimeout];
   }
 
-  async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {
+  async gather(source: ConvertSource, keys: readonly Buffer[]): Promise<Gathered> {
     const leaders: SessionNames[] = [];
     const members: SessionMember[] = [];
     for (const name of keys) {
       const key = this.sessionKey(name);
       if (key === undefined) continue;
-      if (leads(key)) leaders.push(sessionNames(key));
+      // Of a file's keys the very names are asked for.
+      if (leads(key)) leaders.push({ ...sessionNames(key), data: name });
       else members.push({ name, key });
     }
-    const store = new SessionStore(source, this.servers.sourceAtOnce, limitsOn(this.servers));
+    const store = sessionsIn(source, this.servers);
     const [states, memberStates] = await Promise.all([
       store.gather(leaders, READ_AHEAD_BYTES, leavesNewer(this.options, this.servers)),
       store.members(members),

@@ -59,6 +59,21 @@ export interface WriteMode {
   readonly inPlace: { readonly deleteOld: boolean; readonly thoughLocked: boolean } | undefined;
 }
 
+/** Reads sessions where version 4 left them. */
+export interface SessionReader {
+  /**
+   * @param bytes after which sessions are only named ("later"); the first one is read in any case
+   * @param leaveNewer a session that version 5 has there is "newer"
+   */
+  gather(sessions: readonly SessionNames[], bytes: number, leaveNewer: boolean): Promise<SessionState[]>;
+  /** "member", "alone", "plain" or "gone", as session-members.lua tells; a refusal is "plain". */
+  members(members: readonly SessionMember[]): Promise<string[]>;
+  /** Whether sessions are still as they were read. */
+  areSame(
+    sessions: readonly { readonly names: SessionNames; readonly state: StoredSession }[],
+  ): Promise<readonly boolean[]>;
+}
+
 /** So many short questions take about the time of reading one session. */
 const QUESTIONS_A_SESSION = 4;
 /** A visit of version 4 moves the expiry of what was read so long after the visit before by as much, at least. */
@@ -68,17 +83,13 @@ const SURE_MS = 20;
  * The sessions of one database, through scripts over as many sessions at once as the server allows: all where one script
  * may touch any key, one where the keys of a script must share a slot. What a server refuses is told of the one session.
  */
-export class SessionStore {
+export class SessionStore implements SessionReader {
   constructor(
     private readonly port: RedisPort,
     private readonly atOnce: number,
     private readonly limits: SessionLimitsOnServer,
   ) {}
 
-  /**
-   * @param bytes after which sessions are only named ("later"); the first one is read in any case
-   * @param leaveNewer a session that version 5 has on this server is "newer"
-   */
   async gather(sessions: readonly SessionNames[], bytes: number, leaveNewer: boolean): Promise<SessionState[]> {
     let left = bytes;
     return await inBatches(sessions, this.atOnce, async (batch): Promise<SessionState[]> => {
@@ -97,7 +108,6 @@ export class SessionStore {
     });
   }
 
-  /** "member", "alone", "plain" or "gone", as session-members.lua tells; a refusal is "plain". */
   async members(members: readonly SessionMember[]): Promise<string[]> {
     const states = await inBatches(members, this.questionsAtOnce, async (batch) => {
       const names: Buffer[] = [];
@@ -113,7 +123,6 @@ export class SessionStore {
     return states.map((state) => (typeof state === 'string' ? state : 'plain'));
   }
 
-  /** Whether sessions are still as they were read. */
   async areSame(
     sessions: readonly { readonly names: SessionNames; readonly state: StoredSession }[],
   ): Promise<boolean[]> {

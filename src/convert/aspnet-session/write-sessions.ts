@@ -12,10 +12,12 @@ import {
   type SessionServers,
 } from './session-options';
 import type { SessionNames } from './session-names';
+import { sessionsIn } from './sessions-in';
 import {
   fingerprintOf,
   isStored,
   SessionStore,
+  type SessionReader,
   type SessionState,
   type SessionToWrite,
   type StoredSession,
@@ -78,7 +80,7 @@ export async function writeSessions(
 }
 
 class Writing {
-  private readonly source: SessionStore;
+  private readonly source: SessionReader;
   private readonly target: SessionStore;
   private readonly mode: WriteMode;
 
@@ -87,9 +89,8 @@ class Writing {
     private readonly servers: SessionServers,
     private readonly context: ConvertContext,
   ) {
-    const limits = limitsOn(servers);
-    this.source = new SessionStore(context.source, servers.sourceAtOnce, limits);
-    this.target = new SessionStore(context.target, servers.targetAtOnce, limits);
+    this.source = sessionsIn(context.source, servers);
+    this.target = new SessionStore(context.target, servers.targetAtOnce, limitsOn(servers));
     this.mode = {
       naming: context.naming,
       force: options.force || servers.follows,

@@ -1,10 +1,12 @@
 import { expiryByClock } from '../../redis/expiry';
 import type { RedisPort } from '../../redis/redis-port';
 import type { Surroundings } from '../converter-kind';
+import type { ConvertSource } from '../file-keys';
 import type { Compared, CompareContext, ConvertContext, Converter, Gathered, Group, GroupOutcome } from '../converter';
 import { compareValues } from './compare-values';
-import { CacheStore, type StoredValue, type ValueToWrite, type WriteState } from './cache-store';
+import { CacheStore, type CacheReader, type StoredValue, type ValueToWrite, type WriteState } from './cache-store';
 import { absoluteExpiration, NONE, readEntry } from './entry';
+import { FileCache } from './file-cache';
 import { cacheFindings } from './finding-codes';
 import type { CacheOptions } from './options';
 
@@ -59,8 +61,8 @@ export class CacheConverter implements Converter {
     return [(group as CacheGroup).key];
   }
 
-  async gather(source: RedisPort, keys: readonly Buffer[]): Promise<Gathered> {
-    const kinds = await this.storeOf(source, 'source').kinds(keys);
+  async gather(source: ConvertSource, keys: readonly Buffer[]): Promise<Gathered> {
+    const kinds = await this.readerOf(source).kinds(keys);
     const groups: CacheGroup[] = [];
     const plain: Buffer[] = [];
     let gone = 0;
@@ -95,7 +97,7 @@ export class CacheConverter implements Converter {
   }
 
   async compare(keys: readonly Buffer[], context: CompareContext): Promise<readonly Compared[]> {
-    const source = this.storeOf(context.source, 'source');
+    const source = this.readerOf(context.source);
     const target = this.storeOf(context.target, 'target', this.options.to === 'strings' ? 'entries' : 'strings');
     const compared = new Map<Buffer, Compared>();
     const groups: CacheGroup[] = [];
@@ -118,7 +120,7 @@ export class CacheConverter implements Converter {
   }
 
   private async convert(keys: readonly Buffer[], context: ConvertContext): Promise<readonly GroupOutcome[]> {
-    const source = this.storeOf(context.source, 'source');
+    const source = this.readerOf(context.source);
     const target = this.storeOf(context.target, 'target');
     const outcomes = new Map<Buffer, GroupOutcome>();
     let open = keys;
@@ -172,6 +174,11 @@ export class CacheConverter implements Converter {
     }
     const read = (field: Buffer | undefined) => (inPlace ? (field?.toString('latin1') ?? '') : '');
     return { key: name, data, expiry, absexp: read(state.absexp), sldexp: read(state.sldexp) };
+  }
+
+  private readerOf(source: ConvertSource): CacheReader {
+    const { to } = this.options;
+    return source.kind === 'file' ? new FileCache(source, to, MOST_BYTES) : this.storeOf(source.port, 'source');
   }
 
   private storeOf(port: RedisPort, side: 'source' | 'target', to = this.options.to): CacheStore {

@@ -27,8 +27,15 @@ export interface ValueToWrite {
 
 export type WriteState = Refused | 'written' | 'exists' | 'expired' | 'changed';
 
+/** Reads keys where they are converted from. */
+export interface CacheReader {
+  /** What keys are; a refusal is "plain". */
+  kinds(keys: readonly Buffer[]): Promise<KeyKind[]>;
+  read(keys: readonly Buffer[]): Promise<ReadState[]>;
+}
+
 /** Keys of one database, through scripts over as many at once as the server allows. */
-export class CacheStore {
+export class CacheStore implements CacheReader {
   /** @param to what is made of them */
   constructor(
     private readonly port: RedisPort,
@@ -36,7 +43,6 @@ export class CacheStore {
     private readonly to: CacheOptions['to'],
   ) {}
 
-  /** What keys are; a refusal is "plain". */
   async kinds(keys: readonly Buffer[]): Promise<KeyKind[]> {
     const kinds = await inBatches(keys, this.atOnce, async (batch): Promise<KeyKind[]> => {
       const [, ...sizes] = await this.run('kinds', batch, []);

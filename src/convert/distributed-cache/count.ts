@@ -3,6 +3,7 @@ import { runScript } from '../../redis/scripts';
 import type { ConversionFacts } from '../conversion-facts';
 import type { Converter } from '../converter';
 import type { PrepareContext } from '../converter-kind';
+import type { FileCounter } from '../file-keys';
 import type { CacheOptions } from './options';
 import { scripts } from './scripts';
 
@@ -27,6 +28,25 @@ export async function countEntries(
   }
   const { found, sliding, complete } = sums;
   return to === 'strings' ? { entries: found, sliding, complete } : { strings: found, complete };
+}
+
+/** Counts the keys of a file that are of the type: whether a hash is an entry, its fields tell, which nobody looks at yet. */
+export function entryCounter(
+  { claims }: { readonly claims: Converter['claims'] },
+  to: CacheOptions['to'],
+  wants: PrepareContext['wants'],
+): FileCounter {
+  const wanted = to === 'strings' ? 'hash' : 'string';
+  const found = new Map<number, number>();
+  return {
+    see: (database, key, type) => {
+      if (type === wanted && claims(key) && wants(key, type)) found.set(database, (found.get(database) ?? 0) + 1);
+    },
+    facts: (databases) => {
+      const sum = databases.reduce((total, database) => total + (found.get(database) ?? 0), 0);
+      return to === 'strings' ? { hashes: sum, complete: true } : { strings: sum, complete: true };
+    },
+  };
 }
 
 async function countIn(port: RedisPort, isWanted: (key: Buffer) => boolean, to: CacheOptions['to'], until: number) {

@@ -2,7 +2,7 @@ import type { ConverterKind } from '../converter-kind';
 import { scriptRefusal } from '../script-rights';
 import { aboutDistributedCache } from './about';
 import { CacheConverter } from './cache-converter';
-import { countEntries } from './count';
+import { countEntries, entryCounter } from './count';
 import { cacheOptions, type CacheOptions } from './options';
 import { scripts } from './scripts';
 
@@ -33,6 +33,10 @@ export const distributedCache: ConverterKind<CacheOptions> & { readonly options:
   async prepare(options, context) {
     const converter = new CacheConverter(options, NO_SERVERS);
     return await countEntries({ claims: (key) => converter.claims(key) }, options.to, context);
+  },
+  counter: (options, wants) => {
+    const converter = new CacheConverter(options, NO_SERVERS);
+    return entryCounter({ claims: (key) => converter.claims(key) }, options.to, wants);
   },
   make: (options, surroundings) => new CacheConverter(options, surroundings),
   warnings: () => [],

@@ -348,9 +348,12 @@ describe.each(serverNames)('in place on %s', (name: ServerName) => {
       pipeline: (commands) => port.pipeline(commands),
     };
     const converter = inPlace(true);
-    const { groups } = await converter.gather(watched, [Buffer.from('S:a'), Buffer.from('S:b')]);
+    const { groups } = await converter.gather({ kind: 'server', port: watched }, [
+      Buffer.from('S:a'),
+      Buffer.from('S:b'),
+    ]);
     const outcomes: readonly GroupOutcome[] = await converter.write(groups, {
-      source: watched,
+      source: { kind: 'server', port: watched },
       target: port,
       clockOffset: 0,
       naming: (key) => key,
@@ -369,8 +372,9 @@ describe.each(serverNames)('in place on %s', (name: ServerName) => {
     await server.client.call('EVAL', "redis.call('HSET', KEYS[1], 'data', string.rep('x', 67108865))", '1', 'S:large');
     const port = await server.connect();
     const converter = inPlace(false);
-    const { groups } = await converter.gather(port, [...keys, Buffer.from('S:large')]);
-    const context = { source: port, target: port, clockOffset: 0, naming: (key: Buffer) => key };
+    const source = { kind: 'server', port } as const;
+    const { groups } = await converter.gather(source, [...keys, Buffer.from('S:large')]);
+    const context = { source, target: port, clockOffset: 0, naming: (key: Buffer) => key };
     const outcomes = await converter.write(groups, { ...context, pause: () => Promise.resolve() });
     expect(outcomes.filter(({ kind }) => kind === 'converted')).toHaveLength(40);
     expect(outcomes.at(-1)).toMatchObject({ kind: 'failed', code: 'cache-large' });

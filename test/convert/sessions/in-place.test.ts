@@ -170,8 +170,9 @@ onEveryServer((server) => {
     // The reply of the first writing is lost, and the caller writes the same groups again.
     const forgetful = watched(port, { after: () => (first ? Promise.reject(new Error('lost')) : undefined) });
     const converter = new SessionConverter({ ...options, keepOld: false }, { ...servers, inPlace: true });
-    const { groups } = await converter.gather(port, [Buffer.from(session().data)]);
-    const context = { source: port, clockOffset: 0, naming: (key: Buffer) => key, pause: justWait };
+    const source = { kind: 'server', port } as const;
+    const { groups } = await converter.gather(source, [Buffer.from(session().data)]);
+    const context = { source, clockOffset: 0, naming: (key: Buffer) => key, pause: justWait };
     await converter.write([], { ...context, target: port });
     for (let tries = 0; await on.client.exists(session().data); tries++) {
       expect(tries).toBeLessThan(3);

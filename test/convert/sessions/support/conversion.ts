@@ -51,7 +51,7 @@ export async function convertAll(
   const converter = new SessionConverter({ ...options, ...changes }, { ...servers, ...abilities });
   const { targetMinusSource } = await measureClockOffset(source, target);
   const context: ConvertContext = {
-    source,
+    source: { kind: 'server', port: source },
     target,
     clockOffset: targetMinusSource,
     naming: naming ?? ((key) => key),
@@ -63,7 +63,7 @@ export async function convertAll(
     const [next, names] = (await source.call('SCAN', cursor, 'COUNT', '100')) as [Buffer, Buffer[]];
     cursor = next.toString();
     const gathered = await converter.gather(
-      source,
+      context.source,
       names.filter((name) => converter.claims(name)),
     );
     sum.plain.push(...gathered.plain.map((key) => key.toString('latin1')));
