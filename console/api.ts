@@ -1,10 +1,18 @@
 import type { ErrorDocument, FindingReport, FindingsPage, Started } from '../src/api/documents.ts';
-import type { HistoryPoint, HistoryReport } from '../src/migration/history.ts';
+import type { FollowedPoint, HistoryPoint, HistoryReport } from '../src/migration/history.ts';
 import type { RequestMistake } from '../src/migration/request.ts';
 import type { RangesReport } from '../src/tally/range-states.ts';
 import type { MigrationList, MigrationListItem, MigrationReport } from '../src/migration/report.ts';
 
-export type { FindingReport, FindingsPage, HistoryPoint, MigrationListItem, MigrationReport, RangesReport };
+export type {
+  FindingReport,
+  FindingsPage,
+  FollowedPoint,
+  HistoryPoint,
+  MigrationListItem,
+  MigrationReport,
+  RangesReport,
+};
 
 /** What the app answered instead of what was asked for; status 0 where no answer came. */
 export class ApiError extends Error {

@@ -1,12 +1,14 @@
-import { ApiError, type Api, type MigrationReport } from './api.ts';
+import { ApiError, type Api, type FollowedPoint, type MigrationReport } from './api.ts';
 import { alertBox, button, card, element, setText, table } from './dom.ts';
 import { FindingsView } from './findings-view.ts';
+import { LineChart } from './line-chart.ts';
+import { lagLine, lagOf, rateLine } from './lines.ts';
 import { LiveView } from './live-view.ts';
 import { confirmed } from './key-dialog.ts';
 import { stateBadge } from './list-view.ts';
 import { poll } from './poll.ts';
 import { RangeGrid } from './range-grid.ts';
-import { RateChart } from './rate-chart.ts';
+import { ratesOf } from './rates.ts';
 import { ShardsView } from './shards-view.ts';
 import { amount, factRows, known, moment, shown, size, span, spoken } from './words.ts';
 
@@ -18,7 +20,13 @@ export function migrationView(
   stopped: AbortSignal,
 ): HTMLElement {
   const head = new Head(() => void cancel());
-  const chart = new RateChart(stopped);
+  const chart = new LineChart(rateLine, stopped);
+  let followedPoints: readonly FollowedPoint[] = [];
+  const lag = new LineChart(
+    lagLine(() => followedPoints),
+    stopped,
+  );
+  lag.node.hidden = true;
   const grid = new RangeGrid(stopped);
   const findings = new FindingsView(api, id, stopped);
   const numbers = element('div', { class: 'columns' });
@@ -107,12 +115,28 @@ export function migrationView(
     };
   }, 1_500);
   followed(async (signal) => {
-    const { points } = await api.history(id, signal);
+    const { points, followed: ofSource } = await api.history(id, signal);
     return () => {
-      chart.update(points);
+      chart.update(ratesOf(points));
+      if (ofSource === undefined) return;
+      followedPoints = ofSource;
+      lag.node.hidden = false;
+      lag.update(lagOf(ofSource));
     };
   }, 1_500);
-  return element('div', {}, head.node, live.node, warnings, chart.node, grid.node, shards.node, numbers, findings.node);
+  return element(
+    'div',
+    {},
+    head.node,
+    live.node,
+    warnings,
+    lag.node,
+    chart.node,
+    grid.node,
+    shards.node,
+    numbers,
+    findings.node,
+  );
 }
 
 /** Where a migration stands, in one look. */

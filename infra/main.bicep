@@ -37,6 +37,10 @@ param alertMailAddress string = ''
 @minValue(1)
 param alertSourceLatencyMs int = 50
 
+@description('Mode live: seconds that the oldest change may have waited before an alert is raised.')
+@minValue(1)
+param alertLiveLagSeconds int = 60
+
 // ---- the app
 
 @description('Major version of Node.js.')
@@ -278,6 +282,7 @@ module alerts 'modules/alerts.bicep' = {
     tags: tags
     mailAddress: alertMailAddress
     sourceLatencyMs: alertSourceLatencyMs
+    liveLagSeconds: alertLiveLagSeconds
   }
   dependsOn: [monitoring]
 }

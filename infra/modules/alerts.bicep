@@ -21,6 +21,10 @@ param mailAddress string
 @minValue(1)
 param sourceLatencyMs int
 
+@description('Mode live: seconds that the oldest change may have waited.')
+@minValue(1)
+param liveLagSeconds int
+
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
@@ -82,6 +86,26 @@ var rules = [
     measure: 'Milliseconds'
     aggregation: 'Average'
     threshold: sourceLatencyMs
+  }
+  {
+    name: 'live-lag'
+    title: 'Keyferry: a target lags behind'
+    description: 'Mode live: changes of the source have waited longer than is set to come to the target, or nobody follows it.'
+    severity: 2
+    query: loadTextContent('../queries/live-lag.kql')
+    measure: 'Seconds'
+    aggregation: 'Maximum'
+    threshold: liveLagSeconds
+  }
+  {
+    name: 'live-gaps'
+    title: 'Keyferry: changes of a source may have been missed'
+    description: 'Mode live: a time in which changes were not told. A pass over all keys repairs it; until then no cut-over is possible.'
+    severity: 2
+    query: loadTextContent('../queries/live-gaps.kql')
+    measure: 'Gaps'
+    aggregation: 'Maximum'
+    threshold: 0
   }
 ]
 

@@ -63,7 +63,9 @@ export async function getRanges(id: string, app: Pick<App, 'ledger' | 'settings'
 export async function getHistory(id: string, app: Pick<App, 'ledger'>): Promise<HistoryReport | undefined> {
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
-  return row && { points: (await freshSnapshot(row, app)).history ?? [[0, 0]] };
+  if (row === undefined) return undefined;
+  const { history, followed } = await freshSnapshot(row, app);
+  return { points: history ?? [[0, 0]], ...(followed === undefined ? {} : { followed }) };
 }
 
 /** A search looks at this many pages before it answers, even with nothing. */

@@ -430,6 +430,7 @@ export const snapshotSchema = z.looseObject({
   missing: count.nullable(),
   warnings: z.array(z.string()),
   history: z.array(z.tuple([amount, count])).optional(),
+  followed: z.array(z.tuple([amount, amount, count, count])).optional(),
   shards: z.object({ source: z.array(shard).optional(), target: z.array(shard).optional() }).optional(),
   lanes: z.object({ phase: phaseName, epoch: count, left: count }).optional(),
   visit: text.default(''),

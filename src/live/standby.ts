@@ -43,6 +43,7 @@ export class Standby {
   private facts: Session | undefined;
   private covered: Covered | undefined;
   private lookedAt = Number.NEGATIVE_INFINITY;
+  /** Why it could not go on without a gap; null where it has just begun, or could. */
   private lost: string | null = null;
   private ended = false;
   private running: Promise<Follower | undefined> | undefined;
@@ -122,7 +123,6 @@ export class Standby {
     if (this.facts === undefined) {
       const facts = await this.feed.begin();
       this.facts = facts;
-      this.lost = null;
       this.lookedAt = performance.now();
       return;
     }
@@ -164,6 +164,7 @@ export class Standby {
       for (const names of this.databases.values()) names.release();
     }
     this.covered.isKnown = this.covered.isWhole;
+    if (this.covered.isKnown) this.lost = null;
   }
 
   /** Takes the place of whoever followed: without a gap where all that is not applied was heard here. */

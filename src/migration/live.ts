@@ -318,6 +318,14 @@ function notReady(
   return `The oldest change that is not on the target is ${Math.round(row.lagMs / 1_000)} s old, and may be ${most / 1_000} s. ${row.trouble ?? ''}`.trim();
 }
 
+/**
+ * For how long the oldest change that is not on the target has waited at least, ms: what is changed while nobody follows waits, too.
+ * @param now ms since 1970, by the storage's clock
+ */
+export function lagOf({ lagMs, heartbeat, session }: LiveRow, works: boolean, now: number): number {
+  return works && session !== '' ? lagMs : lagMs + Math.max(0, now - Date.parse(heartbeat));
+}
+
 /** How far the following is: another text says that something was done. One that has nothing to do moves with every sign. */
 export function movedBy({ session, settled, written, deleted, step, waiting, heartbeat }: LiveRow): string {
   return [session, settled, written, deleted, step, waiting === 0 ? heartbeat : ''].join(' ');

@@ -3,7 +3,7 @@ import { plannedConversionSchema } from '../convert/conversion-facts';
 import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, COUNTS_ADD_UP, countsSchema, noCounts, type Counts } from './counts';
 import { amount, isoTime, type DocumentOf } from './document';
-import type { HistoryPoint } from './history';
+import type { FollowedPoint, HistoryPoint } from './history';
 import type { Plan } from './plan';
 import { progressSchema, type Progress } from './progress';
 import { liveReportSchema, type LiveReport } from './live';
@@ -44,6 +44,7 @@ export interface Snapshot {
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
+  readonly followed?: readonly FollowedPoint[] | undefined;
   /** The masters of sides that are clusters. Not there in sums that an earlier version wrote. */
   readonly shards?: Shards | undefined;
   /** How many chains of a walk had anything left to do. Not there in sums that an earlier version wrote. */

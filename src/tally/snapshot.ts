@@ -1,6 +1,6 @@
 import type { MigrationRow } from '../migration/rows';
 import { accountedKeys } from '../migration/counts';
-import { addToHistory, type HistoryPoint } from '../migration/history';
+import { addToHistory, type FollowedPoint, type HistoryPoint } from '../migration/history';
 import { etaOf, percentOf, recentRate } from '../migration/progress';
 import { writesTarget } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
@@ -28,6 +28,7 @@ export function makeSnapshot(input: {
   readonly standstill: Standstill;
   readonly lanes: NonNullable<Snapshot['lanes']>;
   readonly shards: Snapshot['shards'];
+  readonly followed: Followed | undefined;
   /** ms since 1970 */
   readonly now: number;
 }): Snapshot {
@@ -62,9 +63,33 @@ export function makeSnapshot(input: {
     },
     lanes: input.lanes,
     ...(input.shards === undefined ? {} : { shards: input.shards }),
+    ...followedSince(input, ended),
     visit: migration.visit,
     ...(before.etag === undefined ? {} : { etag: before.etag }),
   };
+}
+
+/** How the source is followed at the moment. */
+export interface Followed {
+  readonly lagMs: number;
+  readonly gaps: number;
+  readonly readers: number;
+}
+
+function followedSince(
+  {
+    migration,
+    before,
+    now,
+    followed,
+  }: Pick<Parameters<typeof makeSnapshot>[0], 'migration' | 'before' | 'now' | 'followed'>,
+  ended: boolean,
+): Pick<Snapshot, 'followed'> {
+  // Who has ended does not follow any more.
+  if (followed === undefined || ended) return { followed: before.followed };
+  const seconds = Math.round((now - Date.parse(migration.startedAt)) / 100) / 10;
+  const point: FollowedPoint = [Math.max(0, seconds), followed.lagMs, followed.gaps, followed.readers];
+  return { followed: addToHistory(before.followed ?? [], point) };
 }
 
 /** What the rows alone say, beside the last sum. */

@@ -3,7 +3,7 @@ import type { App } from '../app/app';
 import { askSide, type Asked } from '../app/side-facts';
 import { OvertakenError } from '../app/visits';
 import { accountedKeys } from '../migration/counts';
-import { liveFactsOf } from '../migration/live';
+import { lagOf, liveFactsOf, type LiveRow } from '../migration/live';
 import { isFollowed, type NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
@@ -18,7 +18,7 @@ import { lanesOf } from '../range/chain';
 import { judge } from './judge';
 import { lastSnapshot } from './last-snapshot';
 import { stopMigration } from './settle-ranges';
-import { isEnd, makeSnapshot, standstillOf } from './snapshot';
+import { type Followed, isEnd, makeSnapshot, standstillOf } from './snapshot';
 import { sumHeld, withFollower } from './sum';
 import { sweepTemporaryKeys } from './sweep-temporary-keys';
 import { watchSides, watchSource } from './watch-sides';
@@ -131,7 +131,8 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   const ofPhase = current.filter(({ phase }) => phase === migration.phase);
   const lanes = lanesOf(migration, ofPhase);
   const shards = sumShards(migration, shardsTold(asked, before), ofPhase);
-  const told = { source, target, marks, sweep, shards };
+  const followed = follower && (await followedNow(follower, works, now, silenceMs, app));
+  const told = { source, target, marks, sweep, shards, followed };
   const snapshot = makeSnapshot({ migration, sum, before, decision, standstill, now, lanes, ...told });
   if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
   const after = await applyVerdict(migration, decision, app);
@@ -142,7 +143,12 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
     ...snapshot.progress,
     findings: snapshot.counts.findings,
     stalledSeconds: standstill.stalledSeconds,
-    live: follower,
+    live: followed && {
+      waiting: follower.waiting,
+      gaps: followed.gaps,
+      // Who has ended lags behind nothing.
+      lagMs: isFinal(after) ? 0 : followed.lagMs,
+    },
     shards,
     ended: isFinal(after) && after.visit === visit,
   });
@@ -150,6 +156,18 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   const { phase, pass, epoch } = migration;
   const due = decision.kind === 'phase' && !isFinal(after) ? { ...decision.due, from: { phase, pass, epoch } } : null;
   return makeVisit(after, snapshot, nextVisit(elapsed, snapshot.progress.etaSeconds), due);
+}
+
+async function followedNow(
+  follower: LiveRow,
+  works: boolean,
+  now: number,
+  silenceMs: number,
+  { ledger }: Pick<App, 'ledger'>,
+): Promise<Followed> {
+  const standby = await ledger.live.getStandby(follower.migration);
+  const stands = standby !== undefined && standby.holder !== '' && isSign(standby.heartbeat, now, silenceMs);
+  return { lagMs: lagOf(follower, works, now), gaps: follower.gaps, readers: Number(works) + Number(stands) };
 }
 
 /** What the sides told of their masters, or did last: which there are is not forgotten while none answers. */

@@ -8,11 +8,12 @@ const KEYS = 60_000;
 const stage = new Stage();
 const consoles = new ConsoleStage();
 let app: AppProcess;
+let old: Side;
 let neu: Side;
 
 beforeAll(async () => {
   await consoles.start();
-  const old = await stage.side('redis-6.0');
+  old = await stage.side('redis-6.0');
   neu = await stage.side('redis-8.0');
   await fill(old, KEYS);
   app = await stage.app(stage.connections({ OLD: old, NEW: neu }));
@@ -73,6 +74,23 @@ consoles.it('a migration is composed, started and watched to its end', async () 
   await page.waitForTimeout(2_500);
   expect(requested).toHaveLength(length);
   expect(new Set(requested.map((url) => new URL(url).origin))).toEqual(new Set([app.url]));
+  expect(complaints).toEqual([]);
+  await close();
+});
+
+consoles.it('a source that is followed is watched over a gap to its cut-over', async () => {
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live' });
+  const { page, complaints, close } = await consoles.open(at(`#/migrations/${id}`));
+  const lag = page.getByRole('region', { name: 'Lag of the target, seconds' });
+  await lag.getByText('2 readers listen; no gap so far').waitFor();
+  await app.reportWhen(id, ({ live }) => live?.phase === 'live');
+  await old.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await lag.getByText('one gap (marked) so far').waitFor();
+  await page.getByRole('button', { name: 'Cut over …' }).click();
+  await page.getByRole('button', { name: 'Cut over', exact: true }).click();
+  await page.locator('.badge[data-state=completed]').waitFor();
+  await lag.locator('.u-over').hover();
+  await lag.getByText(/^At \d+:\d\d: /).waitFor();
   expect(complaints).toEqual([]);
   await close();
 });

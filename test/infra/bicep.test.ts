@@ -126,7 +126,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         expect(counted(made)).toEqual({
           'Microsoft.Authorization/roleAssignments': 5,
           'Microsoft.Insights/components': 1,
-          'Microsoft.Insights/scheduledQueryRules': 4,
+          'Microsoft.Insights/scheduledQueryRules': 6,
           'Microsoft.Insights/workbooks': 1,
           'Microsoft.KeyVault/vaults': 1,
           'Microsoft.ManagedIdentity/userAssignedIdentities': 1,
@@ -146,6 +146,8 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         expect(rules.map(({ name }) => /^alert-(.*)-[^-]+$/.exec(name)?.[1]).sort()).toEqual([
           'failed',
           'findings',
+          'live-gaps',
+          'live-lag',
           'source-latency',
           'stalled',
         ]);

@@ -1,23 +1,36 @@
-import type { HistoryPoint } from './api.ts';
 import { card, element, setText } from './dom.ts';
-import { ratesOf, type Rates } from './rates.ts';
 import uPlot from './uplot.js';
-import { amount, clock, short } from './words.ts';
+import { clock, short } from './words.ts';
 
 const HEIGHT = 220;
 /** Seconds between the marks of the time axis. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400];
 
-/** Keys per second over time. */
-export class RateChart {
+/** Columns for a chart: seconds since the start, and values; and where something happened the value again, otherwise null. */
+export type Columns = [seconds: number[], values: number[], happened?: (number | null)[]];
+
+/** A value over time. */
+export interface Line {
+  readonly title: string;
+  /** The axis goes up to this at least. */
+  readonly least: number;
+  /** What is said of all, and of one moment. */
+  readonly all: (columns: Columns) => string;
+  readonly at: (columns: Columns, index: number) => string;
+}
+
+export class LineChart {
   readonly node: HTMLElement;
   private readonly place = element('div', { class: 'chart', role: 'img' });
   private readonly told = element('p', { class: 'hint' });
   private plot: uPlot | undefined;
-  private rates: Rates = [[], []];
+  private columns: Columns = [[], []];
 
-  constructor(stopped: AbortSignal) {
-    this.node = card('Keys per second', this.place, this.told);
+  constructor(
+    private readonly line: Line,
+    stopped: AbortSignal,
+  ) {
+    this.node = card(line.title, this.place, this.told);
     const resized = new ResizeObserver(() => {
       this.resize();
     });
@@ -35,14 +48,12 @@ export class RateChart {
     });
   }
 
-  update(points: readonly HistoryPoint[]): void {
-    const rates = ratesOf(points);
-    if (JSON.stringify(rates) === JSON.stringify(this.rates)) return;
-    this.rates = rates;
+  update(columns: Columns): void {
+    if (JSON.stringify(columns) === JSON.stringify(this.columns)) return;
+    this.columns = columns;
     if (this.plot === undefined) this.make();
-    else this.plot.setData(rates);
-    const [seconds, values] = rates;
-    const text = `Highest ${amount(Math.max(0, ...values))}, last ${amount(values.at(-1) ?? 0)} keys per second, over ${clock(seconds.at(-1) ?? 0)}.`;
+    else this.plot.setData(columns as uPlot.AlignedData);
+    const text = this.line.all(columns);
     this.place.setAttribute('aria-label', text);
     setText(this.told, text);
   }
@@ -54,7 +65,7 @@ export class RateChart {
 
   private make(): void {
     this.plot?.destroy();
-    if (this.rates[0].length === 0) return;
+    if (this.columns[0].length === 0) return;
     const style = getComputedStyle(this.node);
     const colour = (name: string) => style.getPropertyValue(name);
     const font = `12px ${style.fontFamily}`;
@@ -68,14 +79,23 @@ export class RateChart {
       {
         width: Math.max(200, this.place.clientWidth),
         height: HEIGHT,
-        scales: { x: { time: false }, y: { range: (_plot, _low, high) => [0, Math.max(10, high * 1.1)] } },
+        scales: {
+          x: { time: false },
+          y: { range: (_plot, _low, high) => [0, Math.max(this.line.least, high * 1.1)] },
+        },
         legend: { show: false },
         cursor: { y: false },
         axes: [
           { ...axis, size: 30, space: 70, incrs: STEPS, values: (_plot, marks) => marks.map(clock) },
           { ...axis, size: 56, values: (_plot, marks) => marks.map((mark) => short.format(mark)) },
         ],
-        series: [{}, { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, points: { show: false } }],
+        series: [
+          {},
+          { stroke: colour('--accent'), fill: colour('--accent-soft'), width: 2, points: { show: false } },
+          ...(this.columns[2] === undefined
+            ? []
+            : [{ stroke: colour('--bad'), paths: () => null, points: { show: true, size: 9, fill: colour('--bad') } }]),
+        ],
         hooks: {
           setCursor: [
             (plot) => {
@@ -84,15 +104,13 @@ export class RateChart {
           ],
         },
       },
-      this.rates,
+      this.columns as uPlot.AlignedData,
       this.place,
     );
   }
 
   private tellAt(index: number | undefined): void {
-    const seconds = index === undefined ? undefined : this.rates[0][index];
-    const rate = index === undefined ? undefined : this.rates[1][index];
-    if (seconds === undefined || rate === undefined) setText(this.told, this.place.getAttribute('aria-label') ?? '');
-    else setText(this.told, `At ${clock(seconds)}: ${amount(rate)} keys per second.`);
+    const isThere = index !== undefined && this.columns[0][index] !== undefined;
+    setText(this.told, isThere ? this.line.at(this.columns, index) : (this.place.getAttribute('aria-label') ?? ''));
   }
 }
