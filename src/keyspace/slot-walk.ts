@@ -3,7 +3,8 @@ import { SLOTS } from './hash-slot';
 
 /**
  * A walk over the slots of a cluster goes by cursors as well: the place of a slot's first key has the slot in its 14 high bits, so
- * that ranges, shares and ends are those of any walk, and a range is an interval of slots.
+ * that ranges, shares and ends are those of any walk, and a range is an interval of slots. Inside a slot its keys stand by the 50 bits
+ * of `innerPlaceOf`, so that a cursor there, too, means the same on every node.
  */
 const SLOT_BITS = 14;
 const INNER_BITS = BigInt(64 - SLOT_BITS);
@@ -11,14 +12,37 @@ const INNER_BITS = BigInt(64 - SLOT_BITS);
 /** More ranges than slots there cannot be. */
 export const MOST_SLOT_BITS = SLOT_BITS;
 
-/** The slot that a cursor stands at the beginning of. */
+/** The slot that a cursor stands in. */
 export function slotOf(cursor: bigint): number {
   return Number(placeOf(cursor) >> INNER_BITS);
 }
 
-/** The cursor at the beginning of a slot; behind the last one, 0: the end of a walk. */
-export function cursorAt(slot: number): bigint {
-  return slot >= SLOTS ? 0n : placeOf(BigInt(slot) << INNER_BITS);
+/** Where in its slot a cursor stands: all keys of a lower place are behind it. 0 is the beginning. */
+export function innerOf(cursor: bigint): number {
+  return Number(BigInt.asUintN(Number(INNER_BITS), placeOf(cursor)));
+}
+
+/** The cursor at a place in a slot, or at its beginning; behind the last slot, 0: the end of a walk. */
+export function cursorAt(slot: number, inner = 0): bigint {
+  return slot >= SLOTS ? 0n : placeOf((BigInt(slot) << INNER_BITS) | BigInt(inner));
+}
+
+/** The first place behind a slot. */
+export const INNER_END = 2 ** Number(INNER_BITS);
+
+/**
+ * The place of a key in its slot: 50 bits of a hash of its name. Cursors in stored rows are such places: it must stay as it is.
+ * cyrb53 over bytes: https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js
+ */
+export function innerPlaceOf(key: Uint8Array): number {
+  let [h1, h2] = [0xdeadbeef, 0x41c6ce57];
+  for (const byte of key) {
+    h1 = Math.imul(h1 ^ byte, 0x9e3779b1);
+    h2 = Math.imul(h2 ^ byte, 0x5f356495);
+  }
+  h1 = Math.imul(h1 ^ (h1 >>> 16), 0x85ebca6b) ^ Math.imul(h2 ^ (h2 >>> 13), 0xc2b2ae35);
+  h2 = Math.imul(h2 ^ (h2 >>> 16), 0x85ebca6b) ^ Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
+  return 2 ** 32 * (h2 & 0x3ffff) + (h1 >>> 0);
 }
 
 /** The first slot of a range. */

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { slotOf } from '../keyspace/slot-walk';
+import { innerOf, slotOf } from '../keyspace/slot-walk';
 import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
@@ -124,7 +124,9 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
     readerOfWhole,
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: plan[name].abilities.cursorOrder === true,
-    ...(plan[name].cluster ? { isBorder: (cursor: bigint) => cluster.isBorder(slotOf(cursor)) } : {}),
+    ...(plan[name].cluster
+      ? { staysInside: true, isBorder: (cursor: bigint) => innerOf(cursor) === 0 && cluster.isBorder(slotOf(cursor)) }
+      : {}),
   };
 }
 

@@ -71,6 +71,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     start: BigInt(job.row.cursor),
     expectedKeys: origin.expectedKeys,
     cursorOrder: origin.cursorOrder,
+    staysInside: origin.staysInside,
     ...pageLimitsOf(plan, app.settings.pageMicros),
     selection: mode.selection,
     converters: mode.converters,

@@ -37,6 +37,7 @@ export const scripts = {
   scan: telling('scan'),
   slotPage: telling('read-keys', 'slot-keys', 'slot-page'),
   slotNames: telling('slot-keys', 'slot-names'),
+  slotScan: telling('slot-keys', 'slot-scan'),
   read: telling('read-keys', 'read'),
   missing: telling('missing'),
   scanOverview: telling('fingerprint', 'overview', 'scan-overview'),

@@ -45,6 +45,8 @@ export interface WalkOptions {
   readonly expectedKeys: number;
   /** Cursors are places in a bit-reversed walk; otherwise the range is the whole database and its cursors mean nothing. */
   readonly cursorOrder: boolean;
+  /** No page goes beyond the range, whatever its COUNT. */
+  readonly staysInside?: boolean | undefined;
   /** Server time that one call should take, microseconds. */
   readonly pageMicros: number;
   /** COUNT of the first page, where its rates allow it. */
@@ -103,7 +105,7 @@ export async function* readRange<Seen = never>(
     const fused = selection.all && converters.length === 0 && wantsValues;
     // The only range of a database ends with its table and cannot go beyond.
     const cut =
-      cursorOrder && range.bits > 0
+      cursorOrder && range.bits > 0 && options.staysInside !== true
         ? cutToRange(count, options.expectedKeys * shareAhead(range, cursor), emptyPages)
         : count;
     await pace.turn();

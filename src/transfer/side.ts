@@ -34,6 +34,8 @@ export interface Origin<Seen = never> extends Side {
   readonly expectedKeys: number;
   /** Cursors are places in a bit-reversed walk; otherwise the range is the whole database and its cursors mean nothing. */
   readonly cursorOrder: boolean;
+  /** No page goes beyond the range, whatever its COUNT. */
+  readonly staysInside?: boolean | undefined;
   /** Of a cluster: whether at a cursor the slots of another master begin. */
   readonly isBorder?: ((cursor: bigint) => boolean) | undefined;
 }

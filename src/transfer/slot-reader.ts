@@ -1,24 +1,35 @@
 import type { CursorRange } from '../keyspace/cursor';
 import { hashSlot } from '../keyspace/hash-slot';
-import { cursorAt, lastSlotOf, slotOf } from '../keyspace/slot-walk';
+import { LARGEST_COUNT } from '../keyspace/page-size';
+import { cursorAt, INNER_END, innerOf, lastSlotOf, slotOf } from '../keyspace/slot-walk';
 import type { Cluster } from '../redis/cluster';
 import { RedisError } from '../redis/errors';
-import type { Argument, Reply } from '../redis/redis-port';
+import type { Argument, Command, Reply } from '../redis/redis-port';
 import { groupsByOwner } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
 import type { NodeAddress } from '../redis/topology';
+import { collectNames, LargeSlot, throwIfNotThere, type RunOnOwner } from './large-slot';
 import { list, packed, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
+
+/** A slot with more keys than so many pages goes in pieces, if it has at least, or in any case where it has more than, so many. */
+const LARGE = 4;
+const LEAST_OF_LARGE = 250;
+const MOST_OF_WHOLE = 4_000;
 
 /**
  * Reads a cluster slot by slot, each from the node that owns it at that moment. Cursors are those of keyspace/slot-walk, and mean
  * the same whatever becomes of the nodes: a page has the keys of whole slots, and only of such that its node owned, as a master,
  * with no move going on, in the very moment when they were read. So neither a failover nor slots that move make keys be missed,
- * or be met twice.
+ * or be met twice. A slot with very many keys goes in pieces: its names are collected first, and its keys then go by their places in
+ * the slot, which no node changes.
  */
 export class SlotReader implements PageReader {
   private readonly limits: readonly string[];
   private readonly lastSlot: number;
+  /** The slot that goes in pieces, and its names once they are collected. */
+  private largeSlot: number | undefined;
+  private large: LargeSlot | undefined;
 
   constructor(
     private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
@@ -30,16 +41,54 @@ export class SlotReader implements PageReader {
   }
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
-    const [micros, next, keys, types] = await this.page(scripts.slotNames, cursor, [
-      String(count),
-      withTypes ? '1' : '0',
-    ]);
-    return { next, micros, keys: list(keys) as Buffer[], types: list(types).map(text) };
+    const large = await this.largeSlotAt(cursor, count);
+    if (large !== undefined) return await this.scanLarge(large, cursor, count, withTypes);
+    const { micros, next, keys, more } = await this.page(scripts.slotNames, cursor, count, [withTypes ? '1' : '0']);
+    if (next === cursor) return await this.scan(cursor, count, withTypes);
+    return { next, micros, keys: list(keys) as Buffer[], types: list(more).map(text) };
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
-    const [micros, next, names, entries] = await this.page(scripts.slotPage, cursor, [String(count), ...this.limits]);
-    return { next, page: readPacked(readNames(packed(names)), micros, packed(entries)) };
+    const large = await this.largeSlotAt(cursor, count);
+    if (large !== undefined) {
+      const { next, keys } = await this.scanLarge(large, cursor, count, false);
+      return { next, page: await this.read(keys) };
+    }
+    const { micros, next, keys, more } = await this.page(scripts.slotPage, cursor, count, this.limits);
+    if (next === cursor) return await this.scanAndRead(cursor, count);
+    return { next, page: readPacked(readNames(packed(keys)), micros, packed(more)) };
+  }
+
+  /** The slot at a cursor, where it goes in pieces: it is known to have very many keys, or the cursor stands inside. */
+  private async largeSlotAt(cursor: bigint, count: number): Promise<LargeSlot | undefined> {
+    const slot = slotOf(cursor);
+    if (this.large?.slot === slot) return this.large;
+    this.large = undefined;
+    if (innerOf(cursor) === 0 && this.largeSlot !== slot) return undefined;
+    const run: RunOnOwner = (script, at, args) => this.run(script, this.cluster.ownerOf(at), args);
+    this.large = LargeSlot.of(slot, await this.collected(slot, count, run));
+    return this.large;
+  }
+
+  private async collected(slot: number, count: number, run: RunOnOwner): Promise<Buffer[]> {
+    try {
+      return await collectNames(this.cluster, slot, count, run);
+    } catch (error) {
+      if (error instanceof RedisError && error.asks === 'retry') this.cluster.suspect();
+      throw error;
+    }
+  }
+
+  private async scanLarge(large: LargeSlot, cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
+    const { slot } = large;
+    const { names, next } = large.from(innerOf(cursor), Math.min(count, LARGEST_COUNT));
+    const lane = withTypes && names.length > 0 ? await this.cluster.lane(this.cluster.ownerOf(slot)) : undefined;
+    const replies = (await lane?.pipeline(names.map((name): Command => ['TYPE', name]))) ?? [];
+    const types = replies.map((reply) => {
+      if (reply instanceof RedisError) throw reply;
+      return text(reply);
+    });
+    return { next: next === INNER_END ? cursorAt(slot + 1) : cursorAt(slot, next), micros: 0, keys: names, types };
   }
 
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {
@@ -65,24 +114,32 @@ export class SlotReader implements PageReader {
     return { keys, expiries, payloads, uses, bytes, micros };
   }
 
-  /** @throws RedisError, also where the node does not have the slot for itself: to be tried again */
+  /**
+   * One page; at the cursor where it was, and without keys, where the slot there is too large for one.
+   * @throws RedisError, also where the node does not have the slot for itself: to be tried again
+   */
   private async page(
     script: Script,
     cursor: bigint,
+    count: number,
     args: readonly string[],
-  ): Promise<[micros: number, next: bigint, keys: Reply | undefined, more: Reply | undefined]> {
+  ): Promise<{ micros: number; next: bigint; keys: Reply | undefined; more: Reply | undefined }> {
     const slot = slotOf(cursor);
+    const most = Math.max(LEAST_OF_LARGE, Math.min(MOST_OF_WHOLE, LARGE * count));
     const reply = list(
-      await this.run(script, this.cluster.ownerOf(slot), [String(slot), String(this.lastSlot), ...args]),
+      await this.run(script, this.cluster.ownerOf(slot), [...[slot, this.lastSlot, count, most].map(String), ...args]),
     );
     const [micros, next, reason, keys, more] = reply;
-    if (text(reason) === 'down') throw new RedisError('clusterDown', this.cluster.name);
-    if (text(reason) === 'moving') throw new RedisError('tryAgain', this.cluster.name);
+    if (text(reason) === 'large') {
+      this.largeSlot = slot;
+      return { micros: Number(micros), next: cursor, keys, more };
+    }
     if (Number(next) <= slot) {
-      this.cluster.suspect();
+      if (text(reason) === 'elsewhere') this.cluster.suspect();
+      throwIfNotThere(this.cluster.name, text(reason));
       throw new RedisError('moved', this.cluster.name);
     }
-    return [Number(micros), cursorAt(Number(next)), keys, more];
+    return { micros: Number(micros), next: cursorAt(Number(next)), keys, more };
   }
 
   private async run(script: Script, node: NodeAddress, args: readonly Argument[]): Promise<Reply> {

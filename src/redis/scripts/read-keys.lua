@@ -49,9 +49,11 @@ local function read_keys(keys, big, left, look, use)
     local key = keys[i]
     local expiry, payload = -2, false
     local place = width * (i - 1) + 1
-    if use then
+    if use and left > 0 then
       local told = redis.pcall('OBJECT', use, key)
       entries[place + 2] = type(told) == 'number' and told or -1
+    elseif use then
+      entries[place + 2] = -1
     end
     if left <= 0 then
       payload = 2

@@ -1,9 +1,10 @@
 -- The keys of whole slots of a cluster's node without their values, with types where asked. Writes nothing.
--- ARGV[1] first slot   ARGV[2] last slot   ARGV[3] keys wanted   ARGV[4] "1": types too
--- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving" | "down", keys, types | {} }
-local keys, slot, reason = slot_keys(tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
+-- ARGV[1] first slot   ARGV[2] last slot   ARGV[3] keys wanted   ARGV[4] most keys of one slot
+-- ARGV[5] "1": types too
+-- Reply: { microseconds this took, next slot, "" | "elsewhere" | "moving" | "down" | "large", keys, types | {} }
+local keys, slot, reason = slot_keys(tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]))
 local types = {}
-if ARGV[4] == '1' then
+if ARGV[5] == '1' then
   for i = 1, #keys do types[i] = redis.call('TYPE', keys[i]).ok end
 end
 return { micros() - started, slot, reason, keys, types }
