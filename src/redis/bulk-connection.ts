@@ -105,17 +105,16 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     old?.destroy();
     const credentials = await credentialsOf(name, this.credentials);
     this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
-    const socket = await openSocket(this.settings);
     const waiting: Batch[] = [];
-    this.socket = socket;
-    this.waiting = waiting;
-    listen(name, socket, waiting, (why) => {
-      if (this.socket !== socket) return;
+    const socket = await opened(this.settings, waiting, (closed, why) => {
+      if (this.socket !== closed) return;
       this.endedFor = why;
       this.socket = undefined;
       this.isOpen = false;
       this.processId = '';
     });
+    this.socket = socket;
+    this.waiting = waiting;
     const username = credentials?.username ?? this.settings.username;
     const password = credentials?.password ?? this.settings.password;
     const handshake: Command[] = [];
@@ -160,36 +159,42 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   }
 }
 
-function listen(name: string, socket: Socket, waiting: Batch[], onClose: (why: RedisError | undefined) => void): void {
+async function opened(
+  settings: ConnectionSettings,
+  waiting: Batch[],
+  onClose: (closed: Socket, why: RedisError | undefined) => void,
+): Promise<Socket> {
+  const { name } = settings;
   const parser = new StatusParser((error, told) => {
     if (told !== undefined) waiting[0]?.onText?.(told);
     answer(name, waiting, error);
   });
   let reason: Error | undefined;
   let quiet = 0;
-  socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
-    quiet += SILENCE_TIMEOUT_MS;
-    if (waiting.length > 0 || quiet >= IDLE_MS) socket.destroy();
-  });
-  socket.on('data', (chunk: Buffer) => {
+  const socket = await openSocket(settings, (bytes) => {
     quiet = 0;
     try {
-      parser.feed(chunk);
+      parser.feed(bytes);
     } catch (error) {
       reason = error as Error;
       socket.destroy();
     }
   });
+  socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
+    quiet += SILENCE_TIMEOUT_MS;
+    if (waiting.length > 0 || quiet >= IDLE_MS) socket.destroy();
+  });
   socket.on('error', (error) => (reason ??= error));
   socket.on('close', () => {
     const why = reason instanceof RedisError ? reason : undefined;
-    onClose(why);
+    onClose(socket, why);
     for (const batch of waiting.splice(0)) {
       // What a server says before it hangs up.
       const told = [...batch.refusals.values()].find((error) => isRedisError(error, 'valueTooLong'));
       batch.reject(told ?? why ?? new RedisError('connectionLost', name, { cause: reason }));
     }
   });
+  return socket;
 }
 
 function answer(name: string, waiting: Batch[], error: string | undefined): void {

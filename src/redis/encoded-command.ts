@@ -1,4 +1,3 @@
-import { Command as IoRedisCommand } from 'ioredis';
 import { BufferPool } from './buffer-pool';
 import type { Argument, Command } from './redis-port';
 
@@ -11,40 +10,10 @@ const ZERO = 0x30;
 /** An argument of so many bytes is not copied: it goes over the wire as it is, and must stay as it is until it is answered. */
 const LARGE = 65_536;
 
-/** Takes pieces of a command one after the other, as a socket does. */
-export interface PieceWriter {
-  write(piece: Buffer): unknown;
-}
-
 /**
- * A command in the form that goes over the wire (RESP2, an array of bulk strings), large arguments as they are and all between
- * them in one piece. ioredis makes many small pieces of a command with thousands of arguments and joins them, which costs several
- * times as much.
+ * Commands in the form that goes over the wire (RESP2, arrays of bulk strings), large arguments as they are and all between them in one
+ * piece: many small pieces of commands with thousands of arguments would cost several times as much.
  */
-export class EncodedCommand extends IoRedisCommand {
-  private readonly encoded: Encoded;
-
-  constructor(command: Command) {
-    super(command[0], [], { replyEncoding: null });
-    this.encoded = new Encoded(encodedSize(command), (out, byReference) => {
-      encodeInto(out, 0, command, byReference);
-    });
-  }
-
-  /** Writes all but the last piece, and gives that. */
-  override toWritable(out: PieceWriter): Buffer {
-    const { pieces } = this.encoded;
-    for (const piece of pieces.slice(0, -1)) out.write(piece);
-    return pieces.at(-1) ?? Buffer.alloc(0);
-  }
-
-  /** To be called once the server has answered, and then only: until then the socket may hold the bytes. */
-  release(): void {
-    this.encoded.release();
-  }
-}
-
-/** Many commands, in as few pieces. */
 export class EncodedCommands {
   private encoded: Pick<Encoded, 'pieces' | 'release'>;
 
@@ -118,28 +87,6 @@ class Encoded {
 
   release(): void {
     pool.give(this.buffer);
-  }
-}
-
-/** Joins small pieces, and hands large ones on as they are. */
-export class JoinedPieces implements PieceWriter {
-  private small: Buffer[] = [];
-
-  constructor(private readonly out: PieceWriter) {}
-
-  write(piece: Buffer): void {
-    if (piece.length < LARGE) this.small.push(piece);
-    else {
-      this.end();
-      this.out.write(piece);
-    }
-  }
-
-  /** To be called after the last piece. */
-  end(): void {
-    const [first, ...others] = this.small;
-    if (first !== undefined) this.out.write(others.length === 0 ? first : Buffer.concat(this.small));
-    this.small = [];
   }
 }
 

@@ -118,7 +118,7 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
  * The error for the text of an error reply. Told apart by its first word, which servers of all versions keep.
  * @param sent the name of the command that it answers, where one is known
  */
-export function replyError(connection: string, reply: string, sent?: string, cause?: unknown): RedisError {
+export function replyError(connection: string, reply: string, sent?: string): RedisError {
   // EXEC itself says from 7.0 what a transaction was refused for.
   const text = reply.replace(/^-?EXECABORT Transaction discarded because of: /, '');
   const first = BY_FIRST_WORD[firstWord(text)];
@@ -126,22 +126,7 @@ export function replyError(connection: string, reply: string, sent?: string, cau
   const command = commandOf(kind, text, sent);
   const words = kind === 'refused' ? safeText(withoutArguments(text).trim(), LONGEST) : undefined;
   const redirect = kind === 'moved' ? readRedirect(text) : undefined;
-  return new RedisError(kind, connection, { command, words, redirect, cause: cause ?? withoutArguments(reply) });
-}
-
-/**
- * The error for what the client library threw, or gave in a reply's place.
- * @param sent the name of the command that it answers, where one is known
- */
-export function errorFromClient(connection: string, error: unknown, sent?: string): RedisError {
-  if (error instanceof RedisError) return error;
-  if (error instanceof Error && error.name === 'ReplyError') {
-    // The library puts the command with its arguments on it.
-    const cause = new Error(withoutArguments(error.message));
-    cause.name = error.name;
-    return replyError(connection, error.message, sent, cause);
-  }
-  return socketError(connection, error, 'connectionLost');
+  return new RedisError(kind, connection, { command, words, redirect, cause: withoutArguments(reply) });
 }
 
 const BY_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
@@ -155,7 +140,7 @@ const BY_CODE: readonly (readonly [RegExp, ErrorKind])[] = [
 
 /**
  * The error for a connection that cannot be opened or has ended: by the code of the operating system or of TLS, otherwise
- * by what the client library says.
+ * by what it says.
  * @param otherwise where neither tells
  */
 export function socketError(connection: string, error: unknown, otherwise: ErrorKind): RedisError {
@@ -164,10 +149,8 @@ export function socketError(connection: string, error: unknown, otherwise: Error
   const text = error instanceof Error ? error.message : String(error);
   const kind =
     BY_CODE.find(([codes]) => codes.test(code))?.[1] ??
-    (/Socket timeout|timed out|connect timeout/i.test(text) ? 'timeout' : undefined) ??
-    (otherwise === 'closedAtOnce' && /RESP type|^Protocol error|unexpected form/i.test(text)
-      ? 'notRedis'
-      : undefined) ??
+    (/timed out/i.test(text) ? 'timeout' : undefined) ??
+    (otherwise === 'closedAtOnce' && text.includes('unexpected form') ? 'notRedis' : undefined) ??
     (/wrong version number|packet length too long/i.test(text) ? 'notTls' : undefined) ??
     (/certificate/i.test(text) ? 'certificate' : undefined);
   return new RedisError(kind ?? otherwise, connection, { ...(code === '' ? {} : { code }), cause: error });

@@ -1,6 +1,6 @@
-import { FeedSocket, wordOf, type FeedSocketOptions } from './feed-socket';
 import { RedisError } from './errors';
 import { inTime } from './first-answers';
+import { ReplySocket, wordOf, type ReplySocketOptions } from './reply-socket';
 import type { Told } from './resp-reader';
 
 /**
@@ -33,12 +33,14 @@ export interface Feed {
   close(): void;
 }
 
-export type FeedOptions = Omit<FeedSocketOptions, 'onMessage' | 'onEnd'>;
+export type FeedOptions = Omit<ReplySocketOptions, 'onMessage' | 'onEnd' | 'longestString'>;
 
 /** Subscribed to first, so that the connection is of the class whose buffer a server bounds: nothing is ever published there. */
 const NO_CHANNEL = 'keyferry:none';
 const INVALIDATIONS = '__redis__:invalidate';
 const EVENTS = '__keyevent@*__:*';
+/** Of what is told the names are longest. */
+const LONGEST_STRING = 64 * 1_048_576;
 
 /** No feed of the wanted kinds is to be had from a server: the reason for each. */
 export class NoFeedError extends Error {
@@ -124,7 +126,7 @@ function tellInvalidated(told: Told | undefined, events: FeedEvents): void {
   else if (Buffer.isBuffer(told)) events.onNames([told], undefined);
 }
 
-type Opener = (onMessage: FeedSocketOptions['onMessage']) => Promise<FeedSocket>;
+type Opener = (onMessage: NonNullable<ReplySocketOptions['onMessage']>) => Promise<ReplySocket>;
 
 /** A feed over one or more sockets: it ends with the first of them. */
 async function feedOf(
@@ -134,7 +136,7 @@ async function feedOf(
   make: (opened: Opener) => Promise<void>,
 ): Promise<Feed> {
   const { name } = options.settings;
-  const sockets: FeedSocket[] = [];
+  const sockets: ReplySocket[] = [];
   let state: 'opening' | 'open' | 'ended' = 'opening';
   const close = () => {
     state = 'ended';
@@ -150,8 +152,9 @@ async function feedOf(
   const late = () => new RedisError('refused', name, { words: 'no answer to the commands that this feed takes' });
   try {
     const made = make(async (onMessage) => {
-      const socket = await FeedSocket.open({
+      const socket = await ReplySocket.open({
         ...options,
+        longestString: LONGEST_STRING,
         onMessage: (items) => {
           if (wordOf(items[0]) === 'tracking-redir-broken') end(new RedisError('connectionLost', name));
           else if (!has('ended')) onMessage(items);

@@ -7,11 +7,26 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** A server that hangs up on somebody does so, and says why, at once. */
 const LAST_WORDS_MS = 500;
 
-/** Opens a connection to a server, with TLS where that is set. Nothing is sent yet. @throws RedisError */
-export function openSocket(settings: ConnectionSettings): Promise<Socket> {
+/** Read at once, at most. */
+const PIECE = 65_536;
+
+/**
+ * Opens a connection to a server, with TLS where that is set. Nothing is sent yet.
+ * @param onBytes told of what comes: in a buffer that is overwritten afterwards, so that reading leaves nothing to be collected
+ * @throws RedisError
+ */
+export function openSocket(settings: ConnectionSettings, onBytes: (bytes: Buffer) => void): Promise<Socket> {
   const { name, host, port, tls } = settings;
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(PIECE),
+    callback: (length: number, buffer: Uint8Array) => {
+      onBytes((buffer as Buffer).subarray(0, length));
+      return true;
+    },
+  };
   return new Promise((resolve, reject) => {
-    const socket = tls ? connectTls({ host, port, ...tlsOptions(settings) }) : connectTcp({ host, port });
+    const options = { host, port, onread };
+    const socket = tls ? connectTls({ ...options, ...tlsOptions(settings) }) : connectTcp(options);
     const fail = (error: Error) => {
       socket.destroy();
       reject(socketError(name, error, 'closedAtOnce'));
@@ -36,7 +51,7 @@ export function openSocket(settings: ConnectionSettings): Promise<Socket> {
 export async function whyClosed(settings: ConnectionSettings, error: RedisError): Promise<RedisError> {
   if (!isRedisError(error, 'closedAtOnce')) return error;
   try {
-    const words = await lastWords(await openSocket(settings));
+    const words = await lastWords(settings);
     return words?.startsWith('-') === true ? replyError(settings.name, words.slice(1)) : error;
   } catch {
     return error;
@@ -44,19 +59,24 @@ export async function whyClosed(settings: ConnectionSettings, error: RedisError)
 }
 
 /** The first line that comes within a short time. */
-function lastWords(socket: Socket): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    let told = '';
+async function lastWords(settings: ConnectionSettings): Promise<string | undefined> {
+  let told = '';
+  let hear: (() => void) | undefined;
+  const socket = await openSocket(settings, (bytes) => {
+    told += bytes.toString('latin1');
+    hear?.();
+  });
+  return await new Promise((resolve) => {
     const end = () => {
       socket.destroy();
       resolve(told.split('\r\n', 1)[0]);
     };
+    hear = () => {
+      if (told.includes('\r\n')) end();
+    };
     socket.setTimeout(LAST_WORDS_MS, end);
     socket.on('error', end);
     socket.on('close', end);
-    socket.on('data', (chunk: Buffer) => {
-      told += chunk.toString('latin1');
-      if (told.includes('\r\n')) end();
-    });
+    hear();
   });
 }

@@ -1,10 +1,7 @@
-/** What a server sends, in either protocol: a status or number as it is, a bulk string as bytes, an aggregate as a list. */
-export type Told = string | number | Buffer | null | ReplyError | readonly Told[];
+import type { RedisError } from './errors';
 
-/** An error reply, in its place. */
-export class ReplyError {
-  constructor(readonly text: string) {}
-}
+/** What a server sends, in either protocol: a number as it is, a status or a string as bytes, an aggregate as a list. */
+export type Told = number | Buffer | null | RedisError | readonly Told[];
 
 /** What came is in no form that this connection can have asked for: it cannot be read any further. */
 export class UnreadableReplyError extends Error {
@@ -21,40 +18,84 @@ interface Open {
   left: number;
 }
 
-/** Bounds on what comes from outside. A key's name is far shorter, one event loop of a server changes far fewer keys. */
-const LONGEST_STRING = 64 * 1_048_576;
+/** A string that has not come whole yet. */
+interface Long {
+  readonly text: Buffer;
+  readonly valueOf: (text: Buffer) => Told;
+  /** Of the text and the end of line behind it, how many bytes have come. */
+  come: number;
+}
+
+/** Bounds on what comes from outside; one event loop of a server changes far fewer keys. */
 const MOST_ITEMS = 1 << 24;
-const DEEPEST = 8;
+const DEEPEST = 32;
 const LONGEST_LINE = 65_536;
 
+/** A string of so many bytes gets a buffer of its own, which is filled as it comes. */
+const LONG = 16_384;
+const END_OF_LINE = 2;
+
+const KINDS = '+-:$*_,(#=!~>%';
 const NOTHING = Buffer.alloc(0);
+const OK = Buffer.from('OK');
+
+export interface ReaderOptions {
+  /** Called for each whole value, and whether it was pushed: it answers nothing then. */
+  onValue(value: Told, isPush: boolean): void;
+  /** What stands in the place of an error reply, which may be one of the replies in a list. */
+  errorOf(text: string, isInList: boolean): RedisError;
+  /** Bytes of the longest string that may come. */
+  readonly longestString: number;
+}
 
 /**
- * Reads RESP2 and RESP3, bytes in pieces of any size. A message of a million names is read once, not once a piece.
+ * Reads RESP2 and RESP3, bytes in pieces of any size. A message of a million names is read once, not once a piece, and a long string is
+ * in memory once.
  * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 export class RespReader {
   private rest: Buffer = NOTHING;
+  private long: Long | undefined;
   private readonly open: Open[] = [];
 
-  /** @param onValue called for each whole value, and whether it was pushed: it answers nothing then */
-  constructor(private readonly onValue: (value: Told, isPush: boolean) => void) {}
+  constructor(private readonly options: ReaderOptions) {}
 
-  /** @throws UnreadableReplyError */
-  feed(chunk: Buffer): void {
-    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+  /** @param piece read now; may be overwritten afterwards @throws UnreadableReplyError */
+  feed(piece: Buffer): void {
+    const from = this.fill(piece);
+    if (from === piece.length) return;
+    const come = from === 0 ? piece : piece.subarray(from);
+    const bytes = this.rest.length === 0 ? Buffer.from(come) : Buffer.concat([this.rest, come]);
     let at = 0;
     while (at < bytes.length) {
       const next = this.one(bytes, at);
       if (next === undefined) break;
       at = next;
     }
-    // Not as a view, which would keep the whole chunk.
+    // Not as a view, which would keep the whole piece.
     this.rest = at === bytes.length ? NOTHING : Buffer.from(bytes.subarray(at));
+  }
+
+  /** Reads on in a long string; the place behind what belongs to it. */
+  private fill(piece: Buffer): number {
+    const { long } = this;
+    if (long === undefined) return 0;
+    const { text, valueOf } = long;
+    const used = Math.min(piece.length, text.length + END_OF_LINE - long.come);
+    if (long.come < text.length) piece.copy(text, long.come, 0, used);
+    long.come += used;
+    if (long.come === text.length + END_OF_LINE) {
+      this.long = undefined;
+      this.whole(valueOf(text), false);
+    }
+    return used;
   }
 
   /** Reads the scalar, or the head of an aggregate, at a place; the place behind it, undefined where it is not whole yet. */
   private one(bytes: Buffer, at: number): number | undefined {
+    const { longestString } = this.options;
+    const kind = String.fromCharCode(bytes[at] ?? 0);
+    if (!KINDS.includes(kind)) throw new UnreadableReplyError();
     const end = bytes.indexOf('\r\n', at + 1, 'latin1');
     if (end === -1) {
       if (bytes.length - at > LONGEST_LINE) throw new UnreadableReplyError();
@@ -62,15 +103,15 @@ export class RespReader {
     }
     const line = bytes.toString('latin1', at + 1, end);
     const behind = end + 2;
-    switch (String.fromCharCode(bytes[at] ?? 0)) {
+    switch (kind) {
       case '+':
       case ',':
       case '(':
       case '#':
-        this.whole(line, false);
+        this.whole(line === 'OK' ? OK : bytes.subarray(at + 1, end), false);
         return behind;
       case '-':
-        this.whole(new ReplyError(line), false);
+        this.whole(this.error(bytes.subarray(at + 1, end)), false);
         return behind;
       case ':':
         this.whole(Number(line), false);
@@ -80,14 +121,9 @@ export class RespReader {
         return behind;
       case '$':
       case '=':
-        return this.string(bytes, behind, sizeOf(line, LONGEST_STRING), (text) => text);
+        return this.string(bytes, behind, sizeOf(line, longestString), itself);
       case '!':
-        return this.string(
-          bytes,
-          behind,
-          sizeOf(line, LONGEST_STRING),
-          (text) => new ReplyError(text.toString('latin1')),
-        );
+        return this.string(bytes, behind, sizeOf(line, longestString), (text) => this.error(text));
       case '*':
       case '~':
         this.aggregate(sizeOf(line, MOST_ITEMS), false);
@@ -108,10 +144,19 @@ export class RespReader {
       this.whole(null, false);
       return from;
     }
-    const behind = from + length + 2;
-    if (behind > bytes.length) return undefined;
-    this.whole(valueOf(bytes.subarray(from, behind - 2)), false);
+    const behind = from + length + END_OF_LINE;
+    if (behind > bytes.length) {
+      if (length < LONG) return undefined;
+      this.long = { text: allocate(length), valueOf, come: bytes.length - from };
+      bytes.copy(this.long.text, 0, from);
+      return bytes.length;
+    }
+    this.whole(valueOf(bytes.subarray(from, behind - END_OF_LINE)), false);
     return behind;
+  }
+
+  private error(text: Buffer): RedisError {
+    return this.options.errorOf(text.toString(), this.open.length > 0);
   }
 
   private aggregate(items: number, isPush: boolean): void {
@@ -131,7 +176,7 @@ export class RespReader {
       this.open.pop();
       [now, pushed] = [top.items, top.isPush];
     }
-    this.onValue(now, pushed);
+    this.options.onValue(now, pushed);
   }
 }
 
@@ -139,4 +184,14 @@ function sizeOf(line: string, most: number): number {
   const size = Number(line);
   if (!Number.isInteger(size) || size < -1 || size > most || line === '') throw new UnreadableReplyError();
   return size;
+}
+
+const itself = (text: Buffer) => text;
+
+function allocate(length: number): Buffer {
+  try {
+    return Buffer.allocUnsafeSlow(length);
+  } catch {
+    throw new UnreadableReplyError();
+  }
 }

@@ -7,6 +7,8 @@ const LETTER_K = 0x4b;
 const CR = 0x0d;
 const LF = 0x0a;
 
+const NOTHING = Buffer.alloc(0);
+
 /** A reply that has no place among statuses, such as an array: the connection cannot be read any further. */
 export class UnexpectedReplyError extends Error {
   constructor() {
@@ -21,21 +23,21 @@ export class UnexpectedReplyError extends Error {
  * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 export class StatusParser {
-  private rest: Buffer = Buffer.alloc(0);
+  private rest: Buffer = NOTHING;
 
   /** @param onReply called for each reply in its turn, with the text of an error or undefined, and that of a string (`$`) */
   constructor(private readonly onReply: (error: string | undefined, told?: string) => void) {}
 
-  /** @throws UnexpectedReplyError */
-  feed(chunk: Buffer): void {
-    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+  /** @param piece read now; may be overwritten afterwards @throws UnexpectedReplyError */
+  feed(piece: Buffer): void {
+    const bytes = this.rest.length === 0 ? piece : Buffer.concat([this.rest, piece]);
     let at = 0;
     while (at < bytes.length) {
       const next = this.one(bytes, at);
       if (next === undefined) break;
       at = next;
     }
-    this.rest = at === bytes.length ? Buffer.alloc(0) : bytes.subarray(at);
+    this.rest = at === bytes.length ? NOTHING : Buffer.from(bytes.subarray(at));
   }
 
   /** Reads the reply at a place and gives the place behind it; undefined when it is not whole yet. */

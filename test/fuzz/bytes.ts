@@ -4,6 +4,7 @@ import { checkNrbf, convertSession, describeV4Session, describeV5Session } from 
 import { repositoryRoot } from '../../local/servers/repository-root';
 import { LayoutReader } from '../../src/payload/file-layout';
 import { PackedReader } from '../../src/redis/message-pack';
+import { replyError } from '../../src/redis/errors';
 import { RespReader } from '../../src/redis/resp-reader';
 import { StatusParser } from '../../src/redis/status-parser';
 import { corpus } from '../convert/aspnet-session/support/corpus';
@@ -68,7 +69,11 @@ export const byteEdges: readonly Edge[] = [
     ],
     change,
     take: (input) => {
-      const reader = new RespReader(() => undefined);
+      const reader = new RespReader({
+        onValue: () => undefined,
+        errorOf: (reply) => replyError('OLD', reply),
+        longestString: 64 * 1_048_576,
+      });
       inPieces(input, (piece) => {
         reader.feed(piece);
       });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { NoFeedError, openFeed, tellsAll, type Feed, type FeedKind } from '../../src/redis/feed-connection';
+import { RedisError } from '../../src/redis/errors';
 import { RespReader, type Told } from '../../src/redis/resp-reader';
 import { startProxy } from '../tools/proxy';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
@@ -320,15 +321,29 @@ describe('what notifications must be on', () => {
   });
 });
 
+function readerOf(onValue: (value: Told, isPush: boolean) => unknown): RespReader {
+  return new RespReader({
+    onValue,
+    errorOf: (_, isInList) => new RedisError('refused', 'NEW', { command: String(isInList) }),
+    longestString: 64 * 1_048_576,
+  });
+}
+
 describe('what a server sends', () => {
   const stream =
-    '+OK\r\n:12\r\n$3\r\na\r\n\r\n$-1\r\n_\r\n*2\r\n$1\r\nx\r\n*1\r\n:1\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$2\r\nbc\r\n%1\r\n+k\r\n#t\r\n-ERR no\r\n*0\r\n';
+    '+OK\r\n:12\r\n$3\r\na\r\n\r\n$-1\r\n_\r\n*2\r\n$1\r\nx\r\n*1\r\n:1\r\n>2\r\n$10\r\ninvalidate\r\n*2\r\n$1\r\na\r\n$2\r\nbc\r\n%1\r\n+k\r\n#t\r\n-ERR no\r\n*1\r\n-ERR no\r\n*0\r\n';
 
   it.each([1, 2, 3, 7, 1_000])('is read in pieces of %i bytes', (size) => {
     const values: [string, boolean][] = [];
     const text = (value: Told): unknown =>
-      Array.isArray(value) ? (value as Told[]).map(text) : Buffer.isBuffer(value) ? value.toString('latin1') : value;
-    const reader = new RespReader((value, isPush) => values.push([JSON.stringify(text(value)), isPush]));
+      Array.isArray(value)
+        ? (value as Told[]).map(text)
+        : Buffer.isBuffer(value)
+          ? value.toString('latin1')
+          : value instanceof RedisError
+            ? `${value.kind} ${value.command}`
+            : value;
+    const reader = readerOf((value, isPush) => values.push([JSON.stringify(text(value)), isPush]));
     for (let at = 0; at < stream.length; at += size) reader.feed(Buffer.from(stream.slice(at, at + size), 'latin1'));
     expect(values).toEqual([
       ['"OK"', false],
@@ -339,21 +354,39 @@ describe('what a server sends', () => {
       ['["x",[1]]', false],
       ['["invalidate",["a","bc"]]', true],
       ['["k","t"]', false],
-      ['{"text":"ERR no"}', false],
+      ['"refused false"', false],
+      ['["refused true"]', false],
       ['[]', false],
     ]);
   });
 
+  it.each([1, 1_000, 50_000, 1_000_000])('has long strings in it, which come in pieces of %i bytes', (size) => {
+    const long = [Buffer.alloc(20_000, 'a'), Buffer.alloc(100_000, 'b'), Buffer.alloc(16_384, '\r\n')];
+    const frames = long.flatMap((text) => [Buffer.from(`$${text.length}\r\n`), text, Buffer.from('\r\n')]);
+    const stream = Buffer.concat([Buffer.from('*4\r\n:1\r\n'), ...frames, Buffer.from('+OK\r\n')]);
+    const values: Told[] = [];
+    const reader = readerOf((value) => values.push(value));
+    // As a socket does: what was read is overwritten.
+    const piece = Buffer.alloc(size);
+    for (let at = 0; at < stream.length; at += size) {
+      const length = stream.copy(piece, 0, at, at + size);
+      reader.feed(piece.subarray(0, length));
+      piece.fill('x');
+    }
+    expect(values).toEqual([[1, ...long], Buffer.from('OK')]);
+  });
+
   it.each([
     'hello\r\n',
+    'h',
     '$x\r\n',
     '$99999999999\r\n',
     '*99999999999\r\n',
     '*-5\r\n',
-    '*1\r\n'.repeat(20),
+    '*1\r\n'.repeat(40),
     'x'.repeat(70_000),
   ])('is not read on where it cannot be read: %#', (bytes) => {
-    const reader = new RespReader(() => undefined);
+    const reader = readerOf(() => undefined);
     expect(() => {
       reader.feed(Buffer.from(bytes));
     }).toThrow('unexpected form');

@@ -215,7 +215,8 @@ it('a server in protected mode is told to be in it, not taken for one with TLS',
 });
 
 it('a server whose clients are all taken says so', async () => {
-  await withServer('redis-7.0', { args: ['--maxclients', '1'] }, async ({ server }) => {
+  await withServer('redis-7.0', { args: ['--maxclients', '1'] }, async ({ server, client }) => {
+    await client.ping();
     expectMet(await metAtOnce(server.url), 'tooManyClients', /as many clients as it takes/);
   });
 });

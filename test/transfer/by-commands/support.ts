@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis';
 
 import type { ServerName } from '../../../local/servers/server-names';
 import type { RunningServer, StartOptions } from '../../../local/servers/start-server';
-import { errorFromClient, type RedisError } from '../../../src/redis/errors';
+import { replyError, socketError, type RedisError } from '../../../src/redis/errors';
 import type { Command, RedisPort, Reply } from '../../../src/redis/redis-port';
 import { copyKeyByCommands, TemporaryNames, TEMPORARY_KEY_PREFIX } from '../../../src/transfer/by-commands';
 import type { Abilities, CommandCopyOptions, CommandCopyOutcome } from '../../../src/transfer/by-commands';
@@ -38,7 +38,7 @@ export function portOver(client: Redis): RedisPort {
       try {
         return (await client.callBuffer(name, ...args)) as Reply;
       } catch (error) {
-        throw errorFromClient('IT', error, name);
+        throw errorOf(error, name);
       }
     },
     pipeline: async (commands) => {
@@ -50,8 +50,14 @@ export function portOver(client: Redis): RedisPort {
   };
 }
 
+function errorOf(error: unknown, sent?: string): RedisError {
+  return error instanceof Error && error.name === 'ReplyError'
+    ? replyError('IT', error.message, sent)
+    : socketError('IT', error, 'connectionLost');
+}
+
 function toldBy(reply: unknown): Reply | RedisError {
-  if (reply instanceof Error) return errorFromClient('IT', reply);
+  if (reply instanceof Error) return errorOf(reply);
   return (Array.isArray(reply) ? reply.map(toldBy) : reply) as Reply;
 }
 
