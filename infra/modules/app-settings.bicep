@@ -86,6 +86,9 @@ var hostSettings = {
   AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(scale.queueNewBatchThreshold)
 }
 
+// What large values took goes back to the system at once, not into the heap of glibc (mallopt(3)).
+var memorySettings = { MALLOC_MMAP_THRESHOLD_: '262144' }
+
 var tuningSettings = union(
   tuning.?rangeSeconds == null ? {} : { KEYFERRY_RANGE_SECONDS: string(tuning.?rangeSeconds) },
   tuning.?checkpointSeconds == null ? {} : { KEYFERRY_CHECKPOINT_SECONDS: string(tuning.?checkpointSeconds) },
@@ -107,6 +110,7 @@ output settings texts = union(
   clientIdSettings,
   portSettings,
   hostSettings,
+  memorySettings,
   tuningSettings,
   empty(nodeArguments) ? {} : { languageWorkers__node__arguments: nodeArguments }
 )

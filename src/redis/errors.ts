@@ -59,9 +59,9 @@ export function asksOf(error: unknown): ErrorAsks | undefined {
   return error instanceof RedisError ? error.asks : undefined;
 }
 
-/** Whether an error is one of these kinds. */
+/** Whether an error is one of these kinds, or of any where none is named. */
 export function isRedisError(error: unknown, ...kinds: readonly ErrorKind[]): error is RedisError {
-  return error instanceof RedisError && kinds.includes(error.kind);
+  return error instanceof RedisError && (kinds.length === 0 || kinds.includes(error.kind));
 }
 
 /** Whether a server ended the connection for the size of what it was sent, or asked for. */

@@ -156,10 +156,10 @@ export class ReplySocket {
     ];
     const answers = await this.send(asked);
     const info = answers[needed.length];
-    for (const answer of answers.slice(0, needed.length)) if (answer instanceof RedisError) throw answer;
     // Without the right to INFO a restart of the server cannot be told from a lost connection.
-    const isRefused = isRedisError(info, 'noRight', 'unknownCommand');
-    if (info instanceof RedisError && !isRefused) throw info;
+    const isOptional = isRedisError(info, 'noRight', 'unknownCommand');
+    const refusal = answers.slice(0, needed.length + (isOptional ? 0 : 1)).find((answer) => isRedisError(answer));
+    if (refusal !== undefined) throw refusal;
     if (!Buffer.isBuffer(info)) return;
     this.info = info.toString('latin1');
     this.runId = infoField(this.info, 'run_id') ?? '';

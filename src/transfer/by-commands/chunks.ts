@@ -3,7 +3,7 @@ import type { BodyContext, ChunkBudget } from './types';
 
 /** What a chunk takes before its size is known, where nothing tells how large the key is. Bytes. */
 const FIRST_GUESS = 65_536;
-/** A chunk is there as it came in and as it was put together; it goes out as it is. */
+/** A chunk is there once; the one before it is, until the collector has come to it. */
 const COPIES = 2;
 
 interface Sized<T> {
