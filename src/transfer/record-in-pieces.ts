@@ -11,7 +11,7 @@ import { firstCount, nextCount } from './by-commands/chunk-size';
 import { KeyChanged } from './by-commands/conditions';
 import { readExpiry } from './by-commands/expiry';
 import { fieldTimes } from './by-commands/hash';
-import { asBytes, asList, asNumber, readSource } from './by-commands/replies';
+import { asBytes, asList, asNumber, isKeyGone, readSource } from './by-commands/replies';
 import { sizeOfTexts } from './by-commands/texts';
 import type { Block } from './piece-writer';
 
@@ -91,15 +91,13 @@ async function attempt(
     }
     const ends = expiry === 'never' ? 0 : expiry;
     const blocks = await blocksOf(port, key, form, options);
-    if (blocks === 'expiringFields') {
-      return await unwatched(
-        port,
-        failed(key, 'too-large', `a hash whose fields expire goes into a file only whole, ${TOO_LARGE}`),
-      );
-    }
     const replies = await port.pipeline([['MULTI'], ['EXEC']]);
     for (const reply of replies) if (reply instanceof Error) throw reply;
     if (replies.at(-1) === null || blocks === 'changed') return 'changed';
+    if (blocks === 'expired') return { kind: 'expired' };
+    if (blocks === 'expiringFields') {
+      return failed(key, 'too-large', `a hash whose fields expire goes into a file only whole, ${TOO_LARGE}`);
+    }
     const head = new Output();
     writeKeyHead(head, name, ends, form.byte, use);
     head.rdbLength(blocks.count);
@@ -142,20 +140,24 @@ const FORMS: Readonly<Partial<Record<string, Form>>> = {
   list: { byte: types.LIST, length: 'LLEN', width: 1, read: readList, write: writeTexts },
   set: { byte: types.SET, length: 'SCARD', width: 1, read: scanner('SSCAN', 1), write: writeTexts },
   hash: { byte: types.HASH, length: 'HLEN', width: 2, read: scanner('HSCAN', 2), write: writeTexts },
-  zset: { byte: types.SORTED_SET_2, length: 'ZCARD', width: 2, read: scanner('ZSCAN', 2), write: writeScored },
+  zset: { byte: types.SORTED_SET_2, length: 'ZCARD', width: 2, read: readSortedSet, write: writeScored },
 };
 
-/** The value behind its length, in blocks; `changed` where not as much came as there is. */
+/**
+ * The value behind its length, in blocks; `changed` where not as much came as there is. A hash is `expired` with the last of its fields,
+ * which the server counts until it takes them away.
+ */
 async function blocksOf(
   port: RedisPort,
   key: Buffer,
   form: Form,
   { source, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
-): Promise<{ readonly blocks: readonly Block[]; readonly count: number } | 'changed' | 'expiringFields'> {
+): Promise<{ readonly blocks: readonly Block[]; readonly count: number } | 'changed' | 'expired' | 'expiringFields'> {
   const [length, memory] = await port.pipeline([
     [form.length, key],
     ['MEMORY', 'USAGE', key],
   ]);
+  if (isKeyGone(length)) throw new KeyChanged(length.message);
   if (length instanceof Error) throw length;
   const count = asNumber(length);
   const first = firstCount(typeof memory === 'number' ? memory : undefined, count, chunkBytes);
@@ -173,7 +175,10 @@ async function blocksOf(
     out.clear();
   }
   if (out.length > 0) blocks.push(await keep(out.copy()));
-  return read === count ? { blocks, count } : 'changed';
+  if (read === count) return { blocks, count };
+  // What came less are fields that have expired, if nobody writes to the key.
+  if (!isHash || !hasFieldExpiry(source) || read > count) return 'changed';
+  return read === 0 ? 'expired' : 'expiringFields';
 }
 
 async function* readString(port: RedisPort, key: Buffer, _: number, chunkBytes: number): AsyncGenerator<Buffer[]> {
@@ -196,7 +201,27 @@ async function* readList(port: RedisPort, key: Buffer, first: number, chunkBytes
   }
 }
 
-function scanner(command: 'SSCAN' | 'HSCAN' | 'ZSCAN', width: number): Form['read'] {
+/** From the last member to the first, as servers write them. */
+async function* readSortedSet(
+  port: RedisPort,
+  key: Buffer,
+  first: number,
+  chunkBytes: number,
+): AsyncGenerator<Buffer[]> {
+  for (let at = 0, count = first; ;) {
+    const [window] = await readSource(port, [['ZRANGE', key, String(-at - count), String(-at - 1), 'WITHSCORES']]);
+    const flat = asList(window).map(asBytes);
+    const members: Buffer[] = [];
+    for (let i = flat.length - 2; i >= 0; i -= 2) members.push(...flat.slice(i, i + 2));
+    if (members.length > 0) yield members;
+    const came = members.length / 2;
+    if (came < count) return;
+    at += came;
+    count = nextCount(count, came, sizeOfTexts(members), chunkBytes);
+  }
+}
+
+function scanner(command: 'SSCAN' | 'HSCAN', width: number): Form['read'] {
   return async function* (port, key, first, chunkBytes) {
     let count = first;
     for (let cursor = '0'; ;) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Crc64 } from '../../src/payload/crc64';
 import { readRecord, payloadOf } from '../../src/payload/read-record';
 import { ByteReader } from '../../src/payload/byte-reader';
@@ -19,11 +20,15 @@ beforeEach(async () => {
 });
 
 /** Writes a key's record; `between` is called after each reply of some elements, with how many there were. */
-async function recordOf(key: string, between: (replies: number) => Promise<unknown> = () => Promise.resolve()) {
+async function recordOf(
+  key: string,
+  between: (replies: number) => Promise<unknown> = () => Promise.resolve(),
+  before: (command: Command) => Promise<unknown> = () => Promise.resolve(),
+) {
   const connection = await server.connect();
   let replies = 0;
   const seen = async (command: Command) => {
-    if (/^(GETRANGE|LRANGE|.SCAN)$/.test(command[0])) await between(++replies);
+    if (/^(GETRANGE|LRANGE|ZRANGE|.SCAN)$/.test(command[0])) await between(++replies);
   };
   const port: RedisPort = {
     call: async (...command) => {
@@ -32,6 +37,7 @@ async function recordOf(key: string, between: (replies: number) => Promise<unkno
       return reply;
     },
     pipeline: async (commands) => {
+      for (const command of commands) await before(command);
       const given = await connection.pipeline(commands);
       for (const command of commands) await seen(command);
       return given;
@@ -122,6 +128,52 @@ it('a table that grows and shrinks under its readers gives no element twice', as
   const { record } = await recordOf('key');
   const [one, other] = (await digests('key', record)) as string[];
   expect(one).toBe(other);
+});
+
+it('a key that became another one before its length was asked for is read again', async () => {
+  await server.client.rpush('key', ...numbers);
+  let isFirst = true;
+  const { outcome, record } = await recordOf('key', undefined, async (command) => {
+    if (command[0] !== 'LLEN' || !isFirst) return;
+    isFirst = false;
+    await server.client.multi().del('key').sadd('key', 'a', 'b').exec();
+  });
+  expect(outcome).toMatchObject({ kind: 'kept' });
+  const [one, other] = (await digests('key', record)) as string[];
+  expect(one).toBe(other);
+});
+
+it('a sorted set stands from its last member to its first, as servers write it', async () => {
+  await server.client.zadd('key', ...numbers.flatMap((i) => [i % 50, `m${i}`]));
+  const { record } = await recordOf('key');
+  const payload = (await server.client.callBuffer('DUMP', 'key')) as Buffer;
+  // Behind the name, and before the footer.
+  expect(record?.subarray(5).equals(payload.subarray(1, -10))).toBe(true);
+});
+
+describe('a hash of whose fields some have expired, and are there still', () => {
+  beforeEach(async () => {
+    await server.client.call('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    await server.client.hset('key', ...numbers.flatMap((i) => [`f${i}`, i]));
+  });
+  afterEach(() => server.client.call('DEBUG', 'SET-ACTIVE-EXPIRE', '1'));
+
+  const expire = async (fields: readonly string[]) => {
+    await server.client.call('HPEXPIRE', 'key', '1', 'FIELDS', fields.length, ...fields);
+    await sleep(5);
+  };
+
+  it('is told as one whose fields expire', async () => {
+    await expire(['f1', 'f4999']);
+    const { outcome } = await recordOf('key');
+    expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
+  });
+
+  it('is gone with the last of them', async () => {
+    await expire(numbers.map((i) => `f${i}`));
+    expect(await server.client.hlen('key')).toBe(numbers.length);
+    expect((await recordOf('key')).outcome).toEqual({ kind: 'expired' });
+  });
 });
 
 it('a hash with fields that expire is told, for it would lose them', async () => {
