@@ -1,22 +1,49 @@
+import { waitedFor } from './waited-for';
+
 /** Lets so many pieces of work be done at a time; others wait for their turn, first come, first served. */
 export class Turns {
   private free: number;
-  private readonly waiting: (() => void)[] = [];
+  private waiting: (() => void)[] = [];
 
   constructor(atOnce: number) {
     this.free = atOnce;
   }
 
-  /** @throws what the work throws */
-  async take<T>(work: () => Promise<T>): Promise<T> {
-    if (this.free === 0) await new Promise<void>((go) => this.waiting.push(go));
+  /**
+   * @param check called while a turn is waited for; what it throws ends that
+   * @throws what the work throws
+   */
+  async take<T>(work: () => Promise<T>, check: () => void = () => undefined): Promise<T> {
+    if (this.free === 0) await this.waitForTurn(check);
     else this.free--;
     try {
       return await work();
     } finally {
-      const next = this.waiting.shift();
-      if (next === undefined) this.free++;
-      else next();
+      this.pass();
     }
+  }
+
+  private async waitForTurn(check: () => void): Promise<void> {
+    const mine: { isGiven: boolean; go: () => void } = { isGiven: false, go: () => undefined };
+    const turn = new Promise<void>((resolve) => {
+      mine.go = () => {
+        mine.isGiven = true;
+        resolve();
+      };
+    });
+    this.waiting.push(mine.go);
+    try {
+      await waitedFor(turn, check);
+    } catch (error) {
+      if (mine.isGiven) this.pass();
+      else this.waiting = this.waiting.filter((go) => go !== mine.go);
+      throw error;
+    }
+  }
+
+  private pass(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free++;
+    else next();
   }
 }

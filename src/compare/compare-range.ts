@@ -124,7 +124,7 @@ async function comparedSides(job: RangeJob, app: CompareApp, converters: readonl
   const file = await fileSidesOf(job, app, converters);
   if (file !== undefined) {
     const { source, target, clock } = file;
-    const values = new FileValues(source, () => clock.targetNow(), app);
+    const values = new FileValues(source, () => clock.targetNow(), app, job);
     return { sides: { source, target }, clock, onBoth: attemptOn(job, target.guard), values };
   }
   const sides = rangeSides(job, app);

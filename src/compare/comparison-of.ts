@@ -20,7 +20,7 @@ export function depthOf(migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass' 
 /** How keys are compared between a range's two sides. */
 export function comparisonOf(
   job: JobHold,
-  app: { readonly budget: Pick<BytesInFlight, 'chunks'> },
+  app: { readonly budget: Pick<BytesInFlight, 'until'> },
   { source, target }: { readonly source: Side; readonly target: Side },
   { targetMinusSource, uncertaintyMs }: ClockOffset,
   depth: Depth,
@@ -34,7 +34,7 @@ export function comparisonOf(
       targetMinusSource,
     ),
     targetMinusSource,
-    budget: app.budget.chunks,
+    budget: app.budget.until(job).chunks,
     goOn: () => {
       job.check();
     },

@@ -1,10 +1,15 @@
 import type { App } from '../app/app';
 import type { Names } from '../convert/names';
+import type { StopSignal } from '../migration/stop';
+import { BadPayloadError } from '../payload/byte-reader';
 import { typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
+import { answersFor } from '../transfer/file-port';
+import { asNumber } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import type { Pair } from './examine';
 import { knownValue, unknownValue, type KnownValue } from './known-value';
+import { IncomparableError, LARGE_VALUE_BYTES, largeValue } from './large-file-value';
 
 const MIB = 1_048_576;
 
@@ -12,9 +17,10 @@ const MIB = 1_048_576;
 export class FileValues {
   /** @param now the clock that expiries are told by, ms since 1970 */
   constructor(
-    private readonly file: Pick<FileOrigin, 'attempt' | 'largeOf' | 'readerOfWhole'>,
+    private readonly file: Pick<FileOrigin, 'attempt' | 'largeOf' | 'port' | 'readerOfWhole' | 'release'>,
     private readonly now: () => number,
     private readonly app: Pick<App, 'budget' | 'settings'>,
+    private readonly stop: StopSignal,
   ) {}
 
   /** Pairs of a page's keys with what they are, as they will be compared; of some of them where that is said. */
@@ -39,16 +45,44 @@ export class FileValues {
     const { file, app, now } = this;
     const { type = 0, bytes = 0 } = file.largeOf(key) ?? {};
     const most = app.settings.bytesInFlight;
-    const tooLarge = `It has more than ${Math.floor(most / MIB)} MiB, the most that is read of a file at once (KEYFERRY_MEMORY_MIB): its value cannot be compared`;
-    if (bytes > most) return unknownValue(typeNameOf(type), expiry, now, tooLarge);
-    await app.budget.chunks.take(bytes);
+    if (bytes > most) return await this.inPieces(key, type, expiry);
+    await app.budget.until(this.stop).chunks.take(bytes);
     try {
       const [payload] = (await file.attempt(() => file.readerOfWhole.read([key]))).payloads;
-      return Buffer.isBuffer(payload)
-        ? knownValue(payload, expiry, now)
-        : unknownValue(typeNameOf(type), expiry, now, tooLarge);
+      if (!Buffer.isBuffer(payload)) throw new Error('A large key of the file was not read whole.');
+      return knownValue(payload, expiry, now);
     } finally {
       app.budget.chunks.give(bytes);
+    }
+  }
+
+  /** What is larger than the memory that there is. */
+  private async inPieces(key: Buffer, typeByte: number, expiry: number): Promise<KnownValue> {
+    const { file, app, now, stop } = this;
+    const type = typeNameOf(typeByte);
+    await app.budget.until(stop).chunks.take(LARGE_VALUE_BYTES);
+    const goOn = () => {
+      stop.check();
+    };
+    try {
+      if (!answersFor(typeByte)) throw new IncomparableError(`values of type ${type} are compared only whole`);
+      return await file.attempt(async () => {
+        // Whoever names keys alone does not say when they expire.
+        const ends = Math.max(0, asNumber(await file.port.call('PEXPIRETIME', key)));
+        return await largeValue({ port: file.port, key, type, expiry: ends, now, goOn });
+      });
+    } catch (error) {
+      // A value that no server writes.
+      if (error instanceof Error && error.cause instanceof BadPayloadError) {
+        return unknownValue(type, expiry, now, `${error.message.replace(/\.$/, '')}: it cannot be compared`);
+      }
+      if (!(error instanceof IncomparableError)) throw error;
+      const most = Math.floor(app.settings.bytesInFlight / MIB);
+      const why = `It has more than ${most} MiB, the most that is read of a file at once (KEYFERRY_MEMORY_MIB), and ${error.message}: its value cannot be compared`;
+      return unknownValue(type, expiry, now, why);
+    } finally {
+      file.release(key);
+      app.budget.chunks.give(LARGE_VALUE_BYTES);
     }
   }
 }

@@ -25,13 +25,13 @@ export interface KnownValue {
 }
 
 /** A value as it was read: its length and its fingerprint, and of a hash the fields that expire. */
-interface Content {
+export interface Content {
   readonly length: number | undefined;
   readonly print: ValuePrint;
   readonly expiring?: readonly ExpiringField[];
 }
 
-interface ExpiringField {
+export interface ExpiringField {
   readonly name: string;
   readonly number: number;
   readonly expiry: number;
@@ -54,7 +54,7 @@ export function knownValue(payload: Buffer, expiry: number, now: () => number): 
     if (!isModule && !isUnderstood(type, payloadVersionOf(payload))) {
       return unknownValue(typeName, expiry, now, NOT_UNDERSTOOD);
     }
-    return readValue(typeName, isModule ? nothing : contentOf(payload, typeName), expiry, now);
+    return valueOf(typeName, isModule ? nothing : contentOf(payload, typeName), expiry, now);
   } catch (error) {
     if (!(error instanceof BadPayloadError)) throw error;
     return unknownValue(typeName, expiry, now, NOT_SOUND);
@@ -65,13 +65,14 @@ export function knownValue(payload: Buffer, expiry: number, now: () => number): 
 export function unknownValue(type: string, expiry: number, now: () => number, unknown: string): KnownValue {
   // Equal to none that a server has.
   const print = () => ({ type, print: 'unknown', expiringFields: 0 });
-  return { ...readValue(type, nothing, expiry, now), print, unknown };
+  return { ...valueOf(type, nothing, expiry, now), print, unknown };
 }
 
 /** Of a module's value a server tells nothing more than that it is there. */
 const nothing: Content = { length: undefined, print: printOfWindows('', ['']) };
 
-function readValue(type: string, content: Content, expiry: number, now: () => number): KnownValue {
+/** A key with a value that was read. */
+export function valueOf(type: string, content: Content, expiry: number, now: () => number): KnownValue {
   const { length, print, expiring = [] } = content;
   const alive = () => {
     const moment = now();
@@ -193,7 +194,7 @@ function streamContent(reader: ByteReader, type: number): Content {
 }
 
 /** Cuts what comes one after the other as the scripts do: a window that is full has one behind it, be it empty. */
-class Windows {
+export class Windows {
   private readonly prints: string[] = [];
   private digest = new TextsDigest();
   private inWindow = 0;
@@ -228,7 +229,7 @@ class Windows {
   }
 }
 
-class Sum {
+export class Sum {
   private sum = 0;
   private count = 0;
 
@@ -239,5 +240,20 @@ class Sum {
 
   get content(): Content {
     return { length: this.count, print: { type: '', print: `${this.sum.toFixed(0)} `, expiringFields: 0 } };
+  }
+}
+
+/** Fields that expire are held with their names: no more than so many. */
+const MOST_EXPIRING = 100_000;
+
+export class MostExpiring {
+  readonly fields: ExpiringField[] = [];
+
+  /** @param tooMany throws */
+  constructor(private readonly tooMany: () => never) {}
+
+  add(field: ExpiringField): void {
+    if (this.fields.length >= MOST_EXPIRING) this.tooMany();
+    this.fields.push(field);
   }
 }

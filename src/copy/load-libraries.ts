@@ -39,7 +39,7 @@ export async function loadLibraries(job: RangeJob, app: LibrariesApp): Promise<v
       tell(place, 'it is larger than what goes at once (KEYFERRY_MEMORY_MIB).');
       continue;
     }
-    await app.budget.chunks.take(bytes);
+    await app.budget.until(job).chunks.take(bytes);
     try {
       const records = await attemptOn(job)(() => store.read(spec.file, file.etag, start, bytes));
       for (const code of librariesIn(records, (why) => {

@@ -76,7 +76,16 @@ export async function fileSinkOf(
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
   const { bytesInFlight } = app.settings;
   const inPieces = keyInPieces(job, app, source, database, storage);
-  return new FileSink(source, writer, prepare, names, app.budget.chunks, bytesInFlight, useCarried(plan), inPieces);
+  return new FileSink(
+    source,
+    writer,
+    prepare,
+    names,
+    app.budget.until(job).chunks,
+    bytesInFlight,
+    useCarried(plan),
+    inPieces,
+  );
 }
 
 /** What would have to be done all over again with the next message: a key that takes longer than that is not written. */
@@ -160,9 +169,9 @@ export function keyInPieces(
     };
     const inMemory = async (): Promise<InPieces> => {
       const bytes = memoryOf(options);
-      await app.budget.chunks.take(bytes);
+      await app.budget.until(job).chunks.take(bytes);
       try {
-        return await onOwn(app, way, source.guard, (own) => {
+        return await onOwn(job, app, way, source.guard, (own) => {
           time = new KeyTime(job, storage, longestMs);
           const reading: KeyTime['reading'] = (read) => time.reading(read);
           return recordInPieces(governedPort(own, job.governor), key, name, use, { ...options, reading });

@@ -23,6 +23,7 @@ import { CommandCopier, type Copied, type CopierOptions, type CopyAlone } from '
 import { ConversionWriter } from '../transfer/conversion-writer';
 import { answersFor, FILE_PORT } from '../transfer/file-port';
 import { Hindrance } from '../transfer/hindrance';
+import { named } from '../transfer/range-pages';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
@@ -66,8 +67,8 @@ export function sinkOf(
   const alone: CopyAlone = async (copy) =>
     plan.source.cluster || plan.target.cluster
       ? await copy(source.port, target.port)
-      : await onOwn(app, from, source.guard, (own) =>
-          onOwn(app, to, target.guard, (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
+      : await onOwn(job, app, from, source.guard, (own) =>
+          onOwn(job, app, to, target.guard, (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
         );
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, alone, hindrance, job);
   const conversions = conversionsOf(job, sides, names, clock, onBoth, hindrance);
@@ -76,7 +77,7 @@ export function sinkOf(
     return typeof size === 'number' ? size : undefined;
   };
   const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
-  const whole = goesWhole ? wholeOf(source, sizeOf, payloads, app) : undefined;
+  const whole = goesWhole ? wholeOf(job, source, sizeOf, payloads, app) : undefined;
   return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands');
 }
 
@@ -86,9 +87,9 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const { plan } = job.migration;
   const hindrance = hindranceOf(job);
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
-  const whole = wholeOf(source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
+  const whole = wholeOf(job, source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
-  const values = new FileValues(source, () => clock.targetNow(), app);
+  const values = new FileValues(source, () => clock.targetNow(), app, job);
   const own: OwnKeys = {
     tookOver: job.tookOver,
     countEqual: async (keys, page) => {
@@ -98,13 +99,11 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
       return found.filter((each) => each === 'same').length;
     },
   };
-  // Values that are not read whole are not compared.
-  const tooLarge = { countEqual: () => Promise.resolve(0) };
   const onTarget = attemptOn(job, target.guard);
   const alone: CopyAlone = async (copy) =>
     plan.target.cluster
       ? await copy(source.port, target.port)
-      : await onOwn(app, ownWayTo(job, sides, 'asked'), target.guard, (ownTarget) => copy(source.port, ownTarget));
+      : await onOwn(job, app, ownWayTo(job, sides, 'asked'), target.guard, (ownTarget) => copy(source.port, ownTarget));
   const options: CopierOptions = {
     ...copierOptions(job, app, clock),
     source: FILE_PORT,
@@ -115,7 +114,8 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     },
   };
   const begin = () => job.beginTemporaryKeys();
-  const pieces = new CommandCopier(sides, names, options, tooLarge, begin, onTarget, alone, hindrance, job);
+  const ownLarge = { countEqual: (keys: readonly Buffer[]) => own.countEqual(keys, named(keys)) };
+  const pieces = new CommandCopier(sides, names, options, ownLarge, begin, onTarget, alone, hindrance, job);
   const goesInPieces = (key: Buffer) => {
     const large = source.largeOf(key);
     return large !== undefined && large.bytes > app.settings.bytesInFlight && answersFor(large.type);
@@ -156,7 +156,7 @@ function copierOptions(
     target: abilitiesOf(plan.target),
     names: job.temporaryNames,
     placeOf,
-    budget: app.budget.chunks,
+    budget: app.budget.until(job).chunks,
     sourceMoves: plan.source.cluster,
   };
 }
@@ -209,7 +209,7 @@ function payloadsOf(
   const write: PayloadWriter['write'] = async (page) => {
     let sent = 0;
     const written = await onBulk(() =>
-      onOwn(app, ownWayTo(job, sides, 'held'), target.guard, (_, ownBulk) => {
+      onOwn(job, app, ownWayTo(job, sides, 'held'), target.guard, (_, ownBulk) => {
         const opened = async <T>(call: () => Promise<T>) => {
           await ownBulk.ready();
           sent++;
@@ -242,10 +242,11 @@ function conversionsOf(
 }
 
 function wholeOf(
+  job: JobHold,
   source: Origin,
   sizeOf: (key: Buffer) => Promise<number | undefined>,
   { alone }: Payloads,
   { budget, settings }: Pick<App, 'budget' | 'settings'>,
 ): WholeCopier {
-  return new WholeCopier(source, sizeOf, alone, budget.chunks, settings.bytesInFlight);
+  return new WholeCopier(source, sizeOf, alone, budget.until(job).chunks, settings.bytesInFlight);
 }

@@ -1,3 +1,5 @@
+import { waitedFor } from '../basics/waited-for';
+
 /** Why work on a range ends before its end: the migration is cancelled, the message's time is over, another worker has it. */
 export type StopReason = 'cancelled' | 'deadline' | 'lost';
 
@@ -38,18 +40,7 @@ export async function pause(ms: number, stop: StopSignal): Promise<void> {
 
 /** Waits for what others bring about, and throws StoppedError as soon as the work must end; theirs goes on then. */
 export async function orStopped<T>(waited: Promise<T>, stop: StopSignal): Promise<T> {
-  const ended = waited.then(
-    () => true,
-    () => true,
-  );
-  for (;;) {
+  return await waitedFor(waited, () => {
     stop.check();
-    let timer: NodeJS.Timeout | undefined;
-    const slice = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, SLICE_MS, false);
-    });
-    const isOver = await Promise.race([ended, slice]);
-    clearTimeout(timer);
-    if (isOver) return await waited;
-  }
+  });
 }

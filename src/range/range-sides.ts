@@ -4,7 +4,7 @@ import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
-import { SourceChangedError } from '../migration/stop';
+import { SourceChangedError, type StopSignal } from '../migration/stop';
 import type { BulkConnection } from '../redis/bulk-connection';
 import type { RedisConnection } from '../redis/connection';
 import type { OwnWay } from '../redis/connections';
@@ -69,17 +69,22 @@ export function attemptOn(job: JobHold, ...sides: readonly AttemptSide[]): Attem
  * @throws RedisError of the way's kind where it is lost for what the call does, SourceChangedError, what the call throws
  */
 export async function onOwn<T>(
+  stop: StopSignal,
   { connections }: Pick<App, 'connections'>,
   way: OwnWay,
   { runId }: Pick<AttemptSide, 'runId'>,
   call: (own: RedisConnection, bulk: BulkConnection) => Promise<T>,
 ): Promise<T> {
-  return await connections.alone(way, async ({ connection, bulk }) => {
-    if (runId !== undefined && connection.runId !== undefined && connection.runId !== runId) {
-      throw new SourceChangedError(connection.runId);
-    }
-    return await call(connection, bulk);
-  });
+  return await connections.alone(
+    way,
+    async ({ connection, bulk }) => {
+      if (runId !== undefined && connection.runId !== undefined && connection.runId !== runId) {
+        throw new SourceChangedError(connection.runId);
+      }
+      return await call(connection, bulk);
+    },
+    stop,
+  );
 }
 
 /** The side that the range's cursors belong to, as keys are read from it. */
@@ -114,7 +119,8 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   } as const;
   const readerOfWhole: Origin['readerOfWhole'] = {
     // In a cluster each node's connection is another one already.
-    read: (keys) => (plan[name].cluster ? readWhole(keys) : onOwn(app, way, side.guard, (own) => readWhole(keys, own))),
+    read: (keys) =>
+      plan[name].cluster ? readWhole(keys) : onOwn(job, app, way, side.guard, (own) => readWhole(keys, own)),
   };
   const bigKeyBytes = job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes;
   return {

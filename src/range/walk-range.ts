@@ -77,7 +77,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     converters: mode.converters,
     source: convertSourceOf(origin),
     wantsValues: mode.wantsValues,
-    budget: app.budget,
+    budget: app.budget.until(job),
     pace: job.governor,
     attempt: origin.attempt,
     ahead: job.place,

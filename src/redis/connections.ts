@@ -163,9 +163,14 @@ export class Connections {
   /**
    * Gives a call connections to a database that nobody else uses. Where one of them is lost and another one to the same server, on
    * which nothing was sent, is not, the server ends it for what the call sends or asks for.
-   * @throws RedisError of the way's kind then, and what the call throws
+   * @param stop asked while others are waited for
+   * @throws RedisError of the way's kind then, and what the call and `stop` throw
    */
-  async alone<T>({ name, database, kind, memory }: OwnWay, call: (own: Own) => Promise<T>): Promise<T> {
+  async alone<T>(
+    { name, database, kind, memory }: OwnWay,
+    call: (own: Own) => Promise<T>,
+    stop?: { check(): void },
+  ): Promise<T> {
     const settings = readConnectionSettings(name, this.settings);
     const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings));
     const watched = async (connection: RedisConnection, witness: RedisConnection) => {
@@ -178,15 +183,18 @@ export class Connections {
       }
     };
     const { turns } = this.server(name, settings);
-    return await turns[kind][memory].take(async () => {
-      try {
-        return await onOne(this.newConnection(name, 0), (witness) =>
-          onOne(this.newConnection(name, database), (connection) => watched(connection, witness)),
-        );
-      } finally {
-        bulk.close();
-      }
-    });
+    return await turns[kind][memory].take(
+      async () => {
+        try {
+          return await onOne(this.newConnection(name, 0), (witness) =>
+            onOne(this.newConnection(name, database), (connection) => watched(connection, witness)),
+          );
+        } finally {
+          bulk.close();
+        }
+      },
+      () => stop?.check(),
+    );
   }
 
   private newConnection(name: string, database: number): RedisConnection {

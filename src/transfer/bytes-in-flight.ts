@@ -1,8 +1,14 @@
+import { orStopped, type StopSignal } from '../migration/stop';
 import type { ChunkBudget } from './by-commands';
 
 interface Waiting {
   readonly bytes: number;
   readonly go: () => void;
+}
+
+/** The budget as one piece of work uses it. */
+export interface Budget extends ChunkBudget {
+  readonly chunks: ChunkBudget;
 }
 
 /** Of the whole, what chunks may take whatever pages hold: the work on a page may have to wait for them. */
@@ -25,32 +31,85 @@ export class BytesInFlight {
   constructor(private readonly limit: number) {}
 
   /** For chunks of keys. Whoever holds one gives it back without waiting for another. */
-  readonly chunks: ChunkBudget = {
-    take: async (bytes) => {
-      if (this.waitingForChunks.length > 0 || !this.chunkFits(bytes)) {
-        await new Promise<void>((go) => this.waitingForChunks.push({ bytes, go }));
-        return;
-      }
-      this.usedByChunks += bytes;
-      this.used += bytes;
-    },
-    correct: (taken, actual) => {
-      this.usedByChunks += actual - taken;
-      this.correct(taken, actual);
-    },
-    give: (bytes) => {
-      this.usedByChunks -= bytes;
-      this.give(bytes);
-    },
-  };
+  readonly chunks: ChunkBudget = this.chunksUntil(undefined);
+
+  /** The same for work that may have to end: who waits throws StoppedError then. */
+  until(stop: StopSignal): Budget {
+    return {
+      take: (bytes) => this.take(bytes, stop),
+      correct: (taken, actual) => {
+        this.correct(taken, actual);
+      },
+      give: (bytes) => {
+        this.give(bytes);
+      },
+      chunks: this.chunksUntil(stop),
+    };
+  }
 
   /** Waits until `bytes` fit; first come, first served. */
-  async take(bytes: number): Promise<void> {
-    if (this.waiting.length === 0 && this.fits(bytes)) {
-      this.used += bytes;
+  async take(bytes: number, stop?: StopSignal): Promise<void> {
+    if (this.waiting.length === 0 && this.fits(bytes)) this.used += bytes;
+    else
+      await this.wait(this.waiting, bytes, stop, () => {
+        this.give(bytes);
+      });
+  }
+
+  private chunksUntil(stop: StopSignal | undefined): ChunkBudget {
+    const give = (bytes: number) => {
+      this.usedByChunks -= bytes;
+      this.give(bytes);
+    };
+    return {
+      take: async (bytes) => {
+        if (this.waitingForChunks.length > 0 || !this.chunkFits(bytes)) {
+          await this.wait(this.waitingForChunks, bytes, stop, () => {
+            give(bytes);
+          });
+          return;
+        }
+        this.usedByChunks += bytes;
+        this.used += bytes;
+      },
+      correct: (taken, actual) => {
+        this.usedByChunks += actual - taken;
+        this.correct(taken, actual);
+      },
+      give,
+    };
+  }
+
+  /** @param giveBack what was given when nobody waited for it any more */
+  private async wait(
+    queue: Waiting[],
+    bytes: number,
+    stop: StopSignal | undefined,
+    giveBack: () => void,
+  ): Promise<void> {
+    const mine: Waiting & { isGiven: boolean; go: () => void } = { bytes, isGiven: false, go: () => undefined };
+    const given = new Promise<void>((resolve) => {
+      mine.go = () => {
+        mine.isGiven = true;
+        resolve();
+      };
+    });
+    queue.push(mine);
+    if (stop === undefined) {
+      await given;
       return;
     }
-    await new Promise<void>((go) => this.waiting.push({ bytes, go }));
+    try {
+      await orStopped(given, stop);
+    } catch (error) {
+      if (mine.isGiven) giveBack();
+      else {
+        queue.splice(queue.indexOf(mine), 1);
+        // Those behind it may have waited for it alone.
+        this.wake();
+      }
+      throw error;
+    }
   }
 
   /** Sets what was taken right, once the true size is known: never waits, may go above the limit. */

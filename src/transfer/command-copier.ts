@@ -83,7 +83,14 @@ export class CommandCopier {
     if (keys.length > 0) await this.before();
     const copyAll = (atOnce: number) => inParallel(keys, atOnce, (key) => this.copyAndRelease(key));
     // Several parts are in work at the same time.
-    const outcomes = await (this.options.oneByOne === true ? this.turn.take(() => copyAll(1)) : copyAll(KEYS_AT_ONCE));
+    const outcomes = await (this.options.oneByOne === true
+      ? this.turn.take(
+          () => copyAll(1),
+          () => {
+            this.stop.check();
+          },
+        )
+      : copyAll(KEYS_AT_ONCE));
     outcomes.forEach((outcome, i) => {
       const key = keys[i];
       if (key === undefined) return;

@@ -4,7 +4,7 @@ import type { Converter, Group } from '../convert/converter';
 import type { ConvertSource } from '../convert/file-keys';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import { sortByConverter } from './sort-by-converter';
-import type { BytesInFlight } from './bytes-in-flight';
+import type { ChunkBudget } from './by-commands';
 import type { Pace } from './governor';
 import type { PageReader, ReadKeys, ScannedKeys } from './page-reader';
 import type { Selection } from '../migration/selection';
@@ -59,7 +59,7 @@ export interface WalkOptions {
   readonly source: ConvertSource;
   /** Whether the next page's values are read; otherwise its keys are only named. */
   readonly wantsValues: () => boolean;
-  readonly budget: BytesInFlight;
+  readonly budget: ChunkBudget;
   readonly pace: Pace;
   /** Keys that were done and counted before. */
   readonly ahead?: { has(key: Buffer): boolean };

@@ -1,3 +1,4 @@
+import { StoppedError } from '../../src/migration/stop';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
 
 /** Whether a promise is settled once everything that can happen now has happened. */
@@ -69,5 +70,54 @@ describe('bytes in flight', () => {
     expect(await isOpen(large)).toBe(true);
     budget.chunks.give(25);
     await large;
+  });
+});
+
+describe('work that has to end', () => {
+  /** Ends the waiting when it is told to. */
+  const stoppable = () => {
+    const state = { isOver: false };
+    const check = () => {
+      if (state.isOver) throw new StoppedError('deadline');
+    };
+    return { stop: { check }, end: () => (state.isOver = true) };
+  };
+
+  it.each(['pages', 'chunks'] as const)(
+    'waits no longer for %s, and keeps nothing that others may have',
+    async (of) => {
+      const budget = new BytesInFlight(10);
+      const shares = of === 'pages' ? budget : budget.chunks;
+      await shares.take(8);
+      const { stop, end } = stoppable();
+      const bound = of === 'pages' ? budget.until(stop) : budget.until(stop).chunks;
+      const large = bound.take(100);
+      const behind = shares.take(1);
+      expect(await isOpen(behind)).toBe(true);
+      end();
+      await expect(large).rejects.toThrow(StoppedError);
+      // It was first, and stood in the way.
+      await behind;
+      shares.give(9);
+      await shares.take(10);
+    },
+  );
+
+  it('gives back what it is given in the moment when it ends', async () => {
+    const budget = new BytesInFlight(10);
+    await budget.take(8);
+    const { stop, end } = stoppable();
+    const taking = budget.until(stop).take(10);
+    await isOpen(taking);
+    // Its share comes, and nobody takes it any more.
+    end();
+    budget.give(8);
+    await taking.then(
+      () => {
+        budget.give(10);
+      },
+      () => undefined,
+    );
+    await budget.take(10);
   });
 });

@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { run } from '../tools/modes';
+import { makeTestApp, type TestApp } from '../tools/test-app';
+import { startTestServer, type TestServer } from '../tools/test-server';
+import { startTestStorage, type TestStorage } from '../tools/test-storage';
+
+jest.setTimeout(120_000);
+
+let storage: TestStorage;
+let folder: string;
+let server: TestServer;
+let app: TestApp;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'keyferry-large-values-'));
+  [storage, server] = await Promise.all([
+    startTestStorage(),
+    startTestServer('redis-8.0', { dataFolder: folder, rdb: 'dump.rdb' }),
+  ]);
+  app = await makeTestApp({
+    AzureWebJobsStorage: storage.connectionString,
+    REDIS_OLD: server.server.url,
+    REDIS_NEW: server.server.url,
+    RDB_FILES: pathToFileURL(folder).href,
+    KEYFERRY_BIG_KEY_MIB: '0.1',
+    KEYFERRY_MEMORY_MIB: '1',
+  });
+}, 180_000);
+afterAll(async () => {
+  app.connections.close();
+  await server.close();
+  await storage.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const many = Array.from({ length: 12_288 }, (_, i) => i);
+/** Nothing that can be packed: each value takes 1.5 MB. */
+const noise = randomBytes(20_000);
+const text = (i: number) => Buffer.concat([Buffer.from(`${i}:`), noise.subarray(i, i + ((i * 7_919) % 251))]);
+
+const compare = (file: string) => run(app, { source: { rdb: 'FILES', file }, target: 'NEW', mode: 'compare' });
+
+it('values of a file that are larger than the memory that there is are compared with those of a server, piece by piece', async () => {
+  const { client } = server;
+  const random = Buffer.from(many.map((i) => (i * i) % 251)).toString('hex');
+  // Of full windows, and of one more, one less.
+  await client.set('string', random.repeat(64).slice(0, 6 * 262_144), 'PX', 100_000_000);
+  await client.set('plain', randomBytes(1_500_000));
+  await client.set('packed', 'x'.repeat(200_000_000).slice(0, 150_000_000));
+  await client.rpush('list', ...many.map(text));
+  await client.rpush('list of more', ...many.map(text), '', '-7');
+  await client.sadd('set', ...many.map(text));
+  await client.hset('hash', ...many.flatMap((i) => [`field:${i}`, text(i)]));
+  await client.hset('expiring', ...many.flatMap((i) => [`field:${i}`, text(i)]));
+  await client.call('HPEXPIRE', 'expiring', 100_000_000, 'FIELDS', 3, 'field:0', 'field:777', 'field:12287');
+  const scores = ['inf', '-inf', '-0', '1e300', '5e-324', '0.1', '3', '3', '3'];
+  await client.zadd('zset', ...many.flatMap((i) => [scores[i] ?? `${i % 100}.${i % 7}`, text(i)]));
+  await client.zadd('zset of less', ...many.slice(1).flatMap((i) => [i % 3, text(i)]));
+  await client.xadd('stream', '*', 'f', randomBytes(2_000_000));
+  await client.save();
+
+  const { report, findings, messages } = await compare('dump.rdb');
+  expect(findings).toEqual(['different-value stream']);
+  expect(messages[0]).toContain('values of type stream are compared only whole');
+  expect(report.counts).toMatchObject({ same: 10, extra: 0 });
+
+  // And as they are written in pieces.
+  await client.del('stream', 'packed');
+  await run(app, { target: { rdb: 'FILES', file: 'pieces.rdb' } });
+  expect(await compare('pieces.rdb')).toMatchObject({ report: { counts: { same: 8 } }, findings: ['extra expiring'] });
+
+  // One element of each is another one.
+  await client.setrange('string', 1_000_000, '-');
+  await client.setrange('plain', 1_499_999, '-');
+  await client.lset('list', 12_287, 'z');
+  await client.lset('list of more', 0, 'z');
+  await client.srem('set', text(5));
+  await client.sadd('set', 'z');
+  await client.hset('hash', 'field:5', 'z');
+  await client.call('HPEXPIRE', 'expiring', 200_000_000, 'FIELDS', 1, 'field:777');
+  await client.zadd('zset', 4.5, text(12_287));
+  await client.zadd('zset of less', 5, text(1));
+  const changed = await compare('dump.rdb');
+  const values = ['hash', 'list', 'list of more', 'plain', 'set', 'string', 'zset', 'zset of less'];
+  expect([...changed.findings].sort()).toEqual([
+    'different-field-expiry expiring',
+    ...values.map((key) => `different-value ${key}`),
+    'missing packed',
+    'missing stream',
+  ]);
+});
