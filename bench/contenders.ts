@@ -25,6 +25,8 @@ export interface Contender {
 const APP = path.join(__dirname, '..', 'local', 'main.js');
 /** As npm start has them: a small young generation keeps the process small and costs nothing measurable. */
 const NODE_FLAGS = ['--max-semi-space-size=16'];
+/** As the command and `infra/` have it. */
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: '262144' };
 const ROOT = path.join(__dirname, '..', '..');
 
 /** Called just before the POST, and as soon as the migration has ended. */
@@ -57,7 +59,14 @@ async function copyByApp(
 ): Promise<Cost> {
   const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
   const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
-    env: { ...process.env, AzureWebJobsStorage: '', REDIS_SOURCE: source.url, REDIS_TARGET: target.url, ...settings },
+    env: {
+      ...process.env,
+      ...MALLOC,
+      AzureWebJobsStorage: '',
+      REDIS_SOURCE: source.url,
+      REDIS_TARGET: target.url,
+      ...settings,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((resolve) =>

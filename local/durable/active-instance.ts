@@ -106,8 +106,7 @@ export class ActiveInstance {
 
   /** Keeps other hosts away from an instance that has written nothing for long. */
   async keep(): Promise<void> {
-    const { lockedUntil } = this.record;
-    if (this.running !== undefined || this.stopped || Date.parse(lockedUntil) - Date.now() > LOCK_LEFT_MS) return;
+    if (this.running !== undefined || this.stopped || this.setup.store.isHeldFor(this.record, LOCK_LEFT_MS)) return;
     // As an episode, so that none begins meanwhile.
     await this.occupy(() => this.setup.store.take(this.record));
   }

@@ -58,6 +58,12 @@ export class InstanceStore {
     return owner !== '' && owner !== this.lock.host && isAhead(Date.parse(lockedUntil), this.lock.ms);
   }
 
+  /** Whether this host's lock lasts so long yet. One that was written before the clock was set back is worth nothing to others. */
+  isHeldFor({ lockedUntil }: InstanceRecord, ms: number): boolean {
+    const until = Date.parse(lockedUntil);
+    return isAhead(until, this.lock.ms) && until - Date.now() > ms;
+  }
+
   async get(instanceId: string): Promise<InstanceRecord | undefined> {
     try {
       return toRecord(await this.table.getEntity(instanceId, instanceKey));

@@ -17,7 +17,8 @@ interface Row {
 
 /** A timer fires on one of several hosts: the one that holds its lock. */
 export class TimerLock {
-  private heldUntil = 0;
+  /** By the monotonic clock: the machine's may be set back. */
+  private heldUntil = Number.NEGATIVE_INFINITY;
   private timer: NodeJS.Timeout | undefined;
   private ended = false;
 
@@ -28,7 +29,7 @@ export class TimerLock {
   ) {}
 
   get isHeld(): boolean {
-    return Date.now() < this.heldUntil;
+    return performance.now() < this.heldUntil;
   }
 
   /** Takes the lock if it is free, and looks after it from then on. */
@@ -44,16 +45,16 @@ export class TimerLock {
     this.ended = true;
     clearTimeout(this.timer);
     if (this.isHeld) await this.table.deleteEntity('timer', this.name).catch(() => undefined);
-    this.heldUntil = 0;
+    this.heldUntil = Number.NEGATIVE_INFINITY;
   }
 
   private async take(): Promise<void> {
-    const until = Date.now() + LOCK_MS;
+    const until = performance.now() + LOCK_MS;
     const row = {
       partitionKey: 'timer',
       rowKey: this.name,
       owner: this.host,
-      lockedUntil: new Date(until).toISOString(),
+      lockedUntil: new Date(Date.now() + LOCK_MS).toISOString(),
     };
     try {
       const known = await this.table.getEntity<Row>('timer', this.name).catch(() => undefined);
