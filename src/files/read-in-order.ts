@@ -1,4 +1,3 @@
-import { pipeline, Readable } from 'node:stream';
 import { constants, createGunzip } from 'node:zlib';
 import { FileError } from './file-error';
 import type { FileStore } from './file-store';
@@ -33,6 +32,8 @@ export async function* readInOrder(
 /** How a file begins that gzip packed. */
 const MAGIC = Buffer.from([0x1f, 0x8b]);
 const PACKED_PIECE_BYTES = 1_048_576;
+/** Unpacked at once: what they become is in memory, up to a thousand times as much. */
+const SLICE_BYTES = 16_384;
 const UNPACKED_PIECE_BYTES = 1_048_576;
 
 /** A packed file cannot be unpacked any further: it is damaged. */
@@ -42,22 +43,103 @@ export async function isPacked(store: ReadStore, file: string, version: string, 
   return bytes > MAGIC.length && MAGIC.equals(await store.read(file, version, 0, MAGIC.length));
 }
 
-/** The same of what a file was before gzip packed it. @throws UnpackError, FileError */
+/** The same of what a file was before gzip packed it, to the last byte before it is damaged. @throws UnpackError, FileError */
 export async function* unpackInOrder(
   store: ReadStore,
   file: string,
   version: string,
   packedBytes: number,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const packed = Readable.from(readInOrder(store, file, version, packedBytes, PACKED_PIECE_BYTES));
-  // Of one that is cut off all is given that can be unpacked: whether it is whole, its content tells, by its own end and checksum.
-  const finishFlush = constants.Z_SYNC_FLUSH;
-  const unpacked = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES, finishFlush });
-  pipeline(packed, unpacked, () => undefined);
+  const slices = () => slicesOf(readInOrder(store, file, version, packedBytes, PACKED_PIECE_BYTES));
+  const unpacker = new Unpacker();
+  let sound = 0;
   try {
-    for await (const piece of unpacked) yield piece as Buffer;
+    for await (const slice of slices()) {
+      yield* await unpacker.unpack(slice);
+      sound++;
+    }
+    yield* await unpacker.end();
   } catch (error) {
-    if (error instanceof FileError) throw error;
-    throw new UnpackError('it cannot be unpacked', { cause: error });
+    if (!(error instanceof UnpackError)) throw error;
+    yield* beforeDamage(slices(), sound);
+    throw error;
+  } finally {
+    unpacker.close();
+  }
+}
+
+async function* slicesOf(pieces: AsyncGenerator<Buffer, void, undefined>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += SLICE_BYTES) yield piece.subarray(at, at + SLICE_BYTES);
+  }
+}
+
+/** What a damaged slice still gives, byte by byte: all before it is unpacked once more for that. */
+async function* beforeDamage(
+  slices: AsyncGenerator<Buffer, void, undefined>,
+  sound: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const unpacker = new Unpacker();
+  let before = 0;
+  try {
+    for await (const slice of slices) {
+      if (before++ < sound) {
+        await unpacker.unpack(slice);
+        continue;
+      }
+      for (let at = 0; at < slice.length; at++) yield* await unpacker.unpack(slice.subarray(at, at + 1));
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof UnpackError)) throw error;
+  } finally {
+    unpacker.close();
+  }
+}
+
+/** Unpacks one slice after the other. */
+class Unpacker {
+  // Of one that is cut off all is given that can be unpacked: whether it is whole, its content tells, by its own end and checksum.
+  private readonly gunzip = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH });
+  private unpacked: Buffer[] = [];
+  private readonly failed: Promise<never>;
+
+  constructor() {
+    this.gunzip.on('data', (piece: Buffer) => this.unpacked.push(piece));
+    this.failed = new Promise((_, reject) => {
+      this.gunzip.once('error', (cause) => {
+        reject(new UnpackError('it cannot be unpacked', { cause }));
+      });
+    });
+    this.failed.catch(() => undefined);
+  }
+
+  /** @throws UnpackError */
+  async unpack(slice: Buffer): Promise<readonly Buffer[]> {
+    const written = new Promise<void>((resolve) => {
+      this.gunzip.write(slice, (error) => {
+        if (!error) resolve();
+      });
+    });
+    await Promise.race([written, this.failed]);
+    return this.taken();
+  }
+
+  /** @throws UnpackError */
+  async end(): Promise<readonly Buffer[]> {
+    const ended = new Promise<void>((resolve) => this.gunzip.once('end', resolve));
+    this.gunzip.end();
+    await Promise.race([ended, this.failed]);
+    return this.taken();
+  }
+
+  close(): void {
+    this.gunzip.destroy();
+  }
+
+  private taken(): readonly Buffer[] {
+    const { unpacked } = this;
+    this.unpacked = [];
+    return unpacked;
   }
 }

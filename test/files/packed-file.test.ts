@@ -5,7 +5,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { FolderStore } from '../../src/files/folder-store';
 import { contentOf, lookThrough } from '../../src/files/look-through';
-import { unpackInOrder } from '../../src/files/read-in-order';
+import { unpackInOrder, UnpackError } from '../../src/files/read-in-order';
 import type { SourceFile } from '../../src/payload/source-file';
 
 let folder: string;
@@ -68,6 +68,23 @@ it.each([
   expect(found.damage?.at).toBeLessThan(plain.length);
   expect(keysOf(found)[0]?.[1]).toBeGreaterThan(1_000);
   expect(found.damage?.reason).toMatch(/gzip|checksum|unknown|early|kind/);
+});
+
+it('of one that is damaged all is given that stands before the damage', async () => {
+  // Blocks of their own, so that it is known where each begins.
+  const blocks = Array.from({ length: 4 }, () => randomBytes(300_000));
+  const whole = blocks.map((block) => gzipSync(block));
+  const packed = Buffer.concat([...whole.slice(0, 3), Buffer.alloc(100, 0xff), ...whole.slice(3)]);
+  const read = (_: string, __: string, start: number, length: number) =>
+    Promise.resolve(packed.subarray(start, start + length));
+  const given: Buffer[] = [];
+  const unpacking = (async () => {
+    // A member whose checksum is wrong: all of it was unpacked.
+    packed.writeUInt32LE(7, (whole[0]?.length ?? 0) + (whole[1]?.length ?? 0) + (whole[2]?.length ?? 0) - 8);
+    for await (const piece of unpackInOrder({ read }, 'file', 'version', packed.length)) given.push(piece);
+  })();
+  await expect(unpacking).rejects.toThrow(UnpackError);
+  expect(Buffer.concat(given).equals(Buffer.concat(blocks.slice(0, 3)))).toBe(true);
 });
 
 it('of one that is cut off all is given that is there', async () => {
