@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { FileStores } from '../files/file-stores';
 import { Ledger } from '../ledger/ledger';
 import { RangeQueue } from '../ledger/range-queue';
@@ -43,7 +43,7 @@ export function getApp(): App {
       ledger,
       queue: new RangeQueue(clients),
       schedules: new ScheduleLedger(clients),
-      connections: new Connections(process.env, `keyferry-${randomBytes(3).toString('hex')}`),
+      connections: new Connections(process.env, clientName(clients.tables.url)),
       clocks: new Clocks(),
       files: new FileStores(process.env),
       fileTables: new FileTables(),
@@ -54,6 +54,12 @@ export function getApp(): App {
     };
   }
   return current;
+}
+
+/** What its connections are called in CLIENT LIST: an app by its storage, whatever processes it has, and this process of it. */
+function clientName(storage: string): string {
+  const app = createHash('sha256').update(storage).digest('hex').slice(0, 6);
+  return `keyferry-${app}-${randomBytes(3).toString('hex')}`;
 }
 
 /** Ends what the app holds open. The next `getApp` makes a new one. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
-import type { LiveRow, StandbyRow } from '../migration/live';
+import type { LiveRow, Proof, StandbyRow } from '../migration/live';
 import { stationOf } from '../migration/phases';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
@@ -92,6 +92,8 @@ export class Follower implements Holder {
   private overflowed = false;
   /** All is proved: nothing is applied. */
   private isHeld = false;
+  /** The proof whose findings are in their list. Before that it is none to anybody else. */
+  private told: Proof | null = null;
   /** One that stands by, as it was seen last. */
   private standby: StandbyRow | undefined;
   private acknowledging:
@@ -333,6 +335,8 @@ export class Follower implements Holder {
 
   private beginToAcknowledge(standby: StandbyRow | undefined): void {
     if (standby === undefined || standby.holder === '' || this.acknowledging !== undefined) return;
+    // What the one before had sent may come yet: until that is put right, one that stands by must not forget anything.
+    if (this.tookOverAt !== undefined || this.settling !== undefined) return;
     const { holder, mark } = standby;
     this.acknowledging = { holder, mark, upTo: this.mark() };
   }
@@ -391,9 +395,10 @@ export class Follower implements Holder {
       this.cutOver.reset();
       return;
     }
-    const before = this.cutOver.stand.proof;
     await this.cutOver.step(session.facts, () => this.feed.look());
-    if (before === null && this.cutOver.stand.proof !== null) await this.tellFindings();
+    const { proof } = this.cutOver.stand;
+    if (proof !== null && proof !== this.told) await this.tellFindings();
+    this.told = proof;
     this.beats.notify();
   }
 
@@ -545,7 +550,9 @@ export class Follower implements Holder {
   }
 
   private stand() {
-    const { step, quietSince, proof } = this.cutOver.stand;
+    const { quietSince, ...found } = this.cutOver.stand;
+    const proof = found.proof === this.told ? found.proof : null;
+    const step = proof === found.proof ? found.step : 'drain';
     return {
       session: this.session?.id ?? '',
       heartbeat: this.app.ledger.time(),

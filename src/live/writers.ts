@@ -11,8 +11,6 @@ const EVERY_MS = 1_000;
 const MOST_TOLD = 20;
 const LONGEST_NAME = 100;
 
-/** The names that Keyferry's connections have, in whatever process. */
-const OWN = /^keyferry-[0-9a-f]{6}$/;
 /** A connection from which a replica has what its master writes. */
 const MASTER = 'M';
 
@@ -31,9 +29,8 @@ export class WriterList {
   private seen = new Map<string, Seen>();
   private clients = 0;
 
-  /** @param now by a monotonic clock, ms */
-  see(all: readonly ListedClient[], now: number): void {
-    const others = all.filter(({ name }) => !OWN.test(name));
+  /** @param others all clients but the app's own @param now by a monotonic clock, ms */
+  see(others: readonly ListedClient[], now: number): void {
     const seen = others.flatMap((client): [string, Seen][] => {
       const at = now - client.idleSeconds * 1_000;
       const mayWrite = client.flags.includes(MASTER) || mayChangeKeys(client.command);
@@ -80,7 +77,7 @@ export class WriterWatch {
     const now = performance.now();
     const untold = lists.includes(undefined);
     this.list.see(
-      lists.flatMap((list) => list ?? []),
+      lists.flatMap((list) => list ?? []).filter((client) => !this.app.connections.isOwn(client)),
       now,
     );
     this.seen = { at, untold, ...this.list.told(now) };

@@ -68,12 +68,18 @@ export class Connections {
 
   constructor(
     private readonly settings: Readonly<Record<string, string | undefined>>,
+    /** In CLIENT LIST; what is behind its last "-" is this process'. */
     private readonly clientName: string,
   ) {
     this.sweeper = setInterval(() => {
       this.closeIdle();
     }, 60_000);
     this.sweeper.unref();
+  }
+
+  /** Whether a client of a server is one of this app, in whatever process. */
+  isOwn(client: { readonly name: string }): boolean {
+    return client.name.startsWith(this.clientName.slice(0, this.clientName.lastIndexOf('-') + 1));
   }
 
   /**

@@ -109,9 +109,12 @@ export function mayHaveExtra(
   counts: Counts,
   { sourceAtStart, sourceNow, targetAtStart, targetNow }: KeyNumbers,
 ): boolean {
-  // Two databases that go into one may have met one key twice; converted keys may be several here and others there.
+  // Two databases that go into one, and names that rules make, may have met one key twice; converted keys may be several here and
+  // others there.
   const oneToOne =
-    request.convert.length === 0 && new Set(databases.map((d) => d.targetDatabase)).size === databases.length;
+    request.convert.length === 0 &&
+    request.rename.length === 0 &&
+    new Set(databases.map((d) => d.targetDatabase)).size === databases.length;
   if (sourceNow === undefined || targetNow === undefined) return true;
   const still = sourceAtStart === sourceNow && targetAtStart === targetNow && counts.expired === 0;
   const metOnce = counts.repeats === 0 && counts.scanned === sourceNow;

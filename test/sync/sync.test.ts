@@ -70,6 +70,16 @@ it('tells which keys are extra from names that rules have changed, and from type
   // A name that the rules give to no key is none of the migration's.
   expect((await neu.client.keys('*')).sort()).toEqual(['new:1', 'new:3', 'old:5', 'other']);
 
+  // Two keys of the source are one on the target, so that their numbers say nothing.
+  await old.client.set('old:6', 'x');
+  await old.client.set('new:6', 'x');
+  await neu.client.mset('new:6', 'x', 'new:7', 'x');
+  await neu.client.del('old:5');
+  const counted = await run(app, { mode: 'compare', rename });
+  expect(counted.report.counts).toMatchObject({ scanned: 5, same: 5, extra: 1 });
+  await neu.client.set('old:5', 'of others');
+  await Promise.all([old.client.del('old:6', 'new:6'), neu.client.del('new:6', 'new:7')]);
+
   const select = { types: ['string'] };
   await old.client.del('other');
   await old.client.rpush('other', 'x');
