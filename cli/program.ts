@@ -173,6 +173,7 @@ function addBackup(program: Command, actions: Actions): void {
       'for servers older than the source: 9 for Redis 5 and 6, 10 for 7.0, 11 for 7.2',
       parsePositive,
     )
+    .option('--gzip', 'have gzip pack the file; servers load it once it is unpacked')
     .option('--overwrite', 'replace the file, where there is one');
   selection(command);
   rates(command).action(actions.backup);

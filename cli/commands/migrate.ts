@@ -29,6 +29,7 @@ export interface HereOptions extends CommonOptions, RequestOptions {
   /** Of a file that is written. */
   readonly rdbVersion?: number;
   readonly overwrite?: boolean;
+  readonly gzip?: boolean;
 }
 
 export interface MigrateOptions extends CommonOptions, RequestOptions {
@@ -133,7 +134,7 @@ export async function migrateBetween(
 /** What a request calls a target, with what is said of a file. */
 export function targetSpec(
   target: Pick<GivenConnection, 'name' | 'file'>,
-  { rdbVersion, overwrite }: HereOptions,
+  { rdbVersion, overwrite, gzip }: HereOptions,
 ): unknown {
   const spec = specOf(target);
   if (typeof spec === 'string') return spec;
@@ -141,6 +142,7 @@ export function targetSpec(
     ...spec,
     ...(rdbVersion === undefined ? {} : { version: rdbVersion }),
     ...(overwrite === true ? { overwrite } : {}),
+    ...(gzip === true ? { gzip } : {}),
   };
 }
 

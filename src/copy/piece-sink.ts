@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import type { Names } from '../convert/names';
+import { asKept } from '../files/pack';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
@@ -47,14 +48,16 @@ export async function fileSinkOf(
   const { number, generation, piece } = job.row;
   const storage = { failures: 0 };
   const writer = new PieceWriter(piece, generation, blockBytesOf(plan.source.usedMemory), (of, block, bytes) =>
-    patiently(async () => {
-      try {
-        await store.stage(target.file, id, blockName(number, of, block), bytes);
-      } catch (error) {
-        storage.failures++;
-        throw error;
-      }
-    }),
+    asKept(bytes, target).then((kept) =>
+      patiently(async () => {
+        try {
+          await store.stage(target.file, id, blockName(number, of, block), kept);
+        } catch (error) {
+          storage.failures++;
+          throw error;
+        }
+      }),
+    ),
   );
   const mustBeLarge = async () => {
     if (job.row.bits === 0 || plan.source.cluster) return;

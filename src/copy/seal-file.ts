@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { FileError } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
+import { asKept, beginningOf } from '../files/pack';
 import type { Plan } from '../migration/plan';
 import type { FilePiece, MigrationRow, RangeRow } from '../migration/rows';
 import { rowsOfPlan, shapesOf } from '../migration/rows-of-plan';
@@ -8,7 +9,7 @@ import { hasFunctions, versionOfFile } from '../migration/file-facts';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
 import { combineCrc64 } from '../payload/crc64';
 import { crcOf, writeDatabase, writeEnd, writeHead } from '../payload/file-records';
-import { lookThrough } from '../files/look-through';
+import { lookThrough, MOST_UNPACKED } from '../files/look-through';
 import type { SourceFile } from '../payload/source-file';
 import { FOOTER_BYTES } from '../payload/footer';
 import { Output } from '../payload/output';
@@ -50,6 +51,12 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
     await check();
     return;
   }
+  const content = pieces.flatMap(({ ofRanges }) => ofRanges).reduce((sum, { piece }) => sum + piece.bytes, 0);
+  if (target.gzip === true && content > MOST_UNPACKED) {
+    throw new Error(
+      'The file would have more than 16 GiB when it is unpacked, and could not be restored: leave "gzip" out.',
+    );
+  }
   const blocks: string[] = [];
   let crc = 0n;
   let number = 0;
@@ -62,7 +69,8 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
     const block = blockName(row.number + OWN_BLOCKS, row.generation, number++);
     const content = out.copy();
     add(crcOf(content), content.length);
-    await patiently(() => store.stage(target.file, id, block, content));
+    const kept = await asKept(content, target);
+    await patiently(() => store.stage(target.file, id, block, kept));
     blocks.push(block);
   };
   await own((out) => {
@@ -182,7 +190,7 @@ function pieceOf({ number, database, piece }: RangeRow, databases: ReadonlySet<n
 async function isWrittenBy(writer: string, target: FileSpec, store: FileStore): Promise<boolean> {
   const found = await store.find(target.file);
   if (found === undefined) return false;
-  const head = await store.read(target.file, found.version, 0, Math.min(HEAD_BYTES, found.bytes));
+  const head = beginningOf(await store.read(target.file, found.version, 0, Math.min(HEAD_BYTES, found.bytes)));
   if (head.includes(WRITER) && head.includes(writer)) return true;
   if (target.overwrite === true) return false;
   throw new FileError('exists', nameOfSide(target));

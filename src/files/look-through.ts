@@ -9,7 +9,7 @@ import { isPacked, readInOrder, unpackInOrder, UnpackError } from './read-in-ord
 /** Read at once when a file is looked through. */
 const PASS_BYTES = 1_048_576;
 /** Whoever goes on in the middle of a packed file unpacks all before it first, which must not take a message's time. */
-const MOST_UNPACKED = 16 * 2 ** 30;
+export const MOST_UNPACKED = 16 * 2 ** 30;
 
 /**
  * Reads an RDB file once, from its first byte to its last, with its checksum. One that gzip packed is unpacked on the way.

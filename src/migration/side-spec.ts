@@ -41,6 +41,7 @@ export const targetSchema = z
           .optional()
           .describe("Of the file, for a server older than the source; the source's own where it is left out."),
         overwrite: z.boolean().optional().describe('Replace the file, where there is one.'),
+        gzip: z.boolean().optional().describe('Have gzip pack the file: servers load it once it is unpacked.'),
       }),
     ],
     { error: worded },
@@ -53,6 +54,7 @@ export interface FileSpec {
   readonly file: string;
   readonly version?: (typeof fileVersions)[number] | undefined;
   readonly overwrite?: boolean | undefined;
+  readonly gzip?: boolean | undefined;
 }
 
 /** One side of a migration: the name of a connection, or a file. */
