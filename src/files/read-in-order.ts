@@ -107,7 +107,7 @@ class Unpacker {
   constructor() {
     this.gunzip.on('data', (piece: Buffer) => this.unpacked.push(piece));
     this.failed = new Promise((_, reject) => {
-      this.gunzip.once('error', (cause) => {
+      this.gunzip.on('error', (cause) => {
         reject(new UnpackError('it cannot be unpacked', { cause }));
       });
     });

@@ -21,6 +21,7 @@ export type FileApp = Pick<App, 'files' | 'fileTables' | 'ledger'>;
 
 /** A file as keys are read from it. */
 export interface FileOrigin extends Origin {
+  readonly fileKeys: FileKeys;
   /** The type byte of a large key, and the bytes that it takes; undefined for one that is none. */
   largeOf: FileReader['largeOf'];
   /** No more is asked by commands about a key. */

@@ -6,6 +6,9 @@ import { answersFor } from '../transfer/file-port';
 import type { KeyFacts } from './key-facts';
 import type { SurveySource } from './survey-part';
 
+/** Of what is larger only what stands before its value is read again. */
+const READ_AGAIN_BYTES = 1_048_576;
+
 /**
  * A file that is surveyed: what its keys are is read from how their values stand in it.
  * @param version of the file
@@ -13,32 +16,37 @@ import type { SurveySource } from './survey-part';
  * @param now ms since 1970
  */
 export function fileSource(
-  file: Pick<FileOrigin, 'largeOf'>,
+  file: Pick<FileOrigin, 'attempt' | 'fileKeys' | 'largeOf'>,
   version: number,
   mostBytes: number,
   gate: PayloadGate,
   now: () => number,
 ): SurveySource {
   const typeOf = (key: Buffer, payload: Buffer | undefined) => payload?.[0] ?? file.largeOf(key)?.type ?? 0;
+  const factsFrom = (key: Buffer, payload: Buffer | undefined, expiry: number): KeyFacts | undefined => {
+    const moment = now();
+    if (expiry !== 0 && expiry <= moment) return undefined;
+    const type = typeOf(key, payload);
+    return {
+      type: (payload && moduleTypeOf(payload)) ?? typeNameOf(type),
+      encoding: encodingNameOf(type, payload),
+      expiresIn: expiry === 0 ? undefined : (expiry - moment) / 1_000,
+      bytes: payload?.length ?? file.largeOf(key)?.bytes ?? 0,
+      fieldExpiries: mayHaveFieldExpiries(type),
+    };
+  };
   return {
-    factsOf: (page) => {
-      const moment = now();
-      return Promise.resolve(
-        page.keys.map((key, i): KeyFacts | undefined => {
-          const payload = bufferOf(page.payloads[i]);
-          const expiry = page.expiries[i] ?? 0;
-          if (expiry !== 0 && expiry <= moment) return undefined;
-          const type = typeOf(key, payload);
-          const bytes = payload?.length ?? file.largeOf(key)?.bytes ?? 0;
-          return {
-            type: (payload && moduleTypeOf(payload)) ?? typeNameOf(type),
-            encoding: encodingNameOf(type, payload),
-            expiresIn: expiry === 0 ? undefined : (expiry - moment) / 1_000,
-            bytes,
-            fieldExpiries: mayHaveFieldExpiries(type),
-          };
-        }),
-      );
+    factsOf: async (page, keys) => {
+      const facts = new Map<Buffer, KeyFacts | undefined>();
+      page.keys.forEach((key, i) => facts.set(key, factsFrom(key, bufferOf(page.payloads[i]), page.expiries[i] ?? 0)));
+      // Those that converters took.
+      const others = keys.filter((key) => !facts.has(key));
+      const read = await file.attempt(() => file.fileKeys.read(others, READ_AGAIN_BYTES));
+      others.forEach((key, i) => {
+        const found = read[i];
+        facts.set(key, found && factsFrom(key, bufferOf(found.payload), found.expiry));
+      });
+      return keys.map((key) => facts.get(key));
     },
     passageOf: (key, payload): Passage => {
       const value = bufferOf(payload);

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import type { Redis } from 'ioredis';
+import { readSurveyReport } from '../../src/api/read-survey-report';
 import { readCollection } from '../../src/convert/aspnet-session';
 import { compareServers } from '../tools/compare-servers';
 import { run, type Outcome } from '../tools/modes';
@@ -204,6 +205,10 @@ describe('sessions of a file become what those of its server become', () => {
     expect(compare.findings).toEqual([`missing ${one.replace(COLLECTION, '_Data')}`]);
     const dryRun = await run(app, { ...files, mode: 'dry-run' });
     expect(dryRun.report).toMatchObject({ state: 'completed', counts: { scanned: redis4Snapshot.total } });
+    // With those that are to be converted.
+    const typesOf = async ({ report: { id } }: Outcome) =>
+      (await readSurveyReport(id, app))?.types.map(({ type, keys }) => `${type} ${keys}`).sort();
+    expect(await typesOf(dryRun)).toEqual(await typesOf(await run(app, { convert, mode: 'dry-run' })));
   });
 
   it('a lock in a file is nobody’s any more', async () => {
