@@ -9,7 +9,7 @@ import { infoField } from './info';
 import { openSocket, whyClosed } from './open-socket';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
 import type { Switchable } from './lane';
-import { StatusParser } from './status-parser';
+import { StatusParser, UnexpectedReplyError } from './status-parser';
 
 /** A server that sends no byte for so long while it owes replies is gone. */
 const SILENCE_TIMEOUT_MS = 60_000;
@@ -38,6 +38,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   endedFor: RedisError | undefined;
   private socket: Socket | undefined;
   private opening: Promise<void> | undefined;
+  private abort = new AbortController();
   private isOpen = false;
   private renewAt = Number.POSITIVE_INFINITY;
   /** Of the open socket: what the server still owes replies for, in the order of sending. */
@@ -94,6 +95,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   close(why?: RedisError): void {
     if (why !== undefined && why === this.endedFor) return;
     this.endedFor = why;
+    this.abort.abort(why ?? new RedisError('connectionLost', this.settings.name));
     this.socket?.destroy(why);
   }
 
@@ -103,10 +105,13 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     this.isOpen = false;
     // Batches under way on a connection whose token has run out end with it.
     old?.destroy();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
     const credentials = await credentialsOf(name, this.credentials);
     this.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
     const waiting: Batch[] = [];
-    const socket = await opened(this.settings, waiting, (closed, why) => {
+    signal.throwIfAborted();
+    const socket = await opened(this.settings, waiting, signal, (closed, why) => {
       if (this.socket !== closed) return;
       this.endedFor = why;
       this.socket = undefined;
@@ -136,6 +141,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
       }
     } catch (error) {
       socket.destroy();
+      signal.throwIfAborted();
       if (!isRedisError(error, 'connectionLost')) throw error;
       throw await whyClosed(this.settings, socketError(name, error.cause, 'closedAtOnce'));
     }
@@ -162,6 +168,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
 async function opened(
   settings: ConnectionSettings,
   waiting: Batch[],
+  signal: AbortSignal,
   onClose: (closed: Socket, why: RedisError | undefined) => void,
 ): Promise<Socket> {
   const { name } = settings;
@@ -171,7 +178,7 @@ async function opened(
   });
   let reason: Error | undefined;
   let quiet = 0;
-  const socket = await openSocket(settings, (bytes) => {
+  const read = (bytes: Buffer) => {
     quiet = 0;
     try {
       parser.feed(bytes);
@@ -179,7 +186,8 @@ async function opened(
       reason = error as Error;
       socket.destroy();
     }
-  });
+  };
+  const socket = await openSocket(settings, read, signal);
   socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
     quiet += SILENCE_TIMEOUT_MS;
     if (waiting.length > 0 || quiet >= IDLE_MS) socket.destroy();
@@ -199,7 +207,8 @@ async function opened(
 
 function answer(name: string, waiting: Batch[], error: string | undefined): void {
   const [batch] = waiting;
-  if (batch === undefined) return;
+  // Where something answers nothing, what follows may be taken for the answer to something else.
+  if (batch === undefined) throw new UnexpectedReplyError();
   if (error !== undefined) batch.refusals.set(batch.answered, replyError(name, error));
   batch.answered++;
   if (batch.answered < batch.commands.count) return;

@@ -22,6 +22,7 @@ export class RedisConnection implements RedisPort, Switchable {
   endedFor: RedisError | undefined;
   private socket: ReplySocket | undefined;
   private opening: Promise<void> | undefined;
+  private abort = new AbortController();
   private mode: string | undefined;
   private timer: NodeJS.Timeout | undefined;
   private usedAt = performance.now();
@@ -80,7 +81,9 @@ export class RedisConnection implements RedisPort, Switchable {
   }
 
   close(why?: RedisError): void {
-    if (why === undefined || why !== this.endedFor) this.forget(this.socket, why);
+    if (why !== undefined && why === this.endedFor) return;
+    this.abort.abort(why ?? new RedisError('connectionLost', this.settings.name));
+    this.forget(this.socket, why);
   }
 
   private connected(): ReplySocket {
@@ -91,12 +94,14 @@ export class RedisConnection implements RedisPort, Switchable {
 
   private async open(): Promise<void> {
     const { settings, clientName, credentials, database } = this;
+    this.abort = new AbortController();
     const socket = await ReplySocket.open({
       settings,
       clientName,
       credentials,
       database,
       longestString: LONGEST_STRING,
+      signal: this.abort.signal,
       onEnd: () => {
         this.forget(socket);
       },

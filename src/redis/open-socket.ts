@@ -13,9 +13,14 @@ const PIECE = 65_536;
 /**
  * Opens a connection to a server, with TLS where that is set. Nothing is sent yet.
  * @param onBytes told of what comes: in a buffer that is overwritten afterwards, so that reading leaves nothing to be collected
+ * @param signal ends it while it opens, with its reason
  * @throws RedisError
  */
-export function openSocket(settings: ConnectionSettings, onBytes: (bytes: Buffer) => void): Promise<Socket> {
+export function openSocket(
+  settings: ConnectionSettings,
+  onBytes: (bytes: Buffer) => void,
+  signal?: AbortSignal,
+): Promise<Socket> {
   const { name, host, port, tls } = settings;
   const onread = {
     buffer: Buffer.allocUnsafeSlow(PIECE),
@@ -28,15 +33,21 @@ export function openSocket(settings: ConnectionSettings, onBytes: (bytes: Buffer
     const options = { host, port, onread };
     const socket = tls ? connectTls({ ...options, ...tlsOptions(settings) }) : connectTcp(options);
     const fail = (error: Error) => {
+      signal?.removeEventListener('abort', abort);
       socket.destroy();
       reject(socketError(name, error, 'closedAtOnce'));
     };
+    const abort = () => {
+      fail(signal?.reason as Error);
+    };
+    signal?.addEventListener('abort', abort);
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
       fail(new RedisError('timeout', name));
     });
     socket.once('error', fail);
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       socket.off('error', fail);
+      signal?.removeEventListener('abort', abort);
       socket.removeAllListeners('timeout');
       resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
     });

@@ -7,7 +7,7 @@ import { inTime } from './first-answers';
 import { infoField } from './info';
 import { openSocket, whyClosed } from './open-socket';
 import type { Command } from './redis-port';
-import { RespReader, type Told } from './resp-reader';
+import { RespReader, UnreadableReplyError, type Told } from './resp-reader';
 
 /** A server that sends no byte for so long while it owes replies is gone. */
 const SILENCE_TIMEOUT_MS = 60_000;
@@ -28,6 +28,8 @@ export interface ReplySocketOptions {
   readonly database?: number;
   /** Bytes of the longest string that it may be sent. */
   readonly longestString: number;
+  /** Ends it while it opens, with its reason. */
+  readonly signal?: AbortSignal;
   /** Told of everything that is no reply: pushes, and messages to a subscriber. */
   readonly onMessage?: (items: readonly Told[]) => void;
   /** Told once when the connection has ended after it was open, unless it was closed from here. */
@@ -70,14 +72,22 @@ export class ReplySocket {
   /** Connects and signs in. @throws RedisError */
   static async open(options: ReplySocketOptions): Promise<ReplySocket> {
     const opened = new ReplySocket(options);
-    const { settings } = options;
+    const { settings, signal } = options;
     const credentials = await credentialsOf(settings.name, options.credentials);
     opened.renewAt = credentials?.renewAt ?? Number.POSITIVE_INFINITY;
-    opened.listen(
-      await openSocket(settings, (bytes) => {
+    signal?.throwIfAborted();
+    const socket = await openSocket(
+      settings,
+      (bytes) => {
         opened.read(bytes);
-      }),
+      },
+      signal,
     );
+    opened.listen(socket);
+    const abort = () => {
+      socket.destroy(signal?.reason as Error);
+    };
+    signal?.addEventListener('abort', abort);
     try {
       await inTime(
         opened.signIn(credentials?.username ?? settings.username, credentials?.password ?? settings.password),
@@ -85,8 +95,11 @@ export class ReplySocket {
       );
     } catch (error) {
       opened.close();
+      signal?.throwIfAborted();
       if (!isRedisError(error, 'connectionLost')) throw error;
       throw await whyClosed(settings, socketError(settings.name, error.cause, 'closedAtOnce'));
+    } finally {
+      signal?.removeEventListener('abort', abort);
     }
     opened.isOpen = true;
     return opened;
@@ -186,7 +199,9 @@ export class ReplySocket {
       }
     }
     const [first] = this.waiting;
-    if (first === undefined || first.replies.push(value) < first.commands.length) return;
+    // Where something answers nothing, what follows may be taken for the answer to something else.
+    if (first === undefined) throw new UnreadableReplyError();
+    if (first.replies.push(value) < first.commands.length) return;
     this.waiting.shift();
     first.encoded.release();
     first.resolve(first.replies);

@@ -1,4 +1,6 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { readConnectionSettings } from '../../src/redis/connection-settings';
+import { BulkConnection } from '../../src/redis/bulk-connection';
 import { RedisConnection } from '../../src/redis/connection';
 import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
@@ -18,6 +20,78 @@ function connectionTo(
   const settings = readConnectionSettings('IT', { REDIS_IT: server.url });
   return new RedisConnection({ ...settings, ...user }, 0, 'keyferry-test', credentials);
 }
+
+/** What answers as it is told to, and how many connections to it are open. */
+async function withAnswers(
+  answer: (socket: Socket) => void,
+  work: (ports: readonly (RedisConnection | BulkConnection)[], open: () => Promise<number>) => Promise<void>,
+): Promise<void> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => {
+      answer(socket);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const settings = readConnectionSettings('NEW', { REDIS_NEW: `redis://127.0.0.1:${port}` });
+  const open = () =>
+    new Promise<number>((resolve) =>
+      server.getConnections((_, count) => {
+        resolve(count);
+      }),
+    );
+  try {
+    await work([new RedisConnection(settings, 0, 'x'), new BulkConnection(settings, 0, 'x')], open);
+  } finally {
+    server.close();
+  }
+}
+
+it('one that is closed while it opens is not open afterwards, and says what for', async () => {
+  let asked: () => void = () => undefined;
+  await withAnswers(
+    () => {
+      asked();
+    },
+    async (ports, open) => {
+      const why = new RedisError('readOnly', 'NEW');
+      for (const port of ports) {
+        for (const [reason, told] of [
+          [why, why],
+          [undefined, expect.objectContaining({ kind: 'connectionLost' }) as unknown],
+        ] as const) {
+          // Before there is a socket, and while nothing is answered.
+          const first = settle(port.ready());
+          port.close(reason);
+          expect(await first).toEqual(told);
+          const isAsked = new Promise<void>((resolve) => (asked = resolve));
+          const second = settle(port.ready());
+          await isAsked;
+          port.close(reason === undefined ? undefined : new RedisError('readOnly', 'NEW'));
+          expect(await second).toEqual(told);
+          expect(port.runId).toBeUndefined();
+        }
+      }
+      while ((await open()) > 0) await new Promise(setImmediate);
+    },
+  );
+});
+
+it('one that is told what it has not asked for is ended: the next answer could be that to something else', async () => {
+  const answers = ['$0\r\n\r\n+OK\r\n+OK\r\n', '+OK\r\n$0\r\n\r\n', '+1\r\n+2\r\n'];
+  await withAnswers(
+    (socket) => socket.write(answers.shift() ?? ''),
+    async ([one, bulk]) => {
+      await one!.ready();
+      await bulk!.ready();
+      await (one as RedisConnection).call('PING');
+      while (one!.runId !== undefined) await new Promise(setImmediate);
+      one!.close();
+      bulk!.close();
+    },
+  );
+});
 
 onEveryServer((at) => {
   it('is spoken to under a name, and tells its run id', async () => {
