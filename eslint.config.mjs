@@ -67,6 +67,7 @@ export default tseslint.config(
       'dist/',
       'node_modules/',
       '.redis/',
+      '.garnet/',
       '.chromium/',
       '.deploy/',
       '.keyferry/',

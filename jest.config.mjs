@@ -9,6 +9,7 @@ const common = {
   modulePathIgnorePatterns: [
     '<rootDir>/dist/',
     '<rootDir>/.redis/',
+    '<rootDir>/.garnet/',
     '<rootDir>/.chromium/',
     '<rootDir>/.deploy/',
     '<rootDir>/.keyferry/',

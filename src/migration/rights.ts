@@ -54,7 +54,8 @@ const inCluster = (side: SideName) => (facts: ToldFacts) => facts[side].cluster;
 const otherThan0 = (side: SideName) => (facts: ToldFacts) =>
   facts.choices.some(({ database, targetDatabase }) => (side === 'source' ? database : targetDatabase) !== 0);
 
-const LENGTHS: readonly CommandName[] = ['STRLEN', 'LLEN', 'SCARD', 'ZCARD', 'HLEN', 'XLEN'];
+/** Of types that every server has. */
+const LENGTHS: readonly CommandName[] = ['STRLEN', 'LLEN', 'SCARD', 'ZCARD', 'HLEN'];
 const SLOWER_VALUES = 'a comparison of values takes longer';
 
 /** By type: what reads its keys, and what builds them by ordinary commands. */
@@ -67,7 +68,7 @@ const TYPES: readonly (readonly [plural: string, reading: readonly CommandName[]
     ['hashes', ['HLEN', 'HSCAN', 'HPEXPIRETIME'], ['HMSET', 'HSCAN', 'HPEXPIREAT', 'HPEXPIRETIME']],
     [
       'streams',
-      ['XINFO', 'XRANGE', 'XPENDING'],
+      ['XLEN', 'XINFO', 'XRANGE', 'XPENDING'],
       ['XADD', 'XGROUP', 'XREADGROUP', 'XCLAIM', 'XDEL', 'XTRIM', 'XSETID', 'XINFO'],
     ],
   ];

@@ -132,8 +132,12 @@ export class PipelinePageReader implements PageReader {
     let at = 1;
     keys.forEach((_, i) => {
       const payload = skip[i] ?? unwrap(replies[at++]);
-      ttls.push(skip[i] === LATER ? -2 : Number(unwrap(replies[at++])));
-      payloads.push(Buffer.isBuffer(payload) && payload.length > this.limits.bigKeyBytes ? BIG : payload);
+      const ttl = skip[i] === LATER ? -2 : Number(unwrap(replies[at++]));
+      // Some servers (Garnet) give no payload of types that they have.
+      const isUntold = payload === null && ttl !== -2;
+      const isLong = Buffer.isBuffer(payload) && payload.length > this.limits.bigKeyBytes;
+      ttls.push(ttl);
+      payloads.push(isUntold || isLong ? BIG : payload);
     });
     const [before, after] = [clockMs(replies[0]), clockMs(replies[at])];
     const expiries =

@@ -1,6 +1,7 @@
 -- Put in front of scripts that read whole keys.
 -- read_keys(keys, big, left, look, use): MessagePack of an array with two entries for each key, or three where use is given:
---   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (big: copy by commands) | 2 (page is full: read again),
+--   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (copy by commands: big, or of a type that DUMP gives
+--   nothing of) | 2 (page is full: read again),
 --   what OBJECT FREQ or IDLETIME (use) says before the key is dumped, which counts as a use; -1 where it says nothing
 -- One string, because a reply of many short ones costs the reader several times as much.
 -- big: the big-key limit in bytes; left: the bytes that the page may have; look: estimate sizes by MEMORY USAGE first, so
@@ -61,7 +62,9 @@ local function read_keys(keys, big, left, look, use)
       payload = 1
     else
       payload = call('DUMP', key)
-      if payload then
+      if not payload and call(ask, key) ~= -2 then
+        payload = 1
+      elseif payload then
         if #payload > big then
           payload = 1
         else
