@@ -187,7 +187,8 @@ export async function probeSource(
 ): Promise<SourceAbilities> {
   const keys = PROBE_KEYS.slice(0, 1).map(named);
   // What the scripts of pages need: the clock, and replies packed into one string.
-  const scripts = await mayEval(port, "return cmsgpack.pack(redis.call('TIME'))", [], may);
+  const scripts =
+    (await mayEval(port, "return cmsgpack.pack(redis.call('TIME'))", [], may)) && (await scriptsSeeAll(largest));
   const functions = may('FUNCTION LIST') ? (await port.pipeline([['FUNCTION', 'LIST']]))[0] : undefined;
   const sizes = may('MEMORY USAGE') && isKnown((await port.pipeline([['MEMORY', 'USAGE', keys[0] ?? '']]))[0]);
   // A server may allow it, and not in scripts.
@@ -204,9 +205,38 @@ export async function probeSource(
   };
 }
 
+/** What a script sees of the keys: how many there are, and the first of a walk. */
+const SEEN_BY_SCRIPT =
+  "local size = redis.pcall('DBSIZE') return {type(size) == 'number' and size or -1, redis.call('SCAN','0','COUNT','10')}";
+/** A server that is written to may seldom tell both ways the same. */
+const LOOKS = 5;
+
+/**
+ * Whether scripts see the keys that commands do: behind an endpoint of several servers a script runs on one of them, without a word.
+ * Both must count as many keys and begin a walk alike, in one of a few looks. Where neither is told to both, nothing speaks against it.
+ */
+export async function scriptsSeeAll(port: RedisPort): Promise<boolean> {
+  for (let look = 1; look <= LOOKS; look++) {
+    const [before, seen, walk, after] = await port.pipeline([
+      ['DBSIZE'],
+      ['EVAL', SEEN_BY_SCRIPT, '0'],
+      ['SCAN', '0', 'COUNT', '10'],
+      ['DBSIZE'],
+    ]);
+    const told = granted(seen);
+    // What refuses a script to SCAN tells its reader so.
+    if (!Array.isArray(told)) return true;
+    const [size, walked] = told;
+    const least = Math.min(...[before, after].map((reply) => Number(granted(reply) ?? 0)));
+    const isCounted = size === -1 || Number(size) >= least;
+    if (isCounted && JSON.stringify(walked) === JSON.stringify(granted(walk))) return true;
+  }
+  return false;
+}
+
 /** What the scripts of a cluster's pages call. */
 const SLOT_PAGE =
-  "redis.call('CLUSTER','INFO') redis.call('CLUSTER','NODES') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
+  "redis.call('CLUSTER','INFO') redis.call('CLUSTER','NODES') redis.call('CLUSTER','KEYSLOT','k') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
 
 /** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
 export async function probeClusterSource(

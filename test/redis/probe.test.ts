@@ -1,7 +1,9 @@
 import { RedisError } from '../../src/redis/errors';
-import { hasDatabase, probeSource, probeTarget, readServerFacts } from '../../src/redis/probe';
+import { Connections } from '../../src/redis/connections';
+import { hasDatabase, probeSource, probeTarget, readServerFacts, scriptsSeeAll } from '../../src/redis/probe';
 import type { RedisPort } from '../../src/redis/redis-port';
-import { onEveryServer } from '../tools/test-server';
+import { startInfoProxy } from '../tools/info-proxy';
+import { onEveryServer, startTestServer } from '../tools/test-server';
 
 onEveryServer((at) => {
   beforeEach(async () => {
@@ -133,5 +135,57 @@ describe('cursors that are no places in a walk', () => {
       pipeline: (commands) => Promise.resolve(commands.map(() => null)),
     };
     expect((await probeSource(proxy, proxy)).cursorOrder).toBe(false);
+  });
+});
+
+describe('an endpoint of several servers whose scripts run on one of them', () => {
+  it('is read without scripts, and one whose scripts see all with them', async () => {
+    const [all, one] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-7.0')]);
+    const proxy = await startInfoProxy(all.server.port, { scriptsAt: one.server.port });
+    const connections = new Connections({ REDIS_PROXY: proxy.url, REDIS_ALL: all.server.url }, 'keyferry-test');
+    const probed = async (name: string) => {
+      const port = connections.get(name, 0);
+      await port.ready();
+      return (await probeSource(port, port)).scripts;
+    };
+    const fill = async (client: typeof all.client, step: number) =>
+      await client.eval("for i = 1, 3000, ARGV[1] do redis.call('SET', 'key:' .. i, i) end", 0, step);
+    try {
+      await fill(all.client, 1);
+      expect(await probed('PROXY')).toBe(false);
+      await fill(one.client, 3);
+      expect(await probed('PROXY')).toBe(false);
+      expect(await probed('ALL')).toBe(true);
+      await all.client.flushall();
+      expect(await probed('ALL')).toBe(true);
+    } finally {
+      connections.close();
+      await proxy.close();
+      await Promise.all([all.close(), one.close()]);
+    }
+  });
+
+  it('is seen also while keys come and go', async () => {
+    const { client, close, server } = await startTestServer('redis-7.0');
+    const connections = new Connections({ REDIS_BUSY: server.url }, 'keyferry-test');
+    const port = connections.get('BUSY', 0);
+    await port.ready();
+    let isOver = false as boolean;
+    const writing = (async () => {
+      for (let i = 0; !isOver; i++)
+        await client
+          .pipeline()
+          .set(`key:${i}`, i)
+          .del(`key:${i - 50}`)
+          .exec();
+    })();
+    try {
+      for (let i = 0; i < 20; i++) expect(await scriptsSeeAll(port)).toBe(true);
+    } finally {
+      isOver = true;
+      await writing;
+      connections.close();
+      await close();
+    }
   });
 });

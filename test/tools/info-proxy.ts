@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { startProxy, type Proxy } from './proxy';
 
 /** What a proxy hides of the server behind it. */
@@ -11,6 +11,8 @@ export interface Hidden {
   readonly fields?: readonly string[];
   /** Commands that are refused, in small letters. */
   readonly commands?: readonly string[];
+  /** Scripts run on this server instead, by its port on 127.0.0.1: of several behind one endpoint they see one. */
+  readonly scriptsAt?: number;
 }
 
 /** A server in front of a Redis server on 127.0.0.1 that hides some of what it tells, as services behind proxies do. */
@@ -23,36 +25,65 @@ export async function startInfoProxy(behind: number, hidden: Hidden): Promise<Pr
 /** What becomes of a command's reply. */
 type Answer = 'as it is' | 'plain info' | 'info section' | { readonly refusal: string };
 
+/** A command that a client waits for, and what it is told once that is there. */
+interface Asked {
+  readonly answer: Answer;
+  told?: Buffer | string;
+}
+
 function passOn(client: Socket, redis: Socket, hidden: Hidden): void {
-  const answers: Answer[] = [];
-  let asked: Buffer = Buffer.alloc(0);
-  let told: Buffer = Buffer.alloc(0);
-  client.on('data', (bytes) => {
-    asked = Buffer.concat([asked, bytes]);
-    for (let end = endOfValue(asked, 0); end !== undefined; end = endOfValue(asked, 0)) {
-      const command = asked.subarray(0, end);
-      asked = asked.subarray(end);
+  /** In the order in which the client asked. */
+  const asked: Asked[] = [];
+  const tell = () => {
+    for (let [first] = asked; first?.told !== undefined; [first] = asked) {
+      client.write(first.told);
+      asked.shift();
+    }
+  };
+  const answered = (server: Socket): Asked[] => {
+    const waiting: Asked[] = [];
+    let bytes: Buffer = Buffer.alloc(0);
+    server.on('data', (more) => {
+      bytes = Buffer.concat([bytes, more]);
+      for (let end = endOfValue(bytes, 0); end !== undefined; end = endOfValue(bytes, 0)) {
+        const one = waiting.shift();
+        if (one !== undefined) one.told = changed(bytes.subarray(0, end), one.answer, hidden);
+        bytes = bytes.subarray(end);
+      }
+      tell();
+    });
+    return waiting;
+  };
+  const ofRedis = answered(redis);
+  const other = hidden.scriptsAt === undefined ? undefined : connect(hidden.scriptsAt, '127.0.0.1');
+  const ofOther = other && answered(other);
+  client.on('close', () => other?.destroy());
+  let bytes: Buffer = Buffer.alloc(0);
+  client.on('data', (more) => {
+    bytes = Buffer.concat([bytes, more]);
+    for (let end = endOfValue(bytes, 0); end !== undefined; end = endOfValue(bytes, 0)) {
+      const command = bytes.subarray(0, end);
+      bytes = bytes.subarray(end);
       const [name = '', argument] = wordsOf(command);
       const refused = hidden.commands?.includes(name) === true;
-      answers.push(
-        refused
+      const one: Asked = {
+        answer: refused
           ? { refusal: `-ERR unknown command '${name}'\r\n` }
           : name !== 'info'
             ? 'as it is'
             : argument === undefined
               ? 'plain info'
               : 'info section',
-      );
+      };
+      asked.push(one);
+      if (other !== undefined && (name === 'eval' || name === 'evalsha')) {
+        ofOther?.push(one);
+        other.write(command);
+        continue;
+      }
+      ofRedis.push(one);
       // In the place of what is refused goes a command that changes nothing, so that replies keep their order.
       redis.write(refused ? '*1\r\n$4\r\nPING\r\n' : command);
-    }
-  });
-  redis.on('data', (bytes) => {
-    told = Buffer.concat([told, bytes]);
-    for (let end = endOfValue(told, 0); end !== undefined; end = endOfValue(told, 0)) {
-      const reply = told.subarray(0, end);
-      told = told.subarray(end);
-      client.write(changed(reply, answers.shift() ?? 'as it is', hidden));
     }
   });
 }

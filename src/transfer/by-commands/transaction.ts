@@ -1,6 +1,5 @@
 import type { RedisError } from '../../redis/errors';
 import type { Command, Reply } from '../../redis/redis-port';
-import { TemporaryLost } from './conditions';
 
 /** The commands as one transaction, to be sent in one pipeline: the server carries out all of them or none. */
 export function transaction(commands: readonly Command[]): Command[] {
@@ -13,7 +12,6 @@ export const AROUND = 2;
 /**
  * The replies to a transaction's commands, from what the pipeline gave for all of them; a command that failed when it was
  * carried out has a RedisError in its place.
- * @throws TemporaryLost where the server carried out nothing and gives no reason
  * @throws the server's reason why nothing was carried out, as it would have given it without a transaction (OOM, NOPERM …)
  */
 export function transactionReplies(replies: readonly (Reply | RedisError)[]): (Reply | RedisError)[] {
@@ -22,7 +20,5 @@ export function transactionReplies(replies: readonly (Reply | RedisError)[]): (R
   // MULTI's own refusal first, then that of the command that spoilt it.
   const refusal = replies.find((reply) => reply instanceof Error);
   if (refusal instanceof Error) throw refusal;
-  // Nothing was watched: servers with locks of their own (Garnet) may carry out nothing all the same, and do when asked again.
-  if (exec === null) throw new TemporaryLost('the target did not carry out a transaction');
   throw new TypeError('The server gave no replies to a transaction.');
 }
