@@ -8,14 +8,14 @@ let garnet: Garnet | undefined;
 let app: AppProcess;
 let redis: Side;
 
-/** Installing it may take minutes, once. */
+/** Installing it may take a minute, once. */
 beforeAll(async () => {
   const program = await findGarnet();
   if (program === undefined) return;
   garnet = await startGarnet(program);
   redis = await stage.side('redis-8.0');
   app = await stage.app({ ...stage.connections({ REDIS: redis }), REDIS_GARNET: garnet.url });
-}, 240_000);
+}, 120_000);
 afterAll(async () => {
   await stage.clear();
   await garnet?.close();

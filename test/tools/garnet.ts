@@ -19,7 +19,7 @@ export async function findGarnet(): Promise<string | undefined> {
   if (given !== undefined) return given;
   try {
     await run('dotnet', ['tool', 'install', 'garnet-server', '--version', VERSION, '--tool-path', FOLDER], {
-      timeout: 180_000,
+      timeout: 60_000,
     });
     return installed;
   } catch {
