@@ -145,6 +145,7 @@ export default tseslint.config(
         require: 'readonly',
         module: 'readonly',
         __dirname: 'readonly',
+        fetch: 'readonly',
         setTimeout: 'readonly',
       },
     },

@@ -14,6 +14,7 @@ interface Options extends Servers {
   readonly kilobytes: number;
   readonly large: number;
   readonly rounds: number;
+  readonly empty: boolean;
   readonly write: boolean;
 }
 
@@ -27,6 +28,8 @@ interface Run {
 /** A sync of unchanged data must cost less than this share of the copy, a comparison send less than this share of the data. */
 const WANTED_SYNC = 0.5;
 const WANTED_BYTES = 0.1;
+/** So long may a comparison take that finds every key missing, seconds. */
+const WANTED_EMPTY_S = 15;
 
 const program = withServers(
   new Command('npm run bench:compare --')
@@ -35,6 +38,7 @@ const program = withServers(
     .option('--kilobytes <n>', 'strings of 1 KB', parseCount, 200_000)
     .option('--large <n>', 'strings of 10 KB', parseCount, 60_000)
     .option('--rounds <n>', 'rounds; the median of each counts', parseCount, 3)
+    .option('--empty', 'only compare the mixed keys with an empty target: each is a finding', false)
     .option('--write', 'write the section in bench/RESULTS.md', false),
 );
 
@@ -103,12 +107,38 @@ function table(runs: ReadonlyMap<Contender, readonly Run[]>): string[] {
   ];
 }
 
+/** Every key is missing on the target: what telling so many differences costs. */
+async function compareWithNothing(options: Options, source: RunningServer, target: RunningServer): Promise<void> {
+  await emptied(target);
+  const runs: Run[] = [];
+  for (let round = 1; round <= options.rounds; round++) {
+    console.log(`round ${round}`);
+    const contender = keyferryWith('compare with an empty target', { mode: 'compare', verify: 'full' });
+    runs.push(await measure(contender, source, target));
+  }
+  const of = (value: (run: Run) => number) => median(runs.map(value));
+  const seconds = of((run) => run.seconds);
+  const cpu = ([0, 1, 2] as const).map((i) => of((run) => run.cpu[i]).toFixed(2)).join(' / ');
+  const lines = [
+    `${measuredBy('bench:compare')}: ${availableParallelism()} shared cores, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
+    '',
+    `- a comparison that finds each of ${options.keys.toLocaleString('en')} keys missing takes ${seconds.toFixed(1)} s, CPU seconds of app / source / target ${cpu} (wanted: below ${WANTED_EMPTY_S} s)`,
+  ];
+  for (const line of lines) console.log(line);
+  if (options.write) await writeSection('Many differences', lines);
+  process.exitCode = seconds < WANTED_EMPTY_S ? 0 : 1;
+}
+
 async function main(): Promise<void> {
   const options = program.parse().opts<Options>();
   const [source, target] = await Promise.all([startServer(options.source), startServer(options.target)]);
   try {
     console.log(`${options.keys.toLocaleString('en')} mixed keys`);
     await fillServer({ port: source.port, keys: options.keys, seed: 1 });
+    if (options.empty) {
+      await compareWithNothing(options, source, target);
+      return;
+    }
     const mixed = await rounds(options, source, target);
     console.log(`${options.kilobytes.toLocaleString('en')} strings of 1 KB`);
     await fillStrings(source, options.kilobytes, 1_000);

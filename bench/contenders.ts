@@ -86,20 +86,26 @@ async function copyByApp(
     });
     const { id } = (await answer.json()) as { id: string };
     for (;;) {
-      const document = (await (await fetch(`${base}/api/migrations/${id}`)).json()) as {
-        state: string;
-        finishedAt: string | null;
-        counts: { copied: number; converted: number; repeats: number };
-      };
-      if (document.finishedAt !== null) {
-        const { state, counts } = document;
+      // An app that is busy for seconds closes a connection that it had kept, just as it is used again.
+      const answer = await fetch(`${base}/api/migrations/${id}`).catch(() => undefined);
+      if (answer === undefined && app.exitCode !== null) throw new Error(`The app ended with ${app.exitCode}.`);
+      const document = (await answer?.json()) as
+        | {
+            readonly state: string;
+            readonly finishedAt: string | null;
+            readonly counts: { readonly copied: number; readonly converted: number; readonly repeats: number };
+            readonly findings: number;
+          }
+        | undefined;
+      if (document !== undefined && document.finishedAt !== null) {
+        const { state, counts, findings } = document;
         const seconds = (performance.now() - started) / 1_000;
         await around.after();
         return {
           seconds,
           appCpu: cpuSeconds(pid) - cpu,
           memory: peakMemoryMiB(pid),
-          note: `${state}, ${counts.copied} copied, ${counts.converted} converted, ${counts.repeats} repeats`,
+          note: `${state}, ${counts.copied} copied, ${counts.converted} converted, ${counts.repeats} repeats${findings > 0 ? `, ${findings} findings` : ''}`,
         };
       }
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -1,4 +1,4 @@
-import type { Api, FindingsPage } from './api.ts';
+import type { Api, FindingsPage, MigrationReport } from './api.ts';
 import { alertBox, button, card, element, setText, table } from './dom.ts';
 import { amount, messageOf, shown } from './words.ts';
 
@@ -26,6 +26,8 @@ export class FindingsView {
   private trail: (string | undefined)[] = [undefined];
   private next: string | null = null;
   private total = -1;
+  /** How many of them no page has. */
+  private onlyCounted = 0;
   private asked = new AbortController();
 
   constructor(
@@ -67,10 +69,12 @@ export class FindingsView {
   }
 
   /** Told the number of findings that the report has; looks again when it has grown and the reader is on the first page. */
-  update(total: number): void {
+  update(report: Pick<MigrationReport, 'findings' | 'findingsKept'>): void {
+    const { findings: total, findingsKept = total } = report;
     this.node.hidden = total === 0;
     if (total === this.total) return;
     this.total = total;
+    this.onlyCounted = total - findingsKept;
     if (this.trail.length === 1 && total > 0) void this.load();
   }
 
@@ -128,11 +132,12 @@ export class FindingsView {
     this.earlier.disabled = this.trail.length === 1;
     this.later.disabled = continuation === null;
     const where = `page ${this.trail.length}${continuation === null ? ', the last' : ''}`;
+    const rest = this.onlyCounted > 0 ? ` ${amount(this.onlyCounted)} are only counted, and on no page.` : '';
     setText(
       this.status,
       search === ''
-        ? `${amount(this.total)} in all, ${where}.`
-        : `${amount(findings.length)} found on ${where}, out of ${amount(this.total)}.`,
+        ? `${amount(this.total)} in all, ${where}.${rest}`
+        : `${amount(findings.length)} found on ${where}, out of ${amount(this.total)}.${rest}`,
     );
     const made = table(
       'Findings',

@@ -38,7 +38,7 @@ export function migrationView(
   const show = (report: MigrationReport) => {
     ended = report.finishedAt !== null;
     head.update(report);
-    findings.update(report.findings);
+    findings.update(report);
     const text = JSON.stringify([report.counts, report.tally, report.source, report.target, report.conversions]);
     if (text !== numbersShown) numbers.replaceChildren(...numberCards(report));
     numbersShown = text;

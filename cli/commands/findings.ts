@@ -1,3 +1,4 @@
+import { onlyCounted } from '../../src/migration/report';
 import { findingsTable, meaningsOf } from '../display/accounting';
 import { counted } from '../display/words';
 import { commandLine } from '../hints';
@@ -32,6 +33,10 @@ export async function findings(id: string, options: FindingsOptions, context: Co
         `These are the first ${counted(found.length, 'finding')}. All of them:  ${commandLine('findings', id, '--all', ...sameApp(options))}`,
       );
     }
+    // An extra here.
+    const report = await service.client.get(id).catch(() => undefined);
+    const rest = report && onlyCounted(report.body);
+    if (rest !== undefined) context.display.note(rest);
     return 0;
   } finally {
     await service.close();

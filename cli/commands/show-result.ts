@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { MigrationReport } from '../../src/migration/report';
+import { onlyCounted, type MigrationReport } from '../../src/migration/report';
 import type { FindingReport } from '../../src/api/documents';
 import { accounting } from '../display/accounting';
 import { counted } from '../display/words';
@@ -91,6 +91,8 @@ async function showSurvey(
       display.print(
         `${counted(migration.findings, 'finding')}:  ${commandLine('findings', migration.id, ...sameApp(options))}`,
       );
+      const rest = onlyCounted(migration);
+      if (rest !== undefined) display.print(rest);
     }
   }
   return true;

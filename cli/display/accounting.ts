@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { findingCatalogue } from '../../src/migration/finding-catalogue';
 import type { FindingReport } from '../../src/api/documents';
 import { sideNames } from '../../src/migration/phases';
-import type { MigrationReport } from '../../src/migration/report';
+import { onlyCounted, type MigrationReport } from '../../src/migration/report';
 import type { ShardReport } from '../../src/migration/shards';
 import { writersWords } from './progress-view';
 import { bytes, count, counted, duration, known } from './words';
@@ -179,6 +179,8 @@ function findingsPart(report: MigrationReport, { findings, findingsCommand }: Ac
   const more = report.findings - findings.length;
   const lines = [`${counted(report.findings, 'finding')}:`, findingsTable(findings), ...meaningsOf(findings)];
   if (more > 0) lines.push(`${count(more)} more: ${findingsCommand}`);
+  const rest = onlyCounted(report);
+  if (rest !== undefined) lines.push(rest);
   return lines.join('\n');
 }
 

@@ -1,5 +1,5 @@
 import type { FindingReport } from '../../src/api/documents';
-import type { MigrationReport } from '../../src/migration/report';
+import { onlyCounted, type MigrationReport } from '../../src/migration/report';
 import { sideNames } from '../../src/migration/phases';
 import { headline, keyLines, shardHead, shardLine } from '../display/accounting';
 import { bytes, count, duration, known } from '../display/words';
@@ -88,7 +88,7 @@ function findingsPart(report: MigrationReport, findings: readonly FindingReport[
   const more = report.findings - findings.length;
   return html`<section>
     <h2>Findings</h2>
-    ${more > 0 ? html`<p>The first ${count(findings.length)} of ${count(report.findings)}.</p>` : ''}
+    ${more > 0 ? html`<p>The first ${count(findings.length)} of ${count(report.findings)}. ${onlyCounted(report) ?? ''}</p>` : ''}
     ${table(['key', 'database', 'code', 'message'], rows)}
   </section>`;
 }

@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { isContinuation } from '../ledger/findings';
 import { isCurrent } from '../migration/course';
 import type { HistoryReport } from '../migration/history';
 import { makeLiveReport } from '../migration/live';
@@ -106,14 +107,4 @@ export async function getFindings(
 function hasText({ key, code, message }: FindingReport, search: string): boolean {
   const wanted = search.toLowerCase();
   return [key, code, message].some((text) => text.toLowerCase().includes(wanted));
-}
-
-/** Whether a token may be one of storage: base64 of JSON that names the place of the next row. */
-function isContinuation(token: string): boolean {
-  try {
-    const place = JSON.parse(Buffer.from(token, 'base64').toString('utf8')) as Record<string, unknown> | null;
-    return typeof place?.nextPartitionKey === 'string' && typeof place.nextRowKey === 'string';
-  } catch {
-    return false;
-  }
 }

@@ -5,20 +5,23 @@ import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
 import { addCounts, noCounts } from '../migration/counts';
 import { selectionOf } from '../migration/selection';
+import { FINDINGS_PER_RANGE, type KeyFinding } from '../migration/rows';
 import type { RangeJob } from '../range/range-job';
 import { fileSidesOf } from '../range/file-origin';
 import { attemptOn, compareClocks, databaseOf, rangeSides, type SidesApp } from '../range/range-sides';
-import { roundsOfValues, type Look, type LooksMemory, type Wrong } from '../range/suspects';
+import { roundsOfNames, roundsOfValues, type Look, type LooksMemory, type Wrong } from '../range/suspects';
 import { walkRange, type Outcome, type WalkApp } from '../range/walk-range';
 import type { ClockOffset } from '../transfer/clock-offset';
 import type { ReadKeys } from '../transfer/page-reader';
 import type { Part } from '../transfer/range-pages';
-import type { Attempt, Origin, Side } from '../transfer/side';
+import { absentFrom, type Attempt, type Origin, type Side } from '../transfer/side';
 import { lookAtClaimed } from './claimed-keys';
 import { comparisonOf, depthOf } from './comparison-of';
+import { missing, MISSING, type Difference } from './difference';
 import { examine, type Comparison, type Pair } from './examine';
 import { FileValues } from './file-values';
 import { lookAtPage } from './first-look';
+import { keyFacts } from './key-facts';
 import type { Overview } from './overview';
 import { withOverviews } from './overview-reader';
 import { tellDifferences } from './tell-differences';
@@ -26,10 +29,25 @@ import { tellDifferences } from './tell-differences';
 /** Keys that are examined together. */
 const EXAMINED_AT_ONCE = 500;
 
+/** How often a key was looked at, as it is noted; made once, since it is asked for every suspect. */
+const lookedAt = z.number().int().min(1).optional().catch(undefined);
+
 type CompareApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileTables' | 'ledger' | 'settings'>;
 
 /** A key that may differ. */
-type Suspect = Pair & { readonly claimed: boolean };
+type Suspect = Pair & {
+  readonly claimed: boolean;
+  /** The target did not have it at all when it was looked at first. */
+  readonly missing: boolean;
+};
+
+/** Where so many keys of a range are missing and nothing else is wrong, they are not on their way, and their looks are as for names. */
+const MANY = 1_000;
+
+function everyMs(suspects: readonly Suspect[]): number {
+  const areMissing = suspects.length >= MANY && suspects.every(({ missing }) => missing);
+  return areMissing ? roundsOfNames.everyMs : roundsOfValues.everyMs;
+}
 
 /**
  * Compares the source's keys of a range with the target: those that are missing there or different become findings. What
@@ -54,7 +72,7 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
 
   const looks = job.place.notes('looks');
   const memory: LooksMemory<Suspect> = {
-    get: ({ source }) => z.number().int().min(1).optional().catch(undefined).parse(looks.get(source)),
+    get: ({ source }) => lookedAt.parse(looks.get(source)),
     set: ({ source }, number) => {
       // Elsewhere one message's time is enough for all looks.
       if (number === undefined || job.isSlow) looks.set(source, number);
@@ -62,7 +80,11 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
   };
 
   const work = async ({ page, seen, counts }: Part<Overview>): Promise<Outcome<Suspect>> => {
-    const all = (await pairsOf(page)).map((pair): Suspect => ({ ...pair, claimed: names.claims(pair.source) }));
+    const all = (await pairsOf(page)).map((pair): Suspect => ({
+      ...pair,
+      claimed: names.claims(pair.source),
+      missing: false,
+    }));
     const [only, ...others] = all;
     // What was a suspect in a message before is one still.
     if (only !== undefined && others.length === 0 && memory.get(only) !== undefined)
@@ -71,14 +93,16 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
     const pairs = [...all.filter((suspect) => !suspect.claimed), ...those(ofConverters, claimed.plain)];
     const look = await lookAtPage(pairs, ofConverters.length === 0 ? seen : undefined, comparison);
-    const different = [...look.missing, ...look.otherExpiry, ...look.different];
+    const suspectsAt = (places: readonly number[], missing: boolean) =>
+      places.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false, missing }));
     return {
       counts: addCounts(addCounts(noCounts, counts), {
         same: look.same.length + claimed.same,
         expired: look.gone.length + claimed.gone,
       }),
       suspects: [
-        ...different.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false })),
+        ...suspectsAt(look.missing, true),
+        ...suspectsAt([...look.otherExpiry, ...look.different], false),
         ...those(
           ofConverters,
           claimed.wrong.map(({ key }) => key),
@@ -91,16 +115,35 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const ofConverters = suspects.filter((suspect) => suspect.claimed);
     const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
     const others = suspects.filter((suspect) => !suspect.claimed);
-    const plain = await examined([...others, ...those(ofConverters, claimed.plain)], comparison);
+    const { lacking, gone, rest } = await stillLacking(others, sides);
+    const plain = await examined([...rest, ...those(ofConverters, claimed.plain)], comparison);
+    const byKey = new Map(ofConverters.map((suspect) => [suspect.source, suspect]));
     return {
-      counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone }),
+      counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone + gone }),
       wrong: [
+        ...lacking.map((suspect) => ({ suspect, finding: findingOf(suspect.source, MISSING) })),
         ...plain.wrong,
-        ...claimed.wrong.flatMap((finding) =>
-          those(ofConverters, [finding.key]).map((suspect) => ({ suspect, finding })),
-        ),
+        ...claimed.wrong.flatMap((finding) => {
+          const suspect = byKey.get(finding.key);
+          return suspect === undefined ? [] : [{ suspect, finding }];
+        }),
       ],
     };
+  };
+
+  /** What the source has of missing keys, as far as their findings are kept. */
+  const end = async (wrong: readonly KeyFinding[]) => {
+    const room = Math.max(0, FINDINGS_PER_RANGE - job.row.counts.findings);
+    const bare = wrong.slice(0, room).filter(({ message }) => message === MISSING.message);
+    const { source } = sides;
+    const facts = await source.attempt(() => keyFacts(source.port, sourcesOfFindings(bare), source.scripts));
+    const known = new Map(bare.map((finding, i) => [finding, facts[i]]));
+    return await tellDifferences(
+      wrong.map((finding) => {
+        const fact = known.get(finding);
+        return fact === undefined ? finding : findingOf(finding.key, missing(fact));
+      }),
+    );
   };
 
   await walkRange(job, app, withOverviews(sides.source, comparison.depth, selection), {
@@ -108,7 +151,7 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     converters: [],
     wantsValues: () => values !== undefined,
     work,
-    secondLook: { rounds: roundsOfValues, memory, look, end: tellDifferences },
+    secondLook: { rounds: roundsOfValues, everyMs, memory, look, end },
   });
 }
 
@@ -136,10 +179,45 @@ function sourcesOf(pairs: readonly Pair[]): Buffer[] {
   return pairs.map(({ source }) => source);
 }
 
+function sourcesOfFindings(findings: readonly KeyFinding[]): Buffer[] {
+  return findings.map(({ key }) => key);
+}
+
+/** Of those that the target lacked, and nobody need be asked what they are, those that it lacks still; and how many are gone from the source too. */
+async function stillLacking(suspects: readonly Suspect[], { source, target }: Compared['sides']) {
+  const isAsked = (suspect: Suspect) => suspect.missing && suspect.known === undefined;
+  const asked = suspects.filter(isAsked);
+  const rest = suspects.filter((suspect) => !isAsked(suspect));
+  const lacking: Suspect[] = [];
+  let gone = 0;
+  for (let at = 0; at < asked.length; at += EXAMINED_AT_ONCE) {
+    const some = asked.slice(at, at + EXAMINED_AT_ONCE);
+    const targets = some.map((pair) => pair.target);
+    const absent = await absentFrom(target, targets);
+    const missing = some.filter((_, i) => absent.has(i));
+    const without = await absentFrom(source, sourcesOf(missing));
+    lacking.push(...missing.filter((_, i) => !without.has(i)));
+    gone += without.size;
+    rest.push(...some.filter((_, i) => !absent.has(i)));
+  }
+  return { lacking, gone, rest };
+}
+
 /** Those of suspects that are of these keys. */
 function those(suspects: readonly Suspect[], keys: readonly Buffer[]): Suspect[] {
   const wanted = new Set(keys);
   return suspects.filter(({ source }) => wanted.has(source));
+}
+
+/** Its words are made where they are read. */
+function findingOf(key: Buffer, difference: Difference): KeyFinding {
+  return {
+    key,
+    code: difference.code,
+    get message() {
+      return difference.message;
+    },
+  };
 }
 
 async function examined(suspects: readonly Suspect[], comparison: Comparison): Promise<Look<Suspect>> {
@@ -152,7 +230,7 @@ async function examined(suspects: readonly Suspect[], comparison: Comparison): P
       const result = results[i];
       if (result === 'same') counts.same++;
       else if (result === 'gone') counts.expired++;
-      else if (result !== undefined) wrong.push({ suspect, finding: { key: suspect.source, ...result } });
+      else if (result !== undefined) wrong.push({ suspect, finding: findingOf(suspect.source, result) });
     });
   }
   return { wrong, counts };

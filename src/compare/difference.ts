@@ -32,10 +32,8 @@ export function differenceOf(sides: BothSides): Difference | undefined {
   const { source, targetMinusSource, valuesAgree, incomparable, expiriesAgree, fieldsThatDiffer } = sides;
   const target = sides.target && byClockOfSource(sides.target, targetMinusSource);
   if (target === undefined) {
-    return { code: 'missing', message: `The key is on the source (${described(source)}) and not on the target.` };
+    return missing(source);
   }
-  const clocks = target.expiry === 0 ? '' : tellClocks(targetMinusSource);
-  const facts = `source: ${described(source)}; target: ${described(target)}${clocks}.`;
   const reasons: [Difference['code'], string][] = [];
   if (source.type !== target.type) reasons.push(['different-type', 'Its type differs']);
   else if (incomparable !== undefined) reasons.push(['different-value', incomparable]);
@@ -46,7 +44,32 @@ export function differenceOf(sides: BothSides): Difference | undefined {
     reasons.push(['different-field-expiry', `The expiry of ${fieldsThatDiffer} of its fields differs`]);
   }
   const [first] = reasons;
-  return first && { code: first[0], message: `${reasons.map(([, words]) => words).join('. ')}. On the ${facts}` };
+  return (
+    first &&
+    told(first[0], () => {
+      const clocks = target.expiry === 0 ? '' : tellClocks(targetMinusSource);
+      const facts = `source: ${described(source)}; target: ${described(target)}${clocks}.`;
+      return `${reasons.map(([, words]) => words).join('. ')}. On the ${facts}`;
+    })
+  );
+}
+
+/** For a key that the target does not have. */
+export function missing(source: KeyFacts): Difference {
+  return told('missing', () => `The key is on the source (${described(source)}) and not on the target.`);
+}
+
+/** The same where nothing else is known of it. */
+export const MISSING: Difference = { code: 'missing', message: 'The key is on the source and not on the target.' };
+
+/** Most differences of many are looked at again or only counted: words are made for those that are read. */
+function told(code: Difference['code'], words: () => string): Difference {
+  return {
+    code,
+    get message() {
+      return words();
+    },
+  };
 }
 
 function byClockOfSource(facts: KeyFacts, targetMinusSource: number): KeyFacts {

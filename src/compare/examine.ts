@@ -42,8 +42,9 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
   if (pairs.length === 0) return [];
   const { source, target, depth, expiriesAgree } = comparison;
   const [here, there] = await Promise.all([
-    known(pairs)?.map((value) => value.facts()) ?? source.attempt(() => keyFacts(source.port, names(pairs, 'source'))),
-    target.attempt(() => keyFacts(target.port, names(pairs, 'target'))),
+    known(pairs)?.map((value) => value.facts()) ??
+      source.attempt(() => keyFacts(source.port, names(pairs, 'source'), source.scripts)),
+    target.attempt(() => keyFacts(target.port, names(pairs, 'target'), target.scripts)),
   ]);
   const comparable = pairs.map((_, i) => i).filter((i) => depth === 'full' && mayBeEqual(here[i], there[i]));
   const values = new Map<number, Awaited<ReturnType<typeof compareValues>>[number]>();

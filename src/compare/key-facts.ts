@@ -1,6 +1,8 @@
 import { keysByServer, type Command, type RedisPort } from '../redis/redis-port';
+import { PackedReader } from '../redis/message-pack';
+import { runScript, scripts } from '../redis/scripts';
 import { clockMs } from '../transfer/page-reader';
-import { asBytes, asNumber, throwErrors } from '../transfer/by-commands/replies';
+import { asBytes, asList, asNumber, throwErrors } from '../transfer/by-commands/replies';
 
 /** What can be told of a key without its value. */
 export interface KeyFacts {
@@ -25,13 +27,33 @@ const KEYS_AT_ONCE = 200;
 const SPREAD_MS = 5;
 const TRIES = 4;
 
-/** Facts of keys by ordinary commands; undefined where there is no such key. Throws the server's error, or the connection's. */
-export async function keyFacts(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+/** Facts of keys, by a script or by ordinary commands; undefined where there is no such key. Throws the server's error, or the connection's. */
+export async function keyFacts(
+  port: RedisPort,
+  keys: readonly Buffer[],
+  useScripts: boolean,
+): Promise<(KeyFacts | undefined)[]> {
   const facts: (KeyFacts | undefined)[] = [];
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    facts.push(...(await factsByServer(port, keys.slice(at, at + KEYS_AT_ONCE))));
+    const some = keys.slice(at, at + KEYS_AT_ONCE);
+    facts.push(...(useScripts ? await factsByScript(port, some) : await factsByServer(port, some)));
   }
   return facts;
+}
+
+async function factsByScript(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+  for (let tries = 1; ; tries++) {
+    const [, before, after, packed] = asList(await runScript(port, scripts.keyFacts, keys, []));
+    const now = asNumber(before);
+    if (asNumber(after) - now > SPREAD_MS && tries < TRIES) continue;
+    const facts = new PackedReader(asBytes(packed));
+    facts.array();
+    return keys.map(() => {
+      const [type, expiry, length] = [facts.bytes().toString('latin1'), facts.number(), facts.number()];
+      if (expiry === 0) return undefined;
+      return { type, length: length === 0 ? undefined : length - 1, expiry: expiry === 1 ? 0 : now + expiry - 2 };
+    });
+  }
 }
 
 /** Expiries are told against the clock of the server that has the key. */

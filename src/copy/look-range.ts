@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { MISSING } from '../compare/difference';
 import { lackingKeys } from '../compare/lacking-keys';
 import { tellDifferences } from '../compare/tell-differences';
 import { makeConverters } from '../convert/make-converters';
@@ -9,8 +10,6 @@ import { fileOriginOf } from '../range/file-origin';
 import { databaseOf, originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { roundsOfNames } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
-
-const MISSING = { code: 'missing', message: 'The key is on the source and not on the target.' } as const;
 
 /**
  * The second look: walks the source's keys of a range and asks the target for each. One that is not there is looked for again,

@@ -1,17 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { TableClient } from '@azure/data-tables';
+import { inParallel } from '../basics/in-parallel';
 import type { Finding, StoredFinding } from '../migration/rows';
-import { BATCH, created, found, rowKeyText, textForPeople, type Entity } from './entities';
+import { BATCH, found, rowKeyText, textForPeople, type Entity } from './entities';
+import { FindingBatches, findingPlace, LONGEST_KEY, type Counting, type FindingPlace } from './finding-batches';
+import type { RangeRows } from './range-rows';
 import { findingSchema, parseRow, ROW_VERSION } from './row-schemas';
 
-/** Whether a finding counts: of a walk that began anew, what it found before does not. */
-export type Counting = (finding: Pick<Finding, 'phase' | 'epoch'>) => boolean;
+/** How many keys are looked up at once. */
+const PARALLEL = 16;
 
-/** The findings of all migrations, one row for each key. */
+/**
+ * The findings of all migrations: those of ranges in batches; those of whoever follows a source, and of versions before, with a row
+ * for each key.
+ */
 export class Findings {
-  constructor(private readonly table: TableClient) {}
+  readonly batches: FindingBatches;
 
-  /** Writes findings. A key has one finding in a migration: a later one replaces the earlier. */
+  constructor(
+    private readonly table: TableClient,
+    ranges: Pick<RangeRows, 'get'>,
+  ) {
+    this.batches = new FindingBatches(table, ranges);
+  }
+
+  /** Writes findings, each into a row of its own. A key has one such finding in a migration: a later one replaces the earlier. */
   async add(findings: readonly Finding[]): Promise<void> {
     // Of a key that comes twice only the last: a transaction takes each row once.
     const entities = new Map(findings.map((finding) => [rowOf(finding), toFinding(finding)]));
@@ -20,28 +33,20 @@ export class Findings {
     }
   }
 
-  /**
-   * Writes findings of keys that have none of another kind. Returns how many stand now, so that writing them again gives
-   * the same number.
-   */
-  async addFirst(findings: readonly Finding[], counts: Counting = () => true): Promise<number> {
-    let stand = 0;
-    const entities = new Map(findings.map((finding) => [rowOf(finding), toFinding(finding)]));
-    for (const batch of batchesOf([...entities.values()])) {
-      const writing = this.table.submitTransaction(batch.map((entity) => ['create', entity]));
-      if (await created(writing)) stand += batch.length;
-      else for (const entity of batch) if (await this.isFirst(entity, counts)) stand++;
-    }
-    return stand;
+  /** Whether a migration has findings with rows of their own. */
+  async hasOwnRows(migration: string): Promise<boolean> {
+    for await (const page of this.ownRows(migration, 1, undefined)) return page.length > 0;
+    return false;
   }
 
-  /** Writes one finding unless its key has one that counts; whether the key's finding is of this kind then. */
-  private async isFirst(entity: FindingEntity, counts: Counting): Promise<boolean> {
-    if (await created(this.table.createEntity(entity))) return true;
-    const known = await found(this.table.getEntity<Entity>(entity.partitionKey, entity.rowKey));
-    if (known === undefined || counts(fromFinding(entity.partitionKey, known))) return known?.code === entity.code;
-    await this.table.upsertEntity(entity, 'Replace');
-    return true;
+  /** The finding with a row of its own that each key has; undefined where it has none. */
+  async withOwnRows(
+    keys: readonly Pick<Finding, 'migration' | 'database' | 'key'>[],
+  ): Promise<(StoredFinding | undefined)[]> {
+    return await inParallel(keys, PARALLEL, async (key) => {
+      const entity = await found(this.table.getEntity<Entity>(rowKeyText(key.migration), rowOf(key)));
+      return entity && fromFinding(key.migration, entity);
+    });
   }
 
   /** One page of the findings that count, with the token of the next; a page may hold few or none although others follow. */
@@ -51,19 +56,51 @@ export class Findings {
     continuation: string | undefined,
     counts: Counting = () => true,
   ): Promise<{ findings: StoredFinding[]; continuation: string | undefined }> {
-    const pages = this.table
-      .listEntities<Entity>({ queryOptions: { filter: `PartitionKey eq '${rowKeyText(migration)}'` } })
-      .byPage({ maxPageSize: limit, ...(continuation === undefined ? {} : { continuationToken: continuation }) });
-    for await (const page of pages) {
-      const findings = page.map((entity) => fromFinding(migration, entity)).filter(counts);
-      return { findings, continuation: page.continuationToken };
+    const place = continuation === undefined ? undefined : readToken(continuation)?.place;
+    const findings: StoredFinding[] = [];
+    if (place === undefined) {
+      for await (const page of this.ownRows(migration, limit, continuation)) {
+        findings.push(...page.map((entity) => fromFinding(migration, entity)).filter(counts));
+        if (page.continuationToken !== undefined) return { findings, continuation: page.continuationToken };
+        break;
+      }
     }
-    return { findings: [], continuation: undefined };
+    for await (const { finding, place: next } of this.batches.list(migration, place, counts)) {
+      if (findings.length === limit) return { findings, continuation: tokenOf(next) };
+      findings.push(finding);
+    }
+    return { findings, continuation: undefined };
+  }
+
+  /** Row keys of findings with rows of their own begin with a digit, those of batches with a letter. */
+  private ownRows(migration: string, limit: number, continuation: string | undefined) {
+    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey lt ':'`;
+    return this.table
+      .listEntities<Entity>({ queryOptions: { filter } })
+      .byPage({ maxPageSize: limit, ...(continuation === undefined ? {} : { continuationToken: continuation }) });
   }
 }
 
-/** Key names beyond this are kept in part: an entity holds 1 MiB, a property 64 KiB. */
-const LONGEST_KEY = 32_768;
+/** Whether a token may be one that was given with a page. */
+export function isContinuation(token: string): boolean {
+  return readToken(token) !== undefined;
+}
+
+function tokenOf({ batch, at }: FindingPlace): string {
+  return Buffer.from(JSON.stringify({ batch, at })).toString('base64');
+}
+
+/** A token of storage, base64 of JSON that names the place of the next row, or one that names the place of a finding. */
+function readToken(token: string): { readonly place: FindingPlace | undefined } | undefined {
+  try {
+    const told = JSON.parse(Buffer.from(token, 'base64').toString('utf8')) as Record<string, unknown> | null;
+    if (typeof told?.nextPartitionKey === 'string' && typeof told.nextRowKey === 'string') return { place: undefined };
+    const place = findingPlace(told?.batch, told?.at);
+    return place && { place };
+  } catch {
+    return undefined;
+  }
+}
 
 interface FindingEntity {
   readonly [field: string]: unknown;
@@ -73,7 +110,7 @@ interface FindingEntity {
   readonly code: string;
 }
 
-function rowOf({ database, key }: Finding): string {
+function rowOf({ database, key }: Pick<Finding, 'database' | 'key'>): string {
   return `${database}-${createHash('sha256').update(key).digest('hex').slice(0, 40)}`;
 }
 

@@ -36,7 +36,7 @@ export class Ledger {
     this.ranges = new RangeRows(ranges);
     this.surveys = new Surveys(ranges);
     this.pagePlaces = new PagePlaces(ranges);
-    this.findings = new Findings(findings);
+    this.findings = new Findings(findings, this.ranges);
   }
 
   /** The time by the storage's clock, ms since 1970: for all that is written down and compared by other instances. */

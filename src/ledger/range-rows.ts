@@ -2,6 +2,7 @@ import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { brokenRange, readRangeName, type RangeRow } from '../migration/rows';
 import {
   BATCH,
+  chunksOrUndefined,
   created,
   found,
   isConflict,
@@ -11,8 +12,8 @@ import {
   type Entity,
   type NewEntity,
 } from './entities';
-import { NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
-import { fromChunks, toChunks } from './chunked-text';
+import { NEWEST_VERSION, NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
+import { toChunks } from './chunked-text';
 import { toPlace } from './page-places';
 import { SURVEY_KEYS, toSurvey } from './surveys';
 
@@ -101,7 +102,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
   return {
     partitionKey: row.migration,
     rowKey: row.name,
-    version: ROW_VERSION,
+    version: row.findingRuns.length === 0 ? ROW_VERSION : NEWEST_VERSION,
     phase: row.phase,
     number: row.number,
     database: row.database,
@@ -118,6 +119,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     counts: JSON.stringify(row.counts),
     borders: row.borders.map(([slot, keys]) => `${slot}:${keys}`).join(' '),
     ...(row.piece === null ? {} : toChunks('piece', row.piece)),
+    ...(row.findingRuns.length === 0 ? {} : toChunks('findingRuns', row.findingRuns)),
     progress: row.progress,
     tries: row.tries,
     clockDoubtMs: row.clockDoubtMs,
@@ -133,8 +135,9 @@ function fromRange(entity: Entity): RangeRow {
   const name = String(entity.rowKey);
   const etag = entity.etag ?? '';
   const told = `The ledger's row of the range ${name}`;
-  const piece = entity.piece0 === undefined ? null : fromChunks('piece', entity);
-  const parsed = parseRow(told, rangeSchema, { ...entity, piece });
+  const piece = entity.piece0 === undefined ? null : chunksOrUndefined('piece', entity);
+  const findingRuns = entity.findingRuns0 === undefined ? [] : (chunksOrUndefined('findingRuns', entity) ?? null);
+  const parsed = parseRow(told, rangeSchema, { ...entity, piece, findingRuns });
   if (!parsed.ok && parsed.error instanceof NewerRowError) throw parsed.error;
   const named = readRangeName(name);
   const isNamed = parsed.ok && named?.phase === parsed.value.phase && named.number === parsed.value.number;

@@ -28,12 +28,15 @@ export class UnreadableRowError extends Error {
  */
 export const ROW_VERSION = 2;
 
+/** The version of batches of findings, and of range rows that say which of these count: who does not know would write them without. */
+export const NEWEST_VERSION = 3;
+
 /** A newer version of the app wrote a row: what it says is not known here, so that nothing is decided by it. */
 export class NewerRowError extends UnreadableRowError {
   constructor(row: string, version: number) {
     super(
       row,
-      `a newer version of Keyferry wrote it (rows of version ${version}, and this one knows them up to ${ROW_VERSION}); bring this app up to date`,
+      `a newer version of Keyferry wrote it (rows of version ${version}, and this one knows them up to ${NEWEST_VERSION}); bring this app up to date`,
     );
     this.name = 'NewerRowError';
   }
@@ -64,7 +67,7 @@ export function mustParse<T>(row: string, schema: z.ZodType<T>, stored: unknown)
 function newerVersionOf(stored: unknown): number | undefined {
   if (typeof stored !== 'object' || stored === null || !('version' in stored)) return undefined;
   const { version } = stored;
-  return typeof version === 'number' && Number.isInteger(version) && version > ROW_VERSION ? version : undefined;
+  return typeof version === 'number' && Number.isInteger(version) && version > NEWEST_VERSION ? version : undefined;
 }
 
 /** For whoever goes on without a row that cannot be read. */
@@ -72,7 +75,7 @@ export function undefinedIfUnreadable(error: unknown): undefined {
   if (!(error instanceof UnreadableRowError)) throw error;
 }
 
-export const version = z.int().min(1).max(ROW_VERSION).default(1);
+export const version = z.int().min(1).max(NEWEST_VERSION).default(1);
 /** Zod's integers are safe ones. */
 const count = z.int().min(0);
 const amount = z.number().min(0);
@@ -164,6 +167,8 @@ export const rangeSchema = z.object({
   counts: json(countsSchema),
   borders,
   piece: piece.nullable(),
+  /** Rows without findings, and those of earlier versions, have none. */
+  findingRuns: z.array(z.tuple([count, count, count])).default([]),
   progress: count.default(0),
   tries: count.default(0),
   clockDoubtMs: count.default(0),
@@ -419,6 +424,7 @@ export const snapshotSchema = z.looseObject({
   trouble: text.nullable().default(null),
   clockSetBack: amount.max(1e12).optional(),
   counts: countsSchema,
+  findingsKept: count.optional(),
   progress: z.looseObject({
     percent: z.number().min(0).max(100),
     keysPerSecond: amount,
@@ -436,7 +442,27 @@ export const snapshotSchema = z.looseObject({
   visit: text.default(''),
 });
 
-/** A finding's own properties. */
+/** The findings of a batch as they are packed: keys in base64, codes, messages. */
+export const packedFindings = z.array(z.tuple([z.base64(), z.string().min(1).max(1_000), text]));
+
+const batch = z.object({
+  version,
+  range: text,
+  phase: phaseName,
+  database,
+  epoch: count,
+  generation: count,
+  first: count,
+});
+
+/** A batch of findings, without what is packed in it. */
+export const findingBatchSchema = batch.extend({ count });
+export type FindingBatch = z.infer<typeof findingBatchSchema>;
+
+/** The same of marks. */
+export const markBatchSchema = batch;
+
+/** The properties of a finding with a row of its own. */
 export const findingSchema = z.object({
   version,
   database,

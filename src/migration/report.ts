@@ -8,7 +8,7 @@ import type { Plan } from './plan';
 import { progressSchema, type Progress } from './progress';
 import { liveReportSchema, type LiveReport } from './live';
 import { modes } from './request';
-import { migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
+import { FINDINGS_PER_RANGE, migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
 import { versionOfFile } from './file-facts';
 import { shardsReport, shardsSchema, type Shards } from './shards';
@@ -30,6 +30,8 @@ export interface Snapshot {
   /** What held the work up last since something was done; null where nothing is known of it. */
   readonly trouble: string | null;
   readonly counts: Counts;
+  /** How many of the findings are kept in full. Not there in sums that an earlier version wrote. */
+  readonly findingsKept?: number | undefined;
   readonly progress: Progress;
   /** Null where the side has not answered yet, or does not tell. */
   readonly sourceKeysNow: number | null;
@@ -85,7 +87,12 @@ export const migrationReportSchema = z
     live: liveReportSchema.optional().describe('Mode live: how the source is followed.'),
     warnings: z.array(z.string()),
     conversions: z.array(plannedConversionSchema).describe("The request's conversions."),
-    findings: amount,
+    findings: amount.describe('Exactly how many there are.'),
+    findingsKept: amount
+      .optional()
+      .describe(
+        `How many of them are kept in full, and listed: of each range the first ${FINDINGS_PER_RANGE.toLocaleString('en')}. Not there in documents of earlier versions.`,
+      ),
     startedAt: isoTime,
     finishedAt: isoTime.nullable(),
     cause: z.string().nullable().describe('Why it failed; null otherwise.'),
@@ -155,10 +162,21 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
     warnings: [...plan.warnings, ...snapshot.warnings],
     conversions: plan.conversions,
     findings: findings + (live?.findings ?? 0),
+    findingsKept: (snapshot.findingsKept ?? findings) + (live?.findings ?? 0),
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
     cause: row.cause ?? row.stopCause,
   };
+}
+
+/** What is to be said of findings that no list has; undefined where lists have all. */
+export function onlyCounted({
+  findings,
+  findingsKept = findings,
+}: Pick<MigrationReport, 'findings' | 'findingsKept'>): string | undefined {
+  const many = findings - findingsKept;
+  if (many <= 0) return undefined;
+  return `${many.toLocaleString('en')} findings are only counted: of each range the first ${FINDINGS_PER_RANGE.toLocaleString('en')} are kept.`;
 }
 
 /** A file has none before it is put together. */

@@ -83,6 +83,15 @@ export interface FilePiece {
   readonly border: readonly string[];
 }
 
+/**
+ * The findings that one worker of a range has told, by the generation in which it had the range: how many of them are kept in full, and
+ * of how many keys there are marks.
+ */
+export type FindingRun = readonly [generation: number, kept: number, marked: number];
+
+/** Of one range, this many findings are kept in full; the rest are only counted. */
+export const FINDINGS_PER_RANGE = 10_000;
+
 /** One range's row, always written whole. */
 export interface RangeRow {
   readonly migration: string;
@@ -116,6 +125,8 @@ export interface RangeRow {
   readonly borders: readonly (readonly [slot: number, keys: number])[];
   /** What of a file it has written up to the cursor; null where there is nothing. */
   readonly piece: FilePiece | null;
+  /** The findings in its counts, as far as they are in batches. */
+  readonly findingRuns: readonly FindingRun[];
   /** Grows with whatever is done, and while a limit keeps the work waiting. Where it stands still for long, nothing comes of the work. */
   readonly progress: number;
   /** How often it was taken since anything was last done that whoever takes it next need not do again. */
@@ -191,6 +202,7 @@ export function brokenRange(
     counts: noCounts,
     borders: [],
     piece: null,
+    findingRuns: [],
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,
@@ -238,6 +250,7 @@ export function backAtStart(row: RangeRow): RangeRow {
     counts: noCounts,
     borders: [],
     piece: null,
+    findingRuns: [],
     share: 0,
     tries: 0,
     trouble: null,

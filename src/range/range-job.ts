@@ -3,6 +3,7 @@ import type { App } from '../app/app';
 import { wallClock } from '../basics/wall-clock';
 import { LostRowError } from '../ledger/range-rows';
 import {
+  FINDINGS_PER_RANGE,
   isFinal,
   type FilePiece,
   type Finding,
@@ -17,14 +18,12 @@ import { TemporaryNames } from '../transfer/by-commands';
 import { Governor } from '../transfer/governor';
 import { StoppedError, type StopReason, type StopSignal } from '../migration/stop';
 import { lanesLeft } from './chain';
+import { formerAmong, isWalkedAgain, writtenBefore } from './former-findings';
 import { PagePlace } from './page-place';
 import { parallelRangesOf, shareOfRange } from './range-shape';
-import { redactFinding } from '../migration/redact-finding';
+import { keyAsTold, redactFinding } from '../migration/redact-finding';
 import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
-import { isCurrent } from '../migration/course';
-
-/** Of one range, this many findings are kept in full; the rest are only counted. */
-const FINDINGS_PER_RANGE = 10_000;
+import { ToldFindings } from './told-findings';
 
 /** So many generations are told to have left temporary keys; what those before them left has expired long since. */
 const MOST_BUILDERS = 16;
@@ -47,7 +46,7 @@ export interface JobStart {
 /** Gives a piece of a file; `force`: whatever it takes. */
 type CutPiece = (force: boolean) => Promise<FilePiece | undefined>;
 
-type Kept = Pick<RangeRow, 'cursor' | 'share' | 'counts' | 'borders' | 'piece' | 'inside'>;
+type Kept = Pick<RangeRow, 'cursor' | 'share' | 'counts' | 'borders' | 'piece' | 'inside' | 'findingRuns'>;
 
 /** So many borders between masters are noted in a row: of a range with more, how much is behind which is not known. */
 const MOST_BORDERS = 256;
@@ -113,6 +112,11 @@ export class RangeJob implements StopSignal {
   private building: Promise<void> | undefined;
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
   private openCounts = noCounts;
+  private openFindings: KeyFinding[] = [];
+  /** Of those that are counted. */
+  private readonly findings: ToldFindings;
+  private readonly runsBefore: RangeRow['findingRuns'];
+  private ownRows: Promise<boolean> | undefined;
   private packSurvey: (() => Buffer) | undefined;
   private cutPiece: CutPiece | undefined;
   private isBorder: ((cursor: bigint) => boolean) | undefined;
@@ -134,6 +138,8 @@ export class RangeJob implements StopSignal {
       this.progressed(true);
     };
     this.kept = keptOf(current);
+    this.findings = new ToldFindings(current, app.ledger.findings.batches, isWalkedAgain(migration));
+    this.runsBefore = current.findingRuns;
     this.startedAt = current.cursor;
     this.startedInside = current.inside;
     this.tookOver = tookOver || migration.epoch > 0;
@@ -235,8 +241,8 @@ export class RangeJob implements StopSignal {
   }
 
   /**
-   * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before their counts, and
-   * a finding written twice is one, so that a crash in between neither loses nor doubles one.
+   * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before the row that counts them, and
+   * count by that row alone, so that a crash in between neither loses nor doubles one.
    * @param moved called when the cursor moves, in the same moment
    */
   async add(
@@ -245,18 +251,17 @@ export class RangeJob implements StopSignal {
     next: bigint | undefined,
     moved?: () => void,
   ): Promise<void> {
-    const all = await this.told(counts, findings);
-    this.openCounts = addCounts(this.openCounts, all);
+    const told = await this.told(counts, findings);
+    this.openCounts = addCounts(this.openCounts, told.counts);
+    this.openFindings.push(...told.findings);
     this.progressed(next !== undefined);
     if (next === undefined) return;
     const { index, bits } = this.current;
     const share = next === 0n ? 1 : 1 - shareAhead({ index, bits }, next);
-    this.current = {
-      ...this.current,
-      counts: addCounts(this.current.counts, this.openCounts),
-      cursor: String(next),
-      share,
-    };
+    const all = this.openFindings;
+    this.openFindings = [];
+    this.current = { ...this.current, cursor: String(next), share };
+    this.count(this.openCounts, all);
     this.noteBorder(next);
     this.openCounts = noCounts;
     moved?.();
@@ -265,23 +270,51 @@ export class RangeJob implements StopSignal {
 
   /** Adds what was done of keys ahead of the cursor: whoever goes on there finds them done. Findings as with `add`. */
   async addAhead(counts: Partial<Counts>, findings: readonly KeyFinding[], keys: readonly Buffer[]): Promise<void> {
-    const all = await this.told(counts, findings);
-    this.current = { ...this.current, counts: addCounts(this.current.counts, all) };
+    const told = await this.told(counts, findings);
+    this.count(told.counts, told.findings);
     this.place.add(keys);
     this.progressed(true);
     await this.checkpointInTime();
   }
 
-  /** Writes findings, and gives the counts with theirs. */
-  private async told(counts: Partial<Counts>, findings: readonly KeyFinding[]): Promise<Counts> {
-    if (findings.length > 0) await this.app.ledger.findings.add(this.redacted(findings, this.roomForFindings()));
-    const all = addCounts(addCounts(noCounts, counts), { findings: findings.length });
+  /** What is to be counted, with the findings that are to be kept. */
+  private async told(counts: Partial<Counts>, found: readonly KeyFinding[]) {
+    const all = addCounts(addCounts(noCounts, counts), { findings: found.length });
     this.app.telemetry.page(this.migration.id, all);
-    return all;
+    return { counts: all, findings: await this.unwritten(found) };
+  }
+
+  /** Those of findings that no version before has written already, with a row for each. */
+  private async unwritten(found: readonly KeyFinding[]): Promise<readonly KeyFinding[]> {
+    if (found.length === 0) return found;
+    const { ledger } = this.app;
+    this.ownRows ??= ledger.findings.hasOwnRows(this.migration.id);
+    if (!(await this.ownRows)) return found;
+    const same = await writtenBefore(this.asTold(found), ledger);
+    // As they are found last.
+    await ledger.findings.add(this.asFindings(found.filter((_, i) => same.has(i))));
+    return found.filter((_, i) => !same.has(i));
+  }
+
+  /** Brings counts into the row, and what is told with them on its way. */
+  private count(counts: Counts, findings: readonly KeyFinding[]): void {
+    const room = Math.max(0, FINDINGS_PER_RANGE - this.current.counts.findings);
+    const { findingKeys } = this.app.settings;
+    this.findings.add({
+      kept: this.asFindings(findings.slice(0, room)),
+      keys: this.findings.isMarked ? findings.map(({ key }) => keyAsTold(key, findingKeys)) : [],
+    });
+    const { run } = this.findings;
+    this.current = {
+      ...this.current,
+      counts: addCounts(this.current.counts, counts),
+      findingRuns: run === undefined ? this.runsBefore : [...this.runsBefore, run],
+    };
   }
 
   private async checkpointInTime(): Promise<void> {
     if (performance.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000) await this.checkpoint();
+    else if (this.findings.isDue) await this.findings.flush();
   }
 
   /**
@@ -293,12 +326,13 @@ export class RangeJob implements StopSignal {
     this.current = { ...this.current, progress: this.current.progress + 1, ...(kept ? { tries: 0 } : {}) };
   }
 
-  /** Writes findings of keys that have none of another kind yet, and returns how many those are. */
-  async addFirstFindings(findings: readonly KeyFinding[]): Promise<number> {
-    if (findings.length === 0) return 0;
-    const room = this.roomForFindings();
-    const stand = await this.app.ledger.findings.addFirst(this.redacted(findings, room), isCurrent(this.migration));
-    return stand + Math.max(0, findings.length - room);
+  /** Those of findings whose keys have none by an earlier walk, or by whoever follows the source. */
+  async withoutFormer(found: readonly KeyFinding[]): Promise<readonly KeyFinding[]> {
+    if (found.length === 0) return found;
+    const { migration } = this;
+    const { ledger } = this.app;
+    const former = await formerAmong(migration, this.current, this.asTold(found), ledger);
+    return former.size === 0 ? found : found.filter((_, i) => !former.has(i));
   }
 
   /** Notes that expiries may be wrong by so much. */
@@ -376,17 +410,22 @@ export class RangeJob implements StopSignal {
     });
   }
 
-  private redacted(findings: readonly KeyFinding[], room: number): Finding[] {
+  /** Findings without their words, for those who ask which of them are known. */
+  private asTold(found: readonly KeyFinding[]): Omit<Finding, 'message'>[] {
     const { migration, database, phase, epoch } = this.current;
-    return findings
-      .slice(0, room)
-      .map((finding) =>
-        redactFinding({ migration, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
-      );
+    const { findingKeys } = this.app.settings;
+    return found.map(({ key, code }) => ({
+      ...{ migration, database, phase, epoch },
+      key: keyAsTold(key, findingKeys),
+      code,
+    }));
   }
 
-  private roomForFindings(): number {
-    return Math.max(0, FINDINGS_PER_RANGE - this.current.counts.findings - this.openCounts.findings);
+  private asFindings(found: readonly KeyFinding[]): Finding[] {
+    const { migration, database, phase, epoch } = this.current;
+    return found.map((finding) =>
+      redactFinding({ migration, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
+    );
   }
 
   private async write(): Promise<void> {
@@ -400,6 +439,7 @@ export class RangeJob implements StopSignal {
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };
       const place = this.cutPiece === undefined ? { inside } : await this.placeWithPiece(this.cutPiece, inside);
       const row = { ...this.current, ...place, heartbeat: this.app.ledger.time() };
+      await this.findings.flush();
       const { etag } = await this.app.ledger.ranges.replace(row, beside);
       this.current = { ...this.current, etag };
     } catch (error) {
@@ -412,10 +452,10 @@ export class RangeJob implements StopSignal {
   /** Where the row may say that the range is: with all of its piece up to there kept. */
   private async placeWithPiece(cut: CutPiece, inside: boolean): Promise<Kept> {
     // All of it belongs to one cursor, which may move while the piece is being kept.
-    const { cursor, share, counts, borders, state } = this.current;
+    const { cursor, share, counts, borders, state, findingRuns } = this.current;
     const cutting = cut(state !== 'active');
     const kept = (piece: FilePiece | undefined) => {
-      if (piece !== undefined) this.kept = { cursor, share, counts, borders, piece, inside };
+      if (piece !== undefined) this.kept = { cursor, share, counts, borders, piece, inside, findingRuns };
       return this.kept;
     };
     // What is done must be kept; otherwise a sign of life does not wait for it, nor for what will never be.
@@ -477,8 +517,8 @@ export class RangeJob implements StopSignal {
   }
 }
 
-function keptOf({ cursor, share, counts, borders, piece, inside }: RangeRow): Kept {
-  return { cursor, share, counts, borders, piece, inside };
+function keptOf({ cursor, share, counts, borders, piece, inside, findingRuns }: RangeRow): Kept {
+  return { cursor, share, counts, borders, piece, inside, findingRuns };
 }
 
 function moment() {

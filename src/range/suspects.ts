@@ -43,6 +43,8 @@ export interface LooksMemory<Suspect> {
 export interface SecondLook<Suspect> {
   readonly rounds: Rounds;
   readonly memory?: LooksMemory<Suspect>;
+  /** Between this look and the next, ms, where that is another time than in the rounds. */
+  readonly everyMs?: (suspects: readonly Suspect[]) => number;
   /** Looks once more. Throws what ends the work. */
   look(suspects: readonly Suspect[]): Promise<Look<Suspect>>;
   /** What is counted, and told, of keys that are wrong after the last look. Throws what ends the work. */
@@ -94,7 +96,7 @@ export class Suspects<Suspect> {
     const first = all.reduce((least, suspect) => Math.min(least, memory?.get(suspect) ?? 1), looks);
     for (const suspect of all) if (memory?.get(suspect) === undefined) memory?.set(suspect, 1);
     for (let round = Math.min(looks, first + 1); round <= looks && open.length > 0; round++) {
-      await pause(everyMs, this.worker);
+      await pause(this.second.everyMs?.(open) ?? everyMs, this.worker);
       const look = await this.second.look(open);
       counts = addCounts(counts, look.counts);
       ({ wrong } = look);

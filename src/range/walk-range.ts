@@ -1,5 +1,5 @@
 import type { Converter } from '../convert/converter';
-import { addCounts, noCounts, type Counts } from '../migration/counts';
+import { noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
 import type { Selection } from '../migration/selection';
 import { StoppedError } from '../migration/stop';
@@ -196,8 +196,7 @@ class Progress<Suspect> {
 
   private async settleNow(): Promise<void> {
     const { counts = noCounts, findings = [] } = (await this.suspects?.settle()) ?? {};
-    const stand = await this.job.addFirstFindings(findings);
-    await this.job.add(addCounts(counts, { findings: stand }), [], this.next, this.move);
+    await this.job.add(counts, await this.job.withoutFormer(findings), this.next, this.move);
   }
 
   private readonly move = () => {

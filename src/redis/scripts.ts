@@ -40,6 +40,7 @@ export const scripts = {
   slotScan: telling('slot-keys', 'slot-scan'),
   read: telling('read-keys', 'read'),
   missing: telling('missing'),
+  keyFacts: telling('key-facts'),
   scanOverview: telling('fingerprint', 'overview', 'scan-overview'),
   keysOverview: telling('fingerprint', 'overview', 'keys-overview'),
   fingerprintValues: own('fingerprint', 'fingerprint-values'),

@@ -205,6 +205,7 @@ export function rangesOf({
     counts: noCounts,
     borders: [],
     piece: null,
+    findingRuns: [],
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,

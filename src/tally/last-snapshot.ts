@@ -45,13 +45,17 @@ export async function lastSnapshot(migration: MigrationRow, app: Pick<App, 'ledg
   if (kept !== undefined) return kept;
   const empty = firstSnapshot(migration);
   if (!isFinal(migration)) return empty;
-  const { counts, ranges, share, lastHeartbeat } = sumRanges(migration, await app.ledger.ranges.list(migration.id));
+  const { counts, findingsKept, ranges, share, lastHeartbeat } = sumRanges(
+    migration,
+    await app.ledger.ranges.list(migration.id),
+  );
   const { planned, active, done, failed, cancelled } = ranges;
   const well = migration.state === 'completed' || migration.state === 'completedWithDifferences';
   return {
     ...empty,
     lastHeartbeat,
     counts,
+    findingsKept,
     progress: {
       ...empty.progress,
       percent: percentOf(share, well),

@@ -99,7 +99,7 @@ export function workDone(
   before: Snapshot,
   now: number,
   end: 'open' | 'well' | 'ill' = 'open',
-): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'progress' | 'history'> {
+): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'findingsKept' | 'progress' | 'history'> {
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(startedAt)) / 1_000;
   const history = before.history ?? [[0, 0]];
@@ -111,6 +111,7 @@ export function workDone(
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,
     counts: sum.counts,
+    findingsKept: sum.findingsKept,
     progress: {
       percent: percentOf(sum.share, end === 'well'),
       keysPerSecond: Math.round(rate),

@@ -1,4 +1,4 @@
-import { isSettled, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
+import { FINDINGS_PER_RANGE, isSettled, type MigrationRow, type RangeRow, type RangeState } from '../migration/rows';
 import { rowsOfPlan, walkedDatabases } from '../migration/rows-of-plan';
 import { accountedKeys, addCounts, noCounts, type Counts } from '../migration/counts';
 import { movedBy, type LiveRow } from '../migration/live';
@@ -10,6 +10,8 @@ export interface Sum {
   readonly ranges: Readonly<Record<RangeState, number>>;
   /** Over all rows, as far as their phases say that they count. */
   readonly counts: Counts;
+  /** How many of the findings in the counts are kept in full. */
+  readonly findingsKept: number;
   /** Different keys that the latest walk over the source brought. */
   readonly walked: number;
   /** The share of the current phase's keyspace that is done, 0 to 1, weighted by the keys of databases. */
@@ -39,6 +41,7 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
     walkedDatabases(migration.plan, migration.phase).map((d) => [d.database, Math.max(1, d.keys ?? 1) / 2 ** d.bits]),
   );
   let counts = noCounts;
+  let findingsKept = 0;
   const walkedIn = new Map<string, number>();
   let done = 0;
   let all = 0;
@@ -51,7 +54,9 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   for (const row of held) {
     walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
     clockDoubtMs = Math.max(clockDoubtMs, row.clockDoubtMs);
-    counts = addCounts(counts, countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts));
+    const counting = countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts);
+    counts = addCounts(counts, counting);
+    findingsKept += Math.min(FINDINGS_PER_RANGE, counting.findings ?? 0);
     if (row.phase === migration.phase) {
       const weight = weights.get(row.database) ?? 1;
       all += weight;
@@ -69,7 +74,8 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   const { phase, pass, epoch } = migration;
   const moved = [phase, pass, epoch, ranges.done + ranges.failed + ranges.cancelled, progress].join(' ');
   const share = all === 0 ? 1 : done / all;
-  return { ranges, counts, walked, share, lastHeartbeat, moved, clockDoubtMs, troubles: [...troubles], trouble, cause };
+  const sums = { ranges, counts, findingsKept, walked, share, lastHeartbeat, moved, clockDoubtMs };
+  return { ...sums, troubles: [...troubles], trouble, cause };
 }
 
 /** The same with what whoever follows the source says of itself. */

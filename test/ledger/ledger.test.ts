@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isContinuation } from '../../src/ledger/findings';
 import { Ledger } from '../../src/ledger/ledger';
 import { LostRowError } from '../../src/ledger/range-rows';
 import { RANGES_QUEUE, RangeQueue } from '../../src/ledger/range-queue';
@@ -265,16 +266,6 @@ describe('findings', () => {
     ]);
   });
 
-  it('that come first only give the same number however often they are written', async () => {
-    const migration = freshId();
-    await ledger.findings.add([finding(migration, 'failed before')]);
-    const missing = ['failed before', 'x', 'y'].map((key) => finding(migration, key, 'missing'));
-    expect(await ledger.findings.addFirst(missing)).toBe(2);
-    expect(await ledger.findings.addFirst(missing)).toBe(2);
-    const { findings } = await ledger.findings.list(migration, 100, undefined);
-    expect(findings.find(({ key }) => String(key) === 'failed before')?.code).toBe('restore-refused');
-  });
-
   it('are paged without losing or doubling one', async () => {
     const migration = freshId();
     await ledger.findings.add(Array.from({ length: 25 }, (_, i) => finding(migration, `key ${i}`)));
@@ -290,6 +281,119 @@ describe('findings', () => {
     expect(pages).toBe(3);
     expect(new Set(seen).size).toBe(25);
     expect(seen).toHaveLength(25);
+  });
+});
+
+describe('findings of ranges', () => {
+  const finding = (migration: string, key: Buffer | string): Finding => ({
+    migration,
+    database: 3,
+    key: Buffer.from(key),
+    code: 'missing',
+    message: 'The server said "no" \u0000\u0007.',
+    phase: 'copy',
+    epoch: 0,
+  });
+  const teller = (migration: string, range: number, generation: number) => ({
+    ...aRange(range, { migration, database: 3, generation }),
+  });
+  const told = (migration: string, name: string, many: number) =>
+    Array.from({ length: many }, (_, i) => finding(migration, `${name} ${i}`));
+
+  it('keep keys byte by byte, empty, binary and long ones', async () => {
+    const migration = freshId();
+    const keys = [Buffer.alloc(0), Buffer.from([0x00, 0xff, 0x0a]), Buffer.from('ä🗝'), Buffer.alloc(40_000, 0x61)];
+    const findings = keys.map((key) => finding(migration, key));
+    await ledger.ranges.create([aRange(0, { migration, findingRuns: [[1, 4, 0]] })]);
+    await ledger.findings.batches.put(teller(migration, 0, 1), 0, findings);
+    expect(await ledger.findings.list(migration, 100, undefined)).toEqual({
+      findings: findings.map((each) => ({
+        ...each,
+        key: each.key.subarray(0, 32_768),
+        message: 'The server said "no" \\u0000\\u0007.',
+      })),
+      continuation: undefined,
+    });
+  });
+
+  it('are those that the row counts, of each worker that it knows', async () => {
+    const migration = freshId();
+    await ledger.ranges.create([
+      aRange(0, { migration, findingRuns: [[1, 2, 0], [3, 3, 0]] }), // prettier-ignore
+      aRange(1, { migration }),
+    ]);
+    const put = async (range: number, generation: number, first: number, name: string, many: number) => {
+      await ledger.findings.batches.put(teller(migration, range, generation), first, told(migration, name, many));
+    };
+    await put(0, 1, 0, 'first worker', 2);
+    await put(0, 1, 2, 'first worker, not counted', 2);
+    await put(0, 2, 0, 'second worker, not counted', 2);
+    await put(0, 3, 0, 'third worker', 1);
+    await put(0, 3, 1, 'third worker, one not counted', 3);
+    await put(1, 1, 0, 'of a row that counts none', 2);
+    await put(2, 1, 0, 'of no row', 2);
+    // The answer to a request was lost: it comes again.
+    await put(0, 1, 0, 'first worker', 2);
+    const { findings } = await ledger.findings.list(migration, 100, undefined);
+    expect(findings.map(({ key }) => String(key))).toEqual([
+      'first worker 0',
+      'first worker 1',
+      'third worker 0',
+      'third worker, one not counted 0',
+      'third worker, one not counted 1',
+    ]);
+    expect((await ledger.findings.list(migration, 100, undefined, () => false)).findings).toEqual([]);
+  });
+
+  it('are paged behind those with rows of their own, without losing or doubling one', async () => {
+    const migration = freshId();
+    await ledger.findings.add(told(migration, 'own', 5));
+    await ledger.ranges.create(
+      Array.from({ length: 4 }, (_, i) => aRange(i, { migration, findingRuns: [[1, 10, 0]] })),
+    );
+    for (let range = 0; range < 4; range++) {
+      await ledger.findings.batches.put(teller(migration, range, 1), 0, told(migration, `${range}`, 7));
+      await ledger.findings.batches.put(teller(migration, range, 1), 7, told(migration, `${range} more`, 3));
+    }
+    for (const limit of [1, 3, 5, 9, 45, 100]) {
+      const seen: string[] = [];
+      let continuation: string | undefined;
+      let pages = 0;
+      do {
+        expect(continuation === undefined || isContinuation(continuation)).toBe(true);
+        const page = await ledger.findings.list(migration, limit, continuation);
+        seen.push(...page.findings.map(({ key }) => String(key)));
+        ({ continuation } = page);
+        pages++;
+      } while (continuation !== undefined);
+      expect(pages).toBe(Math.ceil(45 / limit));
+      expect(new Set(seen).size).toBe(45);
+      expect(seen).toHaveLength(45);
+    }
+  });
+
+  it('that cannot be read are told as such, as many as were counted', async () => {
+    const migration = freshId();
+    await ledger.ranges.create([aRange(0, { migration, findingRuns: [[1, 2, 0]] })]);
+    await ledger.findings.batches.put(teller(migration, 0, 1), 0, told(migration, 'x', 3));
+    const table = clients.table('KeyferryFindings');
+    for await (const row of table.listEntities({ queryOptions: { filter: `PartitionKey eq '${migration}'` } })) {
+      await table.updateEntity({ ...row, packed0: Buffer.from('garbage') } as never, 'Replace');
+    }
+    const { findings } = await ledger.findings.list(migration, 100, undefined);
+    expect(findings.map(({ code, database }) => [code, database])).toEqual([
+      ['unreadable', 3],
+      ['unreadable', 3],
+    ]);
+  });
+
+  it.each([
+    { batch: "r-copy-00001' or PartitionKey eq 'another", at: 0 },
+    { batch: 'r-copy-00001-0000000001-0000000000', at: -1 },
+    { batch: 'copy-00001', at: 0 },
+    { at: 0 },
+  ])('are not told for a place that was made up: %j', (place) => {
+    expect(isContinuation(Buffer.from(JSON.stringify(place)).toString('base64'))).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { TableClient } from '@azure/data-tables';
-import { NewerRowError, ROW_VERSION, UnreadableRowError } from '../../src/ledger/row-schemas';
+import { NewerRowError, NEWEST_VERSION, UnreadableRowError } from '../../src/ledger/row-schemas';
 import { rangeName, type MigrationRow } from '../../src/migration/rows';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
@@ -302,7 +302,7 @@ describe('a plan row with garbage', () => {
 });
 
 describe('a row of a newer version', () => {
-  const newer = { version: ROW_VERSION + 1 };
+  const newer = { version: NEWEST_VERSION + 1 };
 
   it('of a plan is listed as unreadable, holds its target, and is not touched', async () => {
     const migration = await start();

@@ -5,7 +5,7 @@ import type { RangeMessage } from '../../src/ledger/range-queue';
 import { LostRowError } from '../../src/ledger/range-rows';
 import { Keeper } from '../../src/tally/keeper';
 import { until } from '../tools/app-process';
-import { rangeName, type Finding, type MigrationRow } from '../../src/migration/rows';
+import { rangeName, resetIfOlder, type Finding, type MigrationRow } from '../../src/migration/rows';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { noCounts } from '../../src/migration/counts';
 import { failRange } from '../../src/tally/settle-ranges';
@@ -13,10 +13,12 @@ import { PlanRefusedError } from '../../src/migration/plan-refusals';
 import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getReport } from '../../src/api/read-migrations';
 import { BadRequestError } from '../../src/migration/request';
+import { StoppedError } from '../../src/migration/stop';
 import { restartRanges } from '../../src/tally/restart-ranges';
 import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { lanesLeft } from '../../src/range/chain';
+import type { PagePlace } from '../../src/range/page-place';
 import { RangeJob } from '../../src/range/range-job';
 import { visitMigration, type DueStart } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
@@ -72,6 +74,21 @@ const sourceNow = async (runId: string) => ({ ...(await readServerFacts(await so
 const nothing = { sourceKeysNow: null };
 const lookDue: DueStart = { phase: 'look', depth: 'existence', from: { phase: 'copy', epoch: 0 } };
 const ranges = (id: string) => app.ledger.ranges.list(id);
+/** Takes a range of the current phase, as its next worker does. */
+async function jobOn(id: string, number: number, place?: PagePlace): Promise<RangeJob> {
+  const migration = (await app.ledger.migrations.get(id))!;
+  const known = (await app.ledger.ranges.get(id, rangeName(migration.phase, number)))!;
+  const row = resetIfOlder(known, migration);
+  const claimed = await app.ledger.ranges.replace({ ...row, state: 'active', generation: row.generation + 1 });
+  return new RangeJob(claimed, migration, app, place === undefined ? {} : { place });
+}
+const wrong = (keys: readonly string[], code: Finding['code']) =>
+  keys.map((key) => ({ key: Buffer.from(key), code, message: 'm' }));
+/** Tells what is wrong after a last look, and settles the range. */
+async function tellLast(job: RangeJob, keys: readonly string[], code: Finding['code']): Promise<void> {
+  await job.add({}, await job.withoutFormer(wrong(keys, code)), 0n);
+  await job.settle('done');
+}
 const message = (migration: MigrationRow, number: number) => ({
   migration: migration.id,
   range: rangeName('copy', number),
@@ -219,7 +236,6 @@ describe('findings of a walk that has begun anew', () => {
 
   it('count no more, and hide none of the new one', async () => {
     const migration = await start();
-    const counts = () => true;
     await app.ledger.findings.add([
       { ...finding(migration.id, 'a', 'missing'), phase: 'copy', epoch: 0 },
       { ...finding(migration.id, 'b', 'missing'), phase: 'copy', epoch: 0 },
@@ -227,12 +243,109 @@ describe('findings of a walk that has begun anew', () => {
     await restartRanges(migration, 'another', await sourceNow('another'), nothing, app);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toEqual([]);
     expect((await app.ledger.migrations.get(migration.id))!.course.walks).toEqual([{ place: 0, epoch: 1 }]);
-    const again = [{ ...finding(migration.id, 'a', 'different-value'), phase: 'copy' as const, epoch: 1 }];
-    expect(await app.ledger.findings.addFirst(again, counts)).toBe(0);
-    expect(await app.ledger.findings.addFirst(again, ({ epoch = 0 }) => epoch >= 1)).toBe(1);
+    const job = await jobOn(migration.id, 0);
+    await tellLast(job, ['a'], 'different-value');
+    expect((await app.ledger.ranges.get(migration.id, rangeName('copy', 0)))!.counts.findings).toBe(1);
     expect((await getFindings(migration.id, 10, undefined, app))?.findings).toMatchObject([
       { key: 'a', code: 'different-value' },
     ]);
+  });
+});
+
+describe('findings of ranges', () => {
+  const listed = async (id: string) => {
+    const keys: string[] = [];
+    let continuation: string | undefined;
+    do {
+      const page = (await getFindings(id, 1_000, continuation, app))!;
+      keys.push(...page.findings.map(({ key, code }) => `${code} ${key}`));
+      continuation = page.continuation ?? undefined;
+    } while (continuation !== undefined);
+    return keys.sort();
+  };
+  const counted = async (id: string) => (await ranges(id)).reduce((sum, { counts }) => sum + counts.findings, 0);
+
+  it('are counted and listed once where two workers have the range, or one dies before its row is written', async () => {
+    const { id } = await start();
+    const first = await jobOn(id, 0);
+    await first.add({}, wrong(['a'], 'restore-refused'), 0n);
+    await first.checkpoint();
+    await first.add({}, wrong(['b'], 'restore-refused'), 0n);
+    // Its findings are written, and its row is not.
+    const replace = jest.spyOn(app.ledger.ranges, 'replace').mockRejectedValueOnce(new Error('away'));
+    await expect(first.checkpoint()).rejects.toThrow('away');
+    replace.mockRestore();
+    const second = await jobOn(id, 0);
+    await second.add({}, wrong(['b', 'c'], 'restore-refused'), 0n);
+    await second.settle('done');
+    await first.add({}, wrong(['c', 'd'], 'restore-refused'), 0n);
+    await expect(first.settle('done')).rejects.toBeInstanceOf(StoppedError);
+    expect(await counted(id)).toBe(3);
+    expect(await listed(id)).toEqual(['restore-refused a', 'restore-refused b', 'restore-refused c']);
+  });
+
+  it('inside a page count and are listed once its end is reached', async () => {
+    const { id } = await start();
+    const first = await jobOn(id, 0);
+    await first.add({}, wrong(['a'], 'restore-refused'), undefined);
+    await first.addAhead({}, wrong(['b'], 'restore-refused'), [Buffer.from('b')]);
+    await first.handOn();
+    expect(await counted(id)).toBe(1);
+    expect(await listed(id)).toEqual(['restore-refused b']);
+    const second = await jobOn(id, 0, first.place);
+    await second.add({}, wrong(['a'], 'restore-refused'), 0n);
+    await second.settle('done');
+    expect(await listed(id)).toEqual(['restore-refused a', 'restore-refused b']);
+  });
+
+  it('are kept up to a number, and all counted; a later walk knows them all', async () => {
+    const { id } = await start();
+    const keys = Array.from({ length: 10_050 }, (_, i) => `key ${i}`);
+    const copy = await jobOn(id, 0);
+    await copy.add({}, wrong(keys.slice(0, 9_990), 'restore-refused'), 0n);
+    await copy.add({}, wrong(keys.slice(9_990), 'restore-refused'), 0n);
+    await copy.settle('done');
+    expect(await counted(id)).toBe(10_050);
+    expect(await listed(id)).toHaveLength(10_000);
+    expect(await getReport(id, app)).toMatchObject({ findings: 10_050, findingsKept: 10_000 });
+    await startPhase(id, lookDue, app);
+    const look = await jobOn(id, 0);
+    await tellLast(look, [...keys, 'another'], 'missing');
+    expect(await counted(id)).toBe(10_051);
+    expect(await getReport(id, app)).toMatchObject({ findings: 10_051, findingsKept: 10_001 });
+    // Where the source was another process meanwhile, it gives keys in other ranges.
+    const looked = await jobOn(id, 1);
+    await app.ledger.migrations.update(id, (row) => ({
+      ...row,
+      course: { ...row.course, restarts: { ...row.course.restarts, source: 1 } },
+    }));
+    await tellLast(looked, ['key 10049'], 'missing');
+    expect(await counted(id)).toBe(10_052);
+    const afterwards = await jobOn(id, 2);
+    await tellLast(afterwards, ['key 10048', 'key 1', 'yet another'], 'missing');
+    expect(await counted(id)).toBe(10_053);
+  });
+
+  it('that a version before has written with a row for each key are neither doubled nor lost', async () => {
+    const { id } = await start();
+    const own = (key: string, changes: Partial<Finding>): Finding => ({
+      ...{ migration: id, database: 0, key: Buffer.from(key), code: 'restore-refused', message: 'm' },
+      ...changes,
+    });
+    // Of this walk: a was counted; b was not, its worker died.
+    await app.ledger.findings.add(['a', 'b'].map((key) => own(key, { phase: 'copy', epoch: 0 })));
+    const row = (await app.ledger.ranges.get(id, rangeName('copy', 0)))!;
+    await app.ledger.ranges.replace({ ...row, counts: { ...row.counts, findings: 1 } });
+    const copy = await jobOn(id, 0);
+    await copy.add({}, wrong(['b', 'c'], 'too-large'), 0n);
+    await copy.settle('done');
+    expect(await counted(id)).toBe(3);
+    expect(await listed(id)).toEqual(['restore-refused a', 'too-large b', 'too-large c']);
+    await startPhase(id, lookDue, app);
+    const look = await jobOn(id, 0);
+    await tellLast(look, ['a', 'b', 'c', 'd'], 'missing');
+    expect(await counted(id)).toBe(4);
+    expect(await listed(id)).toEqual(['missing d', 'restore-refused a', 'too-large b', 'too-large c']);
   });
 });
 

@@ -28,18 +28,16 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
     governor: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check }),
     check,
     progressed: () => undefined,
-    add: (counts: Partial<Counts>, _: readonly KeyFinding[], next: bigint | undefined, moved?: () => void) => {
-      counted.push(counts);
+    add: (counts: Partial<Counts>, found: readonly KeyFinding[], next: bigint | undefined, moved?: () => void) => {
+      counted.push({ ...counts, findings: found.length });
+      findings.push(...found.map(({ key }) => key.toString()));
       if (next === undefined) return Promise.resolve();
       cursors.push(next);
       moved?.();
       return Promise.resolve();
     },
     beyondDeadline: (_: number, work: () => Promise<unknown>) => work(),
-    addFirstFindings: (found: readonly KeyFinding[]) => {
-      findings.push(...found.map(({ key }) => key.toString()));
-      return Promise.resolve(found.length);
-    },
+    withoutFormer: (found: readonly KeyFinding[]) => Promise.resolve(found),
   } as unknown as RangeJob;
   const origin = {
     reader: {

@@ -1,5 +1,5 @@
 import { freePort } from '../../local/servers/free-port';
-import { NewerRowError, ROW_VERSION } from '../../src/ledger/row-schemas';
+import { NewerRowError, NEWEST_VERSION } from '../../src/ledger/row-schemas';
 import { storageClients } from '../../src/ledger/storage-clients';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { settleUntouched } from '../../src/tally/settle-ranges';
@@ -242,7 +242,7 @@ describe('what cannot be read in the storage', () => {
     const unhindered = { ...other, name: 'unhindered' };
     const settings = schedulesOf({ name: 'Newer', when: hourly, migration: copy }, unhindered);
     await runSchedules(settings, app, starter, clock(-0.25));
-    const newer = { partitionKey: 'schedule', rowKey: 'newer', version: ROW_VERSION + 1 };
+    const newer = { partitionKey: 'schedule', rowKey: 'newer', version: NEWEST_VERSION + 1 };
     await table('KeyferrySchedules').updateEntity(newer, 'Merge');
     const { etag } = await table('KeyferrySchedules').getEntity('schedule', 'newer');
     for (const one of [settings, schedulesOf(unhindered)]) {

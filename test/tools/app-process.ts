@@ -8,6 +8,10 @@ import type { MigrationList, MigrationReport } from '../../src/migration/report'
 import { OwnProcess } from './own-process';
 
 const root = path.resolve(__dirname, '../..');
+/** The local host, or another one that takes its options. */
+const HOST = process.env.E2E_HOST ?? 'dist/local/main.js';
+/** For a host that demands keys. */
+const key: Record<string, string> = process.env.FUNC_HOST_KEY ? { 'x-functions-key': process.env.FUNC_HOST_KEY } : {};
 
 /** What the HTTP API answered. */
 export interface Answer<T = unknown> {
@@ -61,7 +65,7 @@ export class AppProcess {
       [
         // As `npm start` has it.
         '--max-semi-space-size=16',
-        path.join(root, 'dist/local/main.js'),
+        path.join(root, HOST),
         '--app',
         root,
         '--port',
@@ -121,10 +125,10 @@ export class AppProcess {
     const response = await fetch(this.url + route, {
       method,
       ...(body === undefined
-        ? {}
+        ? { headers: key }
         : {
             body: typeof body === 'string' ? body : JSON.stringify(body),
-            headers: { 'content-type': 'application/json' },
+            headers: { ...key, 'content-type': 'application/json' },
           }),
     });
     const text = await response.text();
@@ -145,7 +149,9 @@ export class AppProcess {
       body: '{}',
     });
     if (status !== 202) throw new Error(`${timer} was not run: ${status}`);
-    await until(() => this.log.includes(`${timer}: done in`, before), 60_000);
+    // In the words of the local host, and of others.
+    const words = [`${timer}: done in`, `Executed 'Functions.${timer}' (Succeeded`];
+    await until(() => words.some((each) => this.log.includes(each, before)), 60_000);
   }
 
   /** Runs a timer's function every second, as its clock does every minute, until something has ended. */

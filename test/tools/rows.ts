@@ -105,6 +105,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     counts: noCounts,
     borders: [],
     piece: null,
+    findingRuns: [],
     progress: 0,
     tries: 0,
     clockDoubtMs: 0,
