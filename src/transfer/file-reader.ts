@@ -50,7 +50,10 @@ export class FileReader implements PageReader {
     (start, length) => this.bytesAt(start, length),
     (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
   );
-  /** What may be asked again of keys that were met, as long as somebody has them: by the very buffers of their names. */
+  /**
+   * What may be asked again of keys, as long as somebody has them: by the very buffers of their names. Of those that are named alone when
+   * they expire, of all that are read again; for each key it costs more than all else that is done here.
+   */
   private readonly met = new WeakMap<Buffer, { readonly extent: Extent; readonly expiry: number }>();
 
   constructor(
@@ -66,6 +69,10 @@ export class FileReader implements PageReader {
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const { next, entries, micros } = await this.take(cursor, count);
+    for (const { record, extent } of entries) {
+      const { key, expiry } = record;
+      if (expiry !== 0) this.met.set(key, { extent, expiry });
+    }
     this.page = new Map(entries.map((entry) => [entry.record.key, entry]));
     const types = withTypes ? entries.map(({ record }) => typeNameOf(record.type)) : [];
     return { next, keys: entries.map(({ record }) => record.key), types, micros };
@@ -178,8 +185,8 @@ export class FileReader implements PageReader {
       const { payload, record, extent } = found;
       offset += extent[1] - at;
       entries.push(found);
-      if (record.expiry !== 0 || this.limits.readsAgain?.(record.key) === true)
-        this.met.set(record.key, { extent, expiry: record.expiry });
+      const { key, expiry } = record;
+      if (this.limits.readsAgain?.(key) === true) this.met.set(key, { extent, expiry });
       if (Buffer.isBuffer(payload)) bytes += payload.length;
     }
     const micros = (performance.now() - began - waited) * 1_000;
