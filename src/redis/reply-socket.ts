@@ -200,12 +200,23 @@ export class ReplySocket {
     }
     const [first] = this.waiting;
     // Where something answers nothing, what follows may be taken for the answer to something else.
-    if (first === undefined) throw new UnreadableReplyError();
+    if (first === undefined || !canAnswer(first.commands[first.replies.length], value))
+      throw new UnreadableReplyError();
     if (first.replies.push(value) < first.commands.length) return;
     this.waiting.shift();
     first.encoded.release();
     first.resolve(first.replies);
   }
+}
+
+/**
+ * Whether a reply can be that to a command, by those of transactions: Garnet 2.2.8 was seen to answer EXEC in the place of MULTI under load,
+ * and then all that follow are those to other commands.
+ */
+function canAnswer(command: Command | undefined, reply: Told): boolean {
+  if (isRedisError(reply)) return true;
+  if (command?.[0] === 'MULTI') return wordOf(reply) === 'OK';
+  return command?.[0] !== 'EXEC' || reply === null || Array.isArray(reply);
 }
 
 /** What a server said in a reply's place before it hung up. */

@@ -93,6 +93,23 @@ it('one that is told what it has not asked for is ended: the next answer could b
   );
 });
 
+it('one whose answers to a transaction are out of step is ended', async () => {
+  const signedIn = '$0\r\n\r\n+OK\r\n+OK\r\n';
+  const answers = [signedIn, '*1\r\n:1\r\n+OK\r\n+QUEUED\r\n', signedIn, '+OK\r\n+QUEUED\r\n+QUEUED\r\n'];
+  await withAnswers(
+    (socket) => socket.write(answers.shift() ?? ''),
+    async ([one, bulk]) => {
+      for (let times = 0; times < 2; times++) {
+        await one!.ready();
+        const replies = (one as RedisConnection).pipeline([['MULTI'], ['DEL', 'a'], ['EXEC']]);
+        await expect(replies).rejects.toMatchObject({ kind: 'connectionLost' });
+        expect(one!.runId).toBeUndefined();
+      }
+      bulk!.close();
+    },
+  );
+});
+
 onEveryServer((at) => {
   it('is spoken to under a name, and tells its run id', async () => {
     const port = await at().connect();
