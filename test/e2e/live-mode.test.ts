@@ -94,6 +94,19 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
   expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
+it('the way back: after the cut-over the old side follows the new one, which is of a later version', async () => {
+  await fill(old, 500);
+  await ended(await follow());
+  const id = await follow({ source: 'NEW', target: 'OLD', deleteExtra: true });
+  const writer = await startLiveWriter(neu.server, { perSecond: 500 });
+  await neu.client.del('key:1', 'key:2');
+  await sleep(500);
+  expect((await cutOver(id)).status).toBe(202);
+  await writer.stop();
+  expect(await app.finished(id)).toMatchObject({ state: 'completed', live: { gaps: 0 } });
+  expect(await digestOfLiving(old)).toBe(await digestOfLiving(neu));
+});
+
 it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
   await fill(old, 5_000);
   const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
