@@ -4,6 +4,7 @@ import { LiveRows } from './live-rows';
 import { MigrationRows } from './migration-rows';
 import { PagePlaces } from './page-places';
 import { RangeRows } from './range-rows';
+import { SeenRanges } from './seen-ranges';
 import { Snapshots } from './snapshots';
 import type { StorageClients } from './storage-clients';
 import { Surveys } from './surveys';
@@ -16,6 +17,7 @@ export class Ledger {
   readonly snapshots: Snapshots;
   readonly live: LiveRows;
   readonly ranges: RangeRows;
+  readonly seenRanges: SeenRanges;
   readonly surveys: Surveys;
   readonly pagePlaces: PagePlaces;
   readonly findings: Findings;
@@ -34,6 +36,7 @@ export class Ledger {
     this.snapshots = new Snapshots(migrations);
     this.live = new LiveRows(migrations);
     this.ranges = new RangeRows(ranges);
+    this.seenRanges = new SeenRanges(this.ranges, () => this.now());
     this.surveys = new Surveys(ranges);
     this.pagePlaces = new PagePlaces(ranges);
     this.findings = new Findings(findings, this.ranges);

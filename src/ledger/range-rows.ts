@@ -96,6 +96,23 @@ export class RangeRows {
     }
     return rows;
   }
+
+  /**
+   * The range rows of a migration that were written since, with the time of the storage's writing, in no particular order.
+   * @param since ms since 1970; undefined for all rows
+   */
+  async *changedSince(
+    migration: string,
+    since: number | undefined,
+  ): AsyncGenerator<{ readonly row: RangeRow; readonly writtenAt: number }, void, undefined> {
+    const written = since === undefined ? '' : ` and Timestamp ge datetime'${new Date(since).toISOString()}'`;
+    for (const keys of [`RowKey lt '${SURVEY_KEYS.from}'`, `RowKey ge '${SURVEY_KEYS.to}'`]) {
+      const filter = `PartitionKey eq '${rowKeyText(migration)}' and ${keys}${written}`;
+      for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
+        yield { row: fromRange(entity), writtenAt: Date.parse(String(entity.timestamp)) || 0 };
+      }
+    }
+  }
 }
 
 function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {

@@ -179,7 +179,8 @@ export class Keeper {
   /** Sends the ranges again that nobody works on; of a cancelled migration it settles them, and tells how many. */
   private async sendAbandoned(migration: MigrationRow): Promise<number> {
     const { id, phase, plan, cancelRequested } = migration;
-    const rows = (await this.app.ledger.ranges.list(id, phase)).filter(({ broken }) => broken !== true);
+    const seen = await this.app.ledger.seenRanges.list(id);
+    const rows = seen.rows.filter((row) => row.phase === phase && row.broken !== true);
     const nameOf = ({ name }: RangeRow) => `${id} ${name}`;
     for (const row of rows) {
       if (row.state === 'active') this.sentAgain.delete(nameOf(row));

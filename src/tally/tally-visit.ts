@@ -7,7 +7,7 @@ import { lagOf, liveFactsOf, type LiveRow } from '../migration/live';
 import { isFollowed, type NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
-import { isFinal, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
+import { isFinal, isSettled, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { fileOf } from '../migration/side-spec';
 import { sumShards, type ShardsTold, type ShardTold } from '../migration/shards';
@@ -75,7 +75,7 @@ export async function visitMigration(id: string, app: VisitApp): Promise<Visit |
   const begun = isUnderWay ? undefined : await app.ledger.migrations.beginVisit(written, randomUUID());
   if (begun === undefined) return makeVisit(written, before, UNDER_WAY_S, null);
   try {
-    return await visit(begun, before, app);
+    return await visitOnce(begun, before, app);
   } catch (error) {
     if (!(error instanceof OvertakenError)) throw error;
     return makeVisit(written, before, UNDER_WAY_S, null);
@@ -84,7 +84,8 @@ export async function visitMigration(id: string, app: VisitApp): Promise<Visit |
   }
 }
 
-async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Promise<Visit> {
+/** @param whole read all range rows as they are now, and not only what was written since they were read last */
+async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, whole = false): Promise<Visit> {
   const { id, visit } = begun;
   const mine = (row: MigrationRow): MigrationRow => {
     if (row.visit !== visit) throw new OvertakenError();
@@ -105,9 +106,12 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   // The sum is as old as the rows are.
   const now = app.ledger.now();
   const silenceMs = app.settings.silenceSeconds * 1_000;
-  const rows = await app.ledger.ranges.list(id);
+  const { rows, isWhole } = await app.ledger.seenRanges.list(id, whole);
   const follower = isFollowed(known.plan) ? await app.ledger.live.get(id) : undefined;
   const held = rowsOfPlan(known, rows);
+  const ofWalk = held.filter(({ phase }) => phase === known.phase);
+  // What follows is for good.
+  if (!isWhole && ofWalk.length > 0 && ofWalk.every(isSettled)) return await visitOnce(known, before, app, true);
   const first = withFollower(sumHeld(known, held), follower);
   const { quietSeconds } = standstillOf(before, first, now);
   // Before the target's keys are counted: temporary ones would hide as many that are missing.
@@ -128,6 +132,7 @@ async function visit(begun: MigrationRow, before: Snapshot, app: VisitApp): Prom
   const live = isFollowed(migration.plan) ? liveFactsOf(migration, follower, marks.source, works) : undefined;
   const judged = judge(migration, sum, source, target, standstill, live, app);
   const decision: Verdict = sweep.done ? judged : { kind: 'wait' };
+  if (!isWhole && decision.kind !== 'wait') return await visitOnce(migration, before, app, true);
   const ofPhase = current.filter(({ phase }) => phase === migration.phase);
   const lanes = lanesOf(migration, ofPhase);
   const shards = sumShards(migration, shardsTold(asked, before), ofPhase);

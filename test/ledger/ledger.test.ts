@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isContinuation } from '../../src/ledger/findings';
 import { Ledger } from '../../src/ledger/ledger';
+import { SeenRanges } from '../../src/ledger/seen-ranges';
+import { rangeName } from '../../src/migration/rows';
 import { LostRowError } from '../../src/ledger/range-rows';
 import { RANGES_QUEUE, RangeQueue } from '../../src/ledger/range-queue';
 import type { Finding } from '../../src/migration/rows';
@@ -281,6 +283,58 @@ describe('findings', () => {
     expect(pages).toBe(3);
     expect(new Set(seen).size).toBe(25);
     expect(seen).toHaveLength(25);
+  });
+});
+
+describe('range rows as they are seen', () => {
+  it('are read whole once, then those that were written since, and whole again where that is asked for', async () => {
+    const migration = freshId();
+    await ledger.ranges.create(Array.from({ length: 4 }, (_, i) => aRange(i, { migration })));
+    let read = 0;
+    const seen = new SeenRanges(
+      {
+        async *changedSince(...asked: Parameters<typeof ledger.ranges.changedSince>) {
+          for await (const one of ledger.ranges.changedSince(...asked)) {
+            read++;
+            yield one;
+          }
+        },
+      },
+      () => ledger.now(),
+    );
+    const states = async (whole?: boolean) => {
+      const { rows, isWhole } = await seen.list(migration, whole);
+      return [isWhole, ...rows.map(({ number, state }) => `${number} ${state}`)];
+    };
+    const untouched = ['0 planned', '1 planned', '2 planned', '3 planned'];
+    expect(await states()).toEqual([true, ...untouched]);
+    expect(await states()).toEqual([false, ...untouched]);
+    const row = (await ledger.ranges.get(migration, rangeName('copy', 2)))!;
+    await ledger.ranges.replace({ ...row, state: 'active' });
+    expect(await states()).toEqual([false, '0 planned', '1 planned', '2 active', '3 planned']);
+    await clients.table('KeyferryRanges').deleteEntity(migration, rangeName('copy', 1));
+    expect(await states(true)).toEqual([true, '0 planned', '2 active', '3 planned']);
+    // Long after all that was written only what is new comes.
+    const rows = Array.from({ length: 3 }, (_, i) => aRange(i, { migration, name: rangeName('copy', i) }));
+    let now = 2_000;
+    const later = new SeenRanges(
+      {
+        async *changedSince(_, since) {
+          await Promise.resolve();
+          for (const each of since === undefined ? rows : [{ ...rows[1]!, state: 'done' as const }]) {
+            yield { row: each, writtenAt: each.state === 'done' ? 2_000 : 1_000 };
+          }
+        },
+      },
+      () => now,
+    );
+    await later.list(migration);
+    expect((await later.list(migration)).rows.map(({ state }) => state)).toEqual(['planned', 'done', 'planned']);
+    expect((await later.list(migration)).isWhole).toBe(false);
+    // The storage's clock was set back.
+    now = -20_000;
+    expect((await later.list(migration)).isWhole).toBe(true);
+    expect(read).toBeGreaterThan(0);
   });
 });
 
