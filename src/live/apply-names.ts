@@ -5,6 +5,7 @@ import { makeNames, type Names } from '../convert/names';
 import { sinkOf } from '../copy/range-sink';
 import type { KeyFinding } from '../migration/rows';
 import { makeSelection, type Selection } from '../migration/selection';
+import { pause } from '../migration/stop';
 import { compareClocks, rangeSides, type RangeSides, type SidesApp } from '../range/range-sides';
 import type { JobHold } from '../range/range-job';
 import type { Command } from '../redis/redis-port';
@@ -36,6 +37,10 @@ export type BeforeDeletion = () => Promise<void>;
 const STREAMS_A_PAGE = 1_000;
 /** Clocks drift: their difference is measured again after so long, ms. */
 const CLOCK_MS = 60_000;
+/** What had expired on the target is gone from the source a moment later, where the clocks were measured well. Looked at again after, ms. */
+const LATER_MS = 100;
+/** So often, the clocks measured anew each time, before the keys are given back. */
+const MOST_LOOKS = 5;
 
 interface Written {
   written: number;
@@ -130,8 +135,8 @@ export class NameApplier {
   ): Promise<readonly [readonly Buffer[], readonly Buffer[]]> {
     if (this.converters.length === 0) return [keys, []];
     const { source } = this.sides;
-    const sink = await this.sink();
-    for (;;) {
+    for (let [looks, fewest] = [0, Number.POSITIVE_INFINITY]; ;) {
+      const sink = await this.sink();
       const { claims, plain, bytes } = await source.attempt(() =>
         sortByConverter(convertSourceOf(source), this.converters, keys),
       );
@@ -139,23 +144,29 @@ export class NameApplier {
       try {
         const outcome = await sink.write({ page: named([]), counts: {}, claims, next: undefined, taken: 0 });
         const { converted = 0, expired = 0 } = outcome.counts;
-        // What the target had of those is still there. Read again, they are gone.
-        if (expired > 0) continue;
-        sums.written += converted;
-        for (const finding of outcome.findings) sums.findings.set(nameOf(finding.key), finding);
-        const made = claims.flatMap(({ converter, groups }) => groups.flatMap((group) => converter.namesMade(group)));
-        return [plain, made];
+        if (expired === 0) {
+          sums.written += converted;
+          for (const finding of outcome.findings) sums.findings.set(nameOf(finding.key), finding);
+          const made = claims.flatMap(({ converter, groups }) => groups.flatMap((group) => converter.namesMade(group)));
+          return [plain, made];
+        }
       } finally {
         this.app.budget.give(bytes);
       }
+      // What the target had of those is still there. Read again, they are gone.
+      const left = claims.reduce((sum, { groups }) => sum + groups.length, 0);
+      if (left >= fewest) await this.clocksAnew(++looks);
+      fewest = Math.min(fewest, left);
     }
   }
 
   /** Reads keys and writes them. Returns those that are gone. */
   private async write(keys: readonly Buffer[], sums: Written): Promise<Buffer[]> {
-    const sink = await this.sink();
     const gone = new Set<Buffer>();
+    // In a row, rounds in which keys had expired that were not gone in the next one.
+    let alive = 0;
     for (let open = keys; open.length > 0;) {
+      const sink = await this.sink();
       const [page, later] = splitLater(await this.read(open, sink.wantsValues()));
       this.app.budget.correct(0, page.bytes);
       try {
@@ -176,9 +187,11 @@ export class NameApplier {
           for (const finding of outcome.findings) sums.findings.set(nameOf(finding.key), finding);
         }
         open = [...later.keys, ...again];
+        alive = again.length === 0 || goneNow > 0 ? 0 : alive + 1;
       } finally {
         this.app.budget.give(page.bytes);
       }
+      if (alive > 1) await this.clocksAnew(alive - 1);
     }
     return [...gone];
   }
@@ -246,11 +259,30 @@ export class NameApplier {
     return { ...page, payloads: page.payloads.map((payload, i) => (absent.has(i) ? 'gone' : payload)) };
   }
 
-  private async sink(): Promise<Sink> {
-    if (this.made === undefined || performance.now() - this.made.at > CLOCK_MS) {
-      const clock = await compareClocks(this.job, this.sides, this.app);
-      this.made = { sink: sinkOf(this.job, this.app, this.sides, this.names, clock), at: performance.now() };
+  /**
+   * Keys had expired when they were written, and the source still has them: a clock was set since it was measured, or it is a matter
+   * of milliseconds.
+   * @throws Error where that has been so too often, StoppedError
+   */
+  private async clocksAnew(looks: number): Promise<void> {
+    if (looks > MOST_LOOKS) {
+      throw new Error(
+        'Keys had expired on the target that the source still has: the clock of one of them may have been set.',
+      );
     }
+    await pause(LATER_MS, this.job);
+    await this.makeSink(true);
+  }
+
+  private async sink(): Promise<Sink> {
+    if (this.made === undefined || performance.now() - this.made.at > CLOCK_MS) return await this.makeSink();
     return this.made.sink;
+  }
+
+  private async makeSink(anew = false): Promise<Sink> {
+    const clock = await compareClocks(this.job, this.sides, this.app, anew);
+    const sink = sinkOf(this.job, this.app, this.sides, this.names, clock);
+    this.made = { sink, at: performance.now() };
+    return sink;
   }
 }

@@ -160,20 +160,24 @@ export function rangeSides(job: JobHold, app: SidesApp): RangeSides {
   };
 }
 
-/** How far the target's clock is from the source's. Written down where that is not known well. */
+/**
+ * How far the target's clock is from the source's. Written down where that is not known well.
+ * @param anew what was measured before is not believed any more
+ */
 export async function compareClocks(
   job: JobHold,
   { source, target }: RangeSides,
   { clocks }: Pick<App, 'clocks'>,
+  anew = false,
 ): Promise<ClockOffset> {
   const { request } = job.migration.plan;
+  const servers = [
+    { name: connectionOf(request.source), connection: source.connection },
+    { name: connectionOf(request.target), connection: target.connection },
+  ] as const;
+  if (anew) for (const server of servers) clocks.forget(server);
   const onBoth = attemptOn(job, source.guard, target.guard);
-  const offset = await onBoth(() =>
-    clocks.offset(
-      { name: connectionOf(request.source), connection: source.connection },
-      { name: connectionOf(request.target), connection: target.connection },
-    ),
-  );
+  const offset = await onBoth(() => clocks.offset(...servers));
   if (offset.uncertaintyMs > TOLD_UNCERTAINTY_MS) job.doubtClocks(offset.uncertaintyMs);
   return offset;
 }

@@ -107,10 +107,16 @@ export class Clocks {
     return offsetWithin(...(await Promise.all([this.boundsOf(source), this.boundsOf(target)])));
   }
 
-  private async boundsOf({ name, connection }: Clocked): Promise<Bounds> {
+  /** What is known of a server's clock is not believed any more: it may have been set. */
+  forget(server: Clocked): void {
+    this.known.delete(idOf(server));
+  }
+
+  private async boundsOf(server: Clocked): Promise<Bounds> {
+    const { connection } = server;
     const { runId = '' } = connection;
     if (runId === '') return await boundsOf(connection);
-    const id = `${name} ${runId}`;
+    const id = idOf(server);
     const known = this.known.get(id);
     if (known !== undefined && performance.now() - known.at < FRESH_MS) return await known.bounds;
     for (const [other, { at }] of this.known) if (performance.now() - at >= FRESH_MS) this.known.delete(other);
@@ -119,6 +125,10 @@ export class Clocks {
     bounds.catch(() => this.known.delete(id));
     return await bounds;
   }
+}
+
+function idOf({ name, connection: { runId = '' } }: Clocked): string {
+  return `${name} ${runId}`;
 }
 
 function middleOf({ lowest, highest }: Bounds): number {

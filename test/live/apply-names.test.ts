@@ -77,6 +77,8 @@ async function applyAll(): Promise<void> {
   });
 }
 
+const applied = (...keys: string[]) => applier.apply(keys.map((key) => Buffer.from(key)));
+
 const differences = async () => (await compareServers(old, neu)).differences;
 
 it('brings keys of all types as they are, with their expiries, and takes away what is gone', async () => {
@@ -115,6 +117,38 @@ it('a key that has expired before it is written is not left as it was', async ()
     expect(await neu.client.get('k')).toBeNull();
     await old.client.set('k', 'old');
     await applyAll();
+  }
+});
+
+it('a clock that was set since it was measured is measured anew, and what stays doubtful is given back', async () => {
+  const real = await app.clocks.offset(
+    { name: 'OLD', connection: app.connections.get('OLD', 0) },
+    { name: 'NEW', connection: app.connections.get('NEW', 0) },
+  );
+  const stale = { ...real, targetMinusSource: real.targetMinusSource - 3_600_000 };
+  const forget = jest.spyOn(app.clocks, 'forget');
+  const offset = jest.spyOn(app.clocks, 'offset').mockResolvedValueOnce(stale);
+  try {
+    const session = new Version4Session(old.client, '/Shop_1', true);
+    await old.client.set('small', 'x', 'PX', 600_000);
+    await old.client.set('big', 'x'.repeat(200_000), 'PX', 600_000);
+    await session.set({ a: 'one' }, 1_200);
+    await applied('small', 'big');
+    expect(await neu.client.exists('small', 'big')).toBe(2);
+    expect(forget).toHaveBeenCalledTimes(2);
+    applier = makeApplier({ convert: [sessionOptions] });
+    offset.mockResolvedValueOnce(stale);
+    await applied(session.data);
+    expect(await readVersion5(neu.client, '/Shop_1')).toBeDefined();
+    expect(forget).toHaveBeenCalledTimes(4);
+    offset.mockResolvedValue(stale);
+    for (const key of ['small', session.data]) {
+      applier = makeApplier({ convert: [sessionOptions] });
+      await expect(applied(key)).rejects.toThrow('may have been set');
+    }
+  } finally {
+    offset.mockRestore();
+    forget.mockRestore();
   }
 });
 
@@ -187,8 +221,6 @@ it('finds the streams that have groups', async () => {
   await old.client.set('other', 'x');
   expect((await applier.streamsWithGroups()).map(String)).toEqual(['grouped']);
 });
-
-const applied = (...keys: string[]) => applier.apply(keys.map((key) => Buffer.from(key)));
 
 it('names that rules change follow, and one that two keys share goes with the last of them', async () => {
   applier = makeApplier({ rename: [{ from: '^old:(.*)$', to: 'new:$1' }] });
