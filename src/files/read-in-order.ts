@@ -97,44 +97,67 @@ async function* beforeDamage(
   }
 }
 
-/** Unpacks one slice after the other. */
+/** Unpacks one slice after the other. What fills a file up behind what was packed, zeros, is nothing. */
 class Unpacker {
   // Of one that is cut off all is given that can be unpacked: whether it is whole, its content tells, by its own end and checksum.
   private readonly gunzip = createGunzip({ chunkSize: UNPACKED_PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH });
   private unpacked: Buffer[] = [];
-  private readonly failed: Promise<never>;
+  private written = 0;
+  private ended = false;
+  private failure: UnpackError | undefined;
+  private goOn: () => void = () => undefined;
 
   constructor() {
     this.gunzip.on('data', (piece: Buffer) => this.unpacked.push(piece));
-    this.failed = new Promise((_, reject) => {
-      this.gunzip.on('error', (cause) => {
-        reject(new UnpackError('it cannot be unpacked', { cause }));
-      });
+    // It ends by itself at the first zero behind a member, and does not call back whoever wrote that.
+    this.gunzip.on('end', () => {
+      this.ended = true;
+      this.goOn();
     });
-    this.failed.catch(() => undefined);
+    this.gunzip.on('error', (cause) => {
+      this.failure = new UnpackError('it cannot be unpacked', { cause });
+      this.goOn();
+    });
   }
 
   /** @throws UnpackError */
   async unpack(slice: Buffer): Promise<readonly Buffer[]> {
-    const written = new Promise<void>((resolve) => {
+    await this.step((done) => {
+      this.written += slice.length;
       this.gunzip.write(slice, (error) => {
-        if (!error) resolve();
+        if (!error) done();
       });
     });
-    await Promise.race([written, this.failed]);
+    if (this.ended) {
+      const left = Math.min(slice.length, this.written - this.gunzip.bytesWritten);
+      if (slice.subarray(slice.length - left).some((byte) => byte !== 0)) {
+        throw new UnpackError('something follows what fills it up');
+      }
+      // What follows is looked at from its first byte.
+      this.written = Infinity;
+    }
     return this.taken();
   }
 
   /** @throws UnpackError */
   async end(): Promise<readonly Buffer[]> {
-    const ended = new Promise<void>((resolve) => this.gunzip.once('end', resolve));
-    this.gunzip.end();
-    await Promise.race([ended, this.failed]);
+    await this.step(() => this.gunzip.end());
     return this.taken();
   }
 
   close(): void {
     this.gunzip.destroy();
+  }
+
+  /** Waits for what was begun, for the end, or for a failure, unless one of these was before. @throws UnpackError */
+  private async step(begin: (done: () => void) => void): Promise<void> {
+    if (!this.ended && this.failure === undefined) {
+      await new Promise<void>((resolve) => {
+        this.goOn = resolve;
+        begin(resolve);
+      });
+    }
+    if (this.failure !== undefined) throw this.failure;
   }
 
   private taken(): readonly Buffer[] {

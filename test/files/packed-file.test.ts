@@ -96,6 +96,38 @@ it('of one that is cut off all is given that is there', async () => {
   expect(bytes).toBeGreaterThan(5_400_000);
 });
 
+describe('behind the end of what was packed', () => {
+  const content = randomBytes(100_000);
+  const whole = gzipSync(content);
+  const unpack = async (packed: Buffer) => {
+    const read = (_: string, __: string, start: number, length: number) =>
+      Promise.resolve(packed.subarray(start, start + length));
+    const given: Buffer[] = [];
+    const problem: unknown = await (async () => {
+      for await (const piece of unpackInOrder({ read }, 'file', 'version', packed.length)) given.push(piece);
+    })().catch((error: unknown) => error);
+    return { same: Buffer.concat(given).equals(content), problem };
+  };
+
+  // The first of them ends with the slice that holds the end, the last one has many slices of its own.
+  const room = 16_384 - (whole.length % 16_384);
+  it.each([1, room, room + 1, 40_000])('%i zeros fill it up', async (zeros) => {
+    const packed = Buffer.concat([whole, Buffer.alloc(zeros)]);
+    expect(await unpack(packed)).toEqual({ same: true, problem: undefined });
+  });
+
+  it.each([1, room - 1, room, 40_000])('anything behind %i zeros is damage', async (zeros) => {
+    const packed = Buffer.concat([whole, Buffer.alloc(zeros), gzipSync(content)]);
+    expect(await unpack(packed)).toEqual({ same: true, problem: expect.any(UnpackError) as unknown });
+  });
+});
+
+it('one that was cut off before it was packed and filled up is good up to there', async () => {
+  const cut = plain.subarray(0, 1_000_000);
+  const found = await look('cut-padded.rdb.gz', Buffer.concat([gzipSync(cut), Buffer.alloc(1_000)]));
+  expect(found.damage).toEqual((await look('cut.rdb', cut)).damage);
+});
+
 it('what is no RDB file when it is unpacked is none', async () => {
   await expect(look('text.gz', gzipSync(Buffer.from('some text')))).rejects.toMatchObject({ trouble: 'noRdb' });
 });
