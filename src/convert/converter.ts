@@ -90,6 +90,8 @@ export interface Converter {
   family(key: Buffer): readonly Buffer[] | undefined;
   /** Names that are given to what is made of a group, or taken from it, before they are renamed. */
   namesMade(group: Group): readonly Buffer[];
+  /** Bytes that were read of a group when it was gathered. */
+  bytesOf(group: Group): number;
   /** Names of keys on the source that a key of the target may have been made of; none where it is not of the converter's making. */
   namesBefore(key: Buffer): readonly Buffer[];
   /**

@@ -13,9 +13,10 @@ import { throwErrors } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import { named, splitLater } from '../transfer/range-pages';
 import { sortByConverter } from '../transfer/sort-by-converter';
-import { absentFrom, convertSourceOf, typesOn, unwantedOn } from '../transfer/side';
+import { absentFrom, typesOn, unwantedOn } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { nameOf } from './changed-names';
+import { readTimes, TimedSource } from './read-times';
 import { relatedTo } from './related-keys';
 
 /** What became of keys that had changed. */
@@ -46,8 +47,8 @@ interface Written {
   written: number;
   /** By the key as text. */
   readonly findings: Map<string, KeyFinding>;
-  /** What reading each key took on the source, ms. */
-  readonly readMs: Map<Buffer, number>;
+  /** What reading each key took on the source, ms; by the key as text. */
+  readonly readMs: Map<string, number>;
 }
 
 /** Brings keys of one database that changed on the source to the target: as they are there now, or away. */
@@ -98,7 +99,7 @@ export class NameApplier {
       written,
       deleted,
       findings: [...findings.values()],
-      readMs: keys.map((key) => readMs.get(key) ?? 0),
+      readMs: keys.map((key) => readMs.get(nameOf(key)) ?? 0),
     };
   }
 
@@ -137,10 +138,10 @@ export class NameApplier {
     const { source } = this.sides;
     for (let [looks, fewest] = [0, Number.POSITIVE_INFINITY]; ;) {
       const sink = await this.sink();
-      const { claims, plain, bytes } = await source.attempt(() =>
-        sortByConverter(convertSourceOf(source), this.converters, keys),
-      );
+      const timed = new TimedSource(source.port);
+      const { claims, plain, bytes } = await source.attempt(() => sortByConverter(timed.source, this.converters, keys));
       this.app.budget.correct(0, bytes);
+      for (const [name, ms] of readTimes(claims, keys, timed.ms)) sums.readMs.set(name, ms);
       try {
         const outcome = await sink.write({ page: named([]), counts: {}, claims, next: undefined, taken: 0 });
         const { converted = 0, expired = 0 } = outcome.counts;
@@ -173,7 +174,7 @@ export class NameApplier {
         page.keys.forEach((key, i) => {
           const payload = page.payloads[i];
           const bytes = Buffer.isBuffer(payload) ? payload.length : 0;
-          if (bytes > 0) sums.readMs.set(key, (page.micros / 1_000) * (bytes / page.bytes));
+          if (bytes > 0) sums.readMs.set(nameOf(key), (page.micros / 1_000) * (bytes / page.bytes));
           if (payload === 'gone') gone.add(key);
         });
         const goneNow = page.payloads.filter((payload) => payload === 'gone').length;
@@ -217,20 +218,23 @@ export class NameApplier {
   }
 
   /**
-   * Deletes keys of the target. Where types are selected and it had keys before, those of other types are not the migration's. Returns
-   * how many.
+   * Deletes those keys that the target has. Where types are selected and it had keys before, those of other types are not the
+   * migration's. Returns how many were there.
    */
   private async delete(names: readonly Buffer[]): Promise<number> {
     if (names.length === 0) return 0;
     const { target } = this.sides;
     const mayBeOthers = this.selection.needsTypes && this.job.migration.plan.targetKeysAtStart !== 0;
-    const types = mayBeOthers ? await typesOn(target, names) : [];
-    const mine = types.length === 0 ? names : names.filter((_, i) => this.selection.wantsType(types[i]));
+    const types = mayBeOthers ? await typesOn(target, names) : undefined;
+    const absent = types === undefined ? await absentFrom(target, names) : undefined;
+    // Of a key that is gone the type is "none", which nobody selects.
+    const mine = names.filter((_, i) => absent?.has(i) !== true && (!types || this.selection.wantsType(types[i])));
+    if (mine.length === 0) return 0;
     await this.beforeDeletion();
     this.job.check();
     const commands = mine.map((name): Command => ['UNLINK', name]);
-    await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
-    return mine.length;
+    const replies = await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
+    return replies.filter((reply) => reply === 1).length;
   }
 
   /** The names of all streams that have groups. */

@@ -214,6 +214,17 @@ it('deletes nothing where it turns out that the source was emptied, or the follo
   expect(await neu.client.dbsize()).toBe(2);
 });
 
+it('counts what it deletes, and asks nobody where there is nothing to delete', async () => {
+  await old.client.mset('a', '1', 'b', '2');
+  await applyAll();
+  await old.client.del('a', 'b');
+  expect(await applied('a', 'never', 'there')).toMatchObject({ written: 0, deleted: 1 });
+  beforeDeletion = () => Promise.reject(new StoppedError('lost'));
+  expect(await applied('a', 'never')).toMatchObject({ written: 0, deleted: 0 });
+  await expect(applied('a', 'b')).rejects.toThrow(StoppedError);
+  expect(await neu.client.exists('b')).toBe(1);
+});
+
 it('finds the streams that have groups', async () => {
   await old.client.xadd('plain', '1-1', 'f', 'v');
   await old.client.xadd('grouped', '1-1', 'f', 'v');
@@ -359,6 +370,20 @@ describe('sessions that are converted', () => {
     await old.client.del(session().data);
     await applyAll();
     expect(await neu.client.dbsize()).toBe(0);
+  });
+
+  it('tell what reading them took, each for itself', async () => {
+    const big = new Version4Session(old.client, '/Big_1', true);
+    await big.set({ a: 'x'.repeat(1_000_000) }, 1_200);
+    await session().set({ a: 'one' }, 1_200);
+    await old.client.set('plain', 'x'.repeat(20_000));
+    const { readMs } = await applied(big.internal, big.data, session().internal, 'plain', 'never there');
+    const [internal = 0, data, small = 0, plain, none] = readMs;
+    expect(internal).toBeGreaterThan(small * 100);
+    expect(data).toBe(internal);
+    expect(small).toBeGreaterThan(0);
+    expect(plain).toBeGreaterThan(0);
+    expect(none).toBe(0);
   });
 
   it('keep what the target had of the old form, where it had keys before', async () => {

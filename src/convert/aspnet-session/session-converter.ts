@@ -51,6 +51,11 @@ export class SessionConverter implements Converter {
     return [names.newData, names.newTimeout];
   }
 
+  bytesOf(group: Group): number {
+    const { state } = group as SessionGroup;
+    return isStored(state) ? state.packed.length : 0;
+  }
+
   async gather(source: ConvertSource, keys: readonly Buffer[]): Promise<Gathered> {
     const leaders: SessionNames[] = [];
     const members: SessionMember[] = [];
@@ -76,8 +81,9 @@ export class SessionConverter implements Converter {
       else if (state === 'newer') sums.conflicts++;
       else if (state === 'plain') plain.push(leader.data);
       else {
-        groups.push({ names: leader, state });
-        if (isStored(state)) sums.bytes += state.packed.length;
+        const group: SessionGroup = { names: leader, state };
+        groups.push(group);
+        sums.bytes += this.bytesOf(group);
       }
     });
     memberStates.forEach((state, i) => {

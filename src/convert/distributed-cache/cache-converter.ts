@@ -61,6 +61,11 @@ export class CacheConverter implements Converter {
     return [(group as CacheGroup).key];
   }
 
+  /** Values are read when they are written. */
+  bytesOf(): number {
+    return 0;
+  }
+
   async gather(source: ConvertSource, keys: readonly Buffer[]): Promise<Gathered> {
     const kinds = await this.readerOf(source).kinds(keys);
     const groups: CacheGroup[] = [];
