@@ -13,8 +13,17 @@ export interface FileKey {
 export interface TooLargeToRead {
   /** As TYPE names it. */
   readonly type: string;
-  /** Its elements; undefined where that does not stand before them. */
-  readonly elements: number | undefined;
+  /** What it takes in the file. */
+  readonly bytes: number;
+  /** Of a hash of up to three fields these; undefined of all others, and where they stand packed together. */
+  readonly fields: readonly FieldOfLarge[] | undefined;
+}
+
+export interface FieldOfLarge {
+  /** Undefined where it is longer than a name that anybody looks for. */
+  readonly name: Buffer | undefined;
+  /** ms since 1970; undefined: never. */
+  readonly expiry: number | undefined;
 }
 
 /** The keys of one database of a file, which never change but for what expires. */

@@ -21,17 +21,18 @@ export const LONGEST_STRING = 512 << 20;
 
 /** Goes over a string without looking into it. */
 export function skipString(reader: ByteReader): void {
+  reader.take(bytesBehindHead(reader));
+}
+
+/** Goes over what stands before a string's bytes, and gives how many follow. */
+export function bytesBehindHead(reader: ByteReader): number {
   const length = stringLength(reader);
-  if (length >= 0) {
-    reader.take(length);
-    return;
-  }
+  if (length >= 0) return length;
   const encoding = reader.byte();
-  if (encoding === LZF) {
-    const packed = reader.length();
-    reader.length();
-    reader.take(packed);
-  } else reader.take(integerBytes(encoding));
+  if (encoding !== LZF) return integerBytes(encoding);
+  const packed = reader.length();
+  reader.length();
+  return packed;
 }
 
 /** Goes over a string that every server can read: also what is compressed was looked at. */

@@ -7,7 +7,8 @@ import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
 import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
-import { unitsOf } from '../payload/value-units';
+import { ByteWindow } from './byte-window';
+import { fewFields } from './few-fields';
 import { FilePort } from './file-port';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
@@ -141,10 +142,10 @@ export class FileReader implements PageReader {
   }
 
   private async headAt([start, end]: Extent): Promise<TooLargeToRead> {
-    const bytes = await this.bytesAt(start, Math.min(end - start, WINDOW_BYTES));
-    const reader = new ByteReader(bytes, 0, bytes.length);
-    const { type } = keyOf(readHead(reader));
-    return { type: typeNameOf(type), elements: unitsOf(type)?.head(reader).units };
+    const window = new ByteWindow((from, length) => this.bytesAt(from, length), end);
+    const { value: record, next } = await window.at(start, readHead);
+    const { type } = keyOf(record);
+    return { type: typeNameOf(type), bytes: end - start, fields: await fewFields(type, next, window) };
   }
 
   /** The type byte of a large key, and the bytes of its record; undefined for a key that is none. */

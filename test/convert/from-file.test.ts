@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,6 +8,11 @@ import { gzipSync } from 'node:zlib';
 import type { Redis } from 'ioredis';
 import { readSurveyReport } from '../../src/api/read-survey-report';
 import { readCollection } from '../../src/convert/aspnet-session';
+import { FileCache } from '../../src/convert/distributed-cache/file-cache';
+import { writeKey } from '../../src/payload/file-records';
+import { Output } from '../../src/payload/output';
+import type { SourceFile } from '../../src/payload/source-file';
+import { FileReader } from '../../src/transfer/file-reader';
 import { compareServers } from '../tools/compare-servers';
 import { run, type Outcome } from '../tools/modes';
 import { redis4Snapshot } from '../tools/redis-servers';
@@ -251,4 +257,61 @@ describe('entries of a cache in a file become what those of its server become', 
     expect(compare.report.counts).toMatchObject({ same: report.counts.converted + report.counts.copied - 1, extra: 0 });
     expect(compare.findings).toContain(`different-value ${another}`);
   });
+});
+
+it('of what is too large to be read from a file only entries are taken for some', async () => {
+  const { client } = server(byServer);
+  const [long, value] = [Buffer.alloc(100_000, 'name'), randomBytes(100_000)];
+  await client.hset('entry', 'absexp', '-1', 'sldexp', '-1', 'data', value);
+  await client.hset('sliding', 'data', value, 'sldexp', '7');
+  await client.hset('expiring', 'data', value, 'sldexp', '7', 'absexp', '-1');
+  await client.call('HPEXPIRE', 'expiring', 100_000_000, 'FIELDS', 1, 'sldexp');
+  await client.hset('expired', 'data', value, 'sldexp', '7', 'else', 'x');
+  await client.call('HPEXPIRE', 'expired', 1_000_000, 'FIELDS', 1, 'sldexp');
+  await client.hset('hash', 'data', value, long, 'x'.repeat(100_000), '7', '7');
+  await client.hset('of one', 'else', value);
+  await client.hset('of four', 'absexp', '-1', 'data', value, 'a', '', 'b', '');
+  await client.set('string', value);
+  const names = ['entry', 'sliding', 'expiring', 'expired', 'hash', 'of one', 'of four', 'string', 'of Valkey'];
+  const out = new Output();
+  for (const name of names.slice(0, -1)) {
+    writeKey(out, Buffer.from(name), 0, await client.dumpBuffer(name));
+  }
+  // Its field and value, and when it expires: never.
+  const ofValkey = Buffer.concat([
+    Buffer.from([22, 1, 6]),
+    Buffer.from('sldexp'),
+    Buffer.from([0x80, 0, 1, 0x86, 0xa0]),
+  ]);
+  writeKey(out, Buffer.from('of Valkey'), 0, Buffer.concat([ofValkey, value, Buffer.alloc(8, 0xff), Buffer.alloc(10)]));
+  const bytes = out.copy();
+  const read = (_: string, __: string, start: number, length: number) =>
+    Promise.resolve(bytes.subarray(start, start + length));
+  const source = { large: [], version: 12, etag: '' } as unknown as SourceFile;
+  const reader = new FileReader({ store: { read }, file: 'file', source }, { index: 0, bits: 0 }, [[0, bytes.length]], {
+    pageBytes: Infinity,
+    readsAgain: () => true,
+    wantsValue: () => false,
+  });
+  const { keys } = await reader.scan(0n, 100, false);
+  expect(keys.map(String)).toEqual(names);
+
+  const now = Date.now() + 10_000_000;
+  const file = {
+    kind: 'file',
+    now: () => now,
+    read: reader.readAgain.bind(reader),
+    notes: () => Promise.resolve([]),
+  } as const;
+  const claimed = async (to: 'strings' | 'entries') => {
+    const kinds = await new FileCache(file, to, 50_000).kinds(keys);
+    const taken = names.filter((_, i) => kinds[i] !== 'plain');
+    for (const kind of kinds.filter((each) => each !== 'plain')) {
+      expect(kind).toBeGreaterThan(value.length);
+      expect(kind).toBeLessThan(value.length + 100);
+    }
+    return taken;
+  };
+  expect(await claimed('strings')).toEqual(['entry', 'sliding', 'expiring', 'of Valkey']);
+  expect(await claimed('entries')).toEqual(['string']);
 });

@@ -3,8 +3,8 @@ import type { FileKey, FileKeys } from '../file-keys';
 import type { CacheReader, KeyKind, ReadState, StoredValue } from './cache-store';
 import type { CacheOptions } from './options';
 
-/** An entry has no more. */
-const FIELDS = 3;
+/** A hash that has one of these fields is an entry. */
+const EXPIRATIONS = ['absexp', 'sldexp'];
 
 /** Keys of a file, as cache-kinds.lua and cache-read.lua tell those of a server. */
 export class FileCache implements CacheReader {
@@ -40,9 +40,13 @@ export class FileCache implements CacheReader {
 
   private stateOf({ payload, expiry }: FileKey): StoredValue | 'plain' | 'gone' | number {
     if (!Buffer.isBuffer(payload)) {
-      const { type, elements = 0 } = payload;
-      const isOne = this.to === 'entries' ? type === 'string' : type === 'hash' && elements <= FIELDS;
-      return isOne ? this.mostBytes + 1 : 'plain';
+      const { type, bytes, fields } = payload;
+      if (this.to === 'entries') return type === 'string' ? bytes : 'plain';
+      const now = this.file.now();
+      const alive = fields?.filter(({ expiry = Infinity }) => expiry > now);
+      const isEntry = alive?.some(({ name }) => EXPIRATIONS.includes(name?.toString('latin1') ?? '')) === true;
+      // One with more fields than an entry has is nothing that could be converted.
+      return isEntry ? bytes : 'plain';
     }
     if (this.to === 'entries') {
       const data = stringIn(payload);
