@@ -17,61 +17,148 @@ const NAMES_A_KEY = 8;
 /** Runs a script on the node that owns a slot. */
 export type RunOnOwner = (script: Script, slot: number, args: readonly Argument[]) => Promise<Reply>;
 
-/** The names of a slot with very many keys, each once, by their places in the slot. */
+/** What may be held of a slot's names at a time. Where it is more, the half with the higher places is left to a later time. */
+export interface WindowBounds {
+  readonly names: number;
+  readonly bytes: number;
+}
+
+/** A place for each name, and a buffer, are some 200 bytes besides its own. */
+const WINDOW: WindowBounds = { names: 200_000, bytes: 64 * 1_024 * 1_024 };
+
+/** Names of a slot with very many keys, each once, by their places in the slot: all from one place on until before another one. */
 export class LargeSlot {
-  private constructor(
+  constructor(
     readonly slot: number,
+    private readonly begin: number,
+    private readonly end: number,
     private readonly names: readonly Buffer[],
     private readonly places: Float64Array,
   ) {}
 
-  /** Names that were collected, in any order, some of them twice. */
-  static of(slot: number, collected: readonly Buffer[]): LargeSlot {
-    const places = Float64Array.from(collected, innerPlaceOf);
-    const order = Uint32Array.from(collected, (_, i) => i);
-    const place = (i: number) => places[order[i] ?? 0] ?? 0;
-    order.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0));
-    const names: Buffer[] = [];
-    const kept: number[] = [];
-    for (let i = 0; i < order.length; i++) {
-      const name = collected[order[i] ?? 0];
-      if (name === undefined) continue;
-      let isThere = false;
-      for (let j = names.length - 1; j >= 0 && kept[j] === place(i); j--) isThere ||= names[j]?.equals(name) === true;
-      if (isThere) continue;
-      names.push(name);
-      kept.push(place(i));
-    }
-    return new LargeSlot(slot, names, Float64Array.from(kept));
+  /** Whether all names of a place are among these. */
+  covers(inner: number): boolean {
+    return this.begin <= inner && inner < this.end;
   }
 
-  /** About `count` names from a place on, all of any place that is among them; and the next place, or that behind the slot. */
+  /** About `count` names from a place on, all of any place that is among them; and the next place, or that behind all of these. */
   from(inner: number, count: number): { readonly names: readonly Buffer[]; readonly next: number } {
-    let first = 0;
-    for (let end = this.places.length; first < end;) {
-      const middle = (first + end) >>> 1;
-      if ((this.places[middle] ?? 0) < inner) first = middle + 1;
-      else end = middle;
-    }
+    const first = firstOf(this.places, inner);
     let end = Math.min(this.places.length, first + Math.max(1, count));
     while (end < this.places.length && this.places[end] === this.places[end - 1]) end++;
-    return { names: this.names.slice(first, end), next: this.places[end] ?? INNER_END };
+    return { names: this.names.slice(first, end), next: this.places[end] ?? this.end };
+  }
+}
+
+/** Where in sorted places the first one stands that is not below a place. */
+function firstOf(places: Float64Array, place: number): number {
+  let first = 0;
+  for (let end = places.length; first < end;) {
+    const middle = (first + end) >>> 1;
+    if ((places[middle] ?? 0) < place) first = middle + 1;
+    else end = middle;
+  }
+  return first;
+}
+
+/**
+ * Takes the names of a whole slot in any order, some of them twice, and keeps those from a place on, as many as fit: the window that it
+ * ends with has every name taken whose place is in it. Which window a name is in goes by its place alone, and windows that begin where
+ * the one before has ended leave no place out: so a key that is there all the time is in exactly one of them, whatever comes and goes.
+ */
+export class WindowOfNames {
+  private end = INNER_END;
+  private names: Buffer[] = [];
+  private places: number[] = [];
+  private bytes = 0;
+  private mostNames: number;
+  private mostBytes: number;
+
+  constructor(
+    private readonly slot: number,
+    private readonly begin: number,
+    private readonly bounds: WindowBounds = WINDOW,
+  ) {
+    ({ names: this.mostNames, bytes: this.mostBytes } = bounds);
+  }
+
+  add(names: readonly Buffer[]): void {
+    for (const name of names) {
+      const place = innerPlaceOf(name);
+      if (place < this.begin || place >= this.end) continue;
+      // The reply that it is a part of is not to be kept for its sake.
+      this.keep(Buffer.from(name), place);
+      if (this.isFull) this.cut();
+    }
+  }
+
+  private keep(name: Buffer, place: number): void {
+    this.names.push(name);
+    this.places.push(place);
+    this.bytes += name.length;
+  }
+
+  private get isFull(): boolean {
+    return this.names.length > this.mostNames || this.bytes > this.mostBytes;
+  }
+
+  private cut(): void {
+    const sorted = new Float64Array(this.places).sort();
+    const [lowest = 0, middle = 0] = [sorted[0], sorted[sorted.length >>> 1]];
+    // All names of one place stay together, and there is always one: the next window begins behind this one.
+    this.end = middle > lowest ? middle : middle + 1;
+    const { names, places } = this;
+    [this.names, this.places, this.bytes] = [[], [], 0];
+    for (const [i, place] of places.entries()) {
+      const name = names[i];
+      if (name !== undefined && place < this.end) this.keep(name, place);
+    }
+    // Where that has not made room, it is not tried again with every name.
+    this.mostNames = Math.max(this.bounds.names, 2 * this.names.length);
+    this.mostBytes = Math.max(this.bounds.bytes, 2 * this.bytes);
+  }
+
+  /** The window, of the names taken so far. */
+  whole(): LargeSlot {
+    const sorted = new Float64Array(this.places).sort();
+    const order = new Uint32Array(sorted.length);
+    const met = new Uint32Array(sorted.length);
+    for (const [i, place] of this.places.entries()) {
+      const first = firstOf(sorted, place);
+      const nth = met[first] ?? 0;
+      order[first + nth] = i;
+      met[first] = nth + 1;
+    }
+    const names: Buffer[] = [];
+    const kept: number[] = [];
+    for (const [rank, i] of order.entries()) {
+      const [name, place] = [this.names[i] ?? Buffer.alloc(0), sorted[rank] ?? 0];
+      let isThere = false;
+      for (let j = names.length - 1; j >= 0 && kept[j] === place; j--) isThere ||= names[j]?.equals(name) === true;
+      if (isThere) continue;
+      names.push(name);
+      kept.push(place);
+    }
+    return new LargeSlot(this.slot, this.begin, this.end, names, new Float64Array(kept));
   }
 }
 
 /**
- * Collects the names of a slot in calls that each take the server a short time: by SCAN inside the slot, where the node's cursors go by
+ * Collects names of a slot, as many as a window holds, in calls that each take the server a short time: by SCAN inside the slot, where the node's cursors go by
  * slots (Redis 8, Valkey); otherwise in one call, where there are few enough; otherwise by SCAN over all keys of the node.
  * All calls go to one process, which must own the slot all the time, by the same claim, with no move going on.
+ * @param begin the place in the slot that the window of its names begins at
  * @param count keys that a page with values has
  * @throws RedisError, also `tryAgain` where the slot went to another node meanwhile
  */
 export async function collectNames(
   cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane'>,
   slot: number,
+  begin: number,
   count: number,
   run: RunOnOwner,
-): Promise<Buffer[]> {
+  bounds?: WindowBounds,
+): Promise<LargeSlot> {
   const size = Math.min(LARGEST_COUNT, NAMES_A_KEY * count);
   const process = await ownerProcess(cluster, slot);
   let claim: string | undefined;
@@ -87,28 +174,34 @@ export async function collectNames(
   };
   const first = await scan(BigInt(slot), 1);
   if (isIn(slot, first.next)) {
-    const names = first.names;
-    let [{ next }, last] = [first, first];
+    const window = new WindowOfNames(slot, begin, bounds);
+    window.add(first.names);
+    let [{ next }, last, seen] = [first, first, first.names.length];
     while (isIn(slot, next)) {
       last = await scan(next, size);
-      for (const name of last.names) names.push(name);
+      window.add(last.names);
+      seen += last.names.length;
       ({ next } = last);
     }
     // A cursor that only looked like one of the slot has passed over most of it.
-    if (names.length >= Math.min(first.keys, last.keys)) return names;
+    if (seen >= Math.min(first.keys, last.keys)) return window.whole();
   }
   if (first.keys <= MOST_NAMED_AT_ONCE) {
     const [, next, reason, names] = list(
       await run(scripts.slotNames, slot, [String(slot), String(slot), '1', String(2 * MOST_NAMED_AT_ONCE), '0']),
     );
     throwIfNotThere(cluster.name, text(reason));
-    if (Number(next) > slot) return list(names) as Buffer[];
+    if (Number(next) > slot) {
+      const window = new WindowOfNames(slot, begin, bounds);
+      window.add(list(names) as Buffer[]);
+      return window.whole();
+    }
   }
-  const names: Buffer[] = [];
+  const window = new WindowOfNames(slot, begin, bounds);
   for (let cursor = 0n; ;) {
-    const { next, names: more } = await scan(cursor, size);
-    for (const name of more) names.push(name);
-    if (next === 0n) return names;
+    const { next, names } = await scan(cursor, size);
+    window.add(names);
+    if (next === 0n) return window.whole();
     cursor = next;
   }
 }

@@ -8,7 +8,7 @@ import type { Argument, Command, Reply } from '../redis/redis-port';
 import { groupsByOwner } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
 import type { NodeAddress } from '../redis/topology';
-import { collectNames, LargeSlot, throwIfNotThere, type RunOnOwner } from './large-slot';
+import { collectNames, throwIfNotThere, type LargeSlot, type RunOnOwner, type WindowBounds } from './large-slot';
 import { list, packed, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
@@ -21,13 +21,13 @@ const MOST_OF_WHOLE = 4_000;
  * Reads a cluster slot by slot, each from the node that owns it at that moment. Cursors are those of keyspace/slot-walk, and mean
  * the same whatever becomes of the nodes: a page has the keys of whole slots, and only of such that its node owned, as a master,
  * with no move going on, in the very moment when they were read. So neither a failover nor slots that move make keys be missed,
- * or be met twice. A slot with very many keys goes in pieces: its names are collected first, and its keys then go by their places in
- * the slot, which no node changes.
+ * or be met twice. A slot with very many keys goes in pieces: its names are collected first, as many as memory is for at a time, and
+ * its keys then go by their places in the slot, which no node changes.
  */
 export class SlotReader implements PageReader {
   private readonly limits: readonly string[];
   private readonly lastSlot: number;
-  /** The slot that goes in pieces, and its names once they are collected. */
+  /** The slot that goes in pieces, and those of its names that were collected last. */
   private largeSlot: number | undefined;
   private large: LargeSlot | undefined;
 
@@ -35,6 +35,7 @@ export class SlotReader implements PageReader {
     private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
     range: CursorRange,
     { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
+    private readonly bounds?: WindowBounds,
   ) {
     this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
     this.lastSlot = lastSlotOf(range);
@@ -61,18 +62,18 @@ export class SlotReader implements PageReader {
 
   /** The slot at a cursor, where it goes in pieces: it is known to have very many keys, or the cursor stands inside. */
   private async largeSlotAt(cursor: bigint, count: number): Promise<LargeSlot | undefined> {
-    const slot = slotOf(cursor);
-    if (this.large?.slot === slot) return this.large;
+    const [slot, inner] = [slotOf(cursor), innerOf(cursor)];
+    if (this.large?.slot === slot && this.large.covers(inner)) return this.large;
     this.large = undefined;
-    if (innerOf(cursor) === 0 && this.largeSlot !== slot) return undefined;
+    if (inner === 0 && this.largeSlot !== slot) return undefined;
     const run: RunOnOwner = (script, at, args) => this.run(script, this.cluster.ownerOf(at), args);
-    this.large = LargeSlot.of(slot, await this.collected(slot, count, run));
+    this.large = await this.collected(slot, inner, count, run);
     return this.large;
   }
 
-  private async collected(slot: number, count: number, run: RunOnOwner): Promise<Buffer[]> {
+  private async collected(slot: number, begin: number, count: number, run: RunOnOwner): Promise<LargeSlot> {
     try {
-      return await collectNames(this.cluster, slot, count, run);
+      return await collectNames(this.cluster, slot, begin, count, run, this.bounds);
     } catch (error) {
       if (error instanceof RedisError && error.asks === 'retry') this.cluster.suspect();
       throw error;
