@@ -164,7 +164,7 @@ interface Compared {
 }
 
 async function comparedSides(job: RangeJob, app: CompareApp, converters: readonly Converter[]): Promise<Compared> {
-  const file = await fileSidesOf(job, app, converters);
+  const file = await fileSidesOf(job, app, converters, { endsBehindLarge: true });
   if (file !== undefined) {
     const { source, target, clock } = file;
     const values = new FileValues(source, () => clock.targetNow(), app, job);

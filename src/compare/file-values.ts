@@ -9,7 +9,7 @@ import { asNumber } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import type { Pair } from './examine';
 import { knownValue, unknownValue, type KnownValue } from './known-value';
-import { IncomparableError, LARGE_VALUE_BYTES, largeValue } from './large-file-value';
+import { IncomparableError, largeValue, memoryOfLarge } from './large-file-value';
 
 const MIB = 1_048_576;
 
@@ -60,7 +60,8 @@ export class FileValues {
   private async inPieces(key: Buffer, typeByte: number, expiry: number): Promise<KnownValue> {
     const { file, app, now, stop } = this;
     const type = typeNameOf(typeByte);
-    await app.budget.until(stop).chunks.take(LARGE_VALUE_BYTES);
+    const memory = memoryOfLarge(typeByte);
+    await app.budget.until(stop).chunks.take(memory);
     const goOn = () => {
       stop.check();
     };
@@ -82,7 +83,7 @@ export class FileValues {
       return unknownValue(type, expiry, now, why);
     } finally {
       file.release(key);
-      app.budget.chunks.give(LARGE_VALUE_BYTES);
+      app.budget.chunks.give(memory);
     }
   }
 }

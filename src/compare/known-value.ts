@@ -243,17 +243,20 @@ export class Sum {
   }
 }
 
-/** Fields that expire are held with their names: no more than so many. */
+/** Fields that expire are held with their names: no more than so many, and no more bytes of names. */
 const MOST_EXPIRING = 100_000;
+export const MOST_EXPIRING_BYTES = 16 * 1_048_576;
 
 export class MostExpiring {
   readonly fields: ExpiringField[] = [];
+  private bytes = 0;
 
   /** @param tooMany throws */
   constructor(private readonly tooMany: () => never) {}
 
   add(field: ExpiringField): void {
-    if (this.fields.length >= MOST_EXPIRING) this.tooMany();
+    this.bytes += field.name.length;
+    if (this.fields.length >= MOST_EXPIRING || this.bytes > MOST_EXPIRING_BYTES) this.tooMany();
     this.fields.push(field);
   }
 }

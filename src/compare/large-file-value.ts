@@ -1,14 +1,21 @@
+import { unitsOf } from '../payload/value-units';
 import type { RedisPort } from '../redis/redis-port';
 import { asBytes, asList, asNumber } from '../transfer/by-commands/replies';
 import { inTurn, sha1Of, sizeOfTexts } from '../transfer/by-commands/texts';
 import { numberOf, PARTS, spelled, TEXT } from './command-windows';
-import { MostExpiring, Sum, valueOf, Windows, type Content, type KnownValue } from './known-value';
+import { MOST_EXPIRING_BYTES, MostExpiring, Sum, valueOf, Windows, type Content, type KnownValue } from './known-value';
 import { printOfWindows } from './value-prints';
 
-/** What reading one takes of memory, about, whatever its size: what is read of the file, and what that becomes. Bytes. */
-export const LARGE_VALUE_BYTES = 4 * 1_048_576;
+/** What is read of the file at once, and what that becomes, about. Bytes. */
+const READ_BYTES = 4 * 1_048_576;
 /** Members of sorted sets that are held until they are told in their order. Bytes. */
 const MOST_HELD = 16 * 1_048_576;
+
+/** What reading a value of a type byte may take of memory, about, whatever its size. Bytes. */
+export function memoryOfLarge(typeByte: number): number {
+  const kind = unitsOf(typeByte);
+  return READ_BYTES + (kind?.type === 'zset' ? MOST_HELD : kind?.expires === true ? MOST_EXPIRING_BYTES : 0);
+}
 
 /** Why a value that is read in pieces cannot be compared. */
 export class IncomparableError extends Error {}

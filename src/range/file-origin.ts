@@ -4,7 +4,7 @@ import { allNoted, type FileKeys } from '../convert/file-keys';
 import { contentOf } from '../files/look-through';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
-import { FileReader, type FilePlace } from '../transfer/file-reader';
+import { FileReader, type FileLimits, type FilePlace } from '../transfer/file-reader';
 import { namesTable, notesTable } from '../transfer/file-tables';
 import type { SourceFile } from '../payload/source-file';
 import { governedPort, governedReader } from '../transfer/governed';
@@ -34,6 +34,7 @@ export function fileOriginOf(
   app: FileApp & Pick<App, 'settings' | 'telemetry'>,
   walked: WalkedDatabase,
   converters: readonly Converter[] = [],
+  limits: Pick<FileLimits, 'endsBehindLarge'> = {},
 ): FileOrigin | undefined {
   const { id, plan } = job.migration;
   const spec = fileOf(plan.request.source);
@@ -42,7 +43,7 @@ export function fileOriginOf(
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
   const place = placeOf(spec, file, app);
   const readsAgain = (key: Buffer) => converters.some((converter) => converter.claims(key));
-  const reader = new FileReader(place, job.row, extents, { pageBytes: PAGE_BYTES, readsAgain });
+  const reader = new FileReader(place, job.row, extents, { ...limits, pageBytes: PAGE_BYTES, readsAgain });
   const notes = notesTable(nameOfSide(spec), place, walked.database, allNoted(converters));
   const now = () => app.ledger.now();
   const fileKeys: FileKeys = {
@@ -126,9 +127,10 @@ export async function fileSidesOf(
   job: RangeJob,
   app: SidesApp & FileApp,
   converters: readonly Converter[],
+  limits?: Pick<FileLimits, 'endsBehindLarge'>,
 ): Promise<FileSides | undefined> {
   const database = databaseOf(job);
-  const source = fileOriginOf(job, app, database, converters);
+  const source = fileOriginOf(job, app, database, converters, limits);
   if (source === undefined) return undefined;
   const target = sideOf(job, app, 'target', database.targetDatabase, undefined);
   const server = { name: connectionOf(job.migration.plan.request.target), connection: target.connection };

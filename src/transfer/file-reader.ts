@@ -34,6 +34,8 @@ export interface FileLimits extends Pick<ReadLimits, 'pageBytes'> {
   readonly wantsValue?: (key: Buffer) => boolean;
   /** Of these keys the values may be asked for again. */
   readonly readsAgain?: (key: Buffer) => boolean;
+  /** A page ends behind a large key: what becomes of it is held as long as the page. */
+  readonly endsBehindLarge?: boolean;
 }
 
 /** Reads a range of an RDB file, a page after the other. Cursors are those of keyspace/extent-walk. */
@@ -189,6 +191,7 @@ export class FileReader implements PageReader {
       const { key, expiry } = record;
       if (this.limits.readsAgain?.(key) === true) this.met.set(key, { extent, expiry });
       if (Buffer.isBuffer(payload)) bytes += payload.length;
+      else if (payload === 'big' && this.limits.endsBehindLarge === true) break;
     }
     const micros = (performance.now() - began - waited) * 1_000;
     return { next: this.walk.cursorAt(offset), entries, micros };

@@ -104,3 +104,23 @@ it('values of a file that are larger than the memory that there is are compared 
     'missing stream',
   ]);
 });
+
+it('of a hash no more names of expiring fields are held than there is memory for', async () => {
+  const { client } = server;
+  await client.flushall();
+  const names = Array.from({ length: 1_700 }, (_, i) =>
+    Buffer.concat([Buffer.from(`${i}:`), noise.subarray(i, i + 10_000)]),
+  );
+  for (const key of ['held', 'not held']) {
+    const some = key === 'held' ? names.slice(0, 1_600) : names;
+    await client.hset(key, ...some.flatMap((name) => [name, '']));
+    await client.call('HPEXPIRE', key, 100_000_000, 'FIELDS', some.length, ...some);
+  }
+  await client.save();
+
+  const { report, findings, messages } = await compare('dump.rdb');
+
+  expect(report.counts).toMatchObject({ same: 1, extra: 0 });
+  expect(findings).toEqual(['different-value not held']);
+  expect(messages[0]).toContain('more of its fields expire than can be kept in mind');
+});

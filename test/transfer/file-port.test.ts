@@ -1,6 +1,8 @@
 import { writeKey } from '../../src/payload/file-records';
 import { Output } from '../../src/payload/output';
+import type { Extent, SourceFile } from '../../src/payload/source-file';
 import { FilePort } from '../../src/transfer/file-port';
+import { FileReader } from '../../src/transfer/file-reader';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
 let servers: readonly TestServer[];
@@ -188,4 +190,35 @@ it('of a damaged value says that it is damaged', async () => {
     () => [0, bytes.length],
   );
   await expect(port.call('SSCAN', 'k', '0', 'COUNT', '10')).rejects.toThrow('Its value in the file is damaged');
+});
+
+it.each([
+  [true, [['small', 'large'], ['larger'], ['last']]],
+  [false, [['small', 'large', 'larger', 'last']]],
+])('a page of a file ends behind a large key where that is asked for: %s', async (endsBehindLarge, expected) => {
+  const out = new Output();
+  const large: Extent[] = [];
+  for (const name of ['small', 'large', 'larger', 'last']) {
+    const start = out.length;
+    // A short string with its footer.
+    writeKey(out, Buffer.from(name), 0, Buffer.concat([Buffer.from([0, 1, 120]), Buffer.alloc(10)]));
+    if (name.startsWith('large')) large.push([start, out.length]);
+  }
+  const bytes = out.copy();
+  const read = (_: string, __: string, start: number, length: number) =>
+    Promise.resolve(bytes.subarray(start, start + length));
+  const reader = new FileReader(
+    { store: { read }, file: 'file', source: { large, version: 12, etag: '' } as unknown as SourceFile },
+    { index: 0, bits: 0 },
+    [[0, bytes.length]],
+    { pageBytes: 1_000, endsBehindLarge },
+  );
+  const pages: string[][] = [];
+  let cursor = 0n;
+  do {
+    const { next, page } = await reader.scanAndRead(cursor, 100);
+    pages.push(page.keys.map(String));
+    cursor = next;
+  } while (cursor !== 0n);
+  expect(pages).toEqual(expected);
 });
