@@ -96,7 +96,7 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
   const make = (limits: ReadLimits, port: RedisPort = side.connection) =>
     plan[name].cluster
-      ? new SlotReader(cluster, job.row, limits)
+      ? new SlotReader(cluster, job.row, limits, { stop: job })
       : side.scripts
         ? new ScriptPageReader(port, limits)
         : new PipelinePageReader(port, limits);

@@ -1,6 +1,7 @@
 import { innerPlaceOf, INNER_END } from '../keyspace/slot-walk';
 import { LARGEST_COUNT } from '../keyspace/page-size';
 import { SLOTS } from '../keyspace/hash-slot';
+import type { StopSignal } from '../migration/stop';
 import type { Cluster } from '../redis/cluster';
 import { RedisError } from '../redis/errors';
 import type { Argument, Reply } from '../redis/redis-port';
@@ -10,9 +11,6 @@ import { list, text } from './page-reader';
 
 /** Of a slot that only can be named as a whole, or by a walk over all keys of its node, so many are named at once: 2 to 30 ms of the server. */
 const MOST_NAMED_AT_ONCE = 50_000;
-
-/** To name a key takes a server so much less time than to read it. */
-const NAMES_A_KEY = 8;
 
 /** Runs a script on the node that owns a slot. */
 export type RunOnOwner = (script: Script, slot: number, args: readonly Argument[]) => Promise<Reply>;
@@ -143,26 +141,30 @@ export class WindowOfNames {
   }
 }
 
+export interface CollectOptions {
+  /** Looked at between two calls. */
+  readonly stop?: StopSignal;
+  readonly bounds?: WindowBounds;
+}
+
 /**
  * Collects names of a slot, as many as a window holds, in calls that each take the server a short time: by SCAN inside the slot, where the node's cursors go by
  * slots (Redis 8, Valkey); otherwise in one call, where there are few enough; otherwise by SCAN over all keys of the node.
  * All calls go to one process, which must own the slot all the time, by the same claim, with no move going on.
  * @param begin the place in the slot that the window of its names begins at
- * @param count keys that a page with values has
- * @throws RedisError, also `tryAgain` where the slot went to another node meanwhile
+ * @throws RedisError, also `tryAgain` where the slot went to another node meanwhile; StoppedError
  */
 export async function collectNames(
   cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane'>,
   slot: number,
   begin: number,
-  count: number,
   run: RunOnOwner,
-  bounds?: WindowBounds,
+  { stop, bounds }: CollectOptions,
 ): Promise<LargeSlot> {
-  const size = Math.min(LARGEST_COUNT, NAMES_A_KEY * count);
   const process = await ownerProcess(cluster, slot);
   let claim: string | undefined;
-  const scan = async (cursor: bigint, most: number) => {
+  const scan = async (cursor: bigint, most = LARGEST_COUNT) => {
+    stop?.check();
     const reply = list(await run(scripts.slotScan, slot, [String(slot), String(cursor), String(most)]));
     const [, next, reason, epoch, keys, names] = reply;
     throwIfNotThere(cluster.name, text(reason));
@@ -173,18 +175,19 @@ export async function collectNames(
     return { next: BigInt(text(next)), keys: Number(keys), names: list(names) as Buffer[] };
   };
   const first = await scan(BigInt(slot), 1);
-  if (isIn(slot, first.next)) {
+  if (first.keys > LARGEST_COUNT && isIn(slot, first.next)) {
     const window = new WindowOfNames(slot, begin, bounds);
     window.add(first.names);
     let [{ next }, last, seen] = [first, first, first.names.length];
     while (isIn(slot, next)) {
-      last = await scan(next, size);
+      last = await scan(next);
       window.add(last.names);
       seen += last.names.length;
       ({ next } = last);
     }
-    // A cursor that only looked like one of the slot has passed over most of it.
-    if (seen >= Math.min(first.keys, last.keys)) return window.whole();
+    // Servers with one table for all slots have cursors that look alike, and then it was a 16,384th of the keys: of so many keys it is
+    // far from half, also where some came twice, or are gone.
+    if (seen >= Math.max(first.keys, last.keys) / 2) return window.whole();
   }
   if (first.keys <= MOST_NAMED_AT_ONCE) {
     const [, next, reason, names] = list(
@@ -199,7 +202,7 @@ export async function collectNames(
   }
   const window = new WindowOfNames(slot, begin, bounds);
   for (let cursor = 0n; ;) {
-    const { next, names } = await scan(cursor, size);
+    const { next, names } = await scan(cursor);
     window.add(names);
     if (next === 0n) return window.whole();
     cursor = next;

@@ -8,7 +8,7 @@ import type { Argument, Command, Reply } from '../redis/redis-port';
 import { groupsByOwner } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
 import type { NodeAddress } from '../redis/topology';
-import { collectNames, throwIfNotThere, type LargeSlot, type RunOnOwner, type WindowBounds } from './large-slot';
+import { collectNames, throwIfNotThere, type CollectOptions, type LargeSlot, type RunOnOwner } from './large-slot';
 import { list, packed, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
@@ -35,14 +35,14 @@ export class SlotReader implements PageReader {
     private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
     range: CursorRange,
     { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
-    private readonly bounds?: WindowBounds,
+    private readonly collecting: CollectOptions = {},
   ) {
     this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
     this.lastSlot = lastSlotOf(range);
   }
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
-    const large = await this.largeSlotAt(cursor, count);
+    const large = await this.largeSlotAt(cursor);
     if (large !== undefined) return await this.scanLarge(large, cursor, count, withTypes);
     const { micros, next, keys, more } = await this.page(scripts.slotNames, cursor, count, [withTypes ? '1' : '0']);
     if (next === cursor) return await this.scan(cursor, count, withTypes);
@@ -50,7 +50,7 @@ export class SlotReader implements PageReader {
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
-    const large = await this.largeSlotAt(cursor, count);
+    const large = await this.largeSlotAt(cursor);
     if (large !== undefined) {
       const { next, keys } = await this.scanLarge(large, cursor, count, false);
       return { next, page: await this.read(keys) };
@@ -61,19 +61,19 @@ export class SlotReader implements PageReader {
   }
 
   /** The slot at a cursor, where it goes in pieces: it is known to have very many keys, or the cursor stands inside. */
-  private async largeSlotAt(cursor: bigint, count: number): Promise<LargeSlot | undefined> {
+  private async largeSlotAt(cursor: bigint): Promise<LargeSlot | undefined> {
     const [slot, inner] = [slotOf(cursor), innerOf(cursor)];
     if (this.large?.slot === slot && this.large.covers(inner)) return this.large;
     this.large = undefined;
     if (inner === 0 && this.largeSlot !== slot) return undefined;
     const run: RunOnOwner = (script, at, args) => this.run(script, this.cluster.ownerOf(at), args);
-    this.large = await this.collected(slot, inner, count, run);
+    this.large = await this.collected(slot, inner, run);
     return this.large;
   }
 
-  private async collected(slot: number, begin: number, count: number, run: RunOnOwner): Promise<LargeSlot> {
+  private async collected(slot: number, begin: number, run: RunOnOwner): Promise<LargeSlot> {
     try {
-      return await collectNames(this.cluster, slot, begin, count, run, this.bounds);
+      return await collectNames(this.cluster, slot, begin, run, this.collecting);
     } catch (error) {
       if (error instanceof RedisError && error.asks === 'retry') this.cluster.suspect();
       throw error;

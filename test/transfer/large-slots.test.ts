@@ -1,5 +1,6 @@
 import { hashSlot } from '../../src/keyspace/hash-slot';
 import { cursorAt, innerOf, innerPlaceOf, slotOf } from '../../src/keyspace/slot-walk';
+import { StoppedError } from '../../src/migration/stop';
 import { Connections } from '../../src/redis/connections';
 import { WindowOfNames, type WindowBounds } from '../../src/transfer/large-slot';
 import { SlotReader } from '../../src/transfer/slot-reader';
@@ -116,7 +117,7 @@ describe.each(serverNames)('a slot with very many keys on %s', (name) => {
       await port.pipeline(Array.from({ length: OTHERS }, (_, i) => ['SET', `key:${i}`, 'x'] as const));
       await port.pipeline(PAIRS.map((key) => ['SET', key, 'x'] as const));
 
-      const make = () => new SlotReader(port.cluster, all, limits, LARGE[name] < 10_000 ? WINDOW : undefined);
+      const make = () => new SlotReader(port.cluster, all, limits, LARGE[name] < 10_000 ? { bounds: WINDOW } : {});
       let reader = make();
       const seen = new Map<string, number>();
       let values = 0;
@@ -155,6 +156,14 @@ describe.each(serverNames)('a slot with very many keys on %s', (name) => {
       expect(types).toEqual(keys.map(() => 'string'));
       expect(keys).toHaveLength(COUNT);
       expect(innerOf(next)).toBeGreaterThan(0);
+
+      let checks = 0;
+      const check = () => {
+        // There the names come with the second call, which is the last.
+        if (++checks === (name === 'redis-6.0' ? 1 : 2)) throw new StoppedError('deadline');
+      };
+      const stopping = new SlotReader(port.cluster, all, limits, { stop: { check } });
+      await expect(stopping.scan(cursorAt(SLOT), COUNT, false)).rejects.toThrow(StoppedError);
     } finally {
       connections.close();
       await cluster.close();
