@@ -17,7 +17,7 @@ import { originOf, sideOf, type SidesApp } from '../range/range-sides';
 import { roundsOfValues } from '../range/suspects';
 import { walkRange, type WalkApp } from '../range/walk-range';
 import { isTemporaryKey } from '../transfer/by-commands';
-import { unwantedOn, type Attempt, type Side } from '../transfer/side';
+import { absentFrom, unwantedOn, type Attempt, type Side } from '../transfer/side';
 import { deleteExtra, SourceDoubtError } from './delete-extra';
 import { extra } from './difference';
 import { keyFacts } from './key-facts';
@@ -53,7 +53,7 @@ export async function extraRange(
   const origins = originsIn(plan, row.database, converters);
   // A target that follows is the migration's own. On others what a key that is not selected leads to is somebody else's.
   const isTaken = (key: Buffer) => !isFollowed(plan) || selection.mayWant(key);
-  /** Those keys that the source has under none of their names, or under one that is not the migration's matter. */
+  /** Those keys that the source has under none of their names, or, followed, under one that is not the migration's matter. */
   const withoutOrigin = async (keys: readonly Buffer[]): Promise<Buffer[]> => {
     const found = new Set<number>();
     const asked = keys.map(origins);
@@ -66,7 +66,8 @@ export async function extraRange(
               .map(({ key }) => ({ key, place })),
       );
       const names = questions.map(({ key }) => key);
-      const absent = await unwantedOn(source, names, selection);
+      // What is of another type there is elsewhere somebody's, and may be what a converted key was made of.
+      const absent = await (isFollowed(plan) ? unwantedOn(source, names, selection) : absentFrom(source, names));
       questions.forEach(({ place }, i) => {
         if (!absent.has(i)) found.add(place);
       });

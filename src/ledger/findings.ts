@@ -35,7 +35,8 @@ export class Findings {
 
   /** Whether a migration has findings with rows of their own. */
   async hasOwnRows(migration: string): Promise<boolean> {
-    for await (const page of this.ownRows(migration, 1, undefined)) return page.length > 0;
+    // A page may be empty although others follow.
+    for await (const page of this.ownRows(migration, 1, undefined)) if (page.length > 0) return true;
     return false;
   }
 

@@ -3,6 +3,7 @@ import { wallClock } from '../basics/wall-clock';
 import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
+import { endSilent } from './end-silent';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
@@ -11,8 +12,6 @@ import type { Command, KeyedPort, StatusPort } from './redis-port';
 import type { Switchable } from './lane';
 import { StatusParser, UnexpectedReplyError } from './status-parser';
 
-/** A server that sends no byte for so long while it owes replies is gone. */
-const SILENCE_TIMEOUT_MS = 60_000;
 /** Azure closes connections that are idle for 10 minutes; one that is not used is closed before. */
 const IDLE_MS = 4 * 60_000;
 
@@ -177,9 +176,7 @@ async function opened(
     answer(name, waiting, error);
   });
   let reason: Error | undefined;
-  let quiet = 0;
   const read = (bytes: Buffer) => {
-    quiet = 0;
     try {
       parser.feed(bytes);
     } catch (error) {
@@ -188,10 +185,7 @@ async function opened(
     }
   };
   const socket = await openSocket(settings, read, signal);
-  socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
-    quiet += SILENCE_TIMEOUT_MS;
-    if (waiting.length > 0 || quiet >= IDLE_MS) socket.destroy();
-  });
+  endSilent(socket, () => waiting.length > 0, { idleMs: IDLE_MS });
   socket.on('error', (error) => (reason ??= error));
   socket.on('close', () => {
     const why = reason instanceof RedisError ? reason : undefined;

@@ -33,6 +33,7 @@ export function openSocket(
     const options = { host, port, onread };
     const socket = tls ? connectTls({ ...options, ...tlsOptions(settings) }) : connectTcp(options);
     const fail = (error: Error) => {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
       socket.destroy();
       reject(socketError(name, error, 'closedAtOnce'));
@@ -41,14 +42,14 @@ export function openSocket(
       fail(signal?.reason as Error);
     };
     signal?.addEventListener('abort', abort);
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+    const timer = setTimeout(() => {
       fail(new RedisError('timeout', name));
-    });
+    }, CONNECT_TIMEOUT_MS);
     socket.once('error', fail);
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       socket.off('error', fail);
       signal?.removeEventListener('abort', abort);
-      socket.removeAllListeners('timeout');
+      clearTimeout(timer);
       resolve(socket.setNoDelay(true).setKeepAlive(true, 30_000));
     });
   });

@@ -2,15 +2,13 @@ import type { Socket } from 'node:net';
 import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
+import { endSilent } from './end-silent';
 import { isRedisError, RedisError, replyError, socketError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
 import { openSocket, whyClosed } from './open-socket';
 import type { Command } from './redis-port';
 import { RespReader, UnreadableReplyError, type Told } from './resp-reader';
-
-/** A server that sends no byte for so long while it owes replies is gone. */
-const SILENCE_TIMEOUT_MS = 60_000;
 
 interface Waiting {
   readonly commands: readonly Command[];
@@ -135,9 +133,7 @@ export class ReplySocket {
 
   private listen(socket: Socket): void {
     this.socket = socket;
-    socket.setTimeout(SILENCE_TIMEOUT_MS, () => {
-      if (this.waiting.length > 0) socket.destroy();
-    });
+    endSilent(socket, () => this.waiting.length > 0);
     socket.on('error', (error) => (this.reason ??= error));
     socket.on('close', () => {
       const { reason } = this;

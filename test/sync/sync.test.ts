@@ -84,8 +84,21 @@ it('tells which keys are extra from names that rules have changed, and from type
   await old.client.del('other');
   await old.client.rpush('other', 'x');
   await neu.client.rpush('list', 'of others');
-  await run(app, { mode: 'sync', rename, select, deleteExtra: true, force: true });
-  expect((await neu.client.keys('*')).sort()).toEqual(['list', 'new:1', 'new:3', 'old:5']);
+  // What the source has in any form, or has under a name that is not selected, is not extra.
+  await Promise.all([old.client.set('new:9', 'x'), neu.client.set('new:9', 'x')]);
+  for (const match of [['*'], ['old:*']]) {
+    await run(app, { mode: 'sync', rename, select: { ...select, match }, deleteExtra: true, force: true });
+    expect((await neu.client.keys('*')).sort()).toEqual(['list', 'new:1', 'new:3', 'new:9', 'old:5', 'other']);
+  }
+});
+
+it('with types selected, does not delete what was converted from keys of other types', async () => {
+  await old.client.hset('app:1', { absexp: '-1', sldexp: '-1', data: 'x' });
+  const convert = [{ converter: 'distributed-cache', instanceName: 'app:', to: 'strings' }];
+  await run(app, { mode: 'sync', convert });
+  expect(await neu.client.get('app:1')).toBe('x');
+  await run(app, { mode: 'sync', convert, select: { types: ['string'] }, deleteExtra: true, force: true });
+  expect(await neu.client.get('app:1')).toBe('x');
 });
 
 it('does not delete for a source that is empty or has shrunk, unless forced', async () => {
