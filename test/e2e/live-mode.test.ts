@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import { until, type AppProcess } from '../tools/app-process';
-import { startLiveWriter } from '../tools/live-writer';
+import { startLiveWriter, type LiveWriter, type WriterOptions } from '../tools/live-writer';
 import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
 import { ticksNow, Version4Session } from '../convert/sessions/support/version4';
 import { readVersion5 } from '../convert/sessions/support/version5';
@@ -25,8 +25,18 @@ beforeAll(async () => {
 
 afterAll(() => stage.clear());
 
+/** Of this test; those of one that failed would write on. */
+let writers: LiveWriter[] = [];
+
+async function writes({ server }: Side, options: WriterOptions): Promise<LiveWriter> {
+  const writer = await startLiveWriter(server, options);
+  writers.push(writer);
+  return writer;
+}
+
 beforeEach(async () => {
-  // What a test that failed has left would write on.
+  await Promise.allSettled(writers.map((writer) => writer.stop()));
+  writers = [];
   await app.cancelAll();
   await old.client.flushall();
   await neu.client.flushall();
@@ -38,7 +48,7 @@ const cutOver = (id: string) => app.request('POST', `/api/migrations/${id}/cutov
 
 it('follows writers of all types, and proves the cut-over', async () => {
   await fill(old, 20_000, { prefix: 'stable:' });
-  const writer = await startLiveWriter(old.server, { perSecond: 2_000 });
+  const writer = await writes(old, { perSecond: 2_000 });
   const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live' });
   await app.reportWhen(id, inStep);
   await sleep(2_000);
@@ -98,7 +108,7 @@ it('the way back: after the cut-over the old side follows the new one, which is 
   await fill(old, 500);
   await ended(await follow());
   const id = await follow({ source: 'NEW', target: 'OLD', deleteExtra: true });
-  const writer = await startLiveWriter(neu.server, { perSecond: 500 });
+  const writer = await writes(neu, { perSecond: 500 });
   await neu.client.del('key:1', 'key:2');
   await sleep(500);
   expect((await cutOver(id)).status).toBe(202);
@@ -109,7 +119,7 @@ it('the way back: after the cut-over the old side follows the new one, which is 
 
 it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
   await fill(old, 5_000);
-  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const writer = await writes(old, { perSecond: 1_000 });
   const id = await follow();
   const keys = await old.client.keys('key:*');
   await Promise.all([
@@ -126,7 +136,7 @@ it('a gap is told, and repaired by a pass that finds what was deleted meanwhile'
 });
 
 it('names that rules change follow, of the types that are selected, over a gap too', async () => {
-  const writer = await startLiveWriter(old.server, { perSecond: 1_000, keys: 400 });
+  const writer = await writes(old, { perSecond: 1_000, keys: 400 });
   const id = await follow({
     rename: [{ from: '^live:(.*)$', to: 'moved:$1:v2' }],
     select: { types: ['string', 'hash'] },
@@ -225,7 +235,7 @@ it('with "force" a flush is followed', async () => {
 
 it('an app that is killed has missed changes, and makes them good when it is back', async () => {
   await fill(old, 5_000);
-  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const writer = await writes(old, { perSecond: 1_000 });
   const id = await follow();
   await app.kill();
   const keys = await old.client.keys('key:*');
@@ -244,22 +254,42 @@ async function readers(): Promise<string[]> {
   return Array.from(clients.matchAll(/^id=(\d+)/gm), ([, client = '']) => client);
 }
 
-/** Waits until the reader that stands by has written, after this moment, that it could go on without a gap. */
+/** What a reader has written of itself. */
+interface ReaderRow {
+  readonly holder?: string;
+  readonly session?: string;
+  readonly mark?: number;
+  readonly covers?: string;
+  readonly acknowledged?: { readonly holder: string; readonly mark: number } | null;
+}
+
+/**
+ * Waits until the reader that stands by has written, after this moment, that it could go on without a gap, and the one that follows has
+ * read that.
+ */
 async function covered(id: string): Promise<void> {
-  const standby = async () => {
-    const rows = await rowsOf(app);
-    const row = rows.find((each) => each.row.partitionKey === 'live-standby' && each.row.rowKey === id)?.row;
-    return JSON.parse(typeof row?.json0 === 'string' ? row.json0 : '{}') as { mark?: number };
+  const stand = async () => {
+    const rows = (await rowsOf(app)).filter(({ row }) => row.rowKey === id);
+    const [live, standby] = ['live', 'live-standby'].map((partition) => {
+      const json = rows.find(({ row }) => row.partitionKey === partition)?.row.json0;
+      return JSON.parse(typeof json === 'string' ? json : '{}') as ReaderRow;
+    });
+    return { live: live ?? {}, standby: standby ?? {} };
   };
-  const { mark = 0 } = await standby();
+  const { standby: before } = await stand();
   // What it is writing at the moment may be of before.
-  await until(async () => ((await standby()).mark ?? 0) >= mark + 2);
-  await app.reportWhen(id, ({ live }) => live?.standby?.covers === true);
+  const mark = (before.mark ?? 0) + 2;
+  await until(async () => {
+    const { live, standby } = await stand();
+    const isCovered = standby.holder !== '' && standby.covers !== '' && standby.covers === live.session;
+    const { acknowledged } = live;
+    return isCovered && acknowledged?.holder === standby.holder && (acknowledged?.mark ?? 0) >= mark;
+  }, 120_000);
 }
 
 it('one reader that is cut off leaves no gap: the other one goes on', async () => {
   await fill(old, 5_000);
-  const writer = await startLiveWriter(old.server, { perSecond: 1_000 });
+  const writer = await writes(old, { perSecond: 1_000 });
   const id = await follow();
   for (let cuts = 1; cuts <= 3; cuts++) {
     await until(async () => (await readers()).length === 2);
@@ -349,7 +379,7 @@ it('between servers of other versions it stays in step over many messages, witho
   await Promise.all(
     pairs.map(async ({ i, from, to }) => {
       await fill(from, 5_000);
-      const writer = await startLiveWriter(from.server, { perSecond: 1_000, seed: 7 });
+      const writer = await writes(from, { perSecond: 1_000, seed: 7 });
       const id = await other.migrate({ source: `OLD${i}`, target: `NEW${i}`, mode: 'live' });
       await other.reportWhen(id, inStep);
       await sleep(4_000);
