@@ -130,8 +130,9 @@ class Writing {
         continue;
       }
       item.outcome = outcomeOfOther(item);
-      // Abandoned by its user meanwhile: what was written of it must not come to life again.
-      if (own && (state === 'gone' || state === 'plain'))
+      // Abandoned by its user meanwhile: what was written of it must not come to life again. Where changes are followed, whoever does so
+      // deletes it, once it is known that the source was not emptied.
+      if (own && !this.servers.follows && (state === 'gone' || state === 'plain'))
         abandoned.push({ names, blob: undefined, timeoutText: undefined, expiry: 0, seen, fingerprint: '' });
     }
     if (abandoned.length > 0) await this.target.write(abandoned, { ...this.mode, inPlace: undefined });
