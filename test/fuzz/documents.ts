@@ -73,6 +73,7 @@ const ranges = [
   stored({
     ...rangeRow,
     builders: '1 2',
+    borders: '100:5 200:7',
     share: '0.5',
     counts: JSON.stringify(rangeRow.counts),
     heartbeat: '2026-01-01T00:00:00.000Z',
