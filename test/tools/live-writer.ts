@@ -91,9 +91,12 @@ class Writer implements LiveWriter {
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.pending);
-    const gone = new Promise((resolve) => this.redis.once('end', resolve));
-    this.redis.disconnect();
-    await gone;
+    // Once only: a second end would be waited for without end.
+    if (this.redis.status !== 'end') {
+      const gone = new Promise((resolve) => this.redis.once('end', resolve));
+      this.redis.disconnect();
+      await gone;
+    }
     if (this.failure !== undefined) throw this.failure;
   }
 
