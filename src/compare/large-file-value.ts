@@ -1,5 +1,6 @@
 import { unitsOf } from '../payload/value-units';
 import type { RedisPort } from '../redis/redis-port';
+import { fieldTimes } from '../transfer/by-commands/hash';
 import { asBytes, asList, asNumber } from '../transfer/by-commands/replies';
 import { inTurn, sha1Of, sizeOfTexts } from '../transfer/by-commands/texts';
 import { numberOf, PARTS, spelled, TEXT } from './command-windows';
@@ -73,9 +74,7 @@ const CONTENTS: Readonly<Record<string, (read: LargeRead) => Promise<Content>>> 
     });
     for await (const page of pagesOf(read, 'HSCAN')) {
       const names = page.filter((_, i) => i % 2 === 0);
-      const times = asList(
-        await read.port.call('HPEXPIRETIME', read.key, 'FIELDS', String(names.length), ...names),
-      ).map(asNumber);
+      const times = (await fieldTimes(read.port, read.key, names)).map(asNumber);
       names.forEach((name, i) => {
         const number = numberOf([...inTurn([name]), page[2 * i + 1] ?? name]);
         const time = times[i] ?? -1;

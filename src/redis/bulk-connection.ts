@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import { wallClock } from '../basics/wall-clock';
 import type { ConnectionSettings } from './connection-settings';
-import { credentialsOf, type CredentialSource } from './credentials';
+import { credentialsOf, signInCommands, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { endSilent } from './end-silent';
-import { isRedisError, RedisError, replyError, socketError } from './errors';
+import { isRedisError, RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
-import { openSocket, whyClosed } from './open-socket';
+import { openSocket, whyNotOpen } from './open-socket';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
 import type { Switchable } from './lane';
 import { StatusParser, UnexpectedReplyError } from './status-parser';
@@ -119,15 +119,8 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     });
     this.socket = socket;
     this.waiting = waiting;
-    const username = credentials?.username ?? this.settings.username;
-    const password = credentials?.password ?? this.settings.password;
-    const handshake: Command[] = [];
-    if (password !== undefined) {
-      handshake.push(username === undefined ? ['AUTH', password] : ['AUTH', username, password]);
-    }
-    if (this.database !== 0) handshake.push(['SELECT', String(this.database)]);
-    const essential = handshake.length;
-    handshake.push(['CLIENT', 'SETNAME', this.clientName], ['INFO', 'server']);
+    const needed = signInCommands(this.settings, credentials, this.database);
+    const handshake: Command[] = [...needed, ['CLIENT', 'SETNAME', this.clientName], ['INFO', 'server']];
     let info = '';
     try {
       const refusals = await inTime(
@@ -136,13 +129,11 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
       );
       for (const [place, error] of refusals) {
         // What a server says before it hangs up stands in the place of whatever was sent.
-        if (place < essential || isRedisError(error, 'protectedMode', 'tooManyClients')) throw error;
+        if (place < needed.length || isRedisError(error, 'protectedMode', 'tooManyClients')) throw error;
       }
     } catch (error) {
       socket.destroy();
-      signal.throwIfAborted();
-      if (!isRedisError(error, 'connectionLost')) throw error;
-      throw await whyClosed(this.settings, socketError(name, error.cause, 'closedAtOnce'));
+      throw await whyNotOpen(this.settings, error, signal);
     }
     this.processId = infoField(info, 'run_id') ?? '';
     this.openings++;

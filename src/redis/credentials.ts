@@ -1,5 +1,7 @@
 import type { TokenCredential } from '@azure/identity';
+import type { ConnectionSettings } from './connection-settings';
 import { RedisError } from './errors';
+import type { Command } from './redis-port';
 
 /** The scope of Azure Cache for Redis and Azure Managed Redis alike. */
 const SCOPE = 'https://redis.azure.com/.default';
@@ -77,4 +79,17 @@ export function objectIdOf(token: string): string {
     return claims.oid;
   }
   throw new Error('The Entra ID token has no object id (claim "oid").');
+}
+
+/** What a connection sends first, and cannot do without: it signs in, and chooses a database. */
+export function signInCommands(
+  { username, password }: Pick<ConnectionSettings, 'username' | 'password'>,
+  credentials: Credentials | undefined,
+  database: number,
+): Command[] {
+  const [user, secret] = [credentials?.username ?? username, credentials?.password ?? password];
+  const commands: Command[] = [];
+  if (secret !== undefined) commands.push(user === undefined ? ['AUTH', secret] : ['AUTH', user, secret]);
+  if (database !== 0) commands.push(['SELECT', String(database)]);
+  return commands;
 }

@@ -56,11 +56,21 @@ export function openSocket(
 }
 
 /**
+ * Why a connection that was opened cannot be used, from what went wrong while it signed in.
+ * @param signal that may have ended it
+ */
+export async function whyNotOpen(settings: ConnectionSettings, error: unknown, signal?: AbortSignal): Promise<unknown> {
+  if (signal?.aborted === true) return signal.reason;
+  if (!isRedisError(error, 'connectionLost')) return error;
+  return await whyClosed(settings, socketError(settings.name, error.cause, 'closedAtOnce'));
+}
+
+/**
  * The error for a connection that was closed at once, as the server tells it by itself (in protected mode, all clients taken). Where
  * something is sent to a server that hangs up, the system may throw away what it said; so another connection only listens.
  * @returns the error as it is where nothing is said, or it is another one
  */
-export async function whyClosed(settings: ConnectionSettings, error: RedisError): Promise<RedisError> {
+async function whyClosed(settings: ConnectionSettings, error: RedisError): Promise<RedisError> {
   if (!isRedisError(error, 'closedAtOnce')) return error;
   try {
     const words = await lastWords(settings);

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { ConnectionSettings } from './connection-settings';
-import { credentialsOf, type CredentialSource } from './credentials';
+import { credentialsOf, signInCommands, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
 import { endSilent } from './end-silent';
-import { isRedisError, RedisError, replyError, socketError } from './errors';
+import { isRedisError, RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
-import { openSocket, whyClosed } from './open-socket';
+import { openSocket, whyNotOpen } from './open-socket';
 import type { Command } from './redis-port';
 import { RespReader, UnreadableReplyError, type Told } from './resp-reader';
 
@@ -87,15 +87,11 @@ export class ReplySocket {
     };
     signal?.addEventListener('abort', abort);
     try {
-      await inTime(
-        opened.signIn(credentials?.username ?? settings.username, credentials?.password ?? settings.password),
-        () => new RedisError('timeout', settings.name),
-      );
+      const needed = signInCommands(settings, credentials, options.database ?? 0);
+      await inTime(opened.signIn(needed), () => new RedisError('timeout', settings.name));
     } catch (error) {
       opened.close();
-      signal?.throwIfAborted();
-      if (!isRedisError(error, 'connectionLost')) throw error;
-      throw await whyClosed(settings, socketError(settings.name, error.cause, 'closedAtOnce'));
+      throw await whyNotOpen(settings, error, signal);
     } finally {
       signal?.removeEventListener('abort', abort);
     }
@@ -149,17 +145,14 @@ export class ReplySocket {
 
   /**
    * Signs in, chooses the database and asks for INFO server, in one go.
+   * @param needed what it cannot do without
    * @throws RedisError what the first of the answers says that it cannot do without, or what the server said before it hung up
    */
-  private async signIn(username: string | undefined, password: string | undefined): Promise<void> {
-    const { database = 0, clientName } = this.options;
-    const needed: Command[] = [];
-    if (password !== undefined) needed.push(username === undefined ? ['AUTH', password] : ['AUTH', username, password]);
-    if (database !== 0) needed.push(['SELECT', String(database)]);
+  private async signIn(needed: readonly Command[]): Promise<void> {
     const asked: Command[] = [
       ...needed,
       ['INFO', 'server'],
-      ['CLIENT', 'SETNAME', clientName],
+      ['CLIENT', 'SETNAME', this.options.clientName],
       // From 7.2: what is looked at does not count as used.
       ['CLIENT', 'NO-TOUCH', 'ON'],
     ];
