@@ -26,6 +26,15 @@ export interface Surroundings {
   readonly target: { readonly scripts: boolean };
 }
 
+/** For whoever asks only for names. */
+export const NO_SERVERS: Surroundings = {
+  inPlace: false,
+  follows: false,
+  onConflict: 'replace',
+  source: { scripts: false, memoryUsage: false },
+  target: { scripts: false },
+};
+
 /** What a converter counts with. */
 export interface PrepareContext {
   /** The source's databases that are migrated. */

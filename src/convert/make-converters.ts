@@ -1,5 +1,5 @@
 import type { Converter } from './converter';
-import type { ConversionOptions, Surroundings } from './converter-kind';
+import { NO_SERVERS, type ConversionOptions, type Surroundings } from './converter-kind';
 import { kindOf } from './registry';
 
 /** What converters are made from: a plan, as far as they know it. */
@@ -13,15 +13,6 @@ export interface ConvertingPlan {
   readonly source: { readonly abilities: Surroundings['source'] };
   readonly target: { readonly abilities: Surroundings['target'] };
 }
-
-/** For whoever asks only for names. */
-const NO_SERVERS: Surroundings = {
-  inPlace: false,
-  follows: false,
-  onConflict: 'replace',
-  source: { scripts: false, memoryUsage: false },
-  target: { scripts: false },
-};
 
 /** The converters that a request asks for, before anything is known of its sides. */
 export function convertersByName(convert: readonly ConversionOptions[]): Converter[] {

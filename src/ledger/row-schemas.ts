@@ -398,7 +398,6 @@ export const standbySchema = z.object({
   trouble: text.nullable(),
 });
 
-/** The tally's last sum. */
 const slot = z
   .int()
   .min(0)
@@ -413,6 +412,7 @@ const shard = z.object({
   heldUp: text.nullable(),
 });
 
+/** The tally's last sum. */
 export const snapshotSchema = z.looseObject({
   version,
   at: time,

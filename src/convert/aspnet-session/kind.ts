@@ -1,4 +1,4 @@
-import type { ConverterKind } from '../converter-kind';
+import { NO_SERVERS, type ConverterKind, type Surroundings } from '../converter-kind';
 import { scriptRefusal } from '../script-rights';
 import { aboutAspNetSessions } from './about';
 import { countAllSessions, sessionCounter } from './count-sessions';
@@ -13,8 +13,16 @@ const WRITTEN_AT_ONCE = 128;
 /** Names of one slot, which nobody has. */
 const PROBES = ['{keyferry:probe_1}_Data', '{keyferry:probe_1}_Internal'].map((name) => Buffer.from(name));
 
-/** Whoever asks only for names needs no servers. */
-const NO_SERVERS = { inPlace: false, follows: false, sourceAtOnce: 1, targetAtOnce: 1, memoryUsage: false };
+function converterFor(options: SessionOptions, surroundings: Surroundings): SessionConverter {
+  const { inPlace, follows, source, target } = surroundings;
+  return new SessionConverter(options, {
+    inPlace,
+    follows,
+    sourceAtOnce: source.scripts ? READ_AT_ONCE : 1,
+    targetAtOnce: target.scripts ? WRITTEN_AT_ONCE : 1,
+    memoryUsage: source.memoryUsage,
+  });
+}
 
 export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options: typeof sessionOptions } = {
   name: aboutAspNetSessions.name,
@@ -30,23 +38,16 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
     scriptRefusal(port, side === 'source' ? scripts.tryReads : scripts.tryWrites, PROBES.map(named)),
 
   async prepare(options, context) {
-    const converter = new SessionConverter(options, NO_SERVERS);
+    const converter = converterFor(options, NO_SERVERS);
     return { ...(await countAllSessions(converter, options.braceless, context)) };
   },
 
   counter: (options, wants) => {
-    const converter = new SessionConverter(options, NO_SERVERS);
+    const converter = converterFor(options, NO_SERVERS);
     return sessionCounter({ claims: (key) => converter.claims(key) }, wants);
   },
 
-  make: (options, { inPlace, follows, source, target }) =>
-    new SessionConverter(options, {
-      inPlace,
-      follows,
-      sourceAtOnce: source.scripts ? READ_AT_ONCE : 1,
-      targetAtOnce: target.scripts ? WRITTEN_AT_ONCE : 1,
-      memoryUsage: source.memoryUsage,
-    }),
+  make: converterFor,
 
   warnings: ({ keepOld }, { inPlace, compares }) => [
     ...(compares ? ['Converted sessions are only looked for on the target; what they hold is not compared.'] : []),

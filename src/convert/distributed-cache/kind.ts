@@ -1,4 +1,4 @@
-import type { ConverterKind } from '../converter-kind';
+import { NO_SERVERS, type ConverterKind } from '../converter-kind';
 import { scriptRefusal } from '../script-rights';
 import { aboutDistributedCache } from './about';
 import { CacheConverter } from './cache-converter';
@@ -8,15 +8,6 @@ import { scripts } from './scripts';
 
 /** A name that nobody has. */
 const PROBE = Buffer.from('keyferry:probe_1');
-
-/** Whoever asks only for names needs no servers. */
-const NO_SERVERS = {
-  inPlace: false,
-  follows: false,
-  onConflict: 'replace',
-  source: { scripts: false, memoryUsage: false },
-  target: { scripts: false },
-} as const;
 
 export const distributedCache: ConverterKind<CacheOptions> & { readonly options: typeof cacheOptions } = {
   name: aboutDistributedCache.name,
