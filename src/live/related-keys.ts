@@ -17,7 +17,8 @@ export function concernOf(plan: Plan): (key: Buffer) => boolean {
   const selection = makeSelection(plan.request.select);
   if (selection.all) return () => true;
   const converters = makeConverters(plan);
-  return (key) => relatedTo([key], converters).some((one) => selection.mayWant(one));
+  // For every name that is told: most are wanted by themselves.
+  return (key) => selection.mayWant(key) || relatedTo([key], converters).some((one) => selection.mayWant(one));
 }
 
 /**
