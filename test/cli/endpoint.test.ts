@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { buildCommand, CommandFolder, root, Running } from './support/command';
 
@@ -167,7 +167,7 @@ describe('an app that answers as told', () => {
     expect(other.code).toBe(3);
     answer = (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end();
     expect((await here.run(['list', '--endpoint', url], { KEYFERRY_KEY: 'k' })).code).toBe(3);
-    const nobody = await here.run(['list', '--endpoint', `http://127.0.0.1:${await freePort()}`]);
+    const nobody = await here.run(['list', '--endpoint', `http://127.0.0.1:${CLOSED_PORT}`]);
     expect(nobody.stderr).toMatch(/does not answer \(ECONNREFUSED\)/);
     expect(nobody.code).toBe(3);
   });

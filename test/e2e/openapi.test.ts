@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import type { Answer, AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { Stage, type Side } from '../tools/stage';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   await fill(old, 1_000);
   app = await stage.app({
     ...stage.connections({ OLD: old, NEW: neu }),
-    REDIS_CLOSED: `redis://127.0.0.1:${await freePort()}`,
+    REDIS_CLOSED: `redis://127.0.0.1:${CLOSED_PORT}`,
     SCHEDULED_MIGRATION_LATER: JSON.stringify({
       when: { window: { day: 'Sunday', at: '02:00', zone: 'Europe/Berlin' }, before: 'PT2H' },
       migration: { source: 'OLD', target: 'NEW' },

@@ -2,7 +2,7 @@ import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { generate } from 'selfsigned';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import type { AppProcess } from '../tools/app-process';
 import { fill } from './support/fill';
 import { compareServers, Stage, type Side } from '../tools/stage';
@@ -40,7 +40,7 @@ beforeAll(async () => {
     REDIS_LOCKED: `127.0.0.1:${port},password=${SECRET},ssl=False,abortConnect=False`,
     REDIS_WRONG: `redis://:${WRONG}@127.0.0.1:${port}`,
     REDIS_ANONYMOUS: `redis://127.0.0.1:${port}`,
-    REDIS_CLOSED: `redis://:${WRONG}@127.0.0.1:${await freePort()}`,
+    REDIS_CLOSED: `redis://:${WRONG}@127.0.0.1:${CLOSED_PORT}`,
     REDIS_PLAIN_TO_TLS: `redis://127.0.0.1:${tls.server.port}`,
     REDIS_TLS_TO_PLAIN: `rediss://:${WRONG}@127.0.0.1:${neu.server.port}`,
     REDIS_UNTRUSTED: `rediss://localhost:${tls.server.port}`,

@@ -1,7 +1,7 @@
 import type { TableClient } from '@azure/data-tables';
 import type { InvocationContext } from '@azure/functions';
 import { answering } from '../../functions/shared/http-answer';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import { Ledger } from '../../src/ledger/ledger';
 import { RangeQueue } from '../../src/ledger/range-queue';
 import { storageClients } from '../../src/ledger/storage-clients';
@@ -29,8 +29,7 @@ describe('storage', () => {
   });
 
   it('that nothing listens for is said to be away, by tables and by the queue', async () => {
-    const port = await freePort();
-    const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${port}`));
+    const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${CLOSED_PORT}`));
     const [tables, queue] = await Promise.all([
       failure(new Ledger(clients).migrations.get('m-1')),
       failure(new RangeQueue(clients).send([message])),
@@ -63,7 +62,7 @@ describe('storage', () => {
 
   it('is answered by 503, with words and the time to try again', async () => {
     const warn = jest.fn();
-    const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${await freePort()}`));
+    const clients = setting(storage.connectionString.replaceAll(/127\.0\.0\.1:\d+/g, `127.0.0.1:${CLOSED_PORT}`));
     const answer = await answering({ warn } as unknown as InvocationContext, async () => {
       await new Ledger(clients).migrations.get('m-1');
       return { status: 200 };

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import { startTestServer, type TestServer } from '../tools/test-server';
 import { type LocalApp, startLocalApp } from './support/local-app';
 import { runScript } from './support/script';
@@ -18,7 +18,7 @@ describe('on the app itself', () => {
     app = await startLocalApp({
       REDIS_OLD: source.server.url,
       REDIS_NEW: target.server.url,
-      REDIS_AWAY: `redis://127.0.0.1:${await freePort()}`,
+      REDIS_AWAY: `redis://127.0.0.1:${CLOSED_PORT}`,
     });
   });
   afterAll(async () => {
@@ -94,7 +94,7 @@ describe('on the app itself', () => {
 });
 
 test('it fails with 3 when nobody answers, after it has asked again', async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${CLOSED_PORT}`;
   const ended = await runScript(['--url', url, '--source', 'OLD', '--target', 'NEW', '--retries', '1']);
   expect(ended.code).toBe(3);
   expect(ended.stdout).toBe('');

@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
 import { ensureServer } from '../../local/servers/find-server';
-import { freePort } from '../../local/servers/free-port';
+import { CLOSED_PORT, freePort } from '../../local/servers/free-port';
 import type { ServerName } from '../../local/servers/server-names';
 import type { StartOptions } from '../../local/servers/start-server';
 import { BulkConnection } from '../../src/redis/bulk-connection';
@@ -87,7 +87,7 @@ const expectMet = (error: RedisError, kind: ErrorKind, words: RegExp) => {
 describe.each(['redis-6.0', 'redis-7.0', 'redis-8.0', 'valkey-8.1'] as const)('on %s', (name) => {
   it('a read-only replica is told to be one', async () => {
     await withServer(name, {}, async ({ server, client }) => {
-      await client.replicaof('127.0.0.1', String(await freePort()));
+      await client.replicaof('127.0.0.1', String(CLOSED_PORT));
       expectMet(await met(server.url), 'readOnly', /"NEW": the server is a read-only replica; work goes on when/);
       await client.config('SET', 'replica-serve-stale-data', 'no');
       expectMet(await met(server.url, ['GET', 'key']), 'masterDown', /replica without its master/);
@@ -246,7 +246,7 @@ it('a Sentinel is told to be one', async () => {
 
 describe('what is no Redis', () => {
   it('a port where nothing listens', async () => {
-    expectMet(await met(`redis://127.0.0.1:${await freePort()}`), 'connectionRefused', /nothing listens there/);
+    expectMet(await met(`redis://127.0.0.1:${CLOSED_PORT}`), 'connectionRefused', /nothing listens there/);
   });
 
   it('a name that nobody knows', async () => {
