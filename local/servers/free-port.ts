@@ -15,5 +15,5 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** A port of 127.0.0.1 that nobody listens on at any moment: below 1024, so no free port is ever this one. */
-export const CLOSED_PORT = 1;
+/** A port of 127.0.0.1 that nobody listens on at any moment: below 1024, so no free port is this one, and one that fetch takes. */
+export const CLOSED_PORT = 2;
