@@ -185,10 +185,10 @@ function addRestore(program: Command, actions: Actions): void {
     .description('copy what is in an RDB file into a Redis: one of `backup`, of BGSAVE, or exported by Azure')
     .option('--file <path>', 'the file, on this machine')
     .option('--source-rdb <name/file>', 'or a file in a file store of the settings (RDB_<NAME>)')
-    .requiredOption('--target <redis>', ADDRESS);
+    .option('--target <redis>', `${ADDRESS}; may be left out with --dry-run`);
   conversions(selection(command))
     .option(...verifyOption)
-    .option('--dry-run', 'write nothing: report what is in the file, and what would become of it');
+    .option('--dry-run', 'write nothing: report what is in the file, and with --target what would become of it there');
   rates(command, converters).action(actions.restore);
 }
 

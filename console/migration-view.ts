@@ -184,7 +184,7 @@ class Head {
 
   update(report: MigrationReport): void {
     const { progress, source, target, state, finishedAt, startedAt, cause } = report;
-    const sides = `${shown(source.name, 60)} → ${shown(target.name, 60)}`;
+    const sides = target.name === '' ? shown(source.name, 60) : `${shown(source.name, 60)} → ${shown(target.name, 60)}`;
     const ended = finishedAt !== null;
     setText(this.title, sides);
     if (this.badge.textContent !== spoken(state)) this.badge.replaceChildren(stateBadge(state));

@@ -1,5 +1,6 @@
-import { isName, readGiven, readGivenFile, readStoreFile } from '../connections/given-connection';
+import { isName, noTarget, readGiven, readGivenFile, readStoreFile } from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
+import { sidesText } from '../display/words';
 import { UsageError } from '../outcome';
 import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
@@ -17,7 +18,8 @@ export interface BackupOptions extends FileOptions {
 }
 
 export interface RestoreOptions extends FileOptions {
-  readonly target: string;
+  /** May be left out in a dry run: what is in the file is asked of nobody else. */
+  readonly target?: string;
   readonly sourceRdb?: string;
   readonly dryRun?: boolean;
 }
@@ -41,6 +43,9 @@ export async function backup(options: BackupOptions, context: Context): Promise<
 
 /** `keyferry restore`: any RDB file into a Redis. @returns the exit code */
 export async function restore(options: RestoreOptions, context: Context): Promise<number> {
+  if (options.target === undefined && options.dryRun !== true) {
+    throw new UsageError('Give --target: where the file is to be restored to; or --dry-run, to be told what is in it.');
+  }
   return await fromFile(options.dryRun === true ? { ...options, mode: 'dry-run' } : options, context);
 }
 
@@ -51,13 +56,14 @@ export async function fromFile(options: RestoreOptions, context: Context): Promi
   if (deployed === undefined) {
     const settings = await hereSettings(options);
     const source = readGivenFile('source', { file: options.file, rdb: options.sourceRdb }, settings);
-    const target = readGiven('target', options.target, settings);
+    const target = options.target === undefined ? noTarget : readGiven('target', options.target, settings);
     return await migrateBetween(source, target, settings, options, context);
   }
   const { name: rdb, file } = fileElsewhere('--source-rdb', options, options.sourceRdb);
-  checkName('--target', options.target);
-  const shown = `${rdb}/${file} → ${options.target}`;
-  return await startDeployed(deployed, { source: { rdb, file }, target: options.target, shown }, options, context);
+  const { target } = options;
+  if (target !== undefined) checkName('--target', target);
+  const shown = sidesText(`${rdb}/${file}`, target ?? '');
+  return await startDeployed(deployed, { source: { rdb, file }, target, shown }, options, context);
 }
 
 function checkReport({ report, wait }: FileOptions): void {

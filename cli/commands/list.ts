@@ -2,7 +2,7 @@ import type { MigrationListItem } from '../../src/migration/report';
 import { render } from '../display/accounting';
 import { safeText } from '../../src/basics/safe-text';
 import { isEnded } from '../outcome';
-import type { RunFolder } from '../runs/run-folder';
+import type { RememberedSide, RunFolder } from '../runs/run-folder';
 import { serviceElsewhere } from '../service/local-service';
 import { deployedService, runStore, type CommonOptions, type Context } from './context';
 
@@ -53,12 +53,16 @@ async function lineOf(run: RunFolder): Promise<(MigrationListItem & { note?: str
   return {
     id,
     state,
-    source: `${source.name} (${source.address})`,
-    target: `${target.name} (${target.address})`,
+    source: named(source),
+    target: named(target),
     startedAt: now?.startedAt ?? createdAt,
     finishedAt: now?.finishedAt ?? null,
     ...(live === undefined && !isEnded(state) ? { note: 'stands still' } : {}),
   };
+}
+
+function named({ name, address }: RememberedSide): string {
+  return name === '' ? '' : `${name} (${address})`;
 }
 
 function shortTime(iso: string): string {

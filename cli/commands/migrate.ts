@@ -9,6 +9,7 @@ import {
 } from '../connections/given-connection';
 import { gatherSettings } from '../connections/local-settings';
 import { refuseOtherServers } from '../connections/remembered-connection';
+import { sidesText } from '../display/words';
 import { patiently } from '../follow/patient';
 import { commandLine } from '../hints';
 import { InterruptedError } from '../interruption';
@@ -137,7 +138,7 @@ export function targetSpec(
   { rdbVersion, overwrite, gzip }: HereOptions,
 ): unknown {
   const spec = specOf(target);
-  if (typeof spec === 'string') return spec;
+  if (spec === undefined || typeof spec === 'string') return spec;
   return {
     ...spec,
     ...(rdbVersion === undefined ? {} : { version: rdbVersion }),
@@ -164,7 +165,7 @@ async function migrateAt(
   }
   await run.update({ id });
   const { source, target } = run.record;
-  display.note(`Migration ${id}: ${shownSide(source)} → ${shownSide(target)}`);
+  display.note(`Migration ${id}: ${sidesText(shownSide(source), shownSide(target))}`);
   return await conclude(id, service, options, context, run);
 }
 

@@ -1,6 +1,7 @@
 import { gatherSettings } from '../connections/local-settings';
 import { shownSide } from '../connections/given-connection';
 import { rememberedConnection } from '../connections/remembered-connection';
+import { sidesText } from '../display/words';
 import { isEnded } from '../outcome';
 import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
@@ -38,7 +39,7 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   await run.update({ owner: thisProcess() });
   const service = await startConnected(run, settings, [source, target], options, context);
   try {
-    context.display.note(`Migration ${id} goes on: ${shownSide(source)} → ${shownSide(target)}`);
+    context.display.note(`Migration ${id} goes on: ${sidesText(shownSide(source), shownSide(target))}`);
     return await conclude(id, service, options, context, run);
   } finally {
     await service.close();

@@ -15,6 +15,7 @@ const NOWHERE = 'redis://127.0.0.1:1';
 const NO_FOLDER = 'file:///nowhere/keyferry';
 
 function nowhereOf({ name, file }: RememberedSide): Settings {
+  if (name === '') return {};
   return file === undefined ? { [`REDIS_${name}`]: NOWHERE } : { [`RDB_${name}`]: NO_FOLDER };
 }
 

@@ -27,6 +27,9 @@ export interface GivenConnection {
 /** What requests call a Redis that was given by its address. */
 const nameOfAddress = { source: 'CLI_SOURCE', target: 'CLI_TARGET' } as const;
 
+/** No target: only what is in a file is asked. */
+export const noTarget: GivenConnection = { name: '', given: 'name', address: '', settings: {} };
+
 /** Whether a text is a setting's name, as against an address. */
 export function isName(text: string): boolean {
   return isConnectionName(text);
@@ -115,13 +118,18 @@ function fileAtPath(side: Side, given: string): GivenConnection {
   };
 }
 
-/** What a request calls a side. */
-export function specOf({ name, file }: Pick<GivenConnection, 'name' | 'file'>): string | { rdb: string; file: string } {
+/** What a request calls a side; undefined for one that is left out. */
+export function specOf({
+  name,
+  file,
+}: Pick<GivenConnection, 'name' | 'file'>): string | { rdb: string; file: string } | undefined {
+  if (name === '') return undefined;
   return file === undefined ? name : { rdb: name, file };
 }
 
-/** What people are told a side is. */
+/** What people are told a side is; empty for no target. */
 export function shownSide({ name, file, address }: Pick<GivenConnection, 'name' | 'file' | 'address'>): string {
+  if (name === '') return '';
   return file === undefined ? `${name} (${address})` : address;
 }
 

@@ -1,6 +1,6 @@
 import { UsageError } from '../outcome';
 import type { RememberedSide } from '../runs/run-folder';
-import { readGiven, readGivenFile, type GivenConnection, type Settings, type Side } from './given-connection';
+import { noTarget, readGiven, readGivenFile, type GivenConnection, type Settings, type Side } from './given-connection';
 
 /**
  * One side of a migration that is resumed: what the user gives now, else the remembered URL, else the settings.
@@ -12,6 +12,7 @@ export function rememberedConnection(
   known: RememberedSide,
   settings: Settings,
 ): GivenConnection {
+  if (known.name === '') return noTarget;
   const connection =
     known.file === undefined
       ? readGivenServer(side, given, known, settings)

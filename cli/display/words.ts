@@ -36,3 +36,8 @@ export function bytes(value: number): string {
   }
   return `${unit === 0 ? count(scaled) : scaled.toFixed(1)} ${units[unit] ?? ''}`;
 }
+
+/** Both sides of a migration in a line; the target is empty where there is none. */
+export function sidesText(source: string, target: string): string {
+  return target === '' ? source : `${source} → ${target}`;
+}

@@ -2,7 +2,7 @@ import type { FindingReport } from '../../src/api/documents';
 import { onlyCounted, type MigrationReport } from '../../src/migration/report';
 import { sideNames } from '../../src/migration/phases';
 import { headline, keyLines, shardHead, shardLine } from '../display/accounting';
-import { bytes, count, duration, known } from '../display/words';
+import { bytes, count, duration, known, sidesText } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';
 import type { Charts } from './charts';
 import { messages, reportDocument, table, tile } from './document';
@@ -23,9 +23,9 @@ const titles: Readonly<Record<MigrationReport['mode'], string>> = {
  */
 export function migrationPage(report: MigrationReport, findings: readonly FindingReport[], charts: Charts): string {
   const { source, target, counts, tally, startedAt, finishedAt } = report;
-  const title = `${titles[report.mode]}: ${safeText(source.name)} → ${safeText(target.name)}`;
+  const title = `${titles[report.mode]}: ${sidesText(safeText(source.name), safeText(target.name))}`;
   const intro = html`<p>
-      ${safeText(source.version)} → ${safeText(target.version)}; ${startedAt.slice(0, 19).replace('T', ' ')} UTC;
+      ${sidesText(safeText(source.version), safeText(target.version))}; ${startedAt.slice(0, 19).replace('T', ' ')} UTC;
       migration ${report.id}.
     </p>
     <p ${report.state === 'completed' ? '' : 'class=bad'}>${headline(report)}</p>`;

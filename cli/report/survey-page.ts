@@ -1,5 +1,5 @@
 import type { SurveyReport } from '../../src/survey/report-schema';
-import { bytes, count, counted, duration } from '../display/words';
+import { bytes, count, counted, duration, sidesText } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';
 import type { Bar, Charts } from './charts';
 import { keyName } from './key-name';
@@ -13,19 +13,17 @@ const BARS = 12;
 export function surveyPage(report: SurveyReport, charts: Charts): string {
   const { total, source, target, obstacles, warnings, memory, time } = report;
   const size = report.bytesAre === 'memory' ? 'memory on the source' : 'payload';
-  const title = `Dry run: ${safeText(source.name)} → ${safeText(target.name)}`;
+  const title = `Dry run: ${sidesText(safeText(source.name), safeText(target?.name ?? ''))}`;
+  const server = (side: SurveyReport['source']) => `${safeText(side.software)} ${safeText(side.version)}`;
   const intro = html`<p>
-      ${safeText(source.software)} ${safeText(source.version)} → ${safeText(target.software)}
-      ${safeText(target.version)}; ${report.startedAt.slice(0, 19).replace('T', ' ')} UTC; migration ${report.id}.
-      Nothing was written.
+      ${sidesText(server(source), target === null ? '' : server(target))};
+      ${report.startedAt.slice(0, 19).replace('T', ' ')} UTC; migration ${report.id}. Nothing was written.
     </p>
     ${report.complete ? '' : html`<p class="bad">The dry run is ${report.state}: these numbers are of the keys read until then.</p>`}`;
   const body = html`
     <section class="tiles">
-      ${tile('keys', count(total.keys))} ${tile(size, bytes(total.bytes))}
-      ${tile('memory needed', memory.needed === null ? 'not known' : bytes(memory.needed), memory.fits === false)}
-      ${tile('free on the target', memory.free === null ? 'no limit set' : bytes(memory.free), memory.fits === false)}
-      ${tile('time, about', time === null ? '–' : duration(time.seconds))}
+      ${tile('keys', count(total.keys))} ${tile(size, bytes(total.bytes))} ${memory === null ? '' : memoryTiles(memory)}
+      ${target === null ? '' : tile('time, about', time === null ? '–' : duration(time.seconds))}
     </section>
     ${messages(
       'A copy would be refused',
@@ -34,7 +32,7 @@ export function surveyPage(report: SurveyReport, charts: Charts): string {
     )}
     ${messages('Warnings', 'warn', warnings)}
     <section>
-      <h2>What a copy would do</h2>
+      <h2>${target === null ? 'What is in it' : 'What a copy would do'}</h2>
       ${table(
         ['', 'keys', size],
         outcomeLines(report).map((line) => [
@@ -52,6 +50,11 @@ export function surveyPage(report: SurveyReport, charts: Charts): string {
     ${prefixesPart(report, charts, size)} ${largestPart(report, charts, size)}
   `;
   return reportDocument(title, intro, body);
+}
+
+function memoryTiles({ needed, free, fits }: NonNullable<SurveyReport['memory']>): Markup {
+  return html`${tile('memory needed', needed === null ? 'not known' : bytes(needed), fits === false)}
+  ${tile('free on the target', free === null ? 'no limit set' : bytes(free), fits === false)}`;
 }
 
 interface Amount {
@@ -87,10 +90,10 @@ function amountsPart<T extends Amount>(
   </section>`;
 }
 
-function databasesPart({ databases }: SurveyReport, charts: Charts, size: string): Markup {
+function databasesPart({ databases, target }: SurveyReport, charts: Charts, size: string): Markup {
   type Database = SurveyReport['databases'][number];
   const name = ({ database, targetDatabase, prefix, missingOnTarget }: Database) =>
-    `${database} → ${targetDatabase}${prefix === '' ? '' : `, ${safeText(prefix)}…`}${missingOnTarget ? ' (not there)' : ''}`;
+    `${sidesText(String(database), target === null ? '' : String(targetDatabase))}${prefix === '' ? '' : `, ${safeText(prefix)}…`}${missingOnTarget ? ' (not there)' : ''}`;
   return amountsPart('Databases', databases, name, charts, size);
 }
 

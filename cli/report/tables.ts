@@ -1,6 +1,6 @@
 import type { SurveyReport } from '../../src/survey/report-schema';
 import { render } from '../display/accounting';
-import { bytes, count, counted } from '../display/words';
+import { bytes, count, counted, sidesText } from '../display/words';
 import { safeText } from '../../src/basics/safe-text';
 import { keyName } from './key-name';
 import { expiryWords, outcomeLines, sentences, sizeWords } from './words';
@@ -14,13 +14,13 @@ export function surveyTables(report: SurveyReport): string {
   const size = report.bytesAre === 'memory' ? 'memory' : 'payload';
   const parts = [
     headline(report),
-    amounts('what a copy would do', size, outcomeLines(report)),
+    amounts(report.target === null ? 'what is in it' : 'what a copy would do', size, outcomeLines(report)),
     ...sentences(report),
     amounts(
       'database',
       size,
       databases.map(({ database, targetDatabase, prefix, missingOnTarget, ...amount }) => ({
-        label: `${database} → ${targetDatabase}${prefix === '' ? '' : ` as ${safeText(prefix, 30)}…`}${missingOnTarget ? ' (not there!)' : ''}`,
+        label: `${sidesText(String(database), report.target === null ? '' : String(targetDatabase))}${prefix === '' ? '' : ` as ${safeText(prefix, 30)}…`}${missingOnTarget ? ' (not there!)' : ''}`,
         ...amount,
       })),
     ),
@@ -62,9 +62,11 @@ export function surveyTables(report: SurveyReport): string {
 }
 
 function headline({ id, state, complete, total, bytesAre, source, target }: SurveyReport): string {
+  const named = (side: { readonly name: string; readonly version: string }) =>
+    `${safeText(side.name)} (${safeText(side.version)})`;
   const what = complete ? 'has read' : `is ${state} and has read`;
   const size = bytesAre === 'memory' ? 'of memory' : 'of payload';
-  return `Dry run ${id} ${what} ${counted(total.keys, 'key')}, ${bytes(total.bytes)} ${size}, and has written nothing: ${safeText(source.name)} (${safeText(source.version)}) → ${safeText(target.name)} (${safeText(target.version)}).`;
+  return `Dry run ${id} ${what} ${counted(total.keys, 'key')}, ${bytes(total.bytes)} ${size}, and has written nothing: ${sidesText(named(source), target === null ? '' : named(target))}.`;
 }
 
 interface Line {

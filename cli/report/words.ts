@@ -36,12 +36,12 @@ export interface OutcomeLine {
 }
 
 /** What a copy would do, without the lines that say nothing. */
-export function outcomeLines({ outcome, notCarriedOver }: SurveyReport): OutcomeLine[] {
-  const line = (label: string, amount: { readonly keys: number; readonly bytes: number }): OutcomeLine => ({
+export function outcomeLines({ outcome, notCarriedOver, target }: SurveyReport): OutcomeLine[] {
+  const line = (label: string, amount: { readonly keys: number; readonly bytes: number } | null): OutcomeLine => ({
     label,
-    ...amount,
+    ...(amount ?? { keys: 0, bytes: 0 }),
   });
-  const always = [line('would be copied', outcome.copied)];
+  const always = [line(target === null ? 'can be restored' : 'would be copied', outcome.copied)];
   const others = [
     line('… by ordinary commands, in chunks', outcome.byCommands),
     line('… over a key that the target has', outcome.overwritten),
@@ -51,7 +51,12 @@ export function outcomeLines({ outcome, notCarriedOver }: SurveyReport): Outcome
     line('skipped, already on the target', outcome.skippedByConflict),
     { label: 'skipped by filter', keys: outcome.skippedByFilter, bytes: null },
     { label: 'expired or deleted while reading', keys: outcome.expired, bytes: null },
-    line('NOT carried over: type unknown to the target', notCarriedOver.unsupportedTypes),
+    line(
+      target === null
+        ? 'can NOT be restored: no value that a server writes'
+        : 'NOT carried over: type unknown to the target',
+      notCarriedOver.unsupportedTypes,
+    ),
     line('NOT carried over: no such database there', notCarriedOver.withoutDatabase),
     line('would lose expiries of hash fields', notCarriedOver.losingFieldExpiries),
   ];
@@ -61,6 +66,8 @@ export function outcomeLines({ outcome, notCarriedOver }: SurveyReport): Outcome
 /** Sentences about memory and time, and what is no key. */
 export function sentences(report: SurveyReport): string[] {
   const { memory, time: estimate, notCarriedOver } = report;
+  if (memory === null)
+    return ['Nothing was asked of a target: what becomes of the keys on one, tells a dry run with --target.'];
   const lines: string[] = [];
   const needed = memory.needed === null ? 'not known' : `about ${bytes(memory.needed)}`;
   const there =

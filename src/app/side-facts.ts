@@ -10,7 +10,7 @@ import type { ServerOfSide } from '../redis/routed-connection';
 import { addressText } from '../redis/topology';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
-import { connectionOf, fileOf } from '../migration/side-spec';
+import { isServer } from '../migration/side-spec';
 
 /** What one side tells at the moment. */
 export type SideFacts = ServerFacts;
@@ -33,14 +33,13 @@ const PATIENCE_FOR_ONE_MS = 3_000;
 /** Asks what a side tells now. */
 export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<App, 'connections'>): Promise<Asked> {
   const { [side]: spec } = plan.request;
-  if (fileOf(spec) !== undefined) return { facts: plan[side], trouble: null };
-  const name = connectionOf(spec);
+  if (!isServer(spec)) return { facts: plan[side], trouble: null };
   let shards: readonly ShardTold[] | undefined;
   try {
-    const late = () => new RedisError('timeout', name);
-    const each = await inTime(askEach(name, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
+    const late = () => new RedisError('timeout', spec);
+    const each = await inTime(askEach(spec, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
     shards = shardsOf(each);
-    return { facts: together(each, name), trouble: null, shards };
+    return { facts: together(each, spec), trouble: null, shards };
   } catch (error) {
     return { facts: undefined, trouble: messageOf(error), shards };
   }
@@ -50,8 +49,8 @@ export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<
 export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const { [side]: spec } = plan.request;
   // A file stays what it was: whoever reads it holds to that.
-  if (fileOf(spec) !== undefined) return plan[side];
-  return await loadedFacts(connectionOf(spec), app);
+  if (!isServer(spec)) return plan[side];
+  return await loadedFacts(spec, app);
 }
 
 /** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */

@@ -11,7 +11,7 @@ import { warningsOf } from './plan-warnings';
 import type { Refusal } from './refusal-rules';
 import { isSameServer } from './same-server';
 import { restoresLibraries } from './libraries';
-import { fileOf } from './side-spec';
+import { fileOf, isServer } from './side-spec';
 import { chooseTransport } from './transport';
 
 /** How a migration runs, and what speaks against it. */
@@ -44,7 +44,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     databases,
     inPlace: isSameServer(facts),
     transport: chooseTransport({ source, target }),
-    targetKeysAtStart: fileOf(request.target) === undefined ? targetKeysIn(facts) : 0,
+    targetKeysAtStart: isServer(request.target) ? targetKeysIn(facts) : 0,
   };
   const plan = {
     request,

@@ -65,6 +65,11 @@ export function fileFacts(spec: FileSpec, version: number, databases: ServerFact
   };
 }
 
+/** What stands in the place of a target that there is none of: a server that reads a file of this version. */
+export function noTargetFacts(version: number): ServerFacts {
+  return { ...fileFacts({ rdb: '', file: '' }, version, []), runId: 'none' };
+}
+
 /** What a file that is read can do: it gives payloads, in the order in which they stand there. */
 export function sourceFileAbilities({ version, functions }: SourceFile): SourceAbilities {
   return { scripts: false, memoryUsage: false, dump: true, payloadVersion: version, cursorOrder: true, functions };

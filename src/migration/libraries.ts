@@ -3,7 +3,7 @@ import type { ServerFacts } from '../redis/probe';
 import type { Plan } from './plan';
 import type { RightFacts } from './plan-facts';
 import type { MigrationRequest } from './request';
-import { fileOf } from './side-spec';
+import { fileOf, isServer } from './side-spec';
 
 /** Whether function libraries of a file are to go to the target: those of a part of the keys are nobody's. */
 export function asksForLibraries(
@@ -11,7 +11,7 @@ export function asksForLibraries(
   { file }: Pick<ServerFacts, 'file'>,
 ): boolean {
   const goes = mode === 'copy' || mode === 'dry-run';
-  return goes && fileOf(source) !== undefined && fileOf(target) === undefined && count(file) > 0 && !isPart(select);
+  return goes && fileOf(source) !== undefined && isServer(target) && count(file) > 0 && !isPart(select);
 }
 
 /** Whether the libraries of the file are restored. */
@@ -29,7 +29,7 @@ export function librariesLeft({ request, source, target }: Pick<Plan, 'request' 
 /** Why function libraries of a file are not restored, where no missing right is the reason. */
 export function warningsOfLibraries({ request, source, target }: RightFacts): readonly string[] {
   const { file } = source;
-  const writes = fileOf(request.target) === undefined && request.mode !== 'compare';
+  const writes = isServer(request.target) && request.mode !== 'compare';
   if (!writes || count(file) === 0) return [];
   const told = (why: string) => [`${count(file)} function libraries in the file are not restored: ${why}.`];
   if (isPart(request.select)) return told('"select" asks for a part of the keys');

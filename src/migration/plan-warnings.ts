@@ -8,7 +8,7 @@ import { hasFunctions, MOST_NAMES, namesFit } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
-import { fileOf } from './side-spec';
+import { fileOf, isServer } from './side-spec';
 import { warningsOfTransport } from './transport';
 
 /** What is warned about: the facts, and what was decided from them. */
@@ -28,6 +28,11 @@ const RULES: readonly Rule[] = [
       () => `${abilities.functions} function libraries on the source are no keys and are not copied.`,
     ),
   (facts) => warningsOfLibraries(facts),
+  ({ request, source: { file } }) =>
+    when(
+      request.target === null && (file?.functions ?? 0) > 0,
+      () => `The file has ${file?.functions ?? 0} function libraries besides, which are no keys.`,
+    ),
   ({ request, source: { abilities }, target }) =>
     when(
       fileOf(request.target) !== undefined && abilities.functions > 0 && !hasFunctions(target.abilities),
@@ -84,7 +89,7 @@ const RULES: readonly Rule[] = [
       ),
     ),
   ({ request, source, target, transport }) =>
-    writes(request) ? warningsOfTransport({ source, target }, transport) : [],
+    writes(request) && request.target !== null ? warningsOfTransport({ source, target }, transport) : [],
   // What cannot be noticed since a side does not tell it.
   ({ databases }) => {
     const untold = databases.filter(({ keys }) => keys === undefined);
@@ -176,7 +181,7 @@ function warningOfRight({ side, lacking, without = '', toldElsewhere }: LackingR
 
 /** Whether keys are written to a server, or would be. */
 function writesServer(request: Plan['request']): boolean {
-  return writes(request) && fileOf(request.target) === undefined;
+  return writes(request) && isServer(request.target);
 }
 
 /** Whether keys are written, or would be. */

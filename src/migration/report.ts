@@ -12,7 +12,7 @@ import { FINDINGS_PER_RANGE, migrationStates, type MigrationRow, type Unreadable
 import { shapesOf } from './rows-of-plan';
 import { versionOfFile } from './file-facts';
 import { shardsReport, shardsSchema, type Shards } from './shards';
-import { fileOf, nameOfSide } from './side-spec';
+import { isServer, nameOfSide } from './side-spec';
 import type { Mark } from './since';
 
 /** The tally's last sum, as it is kept. */
@@ -73,7 +73,7 @@ export const migrationReportSchema = z
     state: z.enum(migrationStates),
     mode: z.enum(modes),
     source: sideSchema,
-    target: sideSchema,
+    target: sideSchema.describe('Without name and version where there is no target: a dry run of a file.'),
     progress: progressSchema,
     counts: countsSchema.omit({ missing: true, findings: true }).describe(COUNTS_ADD_UP),
     tally: z.object({
@@ -143,9 +143,8 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
     },
     target: {
       name: nameOfSide(plan.request.target),
-      version:
-        fileOf(plan.request.target) === undefined ? plan.target.version : `RDB ${versionOfFile(plan.target.abilities)}`,
-      keysAtStart: plan.targetKeysAtStart ?? null,
+      version: versionOfTarget(plan),
+      keysAtStart: plan.request.target === null ? null : (plan.targetKeysAtStart ?? null),
       keysNow: keysOfTarget(row, snapshot),
     },
     progress: snapshot.progress,
@@ -179,9 +178,15 @@ export function onlyCounted({
   return `${many.toLocaleString('en')} findings are only counted: of each range the first ${FINDINGS_PER_RANGE.toLocaleString('en')} are kept.`;
 }
 
+function versionOfTarget({ request, target }: Plan): string {
+  if (request.target === null) return '';
+  return isServer(request.target) ? target.version : `RDB ${versionOfFile(target.abilities)}`;
+}
+
 /** A file has none before it is put together. */
 function keysOfTarget({ plan, state }: MigrationRow, { targetKeysNow, counts }: Snapshot): number | null {
-  if (fileOf(plan.request.target) === undefined) return targetKeysNow;
+  if (plan.request.target === null) return null;
+  if (isServer(plan.request.target)) return targetKeysNow;
   return state === 'completed' || state === 'completedWithDifferences' ? counts.copied : null;
 }
 

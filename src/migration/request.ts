@@ -4,7 +4,7 @@ import { leadBack } from '../convert/rename/leading-back';
 import type { RenameRule } from '../convert/rename/naming';
 import { compileRenamePattern } from '../convert/rename/rename-pattern';
 import type { DocumentOf } from './document';
-import { fileOf, sourceSchema, targetSchema, type SideSpec } from './side-spec';
+import { fileOf, SIDE, sourceSchema, targetSchema, type SideSpec } from './side-spec';
 
 const database = z.int().min(0).max(65_535);
 const databaseKey = z.string().regex(/^\d{1,5}$/, 'must be a database number');
@@ -171,8 +171,18 @@ export class BadRequestError extends Error {
 /** Checks a request's parsed JSON. @throws BadRequestError with all mistakes */
 export function parseMigrationRequest(body: unknown): MigrationRequest {
   const result = migrationRequestSchema.safeParse(body);
-  if (result.success) return result.data;
-  throw new BadRequestError(result.error.issues.flatMap((issue) => mistakesOf(issue)));
+  const mistakes = result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue));
+  // Told with all others: what does not go together is looked at only where nothing else is wrong.
+  if (lacksTarget(body)) mistakes.push({ path: 'target', message: `${SIDE}. Only a dry run of a file does without` });
+  if (result.success && mistakes.length === 0) return result.data;
+  throw new BadRequestError(mistakes);
+}
+
+/** Whether an object names no target and asks for something else than what is in a file. */
+function lacksTarget(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
+  const { source, target, mode } = body as Readonly<Partial<Record<string, unknown>>>;
+  return (target ?? null) === null && !(mode === 'dry-run' && typeof source === 'object');
 }
 
 function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
@@ -187,6 +197,7 @@ interface TogetherInMode {
   readonly source: SideSpec;
   readonly target: SideSpec;
   readonly mode: string;
+  readonly databases: unknown;
   readonly onConflict: string;
   readonly rename: readonly RenameRule[];
   readonly convert: readonly unknown[];
@@ -203,6 +214,13 @@ function refuseWhatDoesNotGoTogether(request: TogetherInMode, context: z.Refinem
   const { mode, onConflict, rename, convert, deleteExtra, force, live } = request;
   const { types } = request.select;
   const [isFromFile, isIntoFile] = [request.source, request.target].map((side) => fileOf(side) !== undefined);
+  if (request.target === null) {
+    if (onConflict !== 'replace') refuse('onConflict', 'must be left out where there is no target');
+    if (rename.length > 0) refuse('rename', 'must be left out where there is no target');
+    if (request.databases !== 'all' && !Array.isArray(request.databases)) {
+      refuse('databases', 'must be "all" or a list of numbers where there is no target');
+    }
+  }
   if (isFromFile && isIntoFile) refuse('target', 'cannot be a file where the source is one');
   if (isFromFile && (mode === 'sync' || mode === 'live')) {
     refuse('mode', 'must be "copy", "dry-run" or "compare" where the source is a file');

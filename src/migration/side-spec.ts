@@ -23,7 +23,8 @@ const fileName = z
 /** The versions of RDB files that can be written: 8 is read from Redis 4.0 on, 9 from 5.0, 10 from 7.0, 11 from 7.2 and by Valkey, 12 from 7.4, 80 by Valkey 9. */
 export const fileVersions = [8, 9, 10, 11, 12, 80] as const;
 
-const SIDE = 'must be the name of a connection, or a file: {"rdb": "BACKUPS", "file": "name.rdb"}';
+/** What a side must be, where it is nothing of the kind. */
+export const SIDE = 'must be the name of a connection, or a file: {"rdb": "BACKUPS", "file": "name.rdb"}';
 
 export const sourceSchema = z
   .union([connectionName, z.strictObject({ rdb: storeName, file: fileName })], { error: worded })
@@ -46,7 +47,11 @@ export const targetSchema = z
     ],
     { error: worded },
   )
-  .describe('The Redis, or the RDB file, that is written.');
+  .nullable()
+  .default(null)
+  .describe(
+    'The Redis, or the RDB file, that is written. Left out (or null) only in mode dry-run of a file: what is in it is told, and nothing is asked of any server.',
+  );
 
 /** An RDB file in a file store. */
 export interface FileSpec {
@@ -57,23 +62,29 @@ export interface FileSpec {
   readonly gzip?: boolean | undefined;
 }
 
-/** One side of a migration: the name of a connection, or a file. */
-export type SideSpec = string | FileSpec;
+/** One side of a migration: the name of a connection, or a file; null for no target, where only what is in a file is asked. */
+export type SideSpec = string | FileSpec | null;
 
-/** The file that a side is; undefined for a Redis. */
+/** Whether a side is a Redis. */
+export function isServer(side: SideSpec): side is string {
+  return typeof side === 'string';
+}
+
+/** The file that a side is; undefined for a Redis, and for none. */
 export function fileOf(side: SideSpec): FileSpec | undefined {
-  return typeof side === 'string' ? undefined : side;
+  return isServer(side) ? undefined : (side ?? undefined);
 }
 
 /** The connection that a side is. @throws Error for a file: whoever calls this has a Redis before it */
 export function connectionOf(side: SideSpec): string {
-  if (typeof side === 'string') return side;
+  if (isServer(side)) return side;
   throw new Error('A file is no connection.');
 }
 
-/** What a side is called for people: "OLD", or "BACKUPS/before.rdb". */
+/** What a side is called for people: "OLD", or "BACKUPS/before.rdb"; empty for none. */
 export function nameOfSide(side: SideSpec): string {
-  return typeof side === 'string' ? side : `${side.rdb}/${side.file}`;
+  if (side === null) return '';
+  return isServer(side) ? side : `${side.rdb}/${side.file}`;
 }
 
 /** @param startedAt ISO 8601 */

@@ -1,5 +1,6 @@
-import { bad, ByteReader } from './byte-reader';
+import { bad, BadPayloadError, ByteReader } from './byte-reader';
 import { isList, isSet, isSortedSet, readHash, readList, readSet, readSortedSet } from './collections';
+import { FOOTER_BYTES } from './footer';
 import { checkString } from './rdb-string';
 import { skipValue } from './skip-value';
 import { isStream, readStream } from './stream';
@@ -22,6 +23,17 @@ export function checkValue(bytes: Buffer, start: number, end: number, space: Wor
   else if (isStream(type)) readStream(reader, type, space);
   else readHash(reader, type, space, nothing);
   if (reader.at !== end) bad('bytes are left behind a value');
+}
+
+/** Whether a payload's value is one that a server writes, as far as `checkValue` tells. */
+export function isSound(payload: Buffer, space: Workspace): boolean {
+  try {
+    checkValue(payload, 0, payload.length - FOOTER_BYTES, space);
+    return true;
+  } catch (error) {
+    if (error instanceof BadPayloadError) return false;
+    throw error;
+  }
 }
 
 function nothing(): void {

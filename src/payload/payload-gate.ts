@@ -1,5 +1,5 @@
 import { BadPayloadError } from './byte-reader';
-import { checkValue } from './check-value';
+import { isSound } from './check-value';
 import { isIntact, payloadVersionOf, SHORTEST_PAYLOAD, withFooter, withVersion, FOOTER_BYTES } from './footer';
 import { knownTypes, type VersionSpan } from './known-types';
 import { doubtOfType, type Doubt } from './module-doubt';
@@ -87,7 +87,7 @@ export class PayloadGate {
     const type = payload[0] ?? 0;
     if (type === MODULE || type === MODULE_PRE_RELEASE) return this.passageOfModule(payload);
     const { passage } = this.wayOf(type, payloadVersionOf(payload));
-    return this.fromFile && passage !== 'by-commands' && !this.isSound(payload) ? NOT_SOUND : passage;
+    return this.fromFile && passage !== 'by-commands' && !isSound(payload, this.space) ? NOT_SOUND : passage;
   }
 
   /** How a key goes whose value has this type byte, under a version that is no module's. */
@@ -107,7 +107,7 @@ export class PayloadGate {
       return typeof passage === 'object' ? passage : { payload, lost: NOTHING_LOST };
     }
     const way = this.wayOf(type, payloadVersionOf(payload));
-    if (this.fromFile && way.passage !== 'by-commands' && !this.isSound(payload)) return NOT_SOUND;
+    if (this.fromFile && way.passage !== 'by-commands' && !isSound(payload, this.space)) return NOT_SOUND;
     switch (way.passage) {
       case 'as-is':
         return { payload, lost: NOTHING_LOST };
@@ -117,16 +117,6 @@ export class PayloadGate {
         return this.reencoded(payload, way.type, way.version, sourceNow);
       case 'by-commands':
         return 'by-commands';
-    }
-  }
-
-  private isSound(payload: Buffer): boolean {
-    try {
-      checkValue(payload, 0, payload.length - FOOTER_BYTES, this.space);
-      return true;
-    } catch (error) {
-      if (error instanceof BadPayloadError) return false;
-      throw error;
     }
   }
 

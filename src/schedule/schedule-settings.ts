@@ -137,7 +137,7 @@ function readRequest(migration: Readonly<Record<string, unknown>>, env: Env): Mi
 function connectionMistakes(path: string, side: SideSpec, env: Env): RequestMistake[] {
   try {
     if (typeof side === 'string') readConnectionSettings(side, env);
-    else readStoreSettings(side.rdb, env);
+    else if (side !== null) readStoreSettings(side.rdb, env);
     return [];
   } catch (error) {
     if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];

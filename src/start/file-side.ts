@@ -4,7 +4,14 @@ import { convertersByName } from '../convert/make-converters';
 import { kindOf } from '../convert/registry';
 import { FileError } from '../files/file-error';
 import { lookThrough } from '../files/look-through';
-import { fileAbilities, fileFacts, fileVersionOf, sourceFileAbilities, sourceFileFacts } from '../migration/file-facts';
+import {
+  fileAbilities,
+  fileFacts,
+  fileVersionOf,
+  noTargetFacts,
+  sourceFileAbilities,
+  sourceFileFacts,
+} from '../migration/file-facts';
 import type { MigrationRequest } from '../migration/request';
 import { makeSelection } from '../migration/selection';
 import { nameOfSide, type FileSpec } from '../migration/side-spec';
@@ -32,6 +39,13 @@ export function fileTarget(spec: FileSpec, app: Pick<App, 'files'>): PlanSide<Ta
     },
   };
 }
+
+/** No target: nothing is asked of one, so that it stands in no key's way. */
+export const noTarget: PlanSide<TargetAbilities> = {
+  ...fileSide(''),
+  told: async (source) => noTargetFacts((await source)?.file?.version ?? 0),
+  abilities: ({ source }) => Promise.resolve(fileAbilities(source.file?.version ?? 0, undefined)),
+};
 
 /** A file that is to be read: it is looked through once. @throws FileError */
 export function fileSource(

@@ -14,7 +14,7 @@ import { connectionOf, fileOf } from '../migration/side-spec';
 import { NoFeedError, type FeedKind } from '../redis/feed-connection';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
-import { fileSource, fileTarget } from './file-side';
+import { fileSource, fileTarget, noTarget } from './file-side';
 import type { PlanSide } from './plan-side';
 import { reach, redisSource, redisTarget } from './redis-side';
 import { writerOfSource } from './target-claims';
@@ -57,7 +57,8 @@ export function sidesOf(request: MigrationRequest, app: Pick<App, 'connections' 
   const [from, into] = [fileOf(source), fileOf(target)];
   return {
     source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, request, app),
-    target: into === undefined ? redisTarget(connectionOf(target), app) : fileTarget(into, app),
+    target:
+      target === null ? noTarget : into === undefined ? redisTarget(connectionOf(target), app) : fileTarget(into, app),
   };
 }
 

@@ -71,7 +71,7 @@ function checkConnectionNames(request: MigrationRequest, app: Pick<App, 'connect
     const { [path]: side } = request;
     try {
       if (typeof side === 'string') app.connections.get(side, 0);
-      else app.files.get(side.rdb);
+      else if (side !== null) app.files.get(side.rdb);
       return [];
     } catch (error) {
       if (error instanceof ConnectionSettingsError) return [{ path, message: error.message }];
@@ -84,7 +84,7 @@ function checkConnectionNames(request: MigrationRequest, app: Pick<App, 'connect
 /** Of a file that is called by the time of the start. */
 function atTime(request: MigrationRequest, now: string): MigrationRequest {
   const { target } = request;
-  return typeof target === 'string'
+  return target === null || typeof target === 'string'
     ? request
     : { ...request, target: { ...target, file: withTimes(target.file, now) } };
 }

@@ -4,7 +4,7 @@ import { writesTarget } from '../migration/phases';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
-import { connectionOf, fileOf, nameOfSide, type FileSpec, type SideSpec } from '../migration/side-spec';
+import { fileOf, isServer, nameOfSide, type FileSpec, type SideSpec } from '../migration/side-spec';
 import { processesOf } from '../redis/merge-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
 
@@ -20,7 +20,8 @@ type Side = Pick<Plan['source'], 'runId'>;
 function namesOf(side: SideSpec, { runId }: Side, app: Pick<App, 'connections' | 'files'>): string[] {
   const file = fileOf(side);
   if (file !== undefined) return namesOfFile(file, app);
-  const connection = connectionOf(side);
+  if (!isServer(side)) return [];
+  const connection = side;
   const address = addressOf(connection, app);
   const processes = runId === '' ? [connection.toUpperCase()] : processesOf(runId);
   return [...processes, ...(address === undefined ? [] : [`address ${address}`])];

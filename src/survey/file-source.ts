@@ -1,5 +1,7 @@
 import { moduleTypeOf } from '../payload/module-type';
+import { isSound } from '../payload/check-value';
 import { NOT_READ, type Passage, type PayloadGate, type Withheld } from '../payload/payload-gate';
+import { Workspace } from '../payload/workspace';
 import { encodingNameOf, mayHaveFieldExpiries, typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
 import { answersFor } from '../transfer/file-port';
@@ -9,17 +11,47 @@ import type { SurveySource } from './survey-part';
 /** Of what is larger only what stands before its value is read again. */
 const READ_AGAIN_BYTES = 1_048_576;
 
+/** What a file's value is that a restore would not send, wherever to. */
+const NO_VALUE: Withheld = {
+  code: 'payload-not-taken',
+  message: 'Its value in the file is none that a server writes.',
+};
+
+/** How a key of a file would go, its value where it is at hand. */
+type PassageOf = (key: Buffer, value: Buffer | undefined) => Passage;
+
 /**
- * A file that is surveyed: what its keys are is read from how their values stand in it.
+ * How a file's keys would go to a target.
  * @param version of the file
  * @param mostBytes what is larger goes in pieces, where it can
+ */
+export function passagesTo(
+  file: Pick<FileOrigin, 'largeOf'>,
+  version: number,
+  mostBytes: number,
+  gate: PayloadGate,
+): PassageOf {
+  return (key, value) => {
+    const { type = 0, bytes = 0 } = file.largeOf(key) ?? {};
+    if (value === undefined && bytes > mostBytes) return answersFor(type) ? 'by-commands' : tooLarge(mostBytes);
+    const passage = value === undefined ? gate.passageUnder(type, version) : gate.passageOf(value);
+    return passage === 'by-commands' ? NOT_READ : passage;
+  };
+}
+
+/** Where there is no target only that is told which nothing but the value is to blame for. */
+export function passagesToNone(): PassageOf {
+  const space = new Workspace();
+  return (_key, value) => (value === undefined || isSound(value, space) ? 'as-is' : NO_VALUE);
+}
+
+/**
+ * A file that is surveyed: what its keys are is read from how their values stand in it.
  * @param now ms since 1970
  */
 export function fileSource(
   file: Pick<FileOrigin, 'attempt' | 'fileKeys' | 'largeOf'>,
-  version: number,
-  mostBytes: number,
-  gate: PayloadGate,
+  passageOf: PassageOf,
   now: () => number,
 ): SurveySource {
   const typeOf = (key: Buffer, payload: Buffer | undefined) => payload?.[0] ?? file.largeOf(key)?.type ?? 0;
@@ -48,13 +80,7 @@ export function fileSource(
       });
       return keys.map((key) => facts.get(key));
     },
-    passageOf: (key, payload): Passage => {
-      const value = bufferOf(payload);
-      const { type = 0, bytes = 0 } = file.largeOf(key) ?? {};
-      if (value === undefined && bytes > mostBytes) return answersFor(type) ? 'by-commands' : tooLarge(mostBytes);
-      const passage = value === undefined ? gate.passageUnder(type, version) : gate.passageOf(value);
-      return passage === 'by-commands' ? NOT_READ : passage;
-    },
+    passageOf: (key, payload) => passageOf(key, bufferOf(payload)),
   };
 }
 

@@ -26,7 +26,11 @@ export const surveyReportSchema = z
     startedAt: isoTime,
     finishedAt: isoTime.nullable(),
     source: sideSchema,
-    target: sideSchema,
+    target: sideSchema
+      .nullable()
+      .describe(
+        'Null where there was none: only what is in the file was asked. What depends on a target is null then.',
+      ),
     total: amountSchema,
     bytesAre: z
       .enum(['memory', 'payload'])
@@ -63,18 +67,22 @@ export const surveyReportSchema = z
         copied: amountSchema,
         converted: amountSchema,
         skippedByFilter: amount,
-        skippedByConflict: amountSchema,
-        overwritten: amountSchema,
-        existing: amountSchema.describe('Keys whose names the target has already, whatever would come of it.'),
+        skippedByConflict: amountSchema.nullable(),
+        overwritten: amountSchema.nullable(),
+        existing: amountSchema
+          .nullable()
+          .describe('Keys whose names the target has already, whatever would come of it.'),
         renamed: amountSchema,
-        byCommands: amountSchema.describe(
-          'Of those copied: by ordinary commands in chunks, since they are big or their payloads are not understood.',
-        ),
+        byCommands: amountSchema
+          .nullable()
+          .describe(
+            'Of those copied: by ordinary commands in chunks, since they are big or their payloads are not understood.',
+          ),
         expired: amount,
       })
-      .describe('What a copy would do.'),
+      .describe('What a copy would do; without a target "copied" are those that can be read.'),
     notCarriedOver: z.strictObject({
-      unsupportedTypes: amountSchema,
+      unsupportedTypes: amountSchema.describe('Also values that no server writes.'),
       withoutDatabase: amountSchema,
       losingFieldExpiries: amountSchema,
       functions: amount.describe('Function libraries, which are no keys.'),
@@ -83,8 +91,8 @@ export const surveyReportSchema = z
         .describe("The target does not read the source's payloads: every key goes by ordinary commands."),
     }),
     obstacles: z.array(obstacleSchema).describe('What a copy would be refused for.'),
-    memory: memorySchema,
-    time: timeSchema.nullable().describe('Null where nothing was read.'),
+    memory: memorySchema.nullable(),
+    time: timeSchema.nullable().describe('Null where nothing was read, or there is no target.'),
     warnings: z.array(z.string()),
   })
   .meta({ id: 'SurveyReport', description: 'What a dry run has learnt. Sizes in bytes.' });

@@ -18,7 +18,8 @@ export interface SurveySource {
 
 export interface PartContext {
   readonly source: SurveySource;
-  readonly target: Side;
+  /** Undefined where there is none. */
+  readonly target: Side | undefined;
   readonly names: Names;
   readonly rules: FateRules;
 }
@@ -33,7 +34,7 @@ export interface PartSurvey {
 
 /** Looks at a part's keys on both sides. Throws the servers' errors, or the connections'. */
 export async function surveyPart(part: Part, context: PartContext): Promise<PartSurvey> {
-  const { rules } = context;
+  const { rules, target } = context;
   const { page, claimed = [] } = part;
   const keys = [...page.keys, ...claimed];
   const names = keys.map((key, i) =>
@@ -41,7 +42,7 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
   );
   const [told, there] = await Promise.all([
     context.source.factsOf(page, keys),
-    rules.databaseThere ? existing(names, context) : new Set<number>(),
+    target !== undefined && rules.databaseThere ? existing(names, target) : new Set<number>(),
   ]);
   const surveyed = keys.map((key, i): SurveyedKey => {
     const payload = page.payloads[i];
@@ -63,7 +64,7 @@ export async function surveyPart(part: Part, context: PartContext): Promise<Part
 }
 
 /** The places of those names that the target has. */
-async function existing(names: readonly (Buffer | undefined)[], { target }: PartContext): Promise<ReadonlySet<number>> {
+async function existing(names: readonly (Buffer | undefined)[], target: Side): Promise<ReadonlySet<number>> {
   const places = names.flatMap((name, i) => (name === undefined ? [] : [i]));
   const absent = await absentFrom(
     target,

@@ -10,7 +10,7 @@ import { databaseOf, originOf, sideOf, type SidesApp } from '../range/range-side
 import { walkRange, type WalkApp } from '../range/walk-range';
 import type { Origin } from '../transfer/side';
 import { askedSource } from './asked-source';
-import { fileSource } from './file-source';
+import { fileSource, passagesTo, passagesToNone } from './file-source';
 import { packSurvey, unpackSurvey } from './packing';
 import { Survey } from './survey';
 import { surveyPart } from './survey-part';
@@ -38,12 +38,17 @@ export async function surveyRange(
   const watch = new Stopwatch();
   const { facts, rules, payloads } = surveyRules(plan, database, app.settings.bigKeyBytes);
   const version = plan.source.file?.version ?? 0;
+  const hasTarget = plan.request.target !== null;
   const context = {
     source:
       file === undefined
         ? askedSource(origin, facts, payloads)
-        : fileSource(file, version, app.settings.bytesInFlight, payloads, () => app.ledger.now()),
-    target: sideOf(job, app, 'target', database.targetDatabase, undefined),
+        : fileSource(
+            file,
+            hasTarget ? passagesTo(file, version, app.settings.bytesInFlight, payloads) : passagesToNone(),
+            () => app.ledger.now(),
+          ),
+    target: hasTarget ? sideOf(job, app, 'target', database.targetDatabase, undefined) : undefined,
     names: makeNames(plan, database, converters),
     rules,
   };

@@ -25,6 +25,8 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
     version: plan[name].version,
   });
   const total = sumOf(survey.types);
+  const hasTarget = plan.request.target !== null;
+  const there = (amount: Amount) => (hasTarget ? amount : null);
   return {
     id: row.id,
     state: row.state,
@@ -32,7 +34,7 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
     startedAt: row.startedAt,
     finishedAt: row.finishedAt,
     source: side('source'),
-    target: side('target'),
+    target: hasTarget ? side('target') : null,
     total,
     bytesAre: plan.source.abilities.memoryUsage ? 'memory' : 'payload',
     databases: plan.databases.map(({ database, targetDatabase, prefix, missingOnTarget }) => ({
@@ -69,23 +71,23 @@ export function makeSurveyReport(row: MigrationRow, survey: Survey, counts: Coun
       copied: fates.get('copied'),
       converted: { keys: counts.converted, bytes: fates.get('claimed').bytes },
       skippedByFilter: counts.skippedByFilter,
-      skippedByConflict: { keys: counts.skippedByConflict, bytes: fates.get('skipped').bytes },
-      overwritten: fates.get('overwritten'),
-      existing: fates.get('exists'),
+      skippedByConflict: there({ keys: counts.skippedByConflict, bytes: fates.get('skipped').bytes }),
+      overwritten: there(fates.get('overwritten')),
+      existing: there(fates.get('exists')),
       renamed: fates.get('renamed'),
-      byCommands: fates.get('byCommands'),
+      byCommands: there(fates.get('byCommands')),
       expired: counts.expired,
     },
     notCarriedOver: {
       unsupportedTypes: fates.get('unsupportedType'),
       withoutDatabase: fates.get('noDatabase'),
       losingFieldExpiries: fates.get('losesFieldExpiry'),
-      functions: librariesLeft(plan),
+      functions: hasTarget ? librariesLeft(plan) : 0,
       payloadTooNew: plan.transport === 'commands' && plan.source.file === undefined,
     },
     obstacles: plan.obstacles ?? [],
-    memory: memoryNeeded(plan, survey, total),
-    time: estimateTime(plan, survey, total),
+    memory: hasTarget ? memoryNeeded(plan, survey, total) : null,
+    time: hasTarget ? estimateTime(plan, survey, total) : null,
     warnings: plan.warnings,
   };
 }

@@ -17,7 +17,7 @@ export function surveyRules(
   readonly payloads: PayloadGate;
 } {
   const { source, target, request } = plan;
-  const fieldExpiries = hasFieldExpiry(abilitiesOf(target));
+  const fieldExpiries = request.target === null || hasFieldExpiry(abilitiesOf(target));
   return {
     facts: {
       scripts: source.abilities.scripts,

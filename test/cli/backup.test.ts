@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -49,6 +49,12 @@ test('a backup goes into a file, never over one unasked, and a restore brings it
   const looked = await here.run(['restore', '--file', file, '--target', fresh.server.url, '--dry-run']);
   expect([looked.code, looked.stdout]).toEqual([0, expect.stringMatching(/what a copy would do[^]*18,270[^]*user:/)]);
   expect(await fresh.client.dbsize()).toBe(0);
+  const page = path.join(folder, 'what.html');
+  const alone = await here.run(['restore', '--file', file, '--dry-run', '--report', page]);
+  expect([alone.code, alone.stdout]).toEqual([0, expect.stringMatching(/can be restored[^]*18,270[^]*user:/)]);
+  expect(alone.stdout).toContain('Nothing was asked of a target');
+  expect(alone.stderr).toMatch(/^Migration \S+: \/\S*out\.rdb$/m);
+  expect(readFileSync(page, 'utf8')).toContain('What is in it');
 
   const store = { RDB_BACKUPS: pathToFileURL(folder).href };
   const restored = await here.run(['restore', '--source-rdb', 'BACKUPS/out.rdb', '--target', fresh.server.url], store);
@@ -85,6 +91,7 @@ test('what is wrong with a file is said before anything starts', async () => {
   expect((await words('backup', '--source', 'OLD', '--endpoint', 'https://x.example', '--file', missing))[1]).toContain(
     '--target-rdb NAME/file',
   );
+  expect((await words('restore', '--file', missing))[1]).toMatch(/^Give --target: .* or --dry-run/);
   const none = path.join(folder, 'none.rdb');
   writeFileSync(none, 'text');
   expect((await words('restore', '--file', none, '--target', url))[1]).toContain('does not begin as an RDB file does');

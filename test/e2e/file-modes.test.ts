@@ -84,6 +84,47 @@ describe('a dry run of a file', () => {
   });
 });
 
+describe('a dry run of a file without a target', () => {
+  it('tells what is in it, and that nothing was asked of a target', async () => {
+    const report = await app.run({ source: SOURCE, mode: 'dry-run' });
+    expect(report).toMatchObject({
+      state: 'completed',
+      source: { name: 'FOLDER/dump.rdb', version: 'RDB 8', keysAtStart: KEYS },
+      target: { name: '', version: '', keysAtStart: null, keysNow: null },
+      tally: { targetKeys: null, missing: null },
+      counts: { scanned: KEYS, copied: KEYS, failed: 0 },
+      findings: 0,
+      warnings: [],
+    });
+    const alone = await surveyOf(report.id);
+    const withTarget = await surveyOf((await app.run({ source: SOURCE, target: 'OTHER', mode: 'dry-run' })).id);
+    for (const part of ['total', 'databases', 'types', 'encodings', 'sizes', 'largestKeys', 'prefixes'] as const)
+      expect(alone[part]).toEqual(withTarget[part]);
+    expect(alone).toMatchObject({ target: null, memory: null, time: null, obstacles: [] });
+    expect(alone.outcome).toMatchObject({
+      copied: withTarget.outcome.copied,
+      existing: null,
+      overwritten: null,
+      skippedByConflict: null,
+      byCommands: null,
+    });
+  });
+
+  it('is refused with all that a target is needed for', async () => {
+    const mistakes = async (body: object) => {
+      const answer = await app.request<{ error: { details: { path: string }[] } }>('POST', '/api/migrations', body);
+      return [answer.status, answer.body.error.details.map(({ path: field }) => field)];
+    };
+    expect(await mistakes({ source: SOURCE })).toEqual([400, ['target']]);
+    expect(await mistakes({ source: 'OLD', mode: 'dry-run' })).toEqual([400, ['target']]);
+    const more = { onConflict: 'skip', rename: [{ from: '^a', to: 'b' }], databases: { 0: 1 } };
+    expect(await mistakes({ source: SOURCE, mode: 'dry-run', ...more })).toEqual([
+      400,
+      ['onConflict', 'rename', 'databases'],
+    ]);
+  });
+});
+
 describe('a comparison of a file with a server', () => {
   const compared = async (body: object = {}) =>
     await app.run({ source: SOURCE, mode: 'compare', target: 'NEW', ...body });
@@ -240,6 +281,8 @@ describe('values of all kinds', () => {
 
     const dry = await app.run({ source, target: 'NEW', mode: 'dry-run' });
     expect(dry).toMatchObject({ counts: { copied: 1, failed: 1 }, findings: 1 });
+    const alone = await app.run({ source, mode: 'dry-run' });
+    expect(alone).toMatchObject({ counts: { copied: 1, failed: 1 }, findings: 1 });
     const report = await app.run({ source, target: 'NEW', mode: 'compare', verify: 'quick' });
     expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { same: 1, different: 1 } });
     await client.del('key0');
