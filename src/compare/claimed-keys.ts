@@ -1,7 +1,7 @@
 import type { CompareContext, Converter } from '../convert/converter';
 import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
-import { convertSourceOf, type Attempt, type Side } from '../transfer/side';
+import { convertSourceOf, readingPort, type Attempt, type Side } from '../transfer/side';
 import { lackingKeys } from './lacking-keys';
 
 /** What is known of keys that converters claim. */
@@ -43,7 +43,7 @@ export async function lookAtClaimed(keys: readonly Buffer[], context: ClaimedCon
       continue;
     }
     const naming = (key: Buffer) => names.onTarget(key);
-    const ports = { source: convertSourceOf(source), target: target.port, naming, expiriesAgree };
+    const ports = { source: convertSourceOf(source), target: readingPort(target), naming, expiriesAgree };
     const compared = await onBoth(async () => (await converter.compare?.(mine, ports)) ?? []);
     mine.forEach((key, i) => {
       const result = compared[i] ?? MISSING;

@@ -1,16 +1,21 @@
+import { isRedisError, isTooLong, type RedisError } from '../redis/errors';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import type { ChunkBudget } from '../transfer/by-commands';
 import { firstCount, nextCount } from '../transfer/by-commands/chunk-size';
 import { readInBudget } from '../transfer/by-commands/chunks';
 import { asBytes, asFields, asList, asNumber, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
+import { readingPort, type Side } from '../transfer/side';
 import { asOneText, inTurn, sha1Of, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
 import { SPACE, type ValueWindow, type WindowReader } from './value-prints';
 
 /** As in fingerprint-values.lua: both must cut ordered values into the same windows. */
 export const TEXT = 262_144;
 export const PARTS = 512;
-/** What is read of a window at once, about: bytes. A single element may be larger. */
-const CHUNK = 1_048_576;
+/** What is read of a window at once, about: bytes. A single element may be larger. Less where the server gives no more. */
+const CHUNKS = [1_048_576, 65_536] as const;
+
+/** Bytes that every server gives at once. */
+const SMALL = 16_384;
 
 type Window = Omit<ValueWindow, 'type'>;
 
@@ -23,10 +28,12 @@ interface Value {
   readonly count: number;
   /** Bytes that come then, about. */
   readonly guess: number;
+  /** Bytes that should come at once. */
+  readonly chunk: number;
 }
 
 /** The same windows and fingerprints as fingerprint-values.lua makes, from values that are read: where scripts are not allowed. */
-export function commandWindows(port: RedisPort, budget?: ChunkBudget): WindowReader {
+export function commandWindows({ port, careful }: Pick<Side, 'port' | 'careful'>, budget?: ChunkBudget): WindowReader {
   return async (keys, froms) => {
     const replies = await port.pipeline(
       keys.flatMap((key): Command[] => [
@@ -38,7 +45,9 @@ export function commandWindows(port: RedisPort, budget?: ChunkBudget): WindowRea
       keys.map(async (key, i) => {
         const [type] = throwErrors([replies[2 * i] ?? null]);
         const memory = replies[2 * i + 1];
-        return await readWindow({ port, key, budget }, text(type), froms[i] ?? '', memory);
+        const isSmall = typeof memory === 'number' && memory <= SMALL;
+        const reader = isSmall ? port : readingPort({ port, careful });
+        return await readWindow({ port: reader, key, budget }, text(type), froms[i] ?? '', memory);
       }),
     );
   };
@@ -54,8 +63,23 @@ async function readWindow(
   if (reader === undefined) return { type, next: '', print: '', expiringFields: 0 };
   try {
     const bytes = typeof memory === 'number' ? memory : undefined;
-    const size = await sizeOf(value, reader.length, bytes);
-    return { type, ...(await reader.read({ ...value, ...size }, from)) };
+    let refused: RedisError | undefined;
+    for (const chunk of CHUNKS) {
+      try {
+        const size = await sizeOf(value, reader.length, bytes, chunk);
+        return { type, ...(await reader.read({ ...value, ...size, chunk }, from)) };
+      } catch (error) {
+        if (!isTooLong(error)) throw error;
+        refused = error;
+      }
+    }
+    return {
+      type,
+      next: '',
+      print: '',
+      expiringFields: 0,
+      unknown: `Its value cannot be compared: ${refused?.message ?? ''}`,
+    };
   } catch (error) {
     // Deleted, or of another type, since it was asked for its type: looked at again later.
     if (isKeyGone(error)) {
@@ -70,13 +94,14 @@ async function sizeOf(
   { port, key }: Pick<Value, 'port' | 'key'>,
   lengthBy: string,
   memory: number | undefined,
+  chunk: number,
 ): Promise<Pick<Value, 'count' | 'guess'>> {
-  if (memory === undefined || memory <= CHUNK) {
-    return { count: firstCount(memory, undefined, CHUNK), guess: Math.min(memory ?? TEXT, CHUNK) };
+  if (memory === undefined || memory <= chunk) {
+    return { count: firstCount(memory, undefined, chunk), guess: Math.min(memory ?? TEXT, chunk) };
   }
   const length = Math.max(1, asNumber(await port.call(lengthBy, key)));
-  const count = Math.min(PARTS, firstCount(memory, length, CHUNK));
-  return { count, guess: Math.min(memory, Math.max(CHUNK, count * (memory / length))) };
+  const count = Math.min(PARTS, firstCount(memory, length, chunk));
+  return { count, guess: Math.min(memory, Math.max(chunk, count * (memory / length))) };
 }
 
 interface Reader {
@@ -148,7 +173,7 @@ const readers: Readonly<Record<string, Reader>> = {
 
 /** A window of 512 elements in their order, read bit by bit. */
 async function byIndex(
-  { port, budget, ...first }: Value,
+  { port, budget, chunk, ...first }: Value,
   from: string,
   ask: (first: string, last: string) => readonly [command: Command, width: number],
   textsOf: (flat: readonly Buffer[]) => readonly Buffer[],
@@ -173,14 +198,14 @@ async function byIndex(
     read += elements;
     if (elements < asked) break;
     guess = Math.max(guess, bytes);
-    count = nextCount(count, elements, bytes, CHUNK);
+    count = nextCount(count, elements, bytes, chunk);
   }
   return ordered(read === PARTS ? String(start + PARTS) : '', digest.hex());
 }
 
 /** Steps of a cursor, to some 512 elements. Numbers of unordered elements are added up: it does not matter where a window ends. */
 async function byCursor(
-  { port, key, budget, ...first }: Value,
+  { port, key, budget, chunk, ...first }: Value,
   command: 'SSCAN' | 'HSCAN',
   from: string,
   split: (flat: readonly Buffer[]) => {
@@ -211,7 +236,7 @@ async function byCursor(
     read += step.numbers.length;
     next = step.cursor;
     guess = Math.max(guess, step.bytes);
-    count = nextCount(count, step.numbers.length, step.bytes, CHUNK);
+    count = nextCount(count, step.numbers.length, step.bytes, chunk);
   } while (next !== '0' && read < PARTS);
   return { next: next === '0' ? '' : next, print: sum.toFixed(0), expiringFields };
 }
@@ -235,7 +260,7 @@ async function streamFacts(port: RedisPort, key: Buffer): Promise<Buffer[]> {
 }
 
 /** A window of entries behind an id, read bit by bit: as many as fingerprint-values.lua takes with one call. */
-async function entries({ port, key, budget, ...first }: Value, from: string): Promise<Window> {
+async function entries({ port, key, budget, chunk, ...first }: Value, from: string): Promise<Window> {
   const digest = new TextsDigest();
   let { count, guess } = first;
   let last = from;
@@ -267,7 +292,7 @@ async function entries({ port, key, budget, ...first }: Value, from: string): Pr
     last = through;
     if (came < asked + overlap) break;
     guess = Math.max(guess, bytes);
-    count = nextCount(count, came, bytes, CHUNK);
+    count = nextCount(count, came, bytes, chunk);
   }
   return ordered(told < PARTS ? 'p1:' : `e${last}`, digest.hex());
 }
@@ -301,7 +326,8 @@ async function expiring(port: RedisPort, key: Buffer, names: readonly Buffer[]):
   if (names.length === 0) return 0;
   const [reply] = await port.pipeline([['HPEXPIRETIME', key, 'FIELDS', String(names.length), ...names]]);
   // A server that knows no expiries of fields does not know the command. What else it refuses is no answer.
-  if (reply instanceof Error && reply.asks === 'stop' && reply.kind !== 'unknownCommand') throw reply;
+  if (isRedisError(reply) && reply.kind !== 'unknownCommand' && (reply.asks === 'stop' || isTooLong(reply)))
+    throw reply;
   return Array.isArray(reply) ? reply.filter((time) => typeof time === 'number' && time > 0).length : 0;
 }
 

@@ -47,7 +47,7 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
     target.attempt(() => keyFacts(target.port, names(pairs, 'target'), target.scripts)),
   ]);
   const comparable = pairs.map((_, i) => i).filter((i) => depth === 'full' && mayBeEqual(here[i], there[i]));
-  const values = new Map<number, Awaited<ReturnType<typeof compareValues>>[number]>();
+  const values = new Map<number, ComparedValue>();
   const compared = await compareValues(
     comparable.map((i) => pairs[i]).filter((pair) => pair !== undefined),
     comparison,
@@ -59,13 +59,13 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
   return pairs.map((_, i): Examined => {
     const [one, other] = [here[i], there[i]];
     if (one === undefined) return 'gone';
-    const { agree = true, fieldsThatDiffer = 0 } = values.get(i) ?? {};
+    const { agree = true, fieldsThatDiffer = 0, unknown } = values.get(i) ?? {};
     const sides = {
       source: one,
       target: other,
       targetMinusSource: comparison.targetMinusSource,
       valuesAgree: agree,
-      incomparable: pairs[i]?.known?.unknown,
+      incomparable: unknown ?? pairs[i]?.known?.unknown,
       expiriesAgree: other !== undefined && expiriesAgree(one.expiry, other.expiry),
       fieldsThatDiffer,
     };
@@ -73,15 +73,19 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
   });
 }
 
+interface ComparedValue {
+  readonly agree: boolean;
+  readonly fieldsThatDiffer: number;
+  /** Why they cannot be compared, where that is so. */
+  readonly unknown?: string | undefined;
+}
+
 /** Whether the values of keys are equal, and how many fields of hashes expire at other times. */
-export async function compareValues(
-  pairs: readonly Pair[],
-  comparison: Comparison,
-): Promise<{ agree: boolean; fieldsThatDiffer: number }[]> {
+export async function compareValues(pairs: readonly Pair[], comparison: Comparison): Promise<ComparedValue[]> {
   if (pairs.length === 0) return [];
   const { source, target, expiriesAgree, budget, goOn, notes } = comparison;
   const prints = (side: Side, keys: readonly Buffer[], noted: KeyNotes | undefined): Promise<ValuePrint[]> => {
-    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side.port, budget);
+    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side, budget);
     const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
     return valuePrints(read, keys, goOn, noted);
   };
@@ -96,6 +100,8 @@ export async function compareValues(
   return await Promise.all(
     pairs.map(async (pair, i) => {
       const [one, other] = [here[i], there[i]];
+      const unknown = one?.unknown ?? other?.unknown;
+      if (unknown !== undefined) return { agree: false, fieldsThatDiffer: 0, unknown };
       const agree = one !== undefined && one.type === other?.type && one.print === other.print;
       const expiring = (one?.expiringFields ?? 0) + (other?.expiringFields ?? 0);
       if (!agree || expiring === 0) return { agree, fieldsThatDiffer: 0 };

@@ -11,6 +11,8 @@ export interface ValueWindow {
   readonly print: string;
   /** Fields of a hash that expire by themselves. */
   readonly expiringFields: number;
+  /** Why the window cannot be read, where that is so; it is the last one then. */
+  readonly unknown?: string;
 }
 
 /** Reads one window of each key, or says that it must be asked again; `froms` belong to the keys by place. Throws the server's error, or the connection's. */
@@ -24,6 +26,8 @@ export interface ValuePrint {
   readonly type: string;
   readonly print: string;
   readonly expiringFields: number;
+  /** Why it cannot be known, where that is so. */
+  readonly unknown?: string | undefined;
 }
 
 /** 2^52: sums of two numbers below are exact. */
@@ -39,13 +43,14 @@ const printSchema = z.object({
   sum: z.number().int().min(0),
   chain: z.string(),
   expiring: z.number().int().min(0),
+  unknown: z.string().optional(),
 });
 
 type PrintState = z.infer<typeof printSchema>;
 
 const atStart: PrintState = { type: '', from: '', sum: 0, chain: '', expiring: 0 };
 
-function added(state: PrintState, { type, next, print, expiringFields }: ValueWindow): PrintState {
+function added(state: PrintState, { type, next, print, expiringFields, unknown }: ValueWindow): PrintState {
   const isSum = type === 'set' || type === 'hash';
   // A key that became another one while it was read has no print that another key has.
   const became = state.type === '' || state.type === type ? '' : `became ${type}`;
@@ -55,6 +60,7 @@ function added(state: PrintState, { type, next, print, expiringFields }: ValueWi
     sum: isSum ? (state.sum + Number(print)) % SPACE : state.sum,
     chain: isSum && became === '' ? state.chain : sha1(`${state.chain} ${became} ${print}`),
     expiring: state.expiring + expiringFields,
+    ...(unknown !== undefined && { unknown }),
   };
 }
 
@@ -68,8 +74,8 @@ export function printOfWindows(type: string, prints: readonly string[]): ValuePr
   return printOf(state);
 }
 
-function printOf({ type, sum, chain, expiring }: PrintState): ValuePrint {
-  return { type, print: `${sum.toFixed(0)} ${chain}`, expiringFields: expiring };
+function printOf({ type, sum, chain, expiring, unknown }: PrintState): ValuePrint {
+  return { type, print: `${sum.toFixed(0)} ${chain}`, expiringFields: expiring, unknown };
 }
 
 /**

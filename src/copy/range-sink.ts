@@ -27,7 +27,7 @@ import { named } from '../transfer/range-pages';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
-import { convertSourceOf, type Attempt, type Origin, type Side } from '../transfer/side';
+import { convertSourceOf, writingPort, type Attempt, type Origin, type Side } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
 import { WholeCopier } from '../transfer/whole-copier';
 
@@ -233,7 +233,7 @@ function conversionsOf(
 ): ConversionWriter {
   const context = {
     source: convertSourceOf(source),
-    target: target.port,
+    target: writingPort(target),
     clockOffset,
     naming: (key: Buffer) => names.onTarget(key),
     pause: (ms: number) => pause(ms, job),

@@ -12,6 +12,7 @@ import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { TOLD_UNCERTAINTY_MS, type Clocked, type ClockOffset } from '../transfer/clock-offset';
 import { governedPort, governedReader } from '../transfer/governed';
+import { CarefulPort } from '../transfer/careful-port';
 import { CautiousReader } from '../transfer/cautious-reader';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
@@ -47,10 +48,19 @@ export function sideOf(
   const { plan } = job.migration;
   const connection = app.connections.get(connectionOf(plan.request[side]), database);
   const guard = { connection, runId };
+  const governed = (port: RedisPort) => (side === 'source' || plan.inPlace ? governedPort(port, job.governor) : port);
+  const port = governed(connection);
+  const name = connectionOf(plan.request[side]);
+  const careful = (kind: OwnWay['kind']) =>
+    new CarefulPort(port, (call) =>
+      onOwn(job, app, { name, database, kind, memory: 'held' }, guard, (own) => call(governed(own))),
+    );
   return {
     connection,
     guard,
-    port: side === 'source' || plan.inPlace ? governedPort(connection, job.governor) : connection,
+    port,
+    // In a cluster each node's connection is another one already.
+    ...(!plan[side].cluster && { careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') } }),
     scripts: plan[side].abilities.scripts,
     attempt: attemptOn(job, guard),
   };

@@ -8,10 +8,20 @@ import { text, type PageReader } from './page-reader';
 /** Makes a call, and again while what fails passes by itself. Throws what does not pass, and StoppedError. */
 export type Attempt = <T>(call: () => Promise<T>) => Promise<T>;
 
+/** Ports that refuse a call which the server ends the connection for, each by a kind of error. */
+export interface CarefulPorts {
+  /** Where too much is read: `replyTooLong`. */
+  readonly reading: RedisPort;
+  /** Where too much is written: `valueTooLong`. */
+  readonly writing: RedisPort;
+}
+
 /** One database of a server, as the work on a range calls it. */
 export interface Side {
   /** The limits of the migration, where it has any for this server, are kept by every call. */
   readonly port: RedisPort;
+  /** For what may be too large for the server at once; missing where the port is all there is. */
+  readonly careful?: CarefulPorts | undefined;
   /** Scripts may be called. */
   readonly scripts: boolean;
   /** The places of those keys that it does not have; missing where the port is asked. */
@@ -41,8 +51,18 @@ export interface Origin<Seen = never> extends Side {
 }
 
 /** A side as converters read it. */
-export function convertSourceOf({ fileKeys, port }: Pick<Side, 'fileKeys' | 'port'>): ConvertSource {
-  return fileKeys ?? { kind: 'server', port };
+export function convertSourceOf(side: Pick<Side, 'fileKeys' | 'port' | 'careful'>): ConvertSource {
+  return side.fileKeys ?? { kind: 'server', port: readingPort(side) };
+}
+
+/** The port for reading values of any size. */
+export function readingPort({ careful, port }: Pick<Side, 'port' | 'careful'>): RedisPort {
+  return careful?.reading ?? port;
+}
+
+/** The port for writing values of any size. */
+export function writingPort({ careful, port }: Pick<Side, 'port' | 'careful'>): RedisPort {
+  return careful?.writing ?? port;
 }
 
 /** The places of those keys that a side does not have. Throws as `attempt` does. */

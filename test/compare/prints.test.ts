@@ -24,7 +24,7 @@ it('are the same on every server and in every encoding, and by script and by com
       await client.xgroup('DELCONSUMER', 'stream:groups', 'from-start', 'idle');
       const keys = (await client.keysBuffer('*')).sort(Buffer.compare);
       const port = await server.connect();
-      return [await valuePrints(scriptWindows(port), keys), await valuePrints(commandWindows(port), keys)];
+      return [await valuePrints(scriptWindows(port), keys), await valuePrints(commandWindows({ port }), keys)];
     }),
   );
   const [first, ...others] = all.flat();
@@ -104,7 +104,7 @@ it('count the fields of a hash that expire by themselves', async () => {
   await fillFieldExpiries(server);
   const port = await server.connect();
   const keys = ['fields:and-key', 'fields:large', 'fields:small'].map((key) => Buffer.from(key));
-  for (const windows of [scriptWindows(port), commandWindows(port)]) {
+  for (const windows of [scriptWindows(port), commandWindows({ port })]) {
     const prints = await valuePrints(windows, keys);
     expect(prints.map(({ expiringFields }) => expiringFields)).toEqual([1, 500, 4]);
   }

@@ -34,7 +34,12 @@ beforeAll(async () => {
     },
   );
   const servers = { LIMITED: limited, FREE: free };
-  app = await stage.testApp(servers, { REDIS_WAY: way.url, KEYFERRY_BIG_KEY_MIB: '16' });
+  const plain = async (name: string, { server, client }: TestServer) => {
+    await client.call('ACL', 'SETUSER', 'plain', 'on', '>plain', '~*', '+@all', '-@scripting');
+    return { [`REDIS_${name}_PLAIN`]: server.url.replace('redis://', 'redis://plain:plain@') };
+  };
+  const more = { ...(await plain('LIMITED', limited)), ...(await plain('FREE', free)) };
+  app = await stage.testApp(servers, { REDIS_WAY: way.url, ...more, KEYFERRY_BIG_KEY_MIB: '16' });
 });
 beforeEach(async () => {
   await limited.client.config('SET', 'proto-max-bulk-len', '512mb');
@@ -96,6 +101,58 @@ it('a way that breaks again and again is no reason to give a key up', async () =
   const { report, findings } = await run(app, { source: 'LIMITED', target: 'WAY', verify: 'none' });
   expect({ findings, left: Math.max(0, left) }).toEqual({ findings: [], left: 0 });
   expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS + 4, failed: 0 } });
+});
+
+describe('in other modes', () => {
+  const sendNoMore = () => limited.client.config('SET', 'client-output-buffer-limit', `normal ${LIMIT} 0 0`);
+  const takeNoMore = () => limited.client.config('SET', 'proto-max-bulk-len', String(LIMIT));
+
+  it('a sync copies what it can', async () => {
+    await fill(free);
+    await fill(limited);
+    await takeNoMore();
+    const { report, findings } = await run(app, { source: 'FREE', target: 'LIMITED', mode: 'sync', verify: 'none' });
+    expect(findings).toEqual(['too-large huge element']);
+    expect(report).toMatchObject({
+      state: 'completedWithDifferences',
+      counts: { same: KEYS + 1, copied: 2, failed: 1 },
+    });
+    expect(await valuesOf(limited)).toEqual(await valuesOf(free));
+  });
+
+  it.each([
+    ['source', 'LIMITED_PLAIN', 'FREE_PLAIN'],
+    ['target', 'FREE_PLAIN', 'LIMITED_PLAIN'],
+  ])('a comparison without scripts compares all but what the %s does not give', async (_, source, target) => {
+    await fill(free);
+    const copied = await run(app, { source: 'FREE', target: 'LIMITED', verify: 'none' });
+    expect(copied.report).toMatchObject({ state: 'completed' });
+    await sendNoMore();
+    const { report, findings, messages } = await run(app, { source, target, mode: 'compare', verify: 'full' });
+    expect(findings).toEqual(['different-value huge element']);
+    expect(messages).toEqual([
+      expect.stringMatching(/^Its value cannot be compared: .*"LIMITED_PLAIN".*client-output-buffer-limit/),
+    ]);
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { same: KEYS + 3, different: 1 } });
+  });
+
+  const entry = (client: TestServer['client'], key: string, data: Buffer) =>
+    client.hset(key, 'absexp', '-1', 'sldexp', '-1', 'data', data);
+  const CONVERT = [{ converter: 'distributed-cache', to: 'strings' }];
+
+  it.each([
+    ['gives', () => limited, sendNoMore, { source: 'LIMITED', target: 'FREE' }],
+    ['takes', () => free, takeNoMore, { source: 'FREE', target: 'LIMITED' }],
+  ] as const)('what is converted is, but for an entry that a server never %s', async (_, from, limit, names) => {
+    const { client } = from();
+    await entry(client, 'huge', randomBytes(LIMIT + 1));
+    for (let i = 0; i < 40; i++) await entry(client, `entry:${i}`, randomBytes(LIMIT / 16));
+    await limit();
+    const { report, findings, messages } = await run(app, { ...names, convert: CONVERT, verify: 'none' });
+    expect(findings).toEqual(['cache-refused huge']);
+    expect(messages).toEqual([expect.stringMatching(/"LIMITED".*(client-output-buffer-limit|proto-max-bulk-len)/)]);
+    expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { converted: 40, failed: 1 } });
+  });
 });
 
 it('a name that leads to another master while connections to the old one stay', async () => {
