@@ -89,9 +89,10 @@ async function askEach(name: string, app: Pick<App, 'connections'>, patienceMs?:
 /** @throws RedisError where one of them did not tell, or reads its data from disk */
 function together(each: readonly AskedServer[], name: string): SideFacts {
   const facts = mergeFacts(
-    each.map(({ facts: own }) => {
+    each.map(({ facts: own, master }) => {
       if (own instanceof RedisError) throw own;
-      return own;
+      // Its INFO may hide it.
+      return master === undefined ? own : { ...own, cluster: true };
     }),
   );
   if (facts.loading) throw new RedisError('loading', name);

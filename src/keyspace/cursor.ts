@@ -1,6 +1,7 @@
 /**
  * SCAN walks a hash table in the order of bit-reversed bucket numbers (redis/src/dict.c, dictScan). A cursor's place in
- * that order is its 64 bits reversed: 0 at the start, 2^64 at the end. Both are bigint: cursors can pass 2^53.
+ * that order is its 64 bits reversed: 0 at the start, 2^64 at the end. Both are bigint: cursors can pass 2^53. What stands above the 64
+ * bits of a cursor says nothing of its place.
  */
 const FULL = 1n << 64n;
 
@@ -11,7 +12,7 @@ export function placeOf(cursor: bigint): bigint {
 
 function reverse64(value: bigint): bigint {
   const low = reverse32(Number(value & 0xffffffffn));
-  const high = reverse32(Number(value >> 32n));
+  const high = reverse32(Number((value >> 32n) & 0xffffffffn));
   return (BigInt(low) << 32n) | BigInt(high);
 }
 

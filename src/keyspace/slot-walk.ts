@@ -54,3 +54,23 @@ export function firstSlotOf(range: CursorRange): number {
 export function lastSlotOf(range: CursorRange): number {
   return Number(endPlace(range) >> INNER_BITS) - 1;
 }
+
+/** How far the walk over a node is that has cursors of its own, beside the place in the walk over slots. */
+export interface OwnCursor {
+  /** Of whoever has which slots: 64 bits; 0 before anything was read. */
+  readonly claim: bigint;
+  /** As the node gave it, 64 bits; 0 where its walk begins. */
+  readonly own: bigint;
+}
+
+const PLACE_BITS = 64n;
+
+/** The cursor at a slot where the walk over its node is at a cursor of the node's own: those stand above the 64 bits of the place. */
+export function withOwnCursor(slot: number, { claim, own }: OwnCursor): bigint {
+  return (((claim << PLACE_BITS) | own) << PLACE_BITS) | cursorAt(slot);
+}
+
+/** What stands above the place in a cursor; both 0 in the cursors of other walks. */
+export function ownCursorOf(cursor: bigint): OwnCursor {
+  return { claim: cursor >> (2n * PLACE_BITS), own: BigInt.asUintN(Number(PLACE_BITS), cursor >> PLACE_BITS) };
+}

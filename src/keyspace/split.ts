@@ -20,3 +20,8 @@ export function bitsFor(keys: number | undefined, bytes = 0): number {
   const most = Math.max(0, Math.floor(Math.log2(keys / LEAST_KEYS)));
   return Math.min(MOST_BITS, most, Math.max(2, Math.ceil(Math.log2(wanted))));
 }
+
+/** As many ranges as nodes, or some more: each walks the nodes that have slots of it. */
+export function bitsForNodes(nodes: number): number {
+  return Math.min(MOST_BITS, Math.ceil(Math.log2(Math.max(1, nodes))));
+}

@@ -115,11 +115,14 @@ export class RangeRows {
   }
 }
 
+/** Digits of a cursor that all versions read. */
+const PLAIN_CURSOR = 20;
+
 function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
   return {
     partitionKey: row.migration,
     rowKey: row.name,
-    version: row.findingRuns.length === 0 ? ROW_VERSION : NEWEST_VERSION,
+    version: row.findingRuns.length === 0 && row.cursor.length <= PLAIN_CURSOR ? ROW_VERSION : NEWEST_VERSION,
     phase: row.phase,
     number: row.number,
     database: row.database,
@@ -139,6 +142,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     ...(row.findingRuns.length === 0 ? {} : toChunks('findingRuns', row.findingRuns)),
     progress: row.progress,
     tries: row.tries,
+    begunAnew: row.begunAnew,
     clockDoubtMs: row.clockDoubtMs,
     heartbeat: row.heartbeat ?? '',
     trouble: textForPeople(row.trouble),

@@ -92,10 +92,10 @@ const time = z
   .refine((value) => !Number.isNaN(Date.parse(value)), 'must be a time');
 const timeOrNull = z.union([z.literal('').transform(() => null), time], { error: 'must be a time or empty' });
 
-const LAST_CURSOR = String(2n ** 64n - 1n);
+const LAST_CURSOR = String(2n ** 192n - 1n);
 const cursor = z
   .string()
-  .regex(/^\d{1,20}$/, 'must be a cursor')
+  .regex(/^\d{1,58}$/, 'must be a cursor')
   .refine((value) => value.length < LAST_CURSOR.length || value <= LAST_CURSOR, 'must be a cursor');
 
 /** A number from 0 to 1 as text, since the storage tells 1 and 1.0 apart. */
@@ -171,6 +171,7 @@ export const rangeSchema = z.object({
   findingRuns: z.array(z.tuple([count, count, count])).default([]),
   progress: count.default(0),
   tries: count.default(0),
+  begunAnew: count.default(0),
   clockDoubtMs: count.default(0),
   heartbeat: timeOrNull,
   trouble: textOrNull,

@@ -1,4 +1,4 @@
-import { bitsFor } from '../keyspace/split';
+import { bitsFor, bitsForNodes } from '../keyspace/split';
 import { keysIn, sumOfKnown } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import { looksForExtra, targetKeysIn } from './choose-databases';
@@ -62,17 +62,23 @@ export function decidePlan(facts: PlanFacts): Decision {
 }
 
 function bitsOf(source: Plan['source'], database: number, keys: number | undefined): number {
-  const { file, abilities } = source;
+  const { file } = source;
   if (file !== undefined) return file.databases.find((each) => each.database === database)?.bits ?? 0;
-  return abilities.cursorOrder ? bitsFor(keys, bytesOf(source, keys)) : 0;
+  return bitsOfServer(source, keys);
+}
+
+/** Into how many ranges a server's database is split, or a cluster: 2^bits. */
+function bitsOfServer(server: Plan['source'] | Plan['target'], keys: number | undefined): number {
+  const { cursorOrder, nodeWalks } = server.abilities;
+  if (nodeWalks !== undefined) return bitsForNodes(nodeWalks);
+  return cursorOrder === true ? bitsFor(keys, bytesOf(server, keys)) : 0;
 }
 
 /** The target's databases with as many ranges as their keys now, or those that they should have, make sensible. */
 function walkOver(target: Plan['target'], databases: readonly DatabasePlan[]): WalkedDatabase[] {
   return [...new Set(databases.map(({ targetDatabase }) => targetDatabase))].map((database) => {
     const keys = keysIn(target, database);
-    const bits = target.abilities.cursorOrder === true ? bitsFor(keys, bytesOf(target, keys)) : 0;
-    return { database, keys, bits };
+    return { database, keys, bits: bitsOfServer(target, keys) };
   });
 }
 

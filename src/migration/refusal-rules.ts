@@ -219,7 +219,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
           () => `The user of "${name}" may not run DUMP, which gives what stands in an RDB file: allow it.`,
         ),
         ...when(
-          !source.abilities.cursorOrder && source.abilities.slotPages !== true,
+          !source.abilities.cursorOrder || source.abilities.nodeWalks !== undefined,
           () =>
             `"${name}" has SCAN cursors of its own and may give keys twice, and a key that stands in a file twice makes it useless: it cannot be backed up into a file.`,
         ),
@@ -239,17 +239,6 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
             `Database ${database} of "${nameOfSide(request.source)}" has ${noted} keys that belong to what is to be converted, more than can be kept in mind (${MOST_NOTED}). Restore it without "convert", and convert on the server then ("source" and "target" the same).`,
         );
       }),
-  },
-  {
-    code: 'clusterNotSupported',
-    path: 'source',
-    inDryRun: 'refused',
-    reasons: ({ request, source }) =>
-      when(
-        source.cluster && source.abilities.slotPages !== true,
-        () =>
-          `"${nameOfSide(request.source)}" is a cluster, which is read slot by slot in scripts: allow its user EVAL, EVALSHA, CLUSTER INFO, CLUSTER NODES, CLUSTER COUNTKEYSINSLOT and CLUSTER GETKEYSINSLOT on every master.`,
-      ),
   },
   {
     code: 'noSuchDatabase',

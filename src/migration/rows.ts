@@ -111,7 +111,7 @@ export interface RangeRow {
   readonly generation: number;
   /** Generations of workers that may have left temporary keys on the target. */
   readonly builders: readonly number[];
-  /** Where the next page begins: all keys before it are in the counts. Decimal text. */
+  /** Where the next page begins: all keys before it are in the counts. Decimal text, of up to 192 bits (keyspace/slot-walk). */
   readonly cursor: string;
   /**
    * A worker ended, or told its place, inside the page that begins at the cursor: keys that it did of it are in the counts, and
@@ -131,6 +131,8 @@ export interface RangeRow {
   readonly progress: number;
   /** How often it was taken since anything was last done that whoever takes it next need not do again. */
   readonly tries: number;
+  /** How often its walk began at its start again in this epoch, since what it had brought was in no order any more. */
+  readonly begunAnew: number;
   /** By how much expiries that were carried over, or compared, may be wrong at most, ms. */
   readonly clockDoubtMs: number;
   /** When a worker last wrote, ISO 8601; null before the first. */
@@ -205,6 +207,7 @@ export function brokenRange(
     findingRuns: [],
     progress: 0,
     tries: 0,
+    begunAnew: 0,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
@@ -238,7 +241,7 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
 
 /** A row as it counts in a walk: one of an earlier epoch is back at its start and has counted nothing. */
 export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 'epoch' | 'pass'>): RangeRow {
-  return row.epoch >= epoch ? row : { ...backAtStart(row), epoch, pass };
+  return row.epoch >= epoch ? row : { ...backAtStart(row), begunAnew: 0, epoch, pass };
 }
 
 /** A row that has done nothing yet. */

@@ -19,6 +19,17 @@ export class SourceChangedError extends Error {
   }
 }
 
+/**
+ * The walk of a range must begin at the range's start again: what it has brought so far is in no order with what it would bring next. The
+ * message is for people.
+ */
+export class BeginsAnewError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'BeginsAnewError';
+  }
+}
+
 /** What ends a range's work early. */
 export interface StopSignal {
   /** Throws StoppedError when the work must end. */

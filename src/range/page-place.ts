@@ -66,6 +66,13 @@ export class PagePlace {
     for (const key of keys) this.earlier.delete(hashOf(key));
   }
 
+  /** Forgets all of it: the range begins at its start again. */
+  clear(): void {
+    this.earlier.clear();
+    this.own = [];
+    this.kinds.clear();
+  }
+
   notes(kind: string): KeyNotes {
     const byKey = this.kinds.get(kind) ?? new Map<string, unknown>();
     this.kinds.set(kind, byKey);

@@ -3,6 +3,7 @@ import type { App } from '../app/app';
 import { wallClock } from '../basics/wall-clock';
 import { LostRowError } from '../ledger/range-rows';
 import {
+  backAtStart,
   FINDINGS_PER_RANGE,
   isFinal,
   type FilePiece,
@@ -387,6 +388,18 @@ export class RangeJob implements StopSignal {
     this.end();
     this.stands = this.current.cursor === this.startedAt;
     this.current = { ...this.current, state: 'planned', builders: this.buildersLeft() };
+    await this.checkpoint();
+  }
+
+  /** Writes the row for the next worker, who begins at the range's start again; what was found so far counts no more. */
+  async beginAnew(reason: string): Promise<void> {
+    this.end();
+    await this.writing.catch(() => undefined);
+    this.place.clear();
+    this.packSurvey = undefined;
+    const { current } = this;
+    const builders = this.buildersLeft();
+    this.current = { ...backAtStart(current), builders, begunAnew: current.begunAnew + 1, trouble: reason };
     await this.checkpoint();
   }
 

@@ -1,5 +1,5 @@
 import type { App } from '../app/app';
-import { innerOf, slotOf } from '../keyspace/slot-walk';
+import { innerOf, ownCursorOf, slotOf } from '../keyspace/slot-walk';
 import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
@@ -16,6 +16,7 @@ import { CarefulPort } from '../transfer/careful-port';
 import { CautiousReader } from '../transfer/cautious-reader';
 import { PipelinePageReader, ScriptPageReader, type PageReader, type ReadLimits } from '../transfer/page-reader';
 import type { Attempt, Origin, Side } from '../transfer/side';
+import { NodeReader } from '../transfer/node-reader';
 import { SlotReader } from '../transfer/slot-reader';
 import type { JobHold } from './range-job';
 import { expectedKeysOf, PAGE_BYTES } from './range-shape';
@@ -104,9 +105,12 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   const isSource = name === 'source';
   const { cluster } = app.connections.get(connectionOf(plan.request[name]), walked.database);
   const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
+  const { nodeWalks } = plan[name].abilities;
   const make = (limits: ReadLimits, port: RedisPort = side.connection) =>
     plan[name].cluster
-      ? new SlotReader(cluster, job.row, limits, { stop: job })
+      ? nodeWalks === undefined
+        ? new SlotReader(cluster, job.row, limits, { stop: job })
+        : new NodeReader(cluster, job.row, port, limits)
       : side.scripts
         ? new ScriptPageReader(port, limits)
         : new PipelinePageReader(port, limits);
@@ -141,7 +145,11 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
     expectedKeys: expectedKeysOf(walked),
     cursorOrder: plan[name].abilities.cursorOrder === true,
     ...(plan[name].cluster
-      ? { staysInside: true, isBorder: (cursor: bigint) => innerOf(cursor) === 0 && cluster.isBorder(slotOf(cursor)) }
+      ? {
+          staysInside: true,
+          isBorder: (cursor: bigint) =>
+            innerOf(cursor) === 0 && ownCursorOf(cursor).own === 0n && cluster.isBorder(slotOf(cursor)),
+        }
       : {}),
   };
 }

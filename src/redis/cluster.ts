@@ -5,6 +5,7 @@ import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
 import { NodeWays, STAGGER_MS } from './node-ways';
+import type { RedisPort } from './redis-port';
 import {
   addressText,
   hostOf,
@@ -40,6 +41,7 @@ export class Cluster {
   /** The topology may be out of date, and is read again before anything else is sent. */
   private isStale = true;
   private isClosed = false;
+  private named: Promise<boolean> | undefined;
   private readonly lanes = new Map<string, RedisConnection>();
   private readonly bulks = new Map<string, BulkConnection>();
 
@@ -56,6 +58,30 @@ export class Cluster {
   /** The name of the connection in the settings. */
   get name(): string {
     return this.seed.name;
+  }
+
+  /**
+   * Whether a server that does not call itself a node of a cluster names other masters all the same, as where a service's INFO hides
+   * it: read alone, it would give its own keys and no others. Asked once. @throws RedisError what passes by itself
+   */
+  async isNamedBy(port: RedisPort): Promise<boolean> {
+    this.named ??= this.namesOthers(port).catch((error: unknown) => {
+      this.named = undefined;
+      throw error;
+    });
+    return await this.named;
+  }
+
+  private async namesOthers(port: RedisPort): Promise<boolean> {
+    const [reply] = await port.pipeline([['CLUSTER', 'SLOTS']]);
+    if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
+    if (!Array.isArray(reply)) return false;
+    try {
+      return parseTopology(reply, this.seed.host).masters.length > 1;
+    } catch (error) {
+      if (error instanceof TypeError) return false;
+      throw error;
+    }
   }
 
   /** Whether it is known who owns which slots, as far as nothing has spoken against it. */

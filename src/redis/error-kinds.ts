@@ -166,6 +166,10 @@ const TABLE = {
   wrongType: { asks: 'key', says: 'the key is of another type by now.' },
   noSuchKey: { asks: 'key', says: 'the key is gone.' },
   noSuchGroup: { asks: 'key', says: 'the key or its consumer group is gone.' },
+  wrongCursor: {
+    asks: 'key',
+    says: 'the server does not know a cursor that it gave: it may hold on one connection only.',
+  },
   scriptUnknown: { asks: 'key', says: 'the server does not know the script.' },
   transactionDiscarded: { asks: 'key', says: 'the server carried out nothing of a transaction.' },
   refused: { asks: 'key', says: ({ words }) => `the server refuses it${words === undefined ? '' : `: "${words}"`}.` },

@@ -109,6 +109,7 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
   [/max number of clients/i, 'tooManyClients'],
   [/DB index is out of range|invalid DB index|SELECT is not allowed in cluster mode/i, 'noSuchDatabase'],
   [/Protocol error: invalid bulk length|maximum allowed size \(proto-max-bulk-len\)/i, 'valueTooLong'],
+  [/invalid cursor/i, 'wrongCursor'],
   [/no such key|requires the key to exist/i, 'noSuchKey'],
   // What a script says of a key that is on another node.
   [/access a non local key in a cluster node/i, 'moved'],

@@ -1,17 +1,38 @@
-/** A line of CLUSTER NODES: "<id> <ip:port@cport[,hostname…]> <flags> …". */
+/**
+ * A line of CLUSTER NODES: "<id> <ip:port@cport[,hostname…]> <flags> <master> <ping> <pong> <epoch> <link> <slot> …", slots as "7", "0-5460",
+ * and those on their way as "[93-<-id]" and "[93->-id]".
+ */
 interface NodeLine {
   readonly id: string;
   /** Undefined where it tells none. */
   readonly port: number | undefined;
   readonly flags: readonly string[];
+  /** Of its claim to its slots. */
+  readonly epoch: string;
+  /** First and last slot of each run of slots that it has. */
+  readonly slots: readonly (readonly [first: number, last: number])[];
+  /** Slots that are on their way from it or to it; told by the node itself alone. */
+  readonly open: readonly number[];
 }
 
 function linesOf(nodes: string): NodeLine[] {
   return nodes.split('\n').flatMap((line): NodeLine[] => {
-    const [id = '', address = '', flags = ''] = line.split(' ');
+    const [id = '', address = '', flags = '', , , , epoch = '', , ...slots] = line.trim().split(' ');
     if (flags === '') return [];
     const port = Number(/:(\d{1,5})(?:@|,|$)/.exec(address)?.[1]);
-    return [{ id, port: port >= 1 && port <= 65_535 ? port : undefined, flags: flags.split(',') }];
+    return [
+      {
+        ...{ id, port: port >= 1 && port <= 65_535 ? port : undefined, flags: flags.split(','), epoch },
+        slots: slots.flatMap((run): [number, number][] => {
+          const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(run) ?? [];
+          return first === undefined ? [] : [[Number(first), Number(last ?? first)]];
+        }),
+        open: slots.flatMap((run) => {
+          const slot = /^\[(\d+)-/.exec(run)?.[1];
+          return slot === undefined ? [] : [Number(slot)];
+        }),
+      },
+    ];
   });
 }
 

@@ -71,8 +71,10 @@ export function cursorProcessOf({ cluster, runId }: Pick<ServerFacts, 'cluster' 
 export interface SourceAbilities {
   /** Scripts over several keys; false in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
-  /** Of a cluster: scripts that read the keys of a slot are allowed on every master. */
+  /** Of a cluster: scripts that read the keys of a slot are allowed on every master, and see its keys. */
   readonly slotPages?: boolean;
+  /** Of a cluster whose slots cannot be read so: its masters, each of which is walked by cursors of its own. */
+  readonly nodeWalks?: number;
   /** MEMORY USAGE is allowed in scripts, so that big keys are seen before they are dumped. */
   readonly memoryUsage: boolean;
   readonly dump: boolean;
@@ -99,6 +101,8 @@ export interface TargetAbilities {
   readonly absoluteExpiry: boolean;
   /** As of the source, where the target's keys are walked too; otherwise not asked. */
   readonly cursorOrder?: boolean;
+  readonly slotPages?: boolean;
+  readonly nodeWalks?: number;
   /** What stands before and behind the names of keys of our own, where the user may touch no others: latin1 text. */
   readonly ownKeys?: { readonly before: string; readonly after: string };
 }
@@ -236,7 +240,7 @@ export async function scriptsSeeAll(port: RedisPort): Promise<boolean> {
 
 /** What the scripts of a cluster's pages call. */
 const SLOT_PAGE =
-  "redis.call('CLUSTER','INFO') redis.call('CLUSTER','NODES') redis.call('CLUSTER','KEYSLOT','k') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
+  "redis.call('TIME') cmsgpack.pack(1) redis.call('CLUSTER','INFO') redis.call('CLUSTER','NODES') redis.call('CLUSTER','KEYSLOT','k') redis.call('CLUSTER','COUNTKEYSINSLOT',0) return redis.call('CLUSTER','GETKEYSINSLOT',0,1)";
 
 /** The same of a cluster. Its slots are walked, whatever cursors its nodes have. @param masters each by itself */
 export async function probeClusterSource(
@@ -245,11 +249,7 @@ export async function probeClusterSource(
   trial: Trial = everything,
 ): Promise<SourceAbilities> {
   const abilities = await probeSource(port, port, trial);
-  let slotPages = abilities.scripts;
-  for (const master of masters) {
-    const [page] = await master.pipeline([['EVAL', SLOT_PAGE, '0']]);
-    slotPages &&= allowed(page);
-  }
+  const walk = await probeClusterWalk(masters, trial);
   const versions: number[] = [];
   // A node without keys tells none.
   for (const master of abilities.dump ? masters : [])
@@ -258,10 +258,23 @@ export async function probeClusterSource(
   return {
     ...abilities,
     scripts: false,
-    slotPages,
-    cursorOrder: true,
+    ...walk,
     ...(payloadVersion === 0 ? {} : { payloadVersion }),
   };
+}
+
+/** How the keys of a cluster are walked: by slots, or, where one master does not allow that, by the cursors of each. */
+export async function probeClusterWalk(
+  masters: readonly RedisPort[],
+  { may }: Trial = everything,
+): Promise<Pick<SourceAbilities, 'cursorOrder' | 'slotPages' | 'nodeWalks'>> {
+  let slotPages = may('EVAL') && may('EVALSHA');
+  for (const master of masters) {
+    if (!slotPages) break;
+    const [page] = await master.pipeline([['EVAL', SLOT_PAGE, '0']]);
+    slotPages = allowed(page) && (await scriptsSeeAll(master));
+  }
+  return { cursorOrder: true, slotPages, ...(slotPages ? {} : { nodeWalks: masters.length }) };
 }
 
 /** The payload version that DUMP writes, undefined where no key tells, or false where it is refused. */
@@ -326,8 +339,12 @@ export async function hasCursorOrder(port: RedisPort): Promise<boolean> {
     let cursor = startCursor(range);
     let place = startPlace(range);
     for (let step = 0; step < 3; step++) {
-      const reply = await port.call('SCAN', String(cursor), 'COUNT', step === 0 ? '1' : String(FIRST_COUNT));
-      const next = BigInt(text(Array.isArray(reply) ? reply[0] : reply));
+      const [reply] = await port.pipeline([['SCAN', String(cursor), 'COUNT', step === 0 ? '1' : String(FIRST_COUNT)]]);
+      // A cursor that a server did not give may be none to it.
+      if (isRedisError(reply, 'wrongCursor', 'refused')) return false;
+      if (reply instanceof Error) throw reply;
+      if (!Array.isArray(reply)) return false;
+      const next = BigInt(text(reply[0]));
       if (next === 0n) break;
       const nextPlace = placeOf(next);
       if (nextPlace <= place) return false;

@@ -43,7 +43,7 @@ export class RoutedConnection implements RedisPort {
   async ready(): Promise<void> {
     if (!this.cluster.isOne) {
       await this.seed.ready();
-      if (!this.seed.isClusterNode) return;
+      if (!this.seed.isClusterNode && !(await this.cluster.isNamedBy(this.seed))) return;
       this.cluster.isOne = true;
     }
     await this.cluster.ready();

@@ -13,6 +13,7 @@ import {
   hasCursorOrder,
   hasDatabase,
   probeClusterSource,
+  probeClusterWalk,
   probeSource,
   probeTarget,
   type SourceAbilities,
@@ -61,9 +62,11 @@ export function redisTarget(name: string, app: SideApp): PlanSide<TargetAbilitie
         const { request, target } = facts;
         const ownKeys = keys.frame === undefined ? {} : { ownKeys: keys.frame };
         const abilities = { ...(await probeTarget(connection, target, trialOf('target', facts, keys))), ...ownKeys };
-        // Its slots are walked, whatever cursors the nodes have.
-        if (target.cluster) return { ...abilities, cursorOrder: true };
         if (request.mode !== 'sync' && !looksForExtra(request)) return abilities;
+        if (target.cluster) {
+          const walk = await probeClusterWalk(await connection.servers(), trialOf('target', facts, keys));
+          return { ...abilities, ...walk };
+        }
         const port = app.connections.get(name, largestIn(target.databases));
         await port.ready();
         return { ...abilities, cursorOrder: await hasCursorOrder(port) };

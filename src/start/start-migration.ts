@@ -208,6 +208,7 @@ export function rangesOf({
     findingRuns: [],
     progress: 0,
     tries: 0,
+    begunAnew: 0,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,

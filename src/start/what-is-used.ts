@@ -110,6 +110,9 @@ export function usedForKeys(plan: Plan, { targetMinusSource, uncertaintyMs }: Cl
 }
 
 function readingOf({ source: { cluster, abilities } }: Plan): string {
+  if (abilities.nodeWalks !== undefined) {
+    return 'Each master by SCAN with cursors of its own, of which the keys of its slots are taken; begun anew where slots move';
+  }
   if (cluster) return 'Slot by slot, at the node that owns each';
   return abilities.cursorOrder
     ? 'SCAN, whose cursors can be divided'

@@ -28,7 +28,8 @@ export async function surveyRange(
   const file = fileOriginOf(job, app, database, converters);
   const origin = file ?? originOf(job, app, 'source', database);
   const { findingKeys } = app.settings;
-  const packed = await app.ledger.surveys.get(row);
+  // Of a range that has begun at its start again, what was learnt before counts no more.
+  const packed = row.counts.scanned === 0 ? undefined : await app.ledger.surveys.get(row);
   if (packed === undefined && row.counts.scanned > 0) {
     throw new UnreadableRowError('What a dry run has learnt of a range', 'it is lost');
   }

@@ -50,6 +50,7 @@ export function makeSnapshot(input: {
       ...doubt,
       ...(ended && well ? [] : sum.troubles),
       ...runningWarnings(migration, source, target),
+      ...rangesAnew(sum),
       ...input.sweep.warnings,
       ...atLeast,
       ...doubtOfExpiries(sum, source),
@@ -128,6 +129,13 @@ function doubtOfExpiries({ clockDoubtMs }: Sum, source: SideFacts | undefined): 
   if (clockDoubtMs === 0 || hasNone) return [];
   return [
     `Expiries may be off by up to ${clockDoubtMs} ms: the way to a server is slow, so that the difference of both servers' clocks is not known better. Run the app nearer to them where that matters.`,
+  ];
+}
+
+function rangesAnew({ begunAnew }: Sum): string[] {
+  if (begunAnew === 0) return [];
+  return [
+    `Ranges began at their start again (${begunAnew} ${begunAnew === 1 ? 'time' : 'times'}): slots went to other nodes while they were walked, a node was another process, or a server did not know its own cursor any more. What they had brought before was brought again, and counts once.`,
   ];
 }
 

@@ -22,6 +22,8 @@ export interface Sum {
   readonly moved: string;
   /** By how much expiries may be wrong at most, ms. */
   readonly clockDoubtMs: number;
+  /** How often ranges began at their starts again. */
+  readonly begunAnew: number;
   /** What holds ranges up, each text once. */
   readonly troubles: readonly string[];
   /** What holds an open range up, or did when its last worker handed it on. */
@@ -50,10 +52,12 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   let trouble: string | null = null;
   let progress = 0;
   let clockDoubtMs = 0;
+  let begunAnew = 0;
   const troubles = new Set<string>();
   for (const row of held) {
     walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
     clockDoubtMs = Math.max(clockDoubtMs, row.clockDoubtMs);
+    begunAnew += row.begunAnew;
     const counting = countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts);
     counts = addCounts(counts, counting);
     findingsKept += Math.min(FINDINGS_PER_RANGE, counting.findings ?? 0);
@@ -74,7 +78,7 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   const { phase, pass, epoch } = migration;
   const moved = [phase, pass, epoch, ranges.done + ranges.failed + ranges.cancelled, progress].join(' ');
   const share = all === 0 ? 1 : done / all;
-  const sums = { ranges, counts, findingsKept, walked, share, lastHeartbeat, moved, clockDoubtMs };
+  const sums = { ranges, counts, findingsKept, walked, share, lastHeartbeat, moved, clockDoubtMs, begunAnew };
   return { ...sums, troubles: [...troubles], trouble, cause };
 }
 

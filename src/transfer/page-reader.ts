@@ -1,4 +1,6 @@
+import { BeginsAnewError } from '../migration/stop';
 import type { UseKind } from '../migration/use-kind';
+import { isRedisError } from '../redis/errors';
 import { PackedReader } from '../redis/message-pack';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { runScript, scripts } from '../redis/scripts';
@@ -42,7 +44,7 @@ export interface ReadLimits {
   readonly use?: UseKind | undefined;
 }
 
-/** Reads pages from one database of the source. Throws the server's error, or the connection's. */
+/** Reads pages from one database of the source. Throws the server's error, or the connection's; BeginsAnewError where the server does not know a cursor. */
 export interface PageReader<Seen = never> {
   scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys<Seen>>;
   read(keys: readonly Buffer[]): Promise<ReadKeys>;
@@ -61,9 +63,8 @@ export class ScriptPageReader implements PageReader {
   }
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
-    const reply = list(
-      await runScript(this.port, scripts.scan, [], [String(cursor), String(count), withTypes ? '1' : '0']),
-    );
+    const args = [String(cursor), String(count), withTypes ? '1' : '0'];
+    const reply = list(await from(cursor, runScript(this.port, scripts.scan, [], args)));
     return {
       next: BigInt(text(reply[1])),
       micros: Number(reply[0]),
@@ -78,9 +79,8 @@ export class ScriptPageReader implements PageReader {
   }
 
   async scanAndRead(cursor: bigint, count: number): Promise<{ next: bigint; page: ReadKeys }> {
-    const reply = list(
-      await runScript(this.port, scripts.scanAndRead, [], [String(cursor), String(count), ...this.limits]),
-    );
+    const args = [String(cursor), String(count), ...this.limits];
+    const reply = list(await from(cursor, runScript(this.port, scripts.scanAndRead, [], args)));
     const keys = readNames(packed(reply[2]));
     return { next: BigInt(text(reply[1])), page: readPacked(keys, Number(reply[0]), packed(reply[3])) };
   }
@@ -107,7 +107,7 @@ export class PipelinePageReader implements PageReader {
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const started = performance.now();
-    const reply = list(await this.port.call('SCAN', String(cursor), 'COUNT', String(count)));
+    const reply = list(await from(cursor, this.port.call('SCAN', String(cursor), 'COUNT', String(count))));
     const taken = (performance.now() - started) * 1_000;
     this.roundTrip = Math.min(this.roundTrip, taken);
     const micros = taken - this.roundTrip;
@@ -190,6 +190,16 @@ export class PipelinePageReader implements PageReader {
       sum += size;
       return undefined;
     });
+  }
+}
+
+/** A cursor may hold on one connection only, or in one process. @throws BeginsAnewError */
+async function from<T>(cursor: bigint, page: Promise<T>): Promise<T> {
+  try {
+    return await page;
+  } catch (error) {
+    if (cursor === 0n || !isRedisError(error, 'wrongCursor')) throw error;
+    throw new BeginsAnewError(error.message, { cause: error });
   }
 }
 

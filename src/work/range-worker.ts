@@ -6,7 +6,7 @@ import { phaseOf } from '../migration/phases';
 import { connectionOf } from '../migration/side-spec';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
-import { SourceChangedError, StoppedError } from '../migration/stop';
+import { BeginsAnewError, SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain, lanesLeft } from '../range/chain';
 import { PagePlace } from '../range/page-place';
@@ -22,6 +22,10 @@ type WorkerApp = WorkApp & JobApp & Pick<App, 'queue'>;
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
 const TROUBLE_DELAY_S = 5;
+
+/** So often a range begins at its start again, each time a little later: slots that move one after the other take a while. */
+const MOST_BEGINNINGS = 40;
+const LONGEST_DELAY_S = 60;
 
 /**
  * Works on the range that a message names, until it is settled or has handed itself on. Safe to be called twice, late, or
@@ -131,6 +135,13 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     // Otherwise the endpoint leads to the process that was planned with again, and the range goes on after a while.
     if (result === 'same') job.trouble('The endpoint leads to one server process and to another in turns.');
     return await endEarly(new StoppedError(result === 'stopped' ? 'cancelled' : 'deadline'), job, migration, app);
+  }
+  if (error instanceof BeginsAnewError && job.row.begunAnew < MOST_BEGINNINGS) {
+    const { begunAnew, name } = job.row;
+    await job.beginAnew(`${error.message} The range begins at its start again.`);
+    const message = rangeMessage(migration, name, debt(job.owedMs, app.ledger.now()));
+    await app.queue.send([message], Math.min(LONGEST_DELAY_S, 2 ** begunAnew - 1));
+    return 'handedOn';
   }
   if (error instanceof SourceDoubtError) {
     await stopMigration(migration.id, error.message, app);

@@ -6,7 +6,7 @@ import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
-import { startInfoProxy } from '../tools/info-proxy';
+import { startServiceProxy } from '../tools/service-proxy';
 import type { Proxy } from '../tools/proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
@@ -25,7 +25,7 @@ beforeAll(async () => {
     startTestServer('redis-6.0'),
     startTestServer('redis-7.0'),
   ]);
-  mute = await startInfoProxy(source.server.port, {
+  mute = await startServiceProxy(source.server.port, {
     sections: ['keyspace', 'commandstats', 'stats', 'memory', 'replication', 'persistence'],
     fields: ['run_id'],
     commands: ['dbsize'],

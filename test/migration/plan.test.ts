@@ -184,10 +184,14 @@ describe('what is refused', () => {
       'clusterNotSupported',
     ],
     [
-      'a cluster that allows no scripts',
-      { source: { cluster: true }, sourceAbilities: { slotPages: false } },
+      'a backup of a cluster whose nodes are walked by cursors of their own',
+      {
+        source: { cluster: true },
+        sourceAbilities: { slotPages: false, nodeWalks: 3 },
+        request: { target: { rdb: 'BACKUPS', file: 'a.rdb' } },
+      },
       400,
-      'clusterNotSupported',
+      'fileNotPossible',
     ],
     ['a replica as target', { target: { role: 'slave' } }, 400, 'targetIsReplica'],
     ['two databases into one', { request: { databases: { '0': 3, '5': 3 } } }, 400, 'databasesCollide'],
@@ -321,11 +325,7 @@ describe('what is refused', () => {
       'targetNotEmpty',
     ]);
     expect(made.databases.map(({ missingOnTarget }) => missingOnTarget)).toEqual([undefined, true]);
-    const refused: readonly Changes[] = [
-      { source: { cluster: true } },
-      { missing: { source: [3] } },
-      { request: { target: 'OLD' } },
-    ];
+    const refused: readonly Changes[] = [{ missing: { source: [3] } }, { request: { target: 'OLD' } }];
     for (const { request, ...changes } of refused) {
       expect(() => plan({ request: { mode: 'dry-run', ...request }, ...changes })).toThrow(PlanRefusedError);
     }

@@ -5,7 +5,7 @@ import { getReport } from '../../src/api/read-migrations';
 import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
-import { startInfoProxy, type Hidden } from '../tools/info-proxy';
+import { startServiceProxy, type Hidden } from '../tools/service-proxy';
 import type { Proxy } from '../tools/proxy';
 import { aRequest } from '../tools/rows';
 import { Stage } from '../tools/stage';
@@ -47,7 +47,7 @@ beforeAll(async () => {
   const settings: Record<string, string> = {};
   for (const [way, hidden] of Object.entries(ways)) {
     for (const [side, server] of Object.entries({ OLD: source, NEW: target })) {
-      const proxy = await startInfoProxy(server.server.port, hidden);
+      const proxy = await startServiceProxy(server.server.port, hidden);
       proxies.push(proxy);
       settings[`REDIS_${side}_${way}`] = proxy.url;
     }

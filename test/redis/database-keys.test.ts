@@ -3,7 +3,7 @@ import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { Connections } from '../../src/redis/connections';
 import { keysIn, keysInAll } from '../../src/redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../../src/redis/probe';
-import { startInfoProxy, type Hidden } from '../tools/info-proxy';
+import { startServiceProxy, type Hidden } from '../tools/service-proxy';
 import type { Proxy } from '../tools/proxy';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
@@ -42,7 +42,7 @@ async function factsOf(url: string, own: 'own connection' | 'none' = 'own connec
 }
 
 async function behind(hidden: Hidden): Promise<string> {
-  const proxy: Proxy = await startInfoProxy(server.server.port, hidden);
+  const proxy: Proxy = await startServiceProxy(server.server.port, hidden);
   ends.push(() => proxy.close());
   return proxy.url;
 }
@@ -96,7 +96,7 @@ it('are no more than 1,024 that are tried', async () => {
   const many = await startTestServer('redis-6.0', { args: ['--databases', '2000'] });
   ends.push(() => many.close());
   await many.client.multi().set('a', '1').select(1_023).set('x', '1').select(1_500).set('y', '1').exec();
-  const proxy = await startInfoProxy(many.server.port, KEYSPACE);
+  const proxy = await startServiceProxy(many.server.port, KEYSPACE);
   ends.push(() => proxy.close());
   const facts = await factsOf(proxy.url);
   expect([keysIn(facts, 0), keysIn(facts, 1), keysIn(facts, 1_023), keysIn(facts, 1_500)]).toEqual([

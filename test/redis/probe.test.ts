@@ -2,7 +2,7 @@ import { RedisError } from '../../src/redis/errors';
 import { Connections } from '../../src/redis/connections';
 import { hasDatabase, probeSource, probeTarget, readServerFacts, scriptsSeeAll } from '../../src/redis/probe';
 import type { RedisPort } from '../../src/redis/redis-port';
-import { startInfoProxy } from '../tools/info-proxy';
+import { startServiceProxy } from '../tools/service-proxy';
 import { onEveryServer, startTestServer } from '../tools/test-server';
 
 onEveryServer((at) => {
@@ -131,8 +131,11 @@ describe('cursors that are no places in a walk', () => {
   it('are noticed, so that such a database stays one range', async () => {
     let last = 0;
     const proxy: RedisPort = {
-      call: (name) => Promise.resolve(name === 'SCAN' ? [Buffer.from(String((last += 1_000))), []] : null),
-      pipeline: (commands) => Promise.resolve(commands.map(() => null)),
+      call: () => Promise.resolve(null),
+      pipeline: (commands) =>
+        Promise.resolve(
+          commands.map(([name]) => (name === 'SCAN' ? [Buffer.from(String((last += 1_000))), []] : null)),
+        ),
     };
     expect((await probeSource(proxy, proxy)).cursorOrder).toBe(false);
   });
@@ -141,7 +144,7 @@ describe('cursors that are no places in a walk', () => {
 describe('an endpoint of several servers whose scripts run on one of them', () => {
   it('is read without scripts, and one whose scripts see all with them', async () => {
     const [all, one] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-7.0')]);
-    const proxy = await startInfoProxy(all.server.port, { scriptsAt: one.server.port });
+    const proxy = await startServiceProxy(all.server.port, { scriptsAt: one.server.port });
     const connections = new Connections({ REDIS_PROXY: proxy.url, REDIS_ALL: all.server.url }, 'keyferry-test');
     const probed = async (name: string) => {
       const port = connections.get(name, 0);

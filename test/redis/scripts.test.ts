@@ -29,7 +29,9 @@ onEveryServer((at) => {
 
   it('throws the error of a script as it is', async () => {
     const port = await at().connect();
-    await expect(runScript(port, scripts.scan, [], ['no cursor', '10', '0'])).rejects.toThrow(/invalid cursor/i);
+    await expect(runScript(port, scripts.scan, [], ['no cursor', '10', '0'])).rejects.toMatchObject({
+      kind: 'wrongCursor',
+    });
   });
 
   it('reads in scripts without writing: the source counts no change', async () => {

@@ -23,6 +23,8 @@ export async function startProxy(
     const server = connect(typeof behind === 'number' ? behind : behind(), '127.0.0.1');
     for (const socket of [client, server]) {
       sockets.add(socket);
+      // Small pieces would each wait 40 ms for an acknowledgement.
+      socket.setNoDelay(true);
       socket.on('error', () => undefined);
       socket.on('close', () => {
         sockets.delete(socket);

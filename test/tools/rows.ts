@@ -108,6 +108,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     findingRuns: [],
     progress: 0,
     tries: 0,
+    begunAnew: 0,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
