@@ -53,6 +53,11 @@ export class FollowJob implements JobHold {
     if (!this.holder.mayWork()) throw new StoppedError('lost');
   }
 
+  /** It has no deadline. */
+  async beyondDeadline<T>(_ms: number, work: () => Promise<T>): Promise<T> {
+    return await work();
+  }
+
   trouble(text: string | null): void {
     this.holder.trouble(text);
   }

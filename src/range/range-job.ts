@@ -77,6 +77,7 @@ export type JobHold = Pick<
   | 'temporaryNames'
   | 'tookOver'
   | 'check'
+  | 'beyondDeadline'
   | 'trouble'
   | 'doubtClocks'
   | 'beginTemporaryKeys'

@@ -25,8 +25,11 @@ import { timedReader } from './timed';
 /** Bytes. */
 const BIG_WHERE_SLOW = 256 * 1_024;
 
+/** How long collecting the names of a slot may go on beyond the deadline of the message: whoever goes on would have to begin with it again. */
+const COLLECTING_MS = 30_000;
+
 /** What the connections of a range need of the app. */
-export type SidesApp = Pick<App, 'clocks' | 'connections' | 'files' | 'settings' | 'telemetry'>;
+export type SidesApp = Pick<App, 'budget' | 'clocks' | 'connections' | 'files' | 'settings' | 'telemetry'>;
 
 /** A side with its connection as it is, which keeps no limits: for clocks, where a wait would look like one that is off. */
 export interface RangeSide extends Side {
@@ -106,10 +109,22 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   const { cluster } = app.connections.get(connectionOf(plan.request[name]), walked.database);
   const use = isSource && writesTarget(plan) ? useCarried(plan) : undefined;
   const { nodeWalks } = plan[name].abilities;
+  // One after the other: each goes on with smaller pages.
+  let slots: SlotReader | undefined;
+  const reading = (reader: SlotReader) => {
+    slots?.end();
+    return (slots = reader);
+  };
   const make = (limits: ReadLimits, port: RedisPort = side.connection) =>
     plan[name].cluster
       ? nodeWalks === undefined
-        ? new SlotReader(cluster, job.row, limits, { stop: job })
+        ? reading(
+            new SlotReader(cluster, job.row, limits, {
+              stop: job,
+              inTime: (work) => job.beyondDeadline(COLLECTING_MS, work),
+              budget: app.budget.names,
+            }),
+          )
         : new NodeReader(cluster, job.row, port, limits)
       : side.scripts
         ? new ScriptPageReader(port, limits)
@@ -147,6 +162,7 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
     ...(plan[name].cluster
       ? {
           staysInside: true,
+          end: () => slots?.end(),
           isBorder: (cursor: bigint) =>
             innerOf(cursor) === 0 && ownCursorOf(cursor).own === 0n && cluster.isBorder(slotOf(cursor)),
         }

@@ -128,6 +128,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     if (mayCount && error.reason === 'deadline' && !progress.isBroken) await keepAhead();
     throw error;
   } finally {
+    origin.end?.();
     await Promise.allSettled(inWork.map(({ outcome }) => outcome));
   }
 }

@@ -11,6 +11,18 @@ export interface Budget extends ChunkBudget {
   readonly chunks: ChunkBudget;
 }
 
+/** What is held over many pages. Nobody waits for it: who holds it needs shares for pages to come to its end. */
+export interface HeldBudget {
+  /** So much of what is wanted, and no more, that others may have some too; a little in any case. */
+  take(wanted: number): number;
+  give(bytes: number): void;
+}
+
+/** Of the whole, what is held over many pages, and what each who asks gets of what is left of that; and what it gets at least, bytes. */
+const TO_BE_HELD = 1 / 2;
+const FOR_ONE = 1 / 2;
+const LEAST_HELD = 1_048_576;
+
 /** Of the whole, what chunks may take whatever pages hold: the work on a page may have to wait for them. */
 const FOR_CHUNKS = 1 / 4;
 
@@ -26,12 +38,28 @@ export class BytesInFlight {
   private used = 0;
   private readonly waiting: Waiting[] = [];
   private usedByChunks = 0;
+  private held = 0;
   private readonly waitingForChunks: Waiting[] = [];
 
   constructor(private readonly limit: number) {}
 
   /** For chunks of keys. Whoever holds one gives it back without waiting for another. */
   readonly chunks: ChunkBudget = this.chunksUntil(undefined);
+
+  /** For names that are read over many pages. */
+  readonly names: HeldBudget = {
+    take: (wanted) => {
+      const fair = Math.floor((this.limit * TO_BE_HELD - this.held) * FOR_ONE);
+      const bytes = Math.min(wanted, Math.max(LEAST_HELD, fair));
+      this.held += bytes;
+      this.used += bytes;
+      return bytes;
+    },
+    give: (bytes) => {
+      this.held -= bytes;
+      this.give(bytes);
+    },
+  };
 
   /** The same for work that may have to end: who waits throws StoppedError then. */
   until(stop: StopSignal): Budget {
@@ -124,7 +152,7 @@ export class BytesInFlight {
   }
 
   private fits(bytes: number): boolean {
-    return this.used === 0 || this.used + bytes <= this.limit;
+    return this.used === this.held || this.used + bytes <= this.limit;
   }
 
   private chunkFits(bytes: number): boolean {

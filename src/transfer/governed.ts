@@ -26,7 +26,7 @@ export function governedReader(reader: PageReader, governor: Governor): PageRead
     scan: (cursor, count, withTypes) =>
       governor.through(
         () => reader.scan(cursor, count, withTypes),
-        ({ micros }) => ({ bytes: 0, micros }),
+        ({ micros, asked }) => (asked === false ? undefined : { bytes: 0, micros }),
       ),
     read: (keys) =>
       governor.through(

@@ -132,21 +132,24 @@ export class Governor implements Pace {
 
   /**
    * Makes one call to the source as soon as the share allows it; where a latency was promised, one after the other.
+   * @param takenBy undefined where nothing was asked of the source after all
    * @throws StoppedError when the work must end, and what the call throws
    */
-  async through<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
+  async through<T>(call: () => Promise<T>, takenBy: (result: T) => Taken | undefined): Promise<T> {
     if (this.share.maxSourceLatencyMs === 0) return await this.timed(call, takenBy);
     const mine = this.queue.then(() => this.timed(call, takenBy));
     this.queue = mine.catch(() => undefined);
     return await mine;
   }
 
-  private async timed<T>(call: () => Promise<T>, takenBy: (result: T) => Taken): Promise<T> {
+  private async timed<T>(call: () => Promise<T>, takenBy: (result: T) => Taken | undefined): Promise<T> {
     await this.waitUntil(() => Math.min(Math.max(this.pausedUntil, this.owedUntil), this.patientUntil));
     const asked = performance.now();
     const result = await call();
     const latencyMs = performance.now() - asked;
-    const { bytes, micros } = takenBy(result);
+    const taken = takenBy(result);
+    if (taken === undefined) return result;
+    const { bytes, micros } = taken;
     this.recent.bytes += bytes;
     this.owe(secondsOf(bytes, this.share.bytesPerSecond));
     if (this.share.maxSourceLatencyMs > 0) this.learn(latencyMs, micros);

@@ -21,8 +21,20 @@ export interface WindowBounds {
   readonly bytes: number;
 }
 
-/** A place for each name, and a buffer, are some 200 bytes besides its own. */
-const WINDOW: WindowBounds = { names: 200_000, bytes: 64 * 1_024 * 1_024 };
+export const WINDOW: WindowBounds = { names: 200_000, bytes: 64 * 1_024 * 1_024 };
+/** A place for each name, and a buffer, besides its own bytes. */
+const BYTES_A_NAME = 200;
+
+/** What such a window takes of memory. */
+export function bytesOfWindow({ names, bytes }: WindowBounds): number {
+  return BYTES_A_NAME * names + bytes;
+}
+
+/** A window that takes no more than so many bytes, half of them for the names themselves; the largest where none are given. */
+export function windowFor(bytes: number | undefined): WindowBounds {
+  if (bytes === undefined || bytes >= bytesOfWindow(WINDOW)) return WINDOW;
+  return { names: Math.floor(bytes / 2 / BYTES_A_NAME), bytes: Math.floor(bytes / 2) };
+}
 
 /** Names of a slot with very many keys, each once, by their places in the slot: all from one place on until before another one. */
 export class LargeSlot {
@@ -33,6 +45,11 @@ export class LargeSlot {
     private readonly names: readonly Buffer[],
     private readonly places: Float64Array,
   ) {}
+
+  /** What it takes of memory. */
+  get bytes(): number {
+    return bytesOfWindow({ names: this.names.length, bytes: this.names.reduce((sum, { length }) => sum + length, 0) });
+  }
 
   /** Whether all names of a place are among these. */
   covers(inner: number): boolean {
@@ -143,8 +160,8 @@ export class WindowOfNames {
 
 export interface CollectOptions {
   /** Looked at between two calls. */
-  readonly stop?: StopSignal;
-  readonly bounds?: WindowBounds;
+  readonly stop?: StopSignal | undefined;
+  readonly bounds?: WindowBounds | undefined;
 }
 
 /**
@@ -190,10 +207,12 @@ export async function collectNames(
     if (seen >= Math.max(first.keys, last.keys) / 2) return window.whole();
   }
   if (first.keys <= MOST_NAMED_AT_ONCE) {
-    const [, next, reason, names] = list(
-      await run(scripts.slotNames, slot, [String(slot), String(slot), '1', String(2 * MOST_NAMED_AT_ONCE), '0']),
-    );
+    stop?.check();
+    const { bytes } = bounds ?? WINDOW;
+    const args = [slot, slot, 1, 2 * MOST_NAMED_AT_ONCE, 0, bytes].map(String);
+    const [, next, reason, names] = list(await run(scripts.slotNames, slot, args));
     throwIfNotThere(cluster.name, text(reason));
+    // Otherwise they are more by now, or longer than may be held at once.
     if (Number(next) > slot) {
       const window = new WindowOfNames(slot, begin, bounds);
       window.add(list(names) as Buffer[]);

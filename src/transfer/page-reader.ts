@@ -29,6 +29,8 @@ export interface ScannedKeys<Seen = never> {
   /** Type names, where asked for; otherwise empty. */
   readonly types: readonly string[];
   readonly micros: number;
+  /** False where nothing was asked of the server: the keys were known. */
+  readonly asked?: false;
   /** What the reader saw of exactly these keys in the same round trip, where it looks. */
   readonly seen?: Seen | undefined;
 }
@@ -237,8 +239,13 @@ function payloadOf(expiry: number, payload: Reply): Payload {
 
 /** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */
 export function clockMs(reply: Reply | Error | undefined): number {
+  return Math.floor(microsOfTime(reply) / 1_000);
+}
+
+/** The same in microseconds. */
+export function microsOfTime(reply: Reply | Error | undefined): number {
   const time = list(unwrap(reply));
-  return Number(text(time[0])) * 1_000 + Math.floor(Number(text(time[1])) / 1_000);
+  return Number(text(time[0])) * 1_000_000 + Number(text(time[1]));
 }
 
 function unwrap(reply: Reply | Error | undefined): Reply {

@@ -46,6 +46,8 @@ export interface Origin<Seen = never> extends Side {
   readonly cursorOrder: boolean;
   /** No page goes beyond the range, whatever its COUNT. */
   readonly staysInside?: boolean | undefined;
+  /** Lets go of what its reader holds, when the walk is over. */
+  readonly end?: (() => void) | undefined;
   /** Of a cluster: whether at a cursor the slots of another master begin. */
   readonly isBorder?: ((cursor: bigint) => boolean) | undefined;
 }

@@ -8,14 +8,24 @@ import type { Argument, Command, Reply } from '../redis/redis-port';
 import { groupsByOwner } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
 import type { NodeAddress } from '../redis/topology';
-import { collectNames, throwIfNotThere, type CollectOptions, type LargeSlot, type RunOnOwner } from './large-slot';
-import { list, packed, readNames, readPacked, text } from './page-reader';
+import type { HeldBudget } from './bytes-in-flight';
+import { bytesOfWindow, collectNames, throwIfNotThere, WINDOW, windowFor } from './large-slot';
+import type { CollectOptions, LargeSlot, RunOnOwner } from './large-slot';
+import { list, microsOfTime, packed, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** A slot with more keys than so many pages goes in pieces, if it has at least, or in any case where it has more than, so many. */
 const LARGE = 4;
 const LEAST_OF_LARGE = 250;
 const MOST_OF_WHOLE = 4_000;
+
+/** How the names of a slot with very many keys are collected. */
+export interface Collecting extends CollectOptions {
+  /** What they may take; where nothing is said, all that a window may. */
+  readonly budget?: HeldBudget;
+  /** Around all of it, which is begun again where it ends early. */
+  readonly inTime?: <T>(work: () => Promise<T>) => Promise<T>;
+}
 
 /**
  * Reads a cluster slot by slot, each from the node that owns it at that moment. Cursors are those of keyspace/slot-walk, and mean
@@ -30,12 +40,16 @@ export class SlotReader implements PageReader {
   /** The slot that goes in pieces, and those of its names that were collected last. */
   private largeSlot: number | undefined;
   private large: LargeSlot | undefined;
+  /** Bytes that are taken for them. */
+  private held = 0;
+  /** The longest call that collecting took, microseconds; 0 once it is told. */
+  private collectMicros = 0;
 
   constructor(
     private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
     range: CursorRange,
     { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
-    private readonly collecting: CollectOptions = {},
+    private readonly collecting: Collecting = {},
   ) {
     this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
     this.lastSlot = lastSlotOf(range);
@@ -60,21 +74,41 @@ export class SlotReader implements PageReader {
     return { next, page: readPacked(readNames(packed(keys)), micros, packed(more)) };
   }
 
+  /** Lets go of the names that are held. */
+  end(): void {
+    this.large = undefined;
+    this.collecting.budget?.give(this.held);
+    this.held = 0;
+  }
+
   /** The slot at a cursor, where it goes in pieces: it is known to have very many keys, or the cursor stands inside. */
   private async largeSlotAt(cursor: bigint): Promise<LargeSlot | undefined> {
     const [slot, inner] = [slotOf(cursor), innerOf(cursor)];
     if (this.large?.slot === slot && this.large.covers(inner)) return this.large;
-    this.large = undefined;
+    this.end();
     if (inner === 0 && this.largeSlot !== slot) return undefined;
-    const run: RunOnOwner = (script, at, args) => this.run(script, this.cluster.ownerOf(at), args);
-    this.large = await this.collected(slot, inner, run);
+    const collect = () => this.collected(slot, inner);
+    this.large = await (this.collecting.inTime?.(collect) ?? collect());
     return this.large;
   }
 
-  private async collected(slot: number, begin: number, run: RunOnOwner): Promise<LargeSlot> {
+  private async collected(slot: number, begin: number): Promise<LargeSlot> {
+    const { stop, budget, bounds } = this.collecting;
+    const room = budget?.take(bytesOfWindow(WINDOW));
+    this.held = room ?? 0;
+    const run: RunOnOwner = async (script, at, args) => {
+      const reply = await this.run(script, this.cluster.ownerOf(at), args);
+      this.collectMicros = Math.max(this.collectMicros, Number(list(reply)[0]));
+      return reply;
+    };
     try {
-      return await collectNames(this.cluster, slot, begin, run, this.collecting);
+      const large = await collectNames(this.cluster, slot, begin, run, { stop, bounds: bounds ?? windowFor(room) });
+      const left = Math.max(0, this.held - large.bytes);
+      budget?.give(left);
+      this.held -= left;
+      return large;
     } catch (error) {
+      this.end();
       if (error instanceof RedisError && error.asks === 'retry') this.cluster.suspect();
       throw error;
     }
@@ -83,13 +117,23 @@ export class SlotReader implements PageReader {
   private async scanLarge(large: LargeSlot, cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {
     const { slot } = large;
     const { names, next } = large.from(innerOf(cursor), Math.min(count, LARGEST_COUNT));
-    const lane = withTypes && names.length > 0 ? await this.cluster.lane(this.cluster.ownerOf(slot)) : undefined;
-    const replies = (await lane?.pipeline(names.map((name): Command => ['TYPE', name]))) ?? [];
-    const types = replies.map((reply) => {
+    const { types, micros: typeMicros } = withTypes ? await this.typesOf(names, slot) : { types: [], micros: 0 };
+    const micros = Math.max(this.collectMicros, typeMicros);
+    this.collectMicros = 0;
+    const end = next === INNER_END ? cursorAt(slot + 1) : cursorAt(slot, next);
+    return { next: end, micros, keys: names, types, ...(micros === 0 ? { asked: false as const } : {}) };
+  }
+
+  /** @returns also the time from the first to the last by the node's own clock, at least 1 */
+  private async typesOf(names: readonly Buffer[], slot: number): Promise<{ types: string[]; micros: number }> {
+    const lane = await this.cluster.lane(this.cluster.ownerOf(slot));
+    const asked = names.map((name): Command => ['TYPE', name]);
+    const replies = (await lane.pipeline([['TIME'], ...asked, ['TIME']])).map((reply) => {
       if (reply instanceof RedisError) throw reply;
-      return text(reply);
+      return reply;
     });
-    return { next: next === INNER_END ? cursorAt(slot + 1) : cursorAt(slot, next), micros: 0, keys: names, types };
+    const [before, after] = [replies[0], replies.at(-1)].map(microsOfTime);
+    return { types: replies.slice(1, -1).map(text), micros: Math.max(1, (after ?? 0) - (before ?? 0)) };
   }
 
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {

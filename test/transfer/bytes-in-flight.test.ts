@@ -121,3 +121,30 @@ describe('work that has to end', () => {
     await budget.take(10);
   });
 });
+
+describe('what is held over many pages', () => {
+  const MIB = 1_048_576;
+
+  it('leaves something to others, and keeps no page from going on', async () => {
+    const budget = new BytesInFlight(16 * MIB);
+    expect([100 * MIB, 100 * MIB, MIB / 2, 100 * MIB].map((bytes) => budget.names.take(bytes))).toEqual(
+      [4, 2, 0.5, 1].map((mib) => mib * MIB),
+    );
+    await budget.take(8.5 * MIB);
+    const more = budget.take(MIB);
+    expect(await isOpen(more)).toBe(true);
+    budget.names.give(4 * MIB);
+    await more;
+  });
+
+  it('is given a little in any case, and a page goes alone beside it', async () => {
+    const budget = new BytesInFlight(MIB);
+    expect(budget.names.take(9 * MIB)).toBe(MIB);
+    expect(budget.names.take(9 * MIB)).toBe(MIB);
+    await budget.take(MIB / 2);
+    const next = budget.take(1);
+    expect(await isOpen(next)).toBe(true);
+    budget.give(MIB / 2);
+    await next;
+  });
+});

@@ -2,7 +2,9 @@ import { hashSlot } from '../../src/keyspace/hash-slot';
 import { cursorAt, innerOf, innerPlaceOf, slotOf } from '../../src/keyspace/slot-walk';
 import { StoppedError } from '../../src/migration/stop';
 import { Connections } from '../../src/redis/connections';
-import { WindowOfNames, type WindowBounds } from '../../src/transfer/large-slot';
+import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
+import { scripts } from '../../src/redis/scripts';
+import { collectNames, WindowOfNames, type WindowBounds } from '../../src/transfer/large-slot';
 import { SlotReader } from '../../src/transfer/slot-reader';
 import { serverNames } from '../../local/servers/server-names';
 import { startTestCluster } from '../tools/test-cluster';
@@ -109,6 +111,57 @@ describe('names in windows', () => {
   });
 });
 
+describe('names of a slot from a server whose cursors look as if they went by slots', () => {
+  const cursor = (turn: number) => String(BigInt(SLOT) + BigInt(turn) * 16_384n);
+  const named = (count: number, from = 0) => Array.from({ length: count }, (_, i) => Buffer.from(`{t}:${from + i}`));
+  /** Collects from a node that answers by what is given; tells which scripts it was asked to run. */
+  async function collected(keys: number, pages: readonly (readonly Buffer[])[], bounds?: WindowBounds) {
+    const asked: string[] = [];
+    const cluster = { name: 'C', ownerOf: () => ({ host: 'h', port: 1 }), lane: () => Promise.resolve({ runId: 'r' }) };
+    const found = await collectNames(
+      cluster as unknown as Parameters<typeof collectNames>[0],
+      SLOT,
+      0,
+      (script, _slot, args) => {
+        const isScan = script === scripts.slotScan;
+        asked.push(isScan ? String(args[1]) : 'all at once');
+        if (!isScan) return Promise.resolve([7, SLOT + 1, Buffer.alloc(0), named(keys), []]);
+        const turn = args[1] === '0' ? 0 : Number((BigInt(String(args[1])) - BigInt(SLOT)) / 16_384n);
+        const next = turn + 1 < pages.length ? cursor(turn + 1) : '0';
+        return Promise.resolve([
+          3,
+          Buffer.from(next),
+          Buffer.alloc(0),
+          Buffer.from('1'),
+          keys,
+          [...(pages[turn] ?? [])],
+        ]);
+      },
+      { bounds },
+    );
+    return { names: found.from(0, keys).names, asked };
+  }
+
+  it.each([
+    ['half of them', 3_000, 1_500, false],
+    ['one less than half', 3_000, 1_499, true],
+    ['a 16,384th', 3_000, 1, true],
+  ])('are believed where they are at least half of the keys that it counts: %s', async (_, keys, met, isAskedAnew) => {
+    const { names, asked } = await collected(keys, [named(met - 1), named(1, met - 1)]);
+    expect(asked).toEqual([cursor(0), cursor(1), ...(isAskedAnew ? ['all at once'] : [])]);
+    expect(names).toHaveLength(isAskedAnew ? keys : met);
+  });
+
+  it('that are too many for one call come by a walk over the node', async () => {
+    const { names, asked } = await collected(50_001, [named(10), named(50_001)]);
+    expect(asked).toEqual([cursor(0), cursor(1)]);
+    expect(names).toHaveLength(50_001);
+    const other = await collected(50_001, [named(10), named(10)]);
+    expect(other.asked).toEqual([cursor(0), cursor(1), '0', cursor(1)]);
+    expect(other.names).toHaveLength(10);
+  });
+});
+
 describe.each(serverNames)('a slot with very many keys on %s', (name) => {
   it('goes in pieces, every key once, from wherever the next worker begins, also on another node', async () => {
     const cluster = await startTestCluster(name, { masters: 2 });
@@ -157,10 +210,42 @@ describe.each(serverNames)('a slot with very many keys on %s', (name) => {
       expect(short > 0).toBe(LARGE[name] < 10_000);
       expect(short).toBeLessThan(12);
 
-      const { keys, types, next } = await make().scan(cursorAt(SLOT), COUNT, true);
+      const { keys, types, next, micros } = await make().scan(cursorAt(SLOT), COUNT, true);
+      expect(micros).toBeGreaterThan(0);
       expect(types).toEqual(keys.map(() => 'string'));
       expect(keys).toHaveLength(COUNT);
       expect(innerOf(next)).toBeGreaterThan(0);
+
+      // What it holds is taken from what the process may hold, as far as that goes, and given back with the slot.
+      const taken: number[] = [];
+      const given: number[] = [];
+      const { names } = new BytesInFlight(2 * 1_048_576);
+      const budget = {
+        take: (bytes: number) => {
+          taken.push(names.take(bytes));
+          return taken.at(-1)!;
+        },
+        give: (bytes: number) => {
+          given.push(bytes);
+          names.give(bytes);
+        },
+      };
+      const bounded = new SlotReader(port.cluster, all, limits, { budget });
+      const called: (number | false | undefined)[] = [];
+      const told = new Set<string>();
+      for (let at = cursorAt(SLOT); slotOf(at) === SLOT;) {
+        const page = await bounded.scan(at, 1_000, false);
+        called.push(page.asked ?? page.micros);
+        for (const key of page.keys) told.add(String(key));
+        at = page.next;
+      }
+      bounded.end();
+      expect(told.size).toBe(LARGE[name] + PAIRS.length);
+      expect(taken.every((bytes) => bytes <= 1_048_576)).toBe(true);
+      expect(given.reduce((sum, bytes) => sum + bytes, 0)).toBe(taken.reduce((sum, bytes) => sum + bytes, 0));
+      // The server's time is told with what was asked of it, and nothing where nothing was.
+      expect(called.filter((one) => one !== false)).toHaveLength(taken.length);
+      expect(called.every((one) => one === false || Number(one) > 0)).toBe(true);
 
       let checks = 0;
       const check = () => {
