@@ -186,23 +186,24 @@ export const replication: Contender = {
   },
 };
 
+/** RedisShake. @param clusters which sides are clusters */
+export function shakeOf(program: string, clusters = { reader: false, writer: false }): Contender {
+  return command('RedisShake (scan_reader)', program, async (source, target) => {
+    const folder = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-shake-'));
+    const file = path.join(folder, 'shake.toml');
+    await writeFile(
+      file,
+      `[scan_reader]\ncluster = ${clusters.reader}\naddress = "127.0.0.1:${source.port}"\nksn = false\n\n[redis_writer]\ncluster = ${clusters.writer}\naddress = "127.0.0.1:${target.port}"\n\n[advanced]\ndir = "${folder}"\n`,
+    );
+    return [file];
+  });
+}
+
 /** Competitors that the environment names: REDIS_SHAKE_BIN, and BENCH_COMMAND with {source} and {target} for their ports. */
 export function competitors(env: Readonly<Record<string, string | undefined>>): Contender[] {
   const found: Contender[] = [];
   const shake = env.REDIS_SHAKE_BIN;
-  if (shake) {
-    found.push(
-      command('RedisShake (scan_reader)', shake, async (source, target) => {
-        const folder = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-shake-'));
-        const file = path.join(folder, 'shake.toml');
-        await writeFile(
-          file,
-          `[scan_reader]\naddress = "127.0.0.1:${source.port}"\nksn = false\n\n[redis_writer]\naddress = "127.0.0.1:${target.port}"\n\n[advanced]\ndir = "${folder}"\n`,
-        );
-        return [file];
-      }),
-    );
-  }
+  if (shake) found.push(shakeOf(shake));
   const other = env.BENCH_COMMAND;
   if (other) {
     found.push(
