@@ -6,6 +6,7 @@ import { RedisError } from '../redis/errors';
 import { inTime } from '../redis/first-answers';
 import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
+import type { RedisPort } from '../redis/redis-port';
 import type { ServerOfSide } from '../redis/routed-connection';
 import { addressText } from '../redis/topology';
 import type { SideName } from '../migration/phases';
@@ -56,6 +57,24 @@ export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'c
 /** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */
 export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
   return together(await askEach(name, app), name);
+}
+
+/** What a side tells, and each of its servers. */
+export interface LoadedServers {
+  readonly facts: SideFacts;
+  readonly servers: readonly { readonly facts: ServerFacts; readonly port: RedisPort; readonly inCluster: boolean }[];
+}
+
+/** As `loadedFacts`, with what each master of a cluster tells; to be used at once. */
+export async function loadedServers(name: string, app: Pick<App, 'connections'>): Promise<LoadedServers> {
+  const each = await askEach(name, app);
+  const facts = together(each, name);
+  const servers = each.flatMap(({ facts: own, port, master }) =>
+    own instanceof RedisError || port instanceof RedisError
+      ? []
+      : [{ facts: own, port, inCluster: master !== undefined }],
+  );
+  return { facts, servers };
 }
 
 /** What a server told, or a master of a cluster. */

@@ -30,7 +30,11 @@ const RETRY_MS = 500;
 
 /** The source does not look as it should when keys are to be deleted because it does not have them. */
 export class SourceDoubtError extends Error {
-  constructor(message: string) {
+  constructor(
+    message: string,
+    /** It restarted, or lost its data or its counters, in the middle of a pass: where it is followed another pass begins. */
+    readonly isGap = false,
+  ) {
     super(message);
     this.name = 'SourceDoubtError';
   }
@@ -58,8 +62,7 @@ async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Prom
     if (extra.length === 0) return 0;
     try {
       const [source, present] = await Promise.all([context.factsOf('source'), context.factsOf('target')]);
-      const doubt = doubtAtDeletion(context, source, present);
-      if (doubt !== undefined) throw new SourceDoubtError(doubt);
+      throwDoubts(context, source, present);
       stop.check();
       throwErrors(await target.pipeline(extra.map((key): Command => ['UNLINK', key])));
       context.onTrouble(null);
@@ -73,20 +76,23 @@ async function deleteSome(keys: readonly Buffer[], context: DeleteContext): Prom
   }
 }
 
-function doubtAtDeletion({ plan, believed }: DeleteContext, source: SideFacts, target: SideFacts): string | undefined {
+/** @throws SourceDoubtError */
+function throwDoubts({ plan, believed }: DeleteContext, source: SideFacts, target: SideFacts): void {
   const { shrinkPercent } = plan.request.limits;
   const sourceKeys = keysIn(source, plan, 'source');
   const course = since(believed, markOf(source));
   // One that is followed for long may shrink in its own time.
   const atStart = isFollowed(plan) ? undefined : sourceKeysAtStart(plan);
   const doubt = doubtOfCourse({ since: course, sourceKeysAtStart: atStart, sourceKeys, shrinkPercent });
+  if (doubt !== undefined) throw new SourceDoubtError(doubt, course.process !== 'unknown');
   // A source that tells that it was not flushed has what it had; that it is smaller than the target, the user may have excused.
   // One that is followed may have lost its keys before the pass began: it must be unbroken since the plan.
   const sincePlan = isFollowed(plan) ? since(markOf(plan.source), markOf(source)) : course;
   const isUnbroken = sincePlan.flushed === 'no' && (sincePlan.process === 'same' || !isFollowed(plan));
-  if (doubt !== undefined || isUnbroken || plan.request.force) return doubt;
+  if (isUnbroken || plan.request.force) return;
   const targetKeys = larger(plan.targetKeysAtStart, keysIn(target, plan, 'target'));
-  return doubtOfSource({ sourceKeys, targetKeys, shrinkPercent });
+  const shrunk = doubtOfSource({ sourceKeys, targetKeys, shrinkPercent });
+  if (shrunk !== undefined) throw new SourceDoubtError(shrunk);
 }
 
 /** Unknown where one of both is. */

@@ -42,7 +42,8 @@ export async function extraRange(
   // What is to be deleted must be missing on the very process that was planned with, or that the pass began with.
   const deletes = request.deleteExtra || isFollowed(plan);
   const believed = isFollowed(plan) ? migration.course.source : markOf(plan.source);
-  const runId = deletes ? believed.runId : undefined;
+  // The nodes of a cluster may be reached one by one: which they are is looked at before anything is deleted.
+  const runId = deletes && !plan.source.cluster ? believed.runId : undefined;
   const sources = new Map(
     plan.databases.map(({ database }): [number, Side] => {
       const side = askedFileOf(job, app, database) ?? sideOf(job, app, 'source', database, runId);
@@ -148,7 +149,7 @@ function onPlannedSource(call: Attempt): Attempt {
       return await call(ask);
     } catch (error) {
       if (!(error instanceof SourceChangedError)) throw error;
-      throw new SourceDoubtError(ANOTHER_SOURCE);
+      throw new SourceDoubtError(ANOTHER_SOURCE, true);
     }
   };
 }

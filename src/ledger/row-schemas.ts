@@ -403,11 +403,14 @@ const slot = z
   .int()
   .min(0)
   .max(SLOTS - 1);
-const shard = z.object({
+const shardTold = z.object({
   node: text.nullable(),
   slots: z.array(z.tuple([slot, slot])).max(SLOTS),
   keys: count.optional(),
   trouble: text.nullable(),
+});
+
+const shard = shardTold.extend({
   walked: count.optional(),
   passed: count.max(SLOTS).optional(),
   heldUp: text.nullable(),
@@ -439,6 +442,7 @@ export const snapshotSchema = z.looseObject({
   history: z.array(z.tuple([amount, count])).optional(),
   followed: z.array(z.tuple([amount, amount, count, count])).optional(),
   shards: z.object({ source: z.array(shard).optional(), target: z.array(shard).optional() }).optional(),
+  sourceShards: z.array(shardTold).optional(),
   lanes: z.object({ phase: phaseName, epoch: count, left: count }).optional(),
   visit: text.default(''),
 });

@@ -19,7 +19,7 @@ export function groupCallsOf({ commandCalls }: Pick<SideFacts, 'commandCalls'>):
  */
 export function missedSince(before: Mark, now: Mark): string | undefined {
   const course = since(before, now);
-  if (course.process === 'changed') return 'The source restarted, failed over or changed its replication.';
+  if (course.process === 'changed') return RESTARTED;
   if (course.swapped) return 'Databases of the source were exchanged (SWAPDB).';
   // Notifications never tell; an invalidation of everything may come in the moment in which a session begins.
   if (course.flushed === 'yes') return FLUSHED;
@@ -28,4 +28,26 @@ export function missedSince(before: Mark, now: Mark): string | undefined {
   return undefined;
 }
 
+/** What tells of all servers of a source whether changes of it may be missed. */
+export interface SourceMarks {
+  /** Of each server: of a cluster of its masters. */
+  readonly servers: readonly Mark[];
+  /** Which of them has which slots of a cluster, as each tells itself; empty where it is none. */
+  readonly slots: string;
+  /** Some slots are on their way from one to another: what that leads to shows only when they have arrived. */
+  readonly areMoving: boolean;
+}
+
+/** As `missedSince`, of a source with all its servers. */
+export function missedOnAny(before: SourceMarks, now: SourceMarks): string | undefined {
+  for (const mark of before.servers) {
+    const same = now.servers.find(({ runId }) => runId === mark.runId) ?? now.servers[0];
+    const missed = same === undefined ? RESTARTED : missedSince(mark, same);
+    if (missed !== undefined) return missed;
+  }
+  return before.slots === now.slots ? undefined : MOVED;
+}
+
+const RESTARTED = 'The source restarted, failed over or changed its replication.';
+const MOVED = 'Slots of the source moved from one master to another.';
 export const FLUSHED = 'A database of the source was emptied (FLUSHDB or FLUSHALL).';

@@ -9,6 +9,7 @@ import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
 import { connectionOf } from '../migration/side-spec';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
+import { cursorProcessOf } from '../redis/probe';
 import { NameApplier } from './apply-names';
 import { FLUSHED } from './blind-spots';
 import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
@@ -42,6 +43,7 @@ const HELD = 1 / 2;
 /** So many findings are held, each of one key. */
 const MOST_FINDINGS = 10_000;
 const MOST_BUILDERS = 16;
+const MOVING = 'Slots of the source are on their way from one master to another.';
 /** What was told before it took the following over is applied once more after so long, ms. */
 const AGAIN_MS = 2_000;
 
@@ -271,9 +273,12 @@ export class Follower implements Holder {
     this.acknowledging = undefined;
     this.tookOverAt = undefined;
     this.cutOver.reset();
-    if (this.session === undefined) return;
+    const { session } = this;
+    if (session === undefined) return;
     this.session = undefined;
-    this.row = { ...this.row, gaps: this.row.gaps + 1, lastGap: reason, acknowledged: null };
+    // A session that nobody was told of leaves the gap as it was that came before it.
+    const gaps = session.facts.source.areMoving ? this.row.gaps : this.row.gaps + 1;
+    this.row = { ...this.row, gaps, lastGap: reason, acknowledged: null };
     this.app.telemetry.log('warn', 'Changes of the source may have been missed', {
       'keyferry.migration': this.id,
       'keyferry.trouble': reason,
@@ -327,7 +332,8 @@ export class Follower implements Holder {
 
   private beginWork(runId: string): void {
     for (const database of this.databases) {
-      const job = new FollowJob(this.migration, database.number, runId, this.row.builders, this);
+      const process = cursorProcessOf({ cluster: this.migration.plan.source.cluster, runId });
+      const job = new FollowJob(this.migration, database.number, process, this.row.builders, this);
       database.applier = new NameApplier(job, this.app, () => this.barrier());
       this.jobs.set(database.number, job);
     }
@@ -554,14 +560,16 @@ export class Follower implements Holder {
     const proof = found.proof === this.told ? found.proof : null;
     const step = proof === found.proof ? found.step : 'drain';
     return {
-      session: this.session?.id ?? '',
+      // While slots are on their way it is known that another session will begin: none may be relied on.
+      session: this.session?.facts.source.areMoving === false ? this.session.id : '',
       heartbeat: this.app.ledger.time(),
       // Once all is proved only expiries are told, which the target knows by itself.
       waiting: proof === null ? this.waiting : 0,
       kept: this.databases.reduce((sum, { names }) => sum + names.keptSize, 0),
       lagMs: proof === null ? Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))) : 0,
       findings: this.findings.size + (this.hasMoreFindings ? 1 : 0),
-      trouble: this.troubles.lane ?? this.troubles.tick,
+      trouble:
+        this.troubles.lane ?? this.troubles.tick ?? (this.session?.facts.source.areMoving === true ? MOVING : null),
       step,
       quietSince,
       proof,

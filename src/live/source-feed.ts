@@ -1,19 +1,21 @@
 import type { App } from '../app/app';
-import { loadedFacts, type SideFacts } from '../app/side-facts';
+import { loadedFacts, loadedServers, type LoadedServers, type SideFacts } from '../app/side-facts';
 import { wallClock } from '../basics/wall-clock';
 import type { Plan } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
 import { hasOtherData, markOf, since, type Mark } from '../migration/since';
 import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { RedisError } from '../redis/errors';
-import { groupCallsOf, missedSince } from './blind-spots';
+import { ownSlotsOf, type OwnSlots } from '../redis/node-list';
+import { groupCallsOf, missedOnAny, type SourceMarks } from './blind-spots';
 
-/** A time in which every change of the source is told, by one process of it. */
+/** A time in which every change of the source is told, by one process of it, or by all masters of a cluster. */
 export interface Session {
+  /** Of a cluster that of its masters together. */
   readonly runId: string;
   readonly kind: FeedKind;
   /** What both sides told when it began. */
-  readonly source: Mark;
+  readonly source: SourceMarks;
   readonly target: Mark;
   /** How often the groups of streams had been changed by then; undefined where that is not told. */
   readonly groupCalls: number | undefined;
@@ -22,6 +24,7 @@ export interface Session {
 /** What both sides are at one moment. */
 export interface Look {
   readonly source: SideFacts;
+  readonly marks: SourceMarks;
   readonly target: SideFacts;
 }
 
@@ -47,28 +50,43 @@ export class SourceFeed {
   /** Opens the feed where it is not open, and begins a session in it. @throws RedisError, NoFeedError */
   async begin(): Promise<Session> {
     // Before it is listened: whatever happens from then on is told, or shows in what is told next.
-    const { source, target } = await this.look();
+    const { source, marks, target } = await this.look();
     this.feed ??= await this.open();
     const { runId, kind } = this.feed;
     await this.barrier();
     if (runId !== source.runId) {
-      // The endpoint leads to another process since, or to several.
+      // The endpoint leads to another process since, or to several; or the cluster has other masters.
       this.end();
       throw new RedisError('connectionLost', this.names.source);
     }
-    return { runId, kind, source: markOf(source), target: markOf(target), groupCalls: groupCallsOf(source) };
+    return { runId, kind, source: marks, target: markOf(target), groupCalls: groupCallsOf(source) };
   }
 
   /** What both sides tell now. @throws RedisError */
   async look(): Promise<Look> {
     const { source, target } = this.names;
-    const [ofSource, ofTarget] = await Promise.all([loadedFacts(source, this.app), loadedFacts(target, this.app)]);
-    return { source: ofSource, target: ofTarget };
+    const [{ facts, servers }, ofTarget] = await Promise.all([
+      loadedServers(source, this.app).then(async ({ facts: told, servers: each }) => ({
+        facts: told,
+        servers: await Promise.all(each.map(markOfServer)),
+      })),
+      loadedFacts(target, this.app),
+    ]);
+    const slots = servers.flatMap(({ own }) => own ?? []);
+    const marks: SourceMarks = {
+      servers: servers.map(({ mark }) => mark),
+      slots: slots
+        .map(({ text }) => text)
+        .sort()
+        .join('\n'),
+      areMoving: slots.some(({ areMoving }) => areMoving),
+    };
+    return { source: facts, marks, target: ofTarget };
   }
 
   /** Why changes may have been missed, or lost on the target, since a session began; undefined where nothing speaks for it. */
-  missed(session: Session, { source, target }: Look): string | undefined {
-    const missed = missedSince(session.source, markOf(source));
+  missed(session: Session, { marks, target }: Look): string | undefined {
+    const missed = missedOnAny(session.source, marks);
     if (missed !== undefined) return missed;
     const lost = hasOtherData(since(session.target, markOf(target)));
     return lost ? 'The target restarted, failed over or was emptied: what was written to it may be lost.' : undefined;
@@ -123,4 +141,18 @@ export class SourceFeed {
     });
     return opened;
   }
+}
+
+/** @throws RedisError where a node of a cluster does not tell which slots it has */
+async function markOfServer({
+  facts,
+  port,
+  inCluster,
+}: LoadedServers['servers'][number]): Promise<{ readonly mark: Mark; readonly own?: OwnSlots }> {
+  const mark = markOf(facts);
+  if (!inCluster) return { mark };
+  const nodes = await port.call('CLUSTER', 'NODES');
+  const own = ownSlotsOf(Buffer.isBuffer(nodes) ? nodes.toString('latin1') : '');
+  if (own === undefined) throw new TypeError('CLUSTER NODES was answered in an unexpected form.');
+  return { mark, own };
 }

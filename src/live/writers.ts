@@ -76,8 +76,10 @@ export class WriterWatch {
     const lists = await Promise.all((await connection.servers()).map(listClients));
     const now = performance.now();
     const untold = lists.includes(undefined);
+    // Each server numbers its clients by itself.
+    const clients = lists.flatMap((list, i) => list?.map((client) => ({ ...client, id: `${i} ${client.id}` })) ?? []);
     this.list.see(
-      lists.flatMap((list) => list ?? []).filter((client) => !this.app.connections.isOwn(client)),
+      clients.filter((client) => !this.app.connections.isOwn(client)),
       now,
     );
     this.seen = { at, untold, ...this.list.told(now) };

@@ -23,6 +23,9 @@ export interface ToldFacts {
   readonly processes?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
 
+/** What a server tells of its memory. */
+export type MemoryFacts = Pick<ServerFacts, 'maxMemory' | 'usedMemory' | 'evictionPolicy'>;
+
 /** What is known of the users' rights, before what they are needed for is tried. */
 export interface RightFacts extends ToldFacts {
   /** Commands that are asked for and that a side refuses its user. */
@@ -42,6 +45,8 @@ export interface TriedFacts extends RightFacts {
   /** Where the source is to be followed: by which feeds it tells what changes, or why by none. */
   readonly feeds?: readonly FeedKind[] | undefined;
   readonly feedRefused?: string | undefined;
+  /** What each server of the source tells then: of a cluster each master by itself. */
+  readonly sourceServers?: readonly (MemoryFacts & Pick<ServerFacts, 'databases'>)[] | undefined;
   /** A side's words where it refuses the scripts of a conversion. */
   readonly scriptsRefused: { readonly source?: string | undefined; readonly target?: string | undefined };
 }

@@ -4,7 +4,7 @@ import type { CommandName } from '../redis/rights';
 import { looksForExtra, targetKeysIn } from './choose-databases';
 import { severalProcesses } from './course';
 import { sideNames, type SideName } from './phases';
-import type { RightFacts, ToldFacts, TriedFacts } from './plan-facts';
+import type { MemoryFacts, RightFacts, ToldFacts, TriedFacts } from './plan-facts';
 import type { RefusalCode } from './refusal-codes';
 import type { MigrationRequest } from './request';
 import { aclOf, neededRights, neededRightsWhenTried, rightsOfScripts, type LackingRight } from './rights';
@@ -78,7 +78,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     inDryRun: 'refused',
     reasons: ({ request, source }) =>
       when(
-        source.cluster && request.deleteExtra,
+        source.cluster && request.deleteExtra && request.mode !== 'live',
         () =>
           `"${nameOfSide(request.source)}" is a cluster: a node of it that restarted empty would look as if its keys were to be deleted from the target. Leave out "deleteExtra".`,
       ),
@@ -201,7 +201,7 @@ export const RULES_OF_RIGHTS: readonly Rule<RightFacts>[] = [
 const ROOM_TO_TELL = 2 * 32 * 1_048_576;
 
 /** Whether what a server keeps for a slow reader of its changes would make it evict keys (redis/redis#8069). */
-function mayEvictWhatItTells({ maxMemory = 0, usedMemory = 0, evictionPolicy }: ToldFacts['source']): boolean {
+function mayEvictWhatItTells({ maxMemory = 0, usedMemory = 0, evictionPolicy }: MemoryFacts): boolean {
   return maxMemory > 0 && evictionPolicy !== 'noeviction' && maxMemory - usedMemory < ROOM_TO_TELL;
 }
 
@@ -322,14 +322,10 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
     code: 'cannotFollow',
     path: 'source',
     inDryRun: 'refused',
-    reasons: ({ request, source, feedRefused }) =>
+    reasons: ({ request, source, feedRefused, sourceServers = [source] }) =>
       request.mode !== 'live'
         ? []
         : [
-            ...when(
-              source.cluster,
-              () => `"${nameOfSide(request.source)}" is a cluster, which cannot be followed yet.`,
-            ),
             ...when(feedRefused !== undefined, () => feedRefused ?? ''),
             ...when(
               source.runId === '' || source.commandCalls === undefined || source.changes === undefined,
@@ -337,7 +333,7 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
                 `"${nameOfSide(request.source)}" does not tell all that a cut-over is proved by: its run id, rdb_changes_since_last_save, and INFO commandstats. Allow INFO.`,
             ),
             ...when(
-              mayEvictWhatItTells(source) && !request.force,
+              sourceServers.some(mayEvictWhatItTells) && !request.force,
               () =>
                 `"${nameOfSide(request.source)}" evicts keys when its memory is full, and has less than ${ROOM_TO_TELL / 1_048_576} MiB left: what it has to tell takes memory too, and keys would be evicted for it. Give it more memory, or ask with "force": true.`,
             ),
@@ -370,4 +366,24 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       return doubt === undefined ? [] : [doubt];
     },
   },
+  {
+    code: 'sourceLooksWrong',
+    path: 'deleteExtra',
+    inDryRun: 'refused',
+    reasons: ({ request, sourceServers = [] }) =>
+      when(
+        request.deleteExtra && !request.force && hasEmptyMaster(sourceServers),
+        () =>
+          `A master of the source "${nameOfSide(request.source)}" is empty and the others are not, as one that restarted without its data: what it had would be deleted from the target. If that is right, ask again with "force": true.`,
+      ),
+  },
 ];
+
+/** With fewer keys a master each, some may have none by chance. */
+const LEAST_OF_MASTER = 100;
+
+function hasEmptyMaster(servers: NonNullable<TriedFacts['sourceServers']>): boolean {
+  const keys = servers.map((server) => sumOfKnown(server.databases.map((database) => database.keys)) ?? 0);
+  const all = keys.reduce((sum, each) => sum + each, 0);
+  return servers.length > 1 && all / servers.length >= LEAST_OF_MASTER && keys.includes(0);
+}

@@ -11,7 +11,7 @@ import { modes } from './request';
 import { FINDINGS_PER_RANGE, migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
 import { versionOfFile } from './file-facts';
-import { shardsReport, shardsSchema, type Shards } from './shards';
+import { shardsReport, shardsSchema, type Shards, type ShardTold } from './shards';
 import { isServer, nameOfSide } from './side-spec';
 import type { Mark } from './since';
 
@@ -49,6 +49,8 @@ export interface Snapshot {
   readonly followed?: readonly FollowedPoint[] | undefined;
   /** The masters of sides that are clusters. Not there in sums that an earlier version wrote. */
   readonly shards?: Shards | undefined;
+  /** Those of the source when they all told last. Not there in sums that an earlier version wrote. */
+  readonly sourceShards?: readonly ShardTold[] | undefined;
   /** How many chains of a walk had anything left to do. Not there in sums that an earlier version wrote. */
   readonly lanes?: { readonly phase: string; readonly epoch: number; readonly left: number };
   /** The visit that made it; empty where there was none. */

@@ -198,6 +198,17 @@ export class Cluster {
     );
   }
 
+  /** How each master is reached, as they are at this moment. @throws RedisError where one is not */
+  async waysToMasters(): Promise<ConnectionSettings[]> {
+    await this.refresh();
+    return await Promise.all(
+      this.masters.map(async (master) => {
+        await this.lane(master);
+        return this.ways.known(master) ?? this.seed;
+      }),
+    );
+  }
+
   /** Ends all connections; no other is opened afterwards. */
   close(): void {
     this.isClosed = true;

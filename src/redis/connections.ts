@@ -7,7 +7,7 @@ import { RedisConnection } from './connection';
 import { addressOf, readConnectionSettings, type ConnectionSettings } from './connection-settings';
 import { entraCredentials, type CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
-import { openFeed, type Feed, type FeedEvents, type FeedKind } from './feed-connection';
+import { openFeeds, type Feed, type FeedEvents, type FeedKind } from './feed-connection';
 import { DatabaseBulk, DatabaseConnection } from './database-connection';
 import { LanePool } from './lane-pool';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
@@ -208,11 +208,21 @@ export class Connections {
     return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings));
   }
 
-  /** Opens a feed of the keys that change on a Redis; its end is its owner's matter. @throws NoFeedError, RedisError, ConnectionSettingsError */
+  /**
+   * Opens a feed of the keys that change on a Redis, of a cluster one that has those of all its masters; its end is its owner's matter.
+   * @throws NoFeedError, RedisError, ConnectionSettingsError
+   */
   async feed(name: string, kinds: readonly FeedKind[], events: FeedEvents): Promise<Feed> {
-    const settings = readConnectionSettings(name, this.settings);
-    const options = { settings, credentials: this.credentialsFor(settings), clientName: this.clientName };
-    return await openFeed(options, kinds, events);
+    const seed = readConnectionSettings(name, this.settings);
+    const connection = this.get(name, 0);
+    await connection.ready();
+    const ways = connection.cluster.isOne ? await connection.cluster.waysToMasters() : [seed];
+    const optionsOf = (settings: ConnectionSettings) => ({
+      settings,
+      credentials: this.credentialsFor(seed),
+      clientName: this.clientName,
+    });
+    return await openFeeds(ways.map(optionsOf), kinds, events);
   }
 
   private entry(name: string, database: number): Entry {

@@ -1,5 +1,6 @@
 import { RedisError } from './errors';
 import { inTime } from './first-answers';
+import { togetherOf } from './merge-facts';
 import { ReplySocket, wordOf, type ReplySocketOptions } from './reply-socket';
 import type { Told } from './resp-reader';
 
@@ -21,7 +22,9 @@ export interface FeedEvents {
 
 export interface Feed {
   readonly kind: FeedKind;
-  /** The server process that tells; empty where it does not say which it is. */
+  /** Those by which its servers tell, each once. */
+  readonly kinds: readonly FeedKind[];
+  /** The server process that tells, or those of a cluster together; empty where it does not say which it is. */
   readonly runId: string;
   /** When its sign-in must be renewed, ms since 1970. */
   readonly renewAt: number;
@@ -34,6 +37,64 @@ export interface Feed {
 }
 
 export type FeedOptions = Omit<ReplySocketOptions, 'onMessage' | 'onEnd' | 'longestString'>;
+
+/**
+ * Opens feeds of several servers, each the first that its server has, as one: it ends with the first of them, has told everything when all
+ * have, and is called after the last kind among theirs.
+ * @throws NoFeedError, RedisError
+ */
+export async function openFeeds(
+  servers: readonly FeedOptions[],
+  kinds: readonly FeedKind[],
+  events: FeedEvents,
+): Promise<Feed> {
+  let state: 'opening' | 'open' | 'ended' = 'opening';
+  let lost: RedisError | undefined;
+  const opened: Feed[] = [];
+  const close = () => {
+    state = 'ended';
+    for (const feed of opened) feed.close();
+  };
+  const eventsOfOne: FeedEvents = {
+    onNames: (names, database) => {
+      if (state !== 'ended') events.onNames(names, database);
+    },
+    onFlush: () => {
+      if (state !== 'ended') events.onFlush();
+    },
+    onGap: (error) => {
+      const wasOpen = state === 'open';
+      lost ??= error;
+      if (state !== 'ended') close();
+      if (wasOpen) events.onGap(error);
+    },
+  };
+  const opening = await Promise.allSettled(
+    servers.map(async (options) => {
+      opened.push(await openFeed(options, kinds, eventsOfOne));
+    }),
+  );
+  const failed = opening.find((each) => each.status === 'rejected');
+  if (failed !== undefined || lost !== undefined) {
+    close();
+    throw failed === undefined ? lost : failed.reason;
+  }
+  const used = feedKinds.filter((kind) => opened.some((feed) => feed.kind === kind));
+  const last = used.at(-1);
+  if (last === undefined) throw new RangeError('There is no server to be listened to.');
+  state = 'open';
+  return {
+    kind: last,
+    kinds: used,
+    runId: togetherOf(opened.map(({ runId }) => runId)),
+    renewAt: Math.min(...opened.map(({ renewAt }) => renewAt)),
+    barrier: async () => {
+      await Promise.all(opened.map((feed) => feed.barrier()));
+      if (lost !== undefined) throw lost;
+    },
+    close,
+  };
+}
 
 /** Subscribed to first, so that the connection is of the class whose buffer a server bounds: nothing is ever published there. */
 const NO_CHANNEL = 'keyferry:none';
@@ -172,6 +233,7 @@ async function feedOf(
     state = 'open';
     return {
       kind,
+      kinds: [kind],
       runId: first.runId,
       renewAt: Math.min(...sockets.map(({ renewAt }) => renewAt)),
       barrier: async () => {

@@ -9,6 +9,11 @@ export function processesOf(runId: string): readonly string[] {
   return runId === '' ? [] : runId.split(AND);
 }
 
+/** The run id that stands for processes together; empty where one has none. */
+export function togetherOf(runIds: readonly string[]): string {
+  return runIds.includes('') ? '' : [...runIds].sort().join(AND);
+}
+
 /**
  * What the masters of a cluster tell, as of one server: numbers are sums, and unknown where one node does not tell its own. The
  * version is the lowest. The run ids together stand for the cluster: after a failover they are others.
@@ -25,12 +30,7 @@ export function mergeFacts(all: readonly ServerFacts[]): ServerFacts {
     compatibleVersion: first.compatibleVersion,
     cluster: true,
     role: all.find(({ role }) => role !== 'master')?.role ?? 'master',
-    runId: all.some(({ runId }) => runId === '')
-      ? ''
-      : all
-          .map(({ runId }) => runId)
-          .sort()
-          .join(AND),
+    runId: togetherOf(all.map(({ runId }) => runId)),
     usedMemory: sum(({ usedMemory }) => usedMemory),
     // Without a limit on one node there is none on the whole.
     maxMemory: all.some(({ maxMemory }) => maxMemory === 0) ? 0 : sum(({ maxMemory }) => maxMemory),

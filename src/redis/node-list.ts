@@ -41,6 +41,25 @@ export function selfOf(nodes: string): NodeLine | undefined {
   return linesOf(nodes).find(({ flags }) => flags.includes('myself'));
 }
 
+/** Which slots a node says that it has: another text as soon as any was on its way. */
+export interface OwnSlots {
+  /** Its id, config epoch and slots, those on their way among them. */
+  readonly text: string;
+  /** Some slots are on their way to it or from it. */
+  readonly areMoving: boolean;
+}
+
+/**
+ * The slots of the node that gave this reply of CLUSTER NODES, as its own line tells them; undefined where it has none. A slot that came
+ * back bears a later epoch.
+ */
+export function ownSlotsOf(nodes: string): OwnSlots | undefined {
+  const line = nodes.split('\n').find((one) => one.split(' ')[2]?.split(',').includes('myself'));
+  const [id, , , , , , epoch, , ...slots] = line?.trim().split(' ') ?? [];
+  if (id === undefined || epoch === undefined) return undefined;
+  return { text: [id, epoch, ...slots].join(' '), areMoving: slots.some((slot) => slot.startsWith('[')) };
+}
+
 /** The ids of all nodes of a reply of CLUSTER NODES. */
 export function idsOf(nodes: string): string[] {
   return linesOf(nodes).map(({ id }) => id);

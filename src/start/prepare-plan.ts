@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { loadedServers } from '../app/side-facts';
 import type { PlannedConversion } from '../convert/conversion-facts';
 import { kindOf } from '../convert/registry';
 import { chooseDatabases, withConnectionDatabases } from '../migration/choose-databases';
@@ -132,16 +133,18 @@ const FEEDS: Readonly<Record<NonNullable<MigrationRequest['live']>['feed'], read
 
 /** By which feed the source tells what changes, where it is to be followed. */
 export async function tryFeeds(
-  { request: { mode, source, live }, source: { cluster } }: ToldFacts,
+  { request: { mode, source, live } }: ToldFacts,
   app: Pick<App, 'connections'>,
-): Promise<Pick<TriedFacts, 'feeds' | 'feedRefused'>> {
-  if (mode !== 'live' || cluster) return {};
+): Promise<Pick<TriedFacts, 'feeds' | 'feedRefused' | 'sourceServers'>> {
+  if (mode !== 'live') return {};
   const nothing = () => undefined;
   const events = { onNames: nothing, onFlush: nothing, onGap: nothing };
+  const { servers } = await loadedServers(connectionOf(source), app);
+  const sourceServers = servers.map(({ facts }) => facts);
   try {
     const feed = await app.connections.feed(connectionOf(source), FEEDS[live?.feed ?? 'auto'], events);
     feed.close();
-    return { feeds: [feed.kind] };
+    return { feeds: feed.kinds, sourceServers };
   } catch (error) {
     if (!(error instanceof NoFeedError)) throw error;
     return { feedRefused: error.message };

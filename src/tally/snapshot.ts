@@ -28,6 +28,7 @@ export function makeSnapshot(input: {
   readonly standstill: Standstill;
   readonly lanes: NonNullable<Snapshot['lanes']>;
   readonly shards: Snapshot['shards'];
+  readonly sourceShards: Snapshot['sourceShards'];
   readonly followed: Followed | undefined;
   /** ms since 1970 */
   readonly now: number;
@@ -64,6 +65,7 @@ export function makeSnapshot(input: {
     },
     lanes: input.lanes,
     ...(input.shards === undefined ? {} : { shards: input.shards }),
+    ...(input.sourceShards === undefined ? {} : { sourceShards: input.sourceShards }),
     ...followedSince(input, ended),
     visit: migration.visit,
     ...(before.etag === undefined ? {} : { etag: before.etag }),

@@ -2,6 +2,7 @@ import { doubtOfCourse } from '../migration/source-doubt';
 import type { MigrationRow } from '../migration/rows';
 import { isFollowed } from '../migration/phases';
 import type { Plan } from '../migration/plan';
+import type { ShardTold } from '../migration/shards';
 import { withReset } from '../migration/course';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -28,7 +29,7 @@ const NOTHING_LEFT = 10;
  * before, and it was restarted, failed over or flushed meanwhile, or does not tell and has next to none. Losses in steps add up.
  * Undefined where nothing speaks for a loss: keys that clients delete one by one, and keys that expire, are no loss, however many.
  */
-export function lossOfSource(course: SourceCourse): string | undefined {
+export function lossOfSource(course: SourceCourse, who = 'it'): string | undefined {
   const { since, keysBefore, keysNow, expired, lostBefore, shrinkPercent } = course;
   const gone = keysBefore - keysNow;
   if (gone <= 0 || (since.process === 'same' && since.flushed === 'no')) return undefined;
@@ -43,11 +44,37 @@ export function lossOfSource(course: SourceCourse): string | undefined {
       : since.flushed === 'yes'
         ? 'since when it was flushed'
         : 'and does not tell whether it was restarted or flushed';
-  return `The source has lost data: it had ${had} keys and has ${keysNow} now, ${event}. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration.`;
+  return `The source has lost data: ${who} had ${had} keys and has ${keysNow} now, ${event}. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration.`;
+}
+
+/** Fewer keys of one master of a cluster are no sign: clients may have deleted them while it failed over. */
+const LEAST_OF_SHARD = 100;
+
+/**
+ * The same of each master of a cluster by itself: one that comes back without its keys may be a small part of the whole. Of those whose
+ * slots are others by now nothing can be said.
+ */
+export function lossOfShards(
+  course: Pick<SourceCourse, 'since' | 'shrinkPercent'>,
+  before: readonly ShardTold[],
+  now: readonly ShardTold[],
+): string | undefined {
+  if (!hasOtherData(course.since)) return undefined;
+  const keysOf = new Map(before.map(({ slots, keys }) => [JSON.stringify(slots), keys]));
+  for (const { slots, keys } of now) {
+    const keysBefore = keysOf.get(JSON.stringify(slots));
+    if (keysBefore === undefined || keys === undefined || keysBefore - keys < LEAST_OF_SHARD) continue;
+    const loss = lossOfSource(
+      { ...course, keysBefore, keysNow: keys, expired: 0, lostBefore: 0 },
+      'one of its masters',
+    );
+    if (loss !== undefined) return loss;
+  }
+  return undefined;
 }
 
 /** What the tally saw of the source when it looked last. */
-export type SeenBefore = Pick<Snapshot, 'marks' | 'sourceKeysNow' | 'lostKeys'>;
+export type SeenBefore = Pick<Snapshot, 'marks' | 'sourceKeysNow' | 'lostKeys' | 'sourceShards'>;
 
 /**
  * Why a migration must stop for what has become of its source; undefined where it may go on. A sync that deletes keys because
@@ -58,12 +85,14 @@ export function whyStop(
   { plan, course }: Pick<MigrationRow, 'plan' | 'course'>,
   source: SideFacts,
   before: SeenBefore,
+  shards: readonly ShardTold[] = [],
 ): string | undefined {
   const isLive = isFollowed(plan);
   const unknown = isLive ? unplannedDatabase(plan, source) : undefined;
   if (unknown !== undefined || (isLive && plan.request.force)) return unknown;
   const now = courseSince(plan, source, before);
-  const loss = now === undefined ? undefined : lossOfSource(now);
+  const ofShards = now && isLive ? lossOfShards(now, before.sourceShards ?? [], shards) : undefined;
+  const loss = ofShards ?? (now && lossOfSource(now));
   if (loss !== undefined || !plan.request.deleteExtra || isLive) return loss;
   const sincePlan = withReset(sinceMark(markOf(plan.source), markOf(source)), course.reset.source);
   const sourceKeys = keysIn(source, plan, 'source');

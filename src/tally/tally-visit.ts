@@ -119,9 +119,10 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
   // After the rows: what the sides tell must not be older than what was done.
   const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
   const [source, target] = asked.map(({ facts }) => facts);
+  const ofSource = asked[0].shards;
   const marks = { source: source && markOf(source), target: target && markOf(target) };
   const watched = await watchSides(known, before, marks, app);
-  const migration = mine(source === undefined ? watched : await watchSource(watched, before, source, app));
+  const migration = mine(source === undefined ? watched : await watchSource(watched, before, source, ofSource, app));
   if (isFinal(migration)) return makeVisit(migration, before, 0, null);
   const hasMoved = migration.phase !== known.phase || migration.epoch !== known.epoch;
   const current = hasMoved ? rowsOfPlan(migration, rows) : held;
@@ -137,7 +138,8 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
   const lanes = lanesOf(migration, ofPhase);
   const shards = sumShards(migration, shardsTold(asked, before), ofPhase);
   const followed = follower && (await followedNow(follower, works, now, silenceMs, app));
-  const told = { source, target, marks, sweep, shards, followed };
+  const sourceShards = source === undefined ? before.sourceShards : ofSource;
+  const told = { source, target, marks, sweep, shards, sourceShards, followed };
   const snapshot = makeSnapshot({ migration, sum, before, decision, standstill, now, lanes, ...told });
   if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
   const after = await applyVerdict(migration, decision, app);

@@ -4,6 +4,7 @@ import { MOST_EXCHANGES, mustWalkAnew, see, seeReset, sinceOfSource, unsteady, t
 import { isFollowed, phaseOf, sideNames, walksSource } from '../migration/phases';
 import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
+import type { ShardTold } from '../migration/shards';
 import type { SideSpec } from '../migration/side-spec';
 import { markOf, since, type Mark } from '../migration/since';
 import { claimAlso } from '../start/target-claims';
@@ -73,10 +74,11 @@ export async function watchSource(
   migration: MigrationRow,
   before: Snapshot,
   source: SideFacts,
+  shards: readonly ShardTold[] | undefined,
   app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   const { id, plan, course } = migration;
-  const stop = whyStop(migration, source, before);
+  const stop = whyStop(migration, source, before, shards);
   if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
   // Another process its workers see by themselves; in the same one, only its replication id tells.
   const mark = markOf(source);

@@ -2,7 +2,7 @@ import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
 import { debt, owedMsOf, rangeMessage, type RangeMessage } from '../ledger/range-queue';
 import { backAtStart, resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
-import { phaseOf } from '../migration/phases';
+import { isFollowed, phaseOf } from '../migration/phases';
 import { connectionOf } from '../migration/side-spec';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
@@ -144,6 +144,12 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     return 'handedOn';
   }
   if (error instanceof SourceDoubtError) {
+    if (error.isGap && isFollowed(migration.plan)) {
+      await voidPass(migration, app);
+      await job.settle('done');
+      await continueChain(job.row, migration, app, job.owedMs);
+      return 'done';
+    }
     await stopMigration(migration.id, error.message, app);
     await job.settle('cancelled');
     return 'cancelled';
@@ -151,6 +157,14 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   job.trouble(causeOf(error));
   await job.checkpoint().catch(() => undefined);
   throw error;
+}
+
+/** What the pass under way has found proves nothing any more: another one begins. */
+async function voidPass({ id, epoch }: MigrationRow, app: Pick<App, 'ledger' | 'watch'>): Promise<void> {
+  await app.ledger.migrations.update(id, (now) =>
+    isFinal(now) || now.epoch !== epoch ? undefined : { ...now, course: { ...now.course, session: '' } },
+  );
+  app.watch.forget(id);
 }
 
 /** What the walked side tells as soon as it answers. @throws StoppedError, or what will not pass */

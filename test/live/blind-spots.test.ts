@@ -1,4 +1,4 @@
-import { groupCallsOf, missedSince } from '../../src/live/blind-spots';
+import { groupCallsOf, missedOnAny, missedSince, type SourceMarks } from '../../src/live/blind-spots';
 import type { Mark } from '../../src/migration/since';
 
 const before: Mark = {
@@ -30,4 +30,34 @@ it('what changes the groups of streams is counted, and nothing else', () => {
   const commandCalls = { xreadgroup: 3, xack: 2, 'xgroup|create': 1, xgroup: 1, xadd: 100, set: 5 };
   expect(groupCallsOf({ commandCalls })).toBe(7);
   expect(groupCallsOf({ commandCalls: undefined })).toBeUndefined();
+});
+
+describe('of a source of several servers', () => {
+  const marks: SourceMarks = {
+    servers: [before, { ...before, runId: 'b' }],
+    slots: 'a 0-9\nb 10-19',
+    areMoving: false,
+  };
+  const [one, other] = marks.servers as [Mark, Mark];
+  it.each<[string, Partial<SourceMarks>, RegExp | undefined]>([
+    ['nothing happened', { servers: [other, one] }, undefined],
+    ['one is another process', { servers: [one, { ...other, runId: 'c' }] }, /restarted/],
+    ['one has gone', { servers: [one] }, /restarted/],
+    ['slots moved', { slots: 'a 0-8\nb 9-19' }, /Slots/],
+    // Their sums have grown all the same.
+    [
+      'the counters of one were set back',
+      {
+        servers: [
+          { ...one, commandsProcessed: 900 },
+          { ...other, commandsProcessed: 1 },
+        ],
+      },
+      /RESETSTAT/,
+    ],
+  ])('%s', (_, changes, reason) => {
+    const missed = missedOnAny(marks, { ...marks, ...changes });
+    if (reason === undefined) expect(missed).toBeUndefined();
+    else expect(missed).toMatch(reason);
+  });
 });

@@ -15,6 +15,7 @@ interface Changes {
   readonly refused?: Partial<TriedFacts['refused']>;
   readonly keysRefused?: Partial<TriedFacts['keysRefused']>;
   readonly scriptsRefused?: TriedFacts['scriptsRefused'];
+  readonly sourceServers?: TriedFacts['sourceServers'];
 }
 
 function aFile(noted: number): NonNullable<Plan['source']['file']> {
@@ -22,6 +23,18 @@ function aFile(noted: number): NonNullable<Plan['source']['file']> {
   const nothing = { functions: 0, ofModules: 0, expiring: 0, large: [] };
   return { software: 'redis', version: 9, bytes: 1_000, etag: '', ...nothing, databases };
 }
+
+const live = { mode: 'live', deleteExtra: true };
+const followable: Changes = {
+  source: { cluster: true, runId: 'a+b', changes: 1, commandCalls: {} },
+  sourceAbilities: { slotPages: true },
+};
+const aMaster = (keys: number, usedMemory = 0) => ({
+  databases: [{ database: 0, keys, expires: 0 }],
+  maxMemory: 1e9,
+  usedMemory,
+  evictionPolicy: 'allkeys-lru',
+});
 
 const aModule = (name: string, version: number) => ({ name, version });
 
@@ -57,6 +70,7 @@ function plan(changes: Changes = {}): Plan {
     refused: { source: [], target: [], ...changes.refused },
     keysRefused: { source: [], target: [], ...changes.keysRefused },
     scriptsRefused: changes.scriptsRefused ?? {},
+    sourceServers: changes.sourceServers,
   });
   throwRefusals(request, refusals);
   return made;
@@ -280,8 +294,25 @@ describe('what is refused', () => {
       { request: { ...sync, force: true }, source: { runId: '' } },
       'sourceLooksWrong',
     ],
+    [
+      'to delete what a master of a cluster had that has come back empty',
+      { request: live, ...followable, sourceServers: [aMaster(5_000), aMaster(5_000), aMaster(0)] },
+      'sourceLooksWrong',
+    ],
+    [
+      'to follow a cluster one of whose masters would evict keys for it',
+      { request: live, ...followable, sourceServers: [aMaster(5), aMaster(5, 1e9)] },
+      'cannotFollow',
+    ],
   ])('%s', (_, changes, code) => {
     expect(() => plan(changes)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+
+  it('is not a cluster that is followed, whose masters have keys and room', () => {
+    const sourceServers = [aMaster(5_000), aMaster(4_000)];
+    expect(plan({ request: live, ...followable, sourceServers }).request.deleteExtra).toBe(true);
+    const emptied = [aMaster(5_000), aMaster(0)];
+    expect(plan({ request: { ...live, force: true }, ...followable, sourceServers: emptied })).toBeDefined();
   });
 
   it('is a dry run told of, as far as it can do without', () => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { readConnectionSettings } from '../../src/redis/connection-settings';
-import { NoFeedError, openFeed, tellsAll, type Feed, type FeedKind } from '../../src/redis/feed-connection';
+import { NoFeedError, openFeed, openFeeds, tellsAll, type Feed, type FeedKind } from '../../src/redis/feed-connection';
 import { RedisError } from '../../src/redis/errors';
 import { RespReader, type Told } from '../../src/redis/resp-reader';
 import { startProxy } from '../tools/proxy';
@@ -287,6 +287,36 @@ describe('a feed', () => {
       await expect(listen(it.server.url, 'tracking')).rejects.toThrow(/tracking: .*CLIENT/);
     } finally {
       await it.close();
+    }
+  });
+
+  it('of several servers is one: chosen on each, told by all, and ended by one', async () => {
+    const [one, other] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-6.0')]);
+    try {
+      await other.client.call('ACL', 'SETUSER', 'default', '-hello');
+      const heard = { names: [] as string[], gaps: [] as string[] };
+      const optionsOf = ({ server: { url } }: TestServer) => ({
+        settings: readConnectionSettings('IT', { REDIS_IT: url }),
+        clientName: 'keyferry-test',
+      });
+      const feed = await openFeeds([one, other].map(optionsOf), ['tracking', 'redirect'], {
+        onNames: (names) => heard.names.push(...names.map(String)),
+        onFlush: () => undefined,
+        onGap: ({ kind }) => heard.gaps.push(kind),
+      });
+      expect(feed).toMatchObject({ kind: 'redirect', kinds: ['tracking', 'redirect'] });
+      await Promise.all([one.client.set('of one', 'x'), other.client.set('of the other', 'x')]);
+      await feed.barrier();
+      expect(heard.names.sort()).toEqual(['of one', 'of the other']);
+      await other.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await expect(feed.barrier()).rejects.toMatchObject({ name: 'RedisError' });
+      expect(heard.gaps).toEqual(['connectionLost']);
+      // Nothing is told any more by the one that goes on.
+      await one.client.set('later', 'x');
+      await sleep(50);
+      expect(heard.names).not.toContain('later');
+    } finally {
+      await Promise.all([one.close(), other.close()]);
     }
   });
 

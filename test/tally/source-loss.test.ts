@@ -1,4 +1,4 @@
-import { lossOfSource, type SourceCourse } from '../../src/tally/source-loss';
+import { lossOfShards, lossOfSource, type SourceCourse } from '../../src/tally/source-loss';
 import { doubtOfCourse } from '../../src/migration/source-doubt';
 
 const restarted: SourceCourse = {
@@ -34,6 +34,32 @@ describe('a source has lost its data', () => {
     const loss = lossOfSource({ ...restarted, ...changes });
     if (expected === undefined) expect(loss).toBeUndefined();
     else expect(loss).toMatch(expected);
+  });
+});
+
+describe('a master of a cluster has lost its data', () => {
+  const shard = (first: number, last: number, keys?: number) => ({
+    node: `10.0.0.1:${first}`,
+    slots: [[first, last]] as [number, number][],
+    keys,
+    trouble: null,
+  });
+  const before = [shard(0, 99, 1_000), shard(100, 16_383, 100_000)];
+  it.each([
+    [
+      'when it comes back without its keys',
+      [shard(0, 99, 0), shard(100, 16_383, 100_000)],
+      /one of its masters had 1000/,
+    ],
+    ['not when it has about what it had', [shard(0, 99, 950), shard(100, 16_383, 90_000)], undefined],
+    ['not by a few keys', [shard(0, 99, 901), shard(100, 16_383, 99_950)], undefined],
+    ['not where its slots are others', [shard(0, 9, 0), shard(10, 16_383, 101_000)], undefined],
+    ['not while it does not answer', [shard(0, 99), shard(100, 16_383, 100_000)], undefined],
+  ] as const)('%s', (_, now, expected) => {
+    const loss = lossOfShards(restarted, before, now);
+    if (expected === undefined) expect(loss).toBeUndefined();
+    else expect(loss).toMatch(expected);
+    expect(lossOfShards({ ...restarted, since: { process: 'same', flushed: 'no' } }, before, now)).toBeUndefined();
   });
 });
 

@@ -1,6 +1,8 @@
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 
 const tickMs = 20;
+/** Of one that stops, where a cluster does not answer. */
+const PATIENCE_MS = 2_000;
 
 export interface WriterOptions {
   /** Every key it writes begins with this. Default `live:`. */
@@ -13,6 +15,9 @@ export interface WriterOptions {
   /** It adds keys until there are about so many, then deletes them again down to a quarter, and so on. Default 2,000. */
   readonly keys?: number;
 }
+
+/** A server, or the nodes of a cluster: a key of that bears a hash tag, which it keeps when it is renamed. */
+export type WrittenTo = { readonly url: string } | number | { readonly nodes: readonly { readonly url: string }[] };
 
 /** What a writer has done. */
 export interface LiveWriter {
@@ -35,10 +40,16 @@ export interface LiveWriter {
  * Writes, changes, renames, deletes and expires keys of every type in its own namespace at a steady rate until it is stopped.
  * Reconnects where the server goes away meanwhile; commands lost by that are left out.
  */
-export async function startLiveWriter(
-  server: { readonly url: string } | number,
-  options: WriterOptions = {},
-): Promise<LiveWriter> {
+export async function startLiveWriter(server: WrittenTo, options: WriterOptions = {}): Promise<LiveWriter> {
+  if (typeof server === 'object' && 'nodes' in server) {
+    const cluster = new Cluster(
+      server.nodes.map(({ url }) => url),
+      { slotsRefreshTimeout: 2_000, retryDelayOnFailover: 50, clusterRetryStrategy: () => 50 },
+    );
+    cluster.on('error', () => undefined);
+    await cluster.ping();
+    return new Writer(cluster, options);
+  }
   const url = typeof server === 'number' ? `redis://127.0.0.1:${server}` : server.url;
   const redis = new Redis(url, { db: options.database ?? 0, maxRetriesPerRequest: null });
   redis.on('error', () => undefined);
@@ -64,7 +75,7 @@ class Writer implements LiveWriter {
   private last = performance.now();
 
   constructor(
-    private readonly redis: Redis,
+    private readonly redis: Redis | Cluster,
     private readonly options: WriterOptions,
   ) {
     this.namespace = options.namespace ?? 'live:';
@@ -90,6 +101,14 @@ class Writer implements LiveWriter {
 
   async stop(): Promise<void> {
     clearInterval(this.timer);
+    if (this.redis instanceof Cluster) {
+      // What its client holds for a node that is gone is answered by nobody.
+      const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+      await Promise.race([Promise.all(this.pending), patience]);
+      this.redis.disconnect();
+      if (this.failure !== undefined) throw this.failure;
+      return;
+    }
     await Promise.all(this.pending);
     // Once only: a second end would be waited for without end.
     if (this.redis.status !== 'end') {
@@ -106,20 +125,26 @@ class Writer implements LiveWriter {
     this.due += Math.min(((now - this.last) * (this.options.perSecond ?? 500)) / 1_000, this.options.perSecond ?? 500);
     this.last = now;
     if (this.due < 1 || this.redis.status !== 'ready') return;
-    const pipeline = this.redis.pipeline();
-    for (; this.due >= 1; this.due--) {
-      const [name, ...args] = this.nextCommand();
-      pipeline.call(name, ...args);
-      this.sent++;
+    const commands: [string, ...(string | number)[]][] = [];
+    for (; this.due >= 1; this.due--) commands.push(this.nextCommand());
+    this.sent += commands.length;
+    if (this.redis instanceof Cluster) {
+      for (const command of commands) this.keep(this.redis.call(...command).then(() => []));
+      return;
     }
-    const answered = pipeline.exec().then(
-      (replies) => {
-        const refusal = replies?.find(([error]) => error !== null)?.[0];
-        // Keys that expired by themselves cannot be renamed.
-        if (refusal && !refusal.message.includes('no such key')) this.failure ??= refusal;
-      },
-      () => undefined,
-    );
+    const pipeline = this.redis.pipeline();
+    for (const command of commands) pipeline.call(...command);
+    this.keep(pipeline.exec().then((replies) => replies?.flatMap(([error]) => error ?? []) ?? []));
+  }
+
+  private keep(sent: Promise<readonly Error[]>): void {
+    const answered = sent
+      // Of a single command the refusal is thrown, and what else is thrown is of the connection.
+      .catch((error: unknown) => (error instanceof Error && error.name === 'ReplyError' ? [error] : []))
+      .then((refusals) => {
+        // Keys that expired by themselves cannot be renamed; a cluster that changes refuses some.
+        this.failure ??= refusals.find(({ message }) => !/no such key|CLUSTERDOWN|TRYAGAIN|MOVED/.test(message));
+      });
     this.pending.add(answered);
     void answered.then(() => this.pending.delete(answered));
   }
@@ -146,7 +171,8 @@ class Writer implements LiveWriter {
 
   private create(): [string, ...(string | number)[]] {
     const type = ['string', 'hash', 'list', 'set', 'zset', 'stream'][this.random(6)] ?? '';
-    const name = `${this.namespace}${type}:${this.created++}`;
+    const number = this.created++;
+    const name = `${this.namespace}${type}:${this.redis instanceof Cluster ? `{${number}}` : number}`;
     this.living.push(name);
     this.touch(name);
     return this.change(name, type);
@@ -159,7 +185,8 @@ class Writer implements LiveWriter {
   }
 
   private rename(name: string, type: string): [string, ...(string | number)[]] {
-    const renamed = `${this.namespace}${type}:${this.created++}`;
+    const [tag] = /\{\d+\}/.exec(name) ?? [''];
+    const renamed = `${this.namespace}${type}:${tag}${this.created++}`;
     this.living[this.living.indexOf(name)] = renamed;
     this.touch(name);
     this.touch(renamed);

@@ -10,6 +10,8 @@ export interface TestCluster {
   readonly clients: readonly Redis[];
   /** As a side of a migration: its first node. */
   readonly server: { readonly url: string };
+  /** Those of its nodes that have slots now, as the node that answers first says. */
+  masters(): Promise<{ readonly server: RunningServer; readonly client: Redis }[]>;
   /** Keys on those of its nodes that are masters. */
   keys(): Promise<number>;
   /** Removes all keys. */
@@ -35,16 +37,18 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
     if (found === undefined) throw new RangeError(`The cluster has no node ${place}.`);
     return found;
   };
-  const masters = async () => {
+  const mastersNow = async () => {
     // During a failover two nodes may call themselves masters; the slots have one.
     const slots = (await client(0).cluster('SLOTS')) as unknown as [number, number, [string, number]][];
     const ports = new Set(slots.map(([, , [, port]]) => port));
-    return clients.filter((_, i) => ports.has(cluster.nodes[i]?.port ?? 0));
+    return cluster.nodes.flatMap((server, i) => (ports.has(server.port) ? [{ server, client: client(i) }] : []));
   };
+  const masters = async () => (await mastersNow()).map((each) => each.client);
   return {
     nodes: cluster.nodes,
     clients,
     server: { url: cluster.url },
+    masters: mastersNow,
     keys: async () => {
       const sizes = await Promise.all((await masters()).map((each) => each.dbsize()));
       return sizes.reduce((sum, size) => sum + size, 0);

@@ -1,0 +1,98 @@
+import type { MigrationReport } from '../../src/migration/report';
+import type { ServerName } from '../../local/servers/server-names';
+import type { AppProcess } from '../tools/app-process';
+import { startLiveWriter, type LiveWriter } from '../tools/live-writer';
+import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
+import { startTestCluster, type TestCluster } from '../tools/test-cluster';
+import { until } from '../tools/app-process';
+
+/** For a server of another version, and what writers write: CLUSTER_SERVER=valkey-8.1 SEED=7 npx jest … */
+const name = (process.env.CLUSTER_SERVER ?? 'redis-6.0') as ServerName;
+const seed = Number(process.env.SEED ?? 1);
+const stage = new Stage();
+let app: AppProcess;
+let alone: Side;
+let cluster: TestCluster;
+let writer: LiveWriter | undefined;
+
+beforeAll(async () => {
+  [alone, cluster] = await Promise.all([
+    stage.side('redis-7.0'),
+    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 1_000 }),
+  ]);
+  app = await stage.app({
+    ...stage.connections({ ALONE: alone }),
+    REDIS_CLUSTER: cluster.server.url,
+    KEYFERRY_SILENCE_SECONDS: '3',
+    KEYFERRY_CHECKPOINT_SECONDS: '1',
+  });
+});
+
+afterAll(async () => {
+  await stage.clear();
+  await cluster.close();
+});
+
+beforeEach(async () => {
+  await app.cancelAll();
+  await alone.client.flushall();
+});
+
+afterEach(async () => {
+  await writer?.stop().catch(() => undefined);
+});
+
+const inStep = ({ live }: MigrationReport) => live?.phase === 'live' && live.notReady === null;
+const gaps = (least: number) => (report: MigrationReport) => (report.live?.gaps ?? 0) >= least;
+const slots = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+
+async function follow(): Promise<string> {
+  writer = await startLiveWriter({ nodes: cluster.nodes }, { perSecond: 500, seed });
+  const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', mode: 'live' });
+  await app.reportWhen(id, inStep);
+  return id;
+}
+
+/** Asks for the cut-over when it is in step, stops the writer, and waits for the verdict. */
+async function ended(id: string): Promise<MigrationReport> {
+  await app.reportWhen(id, inStep);
+  expect((await app.request('POST', `/api/migrations/${id}/cutover`)).status).toBe(202);
+  await until(async () => ((await app.report(id)).live?.cutover?.writers?.writing ?? 0) > 0);
+  await writer?.stop();
+  return await app.finished(id);
+}
+
+async function expectEqual(): Promise<void> {
+  const masters = await cluster.masters();
+  let keys = 0;
+  for (const master of masters) {
+    const compared = await compareServers({ ...alone, ...master }, alone, undefined, 'others too');
+    expect(compared.differences).toEqual([]);
+    keys += compared.keys;
+  }
+  expect(keys).toBeGreaterThan(0);
+  const digests = await Promise.all(masters.map((master) => digestOfLiving({ ...alone, ...master })));
+  const sum = digests.reduce((a, b) => a ^ BigInt(`0x${b}`), 0n);
+  expect(await digestOfLiving(alone)).toBe(sum.toString(16).padStart(40, '0'));
+}
+
+it('a cluster is followed, while slots move, and the cut-over is proved', async () => {
+  const id = await follow();
+  expect(await app.report(id)).toMatchObject({ live: { gaps: 0, feed: 'tracking' } });
+  await cluster.moveSlots(0, 1, slots(100, 100));
+  await cluster.moveSlots(2, 0, slots(12_000, 100));
+  await app.reportWhen(id, gaps(1));
+  const report = await ended(id);
+  expect(report).toMatchObject({ state: 'completed', live: { repaired: true, cutover: { step: 'proved' } } });
+  expect(report.live?.lastGap).toContain('Slots');
+  await expectEqual();
+});
+
+it('a master that is killed is a gap, and is followed where its replica takes its place', async () => {
+  const id = await follow();
+  // One that no slots were moved to: its replica must know all that it had.
+  await cluster.nodes[2]!.kill();
+  await app.reportWhen(id, gaps(1));
+  expect(await ended(id)).toMatchObject({ state: 'completed', live: { repaired: true } });
+  await expectEqual();
+});
