@@ -8,7 +8,7 @@ import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
 import type { ServerOfSide } from '../redis/routed-connection';
-import { addressText } from '../redis/topology';
+import { addressText, type Master } from '../redis/topology';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { isServer } from '../migration/side-spec';
@@ -62,7 +62,7 @@ export async function loadedFacts(name: string, app: Pick<App, 'connections'>): 
 /** What a side tells, and each of its servers. */
 export interface LoadedServers {
   readonly facts: SideFacts;
-  readonly servers: readonly { readonly facts: ServerFacts; readonly port: RedisPort; readonly inCluster: boolean }[];
+  readonly servers: readonly { readonly facts: ServerFacts; readonly port: RedisPort; readonly master?: Master }[];
 }
 
 /** As `loadedFacts`, with what each master of a cluster tells; to be used at once. */
@@ -70,9 +70,7 @@ export async function loadedServers(name: string, app: Pick<App, 'connections'>)
   const each = await askEach(name, app);
   const facts = together(each, name);
   const servers = each.flatMap(({ facts: own, port, master }) =>
-    own instanceof RedisError || port instanceof RedisError
-      ? []
-      : [{ facts: own, port, inCluster: master !== undefined }],
+    own instanceof RedisError || port instanceof RedisError ? [] : [{ facts: own, port, ...(master && { master }) }],
   );
   return { facts, servers };
 }

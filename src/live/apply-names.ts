@@ -252,6 +252,7 @@ export class NameApplier {
       // One that is gone meanwhile is told by the feed.
       found.push(...streams.filter((_, i) => !Array.isArray(groups[i]) || groups[i].length > 0));
     } while (cursor !== 0n);
+    source.end?.();
     return found;
   }
 

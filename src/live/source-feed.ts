@@ -143,16 +143,17 @@ export class SourceFeed {
   }
 }
 
-/** @throws RedisError where a node of a cluster does not tell which slots it has */
+/** @throws RedisError of the connection */
 async function markOfServer({
   facts,
   port,
-  inCluster,
+  master,
 }: LoadedServers['servers'][number]): Promise<{ readonly mark: Mark; readonly own?: OwnSlots }> {
   const mark = markOf(facts);
-  if (!inCluster) return { mark };
-  const nodes = await port.call('CLUSTER', 'NODES');
+  if (master === undefined) return { mark };
+  const [nodes] = await port.pipeline([['CLUSTER', 'NODES']]);
+  if (nodes instanceof RedisError && nodes.asks === 'retry') throw nodes;
   const own = ownSlotsOf(Buffer.isBuffer(nodes) ? nodes.toString('latin1') : '');
-  if (own === undefined) throw new TypeError('CLUSTER NODES was answered in an unexpected form.');
-  return { mark, own };
+  // Where that is refused, CLUSTER SLOTS tells who has them, and not which are on their way.
+  return { mark, own: own ?? { text: JSON.stringify([master.id, master.slots]), areMoving: false } };
 }

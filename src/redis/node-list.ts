@@ -54,10 +54,10 @@ export interface OwnSlots {
  * back bears a later epoch.
  */
 export function ownSlotsOf(nodes: string): OwnSlots | undefined {
-  const line = nodes.split('\n').find((one) => one.split(' ')[2]?.split(',').includes('myself'));
-  const [id, , , , , , epoch, , ...slots] = line?.trim().split(' ') ?? [];
-  if (id === undefined || epoch === undefined) return undefined;
-  return { text: [id, epoch, ...slots].join(' '), areMoving: slots.some((slot) => slot.startsWith('[')) };
+  const self = selfOf(nodes);
+  if (self === undefined) return undefined;
+  const { id, epoch, slots, open } = self;
+  return { text: JSON.stringify([id, epoch, slots, open]), areMoving: open.length > 0 };
 }
 
 /** The ids of all nodes of a reply of CLUSTER NODES. */

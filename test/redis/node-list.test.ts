@@ -8,14 +8,22 @@ const nodes = (own: string) =>
   ].join('\n');
 
 describe('the slots of the node that answers', () => {
+  const atRest = ownSlotsOf(nodes('1 connected 0-9'));
   it.each([
-    ['at rest', '1 connected 0-9', { text: 'id1 1 0-9', areMoving: false }],
-    ['none', '1 connected', { text: 'id1 1', areMoving: false }],
-    ['on their way from it', '1 connected 0-9 [5->-id2]', { text: 'id1 1 0-9 [5->-id2]', areMoving: true }],
-    ['on their way to it', '1 connected 0-9 [12-<-id2]', { text: 'id1 1 0-9 [12-<-id2]', areMoving: true }],
-    ['that came back', '7 connected 0-9', { text: 'id1 7 0-9', areMoving: false }],
-  ])('%s', (_, own, expected) => {
-    expect(ownSlotsOf(nodes(own))).toEqual(expected);
+    ['none', '1 connected', false],
+    ['fewer', '1 connected 0-8', false],
+    ['on their way from it', '1 connected 0-9 [5->-id2]', true],
+    ['on their way to it', '1 connected 0-9 [12-<-id2]', true],
+    ['that came back', '7 connected 0-9', false],
+  ])('%s: are not those that it had', (_, own, areMoving) => {
+    const now = ownSlotsOf(nodes(own));
+    expect(now).toMatchObject({ areMoving });
+    expect(now?.text).not.toBe(atRest?.text);
+  });
+
+  it('are told alike as long as they are the same', () => {
+    expect(atRest?.areMoving).toBe(false);
+    expect(ownSlotsOf(nodes('1 disconnected 0-9'))).toEqual(atRest);
   });
 
   it('are not known where it does not say which it is', () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Cluster, Redis } from 'ioredis';
 
 const tickMs = 20;
@@ -103,8 +104,9 @@ class Writer implements LiveWriter {
     clearInterval(this.timer);
     if (this.redis instanceof Cluster) {
       // What its client holds for a node that is gone is answered by nobody.
-      const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-      await Promise.race([Promise.all(this.pending), patience]);
+      const patience = new AbortController();
+      await Promise.race([Promise.all(this.pending), sleep(PATIENCE_MS, undefined, patience).catch(() => undefined)]);
+      patience.abort();
       this.redis.disconnect();
       if (this.failure !== undefined) throw this.failure;
       return;
