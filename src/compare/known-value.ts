@@ -4,7 +4,7 @@ import { FOOTER_BYTES, payloadVersionOf } from '../payload/footer';
 import { moduleTypeOf } from '../payload/module-type';
 import { readString } from '../payload/rdb-string';
 import { isStream } from '../payload/stream';
-import { readStreamContent } from '../payload/stream-content';
+import { readStreamContent, type StreamGroup } from '../payload/stream-content';
 import { typeNameOf } from '../payload/type-names';
 import { isUnderstood, MODULE, MODULE_PRE_RELEASE, STRING } from '../payload/value-types';
 import { Workspace } from '../payload/workspace';
@@ -174,23 +174,43 @@ function sortedSetContent(reader: ByteReader, type: number): Content {
 function streamContent(reader: ByteReader, type: number): Content {
   const entries = new Windows(PARTS, 1);
   const { length, lastId, groups } = readStreamContent(reader, type, space, (id, parts) => {
-    entries.add([...inTurn([Buffer.from(id)]), ...asOneText(parts)]);
+    entries.add(entryPieces(Buffer.from(id), parts));
   });
+  const pending = groups.map((group) => {
+    const windows = new Windows(PARTS, 1);
+    for (const { id, consumer, times } of group.pending) windows.add(pendingPieces(Buffer.from(id), consumer, times));
+    return windows.end();
+  });
+  return { length, print: streamPrint(lastId, groups, entries.end(), pending) };
+}
+
+export function entryPieces(id: Buffer, parts: readonly Buffer[]): readonly Buffer[] {
+  return [...inTurn([id]), ...asOneText(parts)];
+}
+
+export function pendingPieces(id: Buffer, consumer: Buffer, times: number): readonly Buffer[] {
+  return asOneText([id, consumer, Buffer.from(String(times))]);
+}
+
+/**
+ * The fingerprint of a stream.
+ * @param groups by their names, and so are their consumers
+ * @param entries the windows of its entries
+ * @param pending those of what is pending, of each group
+ */
+export function streamPrint(
+  lastId: string,
+  groups: readonly Pick<StreamGroup, 'name' | 'lastDelivered' | 'consumers'>[],
+  entries: readonly string[],
+  pending: readonly (readonly string[])[],
+): ValuePrint {
   const facts: Buffer[] = [Buffer.from(lastId)];
   for (const { name, lastDelivered, consumers } of groups) {
     facts.push(Buffer.from('group'), name, Buffer.from(lastDelivered));
     for (const consumer of consumers) facts.push(consumer.name, Buffer.from(String(consumer.pending)));
   }
-  const prints = [sha1Of(inTurn(facts)), ...entries.end()];
-  for (const { pending } of groups) {
-    const windows = new Windows(PARTS, 1);
-    for (const { id, consumer, times } of pending) {
-      windows.add(asOneText([Buffer.from(id), consumer, Buffer.from(String(times))]));
-    }
-    prints.push(...windows.end());
-  }
   // Behind the last group.
-  return { length, print: printOfWindows('stream', [...prints, '']) };
+  return printOfWindows('stream', [sha1Of(inTurn(facts)), ...entries, ...pending.flat(), '']);
 }
 
 /** Cuts what comes one after the other as the scripts do: a window that is full has one behind it, be it empty. */

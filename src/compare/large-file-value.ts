@@ -1,10 +1,26 @@
 import { unitsOf } from '../payload/value-units';
-import type { RedisPort } from '../redis/redis-port';
+import { isStream } from '../payload/stream';
+import type { StreamGroup } from '../payload/stream-content';
+import type { Command, RedisPort, Reply } from '../redis/redis-port';
+import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../transfer/by-commands/stream/stream-id';
+import { readStreamInfo } from '../transfer/by-commands/stream/stream-info';
+import { PENDING_BYTES } from '../transfer/file-stream';
 import { fieldTimes } from '../transfer/by-commands/hash';
-import { asBytes, asList, asNumber } from '../transfer/by-commands/replies';
+import { asBytes, asFields, asList, asNumber } from '../transfer/by-commands/replies';
 import { inTurn, sha1Of, sizeOfTexts } from '../transfer/by-commands/texts';
 import { numberOf, PARTS, spelled, TEXT } from './command-windows';
-import { MOST_EXPIRING_BYTES, MostExpiring, Sum, valueOf, Windows, type Content, type KnownValue } from './known-value';
+import {
+  entryPieces,
+  MOST_EXPIRING_BYTES,
+  MostExpiring,
+  pendingPieces,
+  streamPrint,
+  Sum,
+  valueOf,
+  Windows,
+  type Content,
+  type KnownValue,
+} from './known-value';
 import { printOfWindows } from './value-prints';
 
 /** What is read of the file at once, and what that becomes, about. Bytes. */
@@ -15,6 +31,7 @@ const MOST_HELD = 16 * 1_048_576;
 /** What reading a value of a type byte may take of memory, about, whatever its size. Bytes. */
 export function memoryOfLarge(typeByte: number): number {
   const kind = unitsOf(typeByte);
+  if (isStream(typeByte)) return READ_BYTES + PENDING_BYTES;
   return READ_BYTES + (kind?.type === 'zset' ? MOST_HELD : kind?.expires === true ? MOST_EXPIRING_BYTES : 0);
 }
 
@@ -85,6 +102,7 @@ const CONTENTS: Readonly<Record<string, (read: LargeRead) => Promise<Content>>> 
     return { ...sum.content, expiring: expiring.fields };
   },
   zset: sortedSetContent,
+  stream: streamContent,
 };
 
 async function* pagesOf({ port, key, goOn }: LargeRead, command: string): AsyncGenerator<Buffer[], void, undefined> {
@@ -94,6 +112,53 @@ async function* pagesOf({ port, key, goOn }: LargeRead, command: string): AsyncG
     yield asList(values).map(asBytes);
     cursor = asBytes(next).toString('latin1');
     if (cursor === '0') return;
+  }
+}
+
+async function streamContent(read: LargeRead): Promise<Content> {
+  const { port, key, goOn } = read;
+  const info = await readStreamInfo(port, key);
+  const entries = new Windows(PARTS, 1);
+  await throughStream(read, ['XRANGE', key], ['COUNT'], (id, [values]) => {
+    entries.add(entryPieces(id, asList(values).map(asBytes)));
+  });
+  const groups = [...info.groups].sort((one, other) => one.name.compare(other.name));
+  const told: Pick<StreamGroup, 'name' | 'lastDelivered' | 'consumers'>[] = [];
+  const pending: (readonly string[])[] = [];
+  for (const { name, lastDelivered } of groups) {
+    goOn();
+    const consumers = asList(await port.call('XINFO', 'CONSUMERS', key, name)).map((reply) => {
+      const fields = asFields(reply);
+      return { name: asBytes(fields.get('name')), pending: asNumber(fields.get('pending')) };
+    });
+    told.push({ name, lastDelivered, consumers: consumers.sort((one, other) => one.name.compare(other.name)) });
+    const windows = new Windows(PARTS, 1);
+    await throughStream(read, ['XPENDING', key, name], [], (id, [consumer, , times]) => {
+      windows.add(pendingPieces(id, asBytes(consumer), asNumber(times)));
+    });
+    pending.push(windows.end());
+  }
+  return { length: info.length, print: streamPrint(formatId(info.lastId), told, entries.end(), pending) };
+}
+
+/** Goes through what a command tells of ids, page by page. @param each called with the id, and what is told of it */
+async function throughStream(
+  { port, goOn }: LargeRead,
+  [name, ...of]: Command,
+  counted: readonly string[],
+  each: (id: Buffer, rest: readonly Reply[]) => void,
+): Promise<void> {
+  for (let from: StreamId | undefined = ZERO_ID; from !== undefined;) {
+    goOn();
+    const page = asList(await port.call(name, ...of, formatId(from), '+', ...counted, String(PARTS)));
+    let last: Buffer | undefined;
+    for (const one of page) {
+      const [id, ...rest] = asList(one);
+      last = asBytes(id);
+      each(last, rest);
+    }
+    if (last === undefined || page.length < PARTS) return;
+    from = idAfter(parseId(last.toString('latin1')));
   }
 }
 

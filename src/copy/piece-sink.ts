@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import type { Names } from '../convert/names';
 import { asKept } from '../files/pack';
+import { versionOfFile } from '../migration/file-facts';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
@@ -166,6 +167,7 @@ export function keyInPieces(
     let time = new KeyTime(job, storage, longestMs);
     const options = {
       source: abilitiesOf(plan.source),
+      version: versionOfFile(plan.target.abilities),
       chunkBytes: chunkBytesOf(plan),
       blockBytes: Math.max(CHUNKS_PER_BLOCK * chunkBytesOf(plan), blockBytesOf(plan.source.usedMemory)),
       ...{ keep, step },

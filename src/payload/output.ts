@@ -69,6 +69,17 @@ export class Output {
     }
   }
 
+  /** A length of 64 bits as RDB has it. */
+  rdbLength64(value: bigint): void {
+    if (value < 0x1_0000_0000n) {
+      this.rdbLength(Number(value));
+      return;
+    }
+    this.reserve(9);
+    this.bytes[this.length++] = 0x81;
+    this.length = this.bytes.writeBigUInt64BE(value, this.length);
+  }
+
   /** A string as RDB has it, neither compressed nor as a number. */
   rdbString(from: Buffer, start: number, end: number): void {
     this.rdbLength(end - start);

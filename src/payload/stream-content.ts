@@ -1,7 +1,7 @@
 import { bad, ByteReader } from './byte-reader';
 import { Listpack } from './listpack';
 import { readPacked, readString } from './rdb-string';
-import { readStream } from './stream';
+import { readStream, type EntryId } from './stream';
 import { STREAM, STREAM_3 } from './value-types';
 import type { Workspace } from './workspace';
 
@@ -37,7 +37,10 @@ export function readStreamContent(
   entry: (id: string, parts: readonly Buffer[]) => void,
 ): StreamContent {
   readStream(new ByteReader(reader.bytes, reader.at, reader.end), type, space);
-  for (let left = reader.length(); left > 0; left--) readNode(reader, space, entry);
+  for (let left = reader.length(); left > 0; left--)
+    readNode(reader, space, ({ ms, seq }, parts) => {
+      entry(`${ms}-${seq}`, parts);
+    });
   const length = reader.length();
   const lastId = readId(reader);
   if (type !== STREAM) {
@@ -100,11 +103,11 @@ function textOf(raw: string): string {
   return `${bytes.readBigUInt64BE(0)}-${bytes.readBigUInt64BE(8)}`;
 }
 
-/** A node, whose layout stream.ts describes. */
-function readNode(
+/** Reads a node, whose layout stream.ts describes, once `checkNode` has looked at it. @throws BadPayloadError */
+export function readNode(
   reader: ByteReader,
   { first, packed }: Workspace,
-  entry: (id: string, parts: readonly Buffer[]) => void,
+  entry: (id: EntryId, parts: readonly Buffer[]) => void,
 ): void {
   readPacked(reader, packed);
   const base = [packed.bytes.readBigUInt64BE(packed.start), packed.bytes.readBigUInt64BE(packed.start + 8)] as const;
@@ -121,12 +124,12 @@ function readNode(
   number();
   for (let left = total; left > 0; left--) {
     const flags = Number(number());
-    const [ms, sequence] = base.map((part) => BigInt.asUintN(64, part + number()));
+    const [ms, seq] = base.map((part) => BigInt.asUintN(64, part + number()));
     const parts =
       (flags & SAME_FIELDS) === 0
         ? Array.from({ length: 2 * Number(number()) }, text)
         : fields.flatMap((field) => [field, text()]);
     number();
-    if ((flags & DELETED) === 0) entry(`${ms ?? 0n}-${sequence ?? 0n}`, parts);
+    if ((flags & DELETED) === 0) entry({ ms: ms ?? 0n, seq: seq ?? 0n }, parts);
   }
 }

@@ -35,10 +35,10 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
   const writer = new Pieces(reader, copy?.out);
   const to = copy?.type ?? type;
   let entries = 0;
-  let last: Id = NONE;
+  let last: EntryId = NO_ID;
   // Each node takes 2 strings.
   for (let left = reader.count(2); left > 0; left--) {
-    const node = readNode(reader, space, last);
+    const node = checkNode(reader, space, last);
     entries += node.entries;
     last = node.last;
   }
@@ -52,7 +52,7 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
     readId(reader);
     const maxDeleted = readId(reader);
     const added = reader.length();
-    ofItsOwn = isBefore(NONE, maxDeleted) || added !== length;
+    ofItsOwn = isBefore(NO_ID, maxDeleted) || added !== length;
     if (to === STREAM) writer.drop();
   }
   const names = new Set<string>();
@@ -63,19 +63,20 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
 }
 
 /** Two numbers of 64 bits. */
-interface Id {
+export interface EntryId {
   readonly ms: bigint;
-  readonly sequence: bigint;
+  readonly seq: bigint;
 }
 
-const NONE: Id = { ms: 0n, sequence: 0n };
+export const NO_ID: EntryId = { ms: 0n, seq: 0n };
 
-function isBefore(one: Id, other: Id): boolean {
-  return one.ms < other.ms || (one.ms === other.ms && one.sequence < other.sequence);
+export function isBefore(one: EntryId, other: EntryId): boolean {
+  return one.ms < other.ms || (one.ms === other.ms && one.seq < other.seq);
 }
 
-function readId(reader: ByteReader): Id {
-  return { ms: reader.length64(), sequence: reader.length64() };
+/** An id as it stands outside of nodes. */
+export function readId(reader: ByteReader): EntryId {
+  return { ms: reader.length64(), seq: reader.length64() };
 }
 
 /** Copies what was read in pieces, and leaves some out. */
@@ -158,12 +159,16 @@ function addName(reader: ByteReader, into: Element, names: Set<string>): void {
  * values, how many elements these were). Source: redis/src/t_stream.c.
  * @param before the id of the last entry of the node before
  */
-function readNode(reader: ByteReader, { first, packed }: Workspace, before: Id): { entries: number; last: Id } {
+export function checkNode(
+  reader: ByteReader,
+  { first, packed }: Workspace,
+  before: EntryId,
+): { readonly entries: number; readonly last: EntryId } {
   readPacked(reader, packed);
   if (packed.end - packed.start !== ID_BYTES) bad('a node of a stream has no id');
-  const base: Id = {
+  const base: EntryId = {
     ms: packed.bytes.readBigUInt64BE(packed.start),
-    sequence: packed.bytes.readBigUInt64BE(packed.start + 8),
+    seq: packed.bytes.readBigUInt64BE(packed.start + 8),
   };
   readPacked(reader, packed);
   const node = new NodeReader(new Listpack(packed.bytes, packed.start, packed.end), first);
@@ -177,7 +182,7 @@ function readNode(reader: ByteReader, { first, packed }: Workspace, before: Id):
     if ((flags & DELETED) === 0) left--;
     else gone--;
     if (left < 0 || gone < 0) bad('a node has not as many entries as it says');
-    const id: Id = { ms: plus(base.ms, node.integer()), sequence: plus(base.sequence, node.integer()) };
+    const id: EntryId = { ms: plus(base.ms, node.integer()), seq: plus(base.seq, node.integer()) };
     if (!isBefore(last, id)) bad('the entries of a stream are not in order');
     last = id;
     const same = (flags & SAME_FIELDS) !== 0;

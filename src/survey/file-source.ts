@@ -33,9 +33,10 @@ export function passagesTo(
 ): PassageOf {
   return (key, value) => {
     const { type = 0, bytes = 0 } = file.largeOf(key) ?? {};
-    if (value === undefined && bytes > mostBytes) return answersFor(type) ? 'by-commands' : tooLarge(mostBytes);
     const passage = value === undefined ? gate.passageUnder(type, version) : gate.passageOf(value);
-    return passage === 'by-commands' ? NOT_READ : passage;
+    if (passage === 'by-commands') return NOT_READ;
+    if (value !== undefined || bytes <= mostBytes) return passage;
+    return answersFor(type) ? 'by-commands' : tooLarge(mostBytes);
   };
 }
 

@@ -3,11 +3,14 @@ import { LzfStream } from '../payload/lzf-stream';
 import { readStringHead } from '../payload/rdb-string';
 import { readHead, type KeyRecord } from '../payload/read-record';
 import type { Extent } from '../payload/source-file';
+import { isStream } from '../payload/stream';
 import { LIST, STRING } from '../payload/value-types';
 import { unitsOf, type UnitKind } from '../payload/value-units';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import type { Abilities } from './by-commands';
+import { GREATEST_ID, parseId, ZERO_ID, type StreamId } from './by-commands/stream/stream-id';
 import { ByteWindow } from './byte-window';
+import { FileStream } from './file-stream';
 
 /** What the commands that it answers are those of. */
 export const FILE_PORT: Abilities = { major: 8, minor: 0, valkey: false };
@@ -22,7 +25,7 @@ const PAGES_KNOWN = 4;
 
 /** Whether the values of such a type byte can be read by commands. */
 export function answersFor(type: number): boolean {
-  return type === STRING || unitsOf(type) !== undefined;
+  return type === STRING || isStream(type) || unitsOf(type) !== undefined;
 }
 
 /**
@@ -52,9 +55,11 @@ export class FilePort implements RedisPort {
   }
 
   private async answer([name, key, ...args]: Command): Promise<Reply> {
+    // Its clock stands still: see FileStream.pending.
+    if (name === 'TIME') return [Buffer.from('0'), Buffer.from('0')];
     if (key === undefined) throw new Error(`A file does not answer ${name}.`);
-    // MEMORY USAGE has the key behind.
-    const of = Buffer.from(name === 'MEMORY' ? (args[0] ?? '') : key);
+    // MEMORY USAGE and XINFO have the key behind.
+    const of = Buffer.from(name === 'MEMORY' || name === 'XINFO' ? (args[0] ?? '') : key);
     const value = await this.valueOf(of);
     const numbers = args.map(Number);
     const [first = 0, second = 0] = numbers;
@@ -72,6 +77,7 @@ export class FilePort implements RedisPort {
       case 'SCARD':
       case 'HLEN':
       case 'ZCARD':
+      case 'XLEN':
         return await value.length();
       case 'GETRANGE':
         return await value.range(first, second + 1);
@@ -83,6 +89,12 @@ export class FilePort implements RedisPort {
         return await value.scan(first, numbers[2] ?? 1);
       case 'HPEXPIRETIME':
         return args.slice(2).map((field) => value.expiryOf(Buffer.from(field)));
+      case 'XINFO':
+        return infoOf(value.stream, text(key).toUpperCase(), Buffer.from(args[1] ?? ''));
+      case 'XRANGE':
+        return await value.stream.range(idOf(args[0]), idOf(args[1]), Number(args[3]));
+      case 'XPENDING':
+        return await value.stream.pending(Buffer.from(args[0] ?? ''), idOf(args[1]), idOf(args[2]), Number(args[3]));
       default:
         throw new Error(`A file does not answer ${name}.`);
     }
@@ -124,12 +136,14 @@ class Value {
   private constructor(
     private readonly record: KeyRecord,
     private readonly window: ByteWindow,
+    /** What it takes, about. */
     readonly bytes: number,
     private readonly readBytes: (start: number, length: number) => Promise<Buffer>,
     private readonly kind: UnitKind | undefined,
     /** Where the first unit, or the string, begins. */
     private readonly first: number,
     private readonly head: { readonly units: number; readonly since: number; readonly packed: boolean },
+    private readonly asStream: FileStream | undefined,
   ) {
     this.reached = { index: 0, place: first };
   }
@@ -138,13 +152,18 @@ class Value {
     const window = new ByteWindow(readBytes, end);
     const { value: record, next } = await window.at(start, readHead);
     if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
+    if (isStream(record.type)) {
+      const stream = await FileStream.read(window, readBytes, record.type, next);
+      const head = { units: stream.length, since: 0, packed: false };
+      return new Value(record, window, stream.bytes, readBytes, undefined, next, head, stream);
+    }
     const kind = unitsOf(record.type);
     const { value: head, next: first } = await window.at(next, (reader) => {
       if (kind !== undefined) return { ...kind.head(reader), packed: false };
       const { size, packed } = readStringHead(reader);
       return { units: size, since: 0, packed };
     });
-    return new Value(record, window, end - start, readBytes, kind, first, head);
+    return new Value(record, window, end - start, readBytes, kind, first, head, undefined);
   }
 
   /** Whether several elements stand in one unit. */
@@ -153,7 +172,12 @@ class Value {
   }
 
   get type(): string {
-    return this.kind?.type ?? 'string';
+    return this.kind?.type ?? (this.asStream === undefined ? 'string' : 'stream');
+  }
+
+  get stream(): FileStream {
+    if (this.asStream === undefined) throw new Error('Only streams are asked for entries.');
+    return this.asStream;
   }
 
   get expiry(): number {
@@ -271,6 +295,28 @@ class Value {
     }
     return unpacking;
   }
+}
+
+function infoOf(stream: FileStream, what: string, group: Buffer): Reply {
+  switch (what) {
+    case 'STREAM':
+      return stream.info();
+    case 'GROUPS':
+      return stream.groupInfos();
+    case 'CONSUMERS':
+      return stream.consumerInfos(group);
+    default:
+      throw new Error(`A file does not answer XINFO ${what}.`);
+  }
+}
+
+function text(part: Command[number] | undefined): string {
+  return Buffer.isBuffer(part) ? part.toString('latin1') : (part ?? '');
+}
+
+function idOf(part: Command[number] | undefined): StreamId {
+  const id = text(part);
+  return id === '-' ? ZERO_ID : id === '+' ? GREATEST_ID : parseId(id);
 }
 
 const MOST_AT_ONCE = 1_000;

@@ -96,10 +96,10 @@ export class FileSink implements Sink {
       case 'expired':
         return { ...NOTHING, counts: { expired: 1 } };
       case 'kept': {
-        const { blocks, expiry } = written;
+        const { blocks, expiry, findings } = written;
         const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
         const records = { content: blocks, keys: [key], expiring: expiry > 0 ? 1 : 0 };
-        return { counts: { copied: 1, bytes }, findings: [], records };
+        return { counts: { copied: 1, bytes }, findings, records };
       }
     }
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyFinding } from '../migration/rows';
 import { writeKeyHead, type KeyUse } from '../payload/file-records';
+import { NOTHING_LOST } from '../payload/reencode';
 import { Output } from '../payload/output';
 import { writeBytes } from '../payload/rdb-string';
 import { scoreOfText } from '../payload/score';
@@ -13,7 +14,9 @@ import { readExpiry } from './by-commands/expiry';
 import { fieldTimes } from './by-commands/hash';
 import { asBytes, asList, asNumber, isKeyGone, readSource } from './by-commands/replies';
 import { sizeOfTexts } from './by-commands/texts';
+import { findingsOfLost } from './lost-words';
 import type { Block } from './piece-writer';
+import { writeStream } from './stream-in-pieces';
 
 /** Pauses before the second and third attempt at a key that is being written to. */
 const PAUSES_MS = [50, 250];
@@ -21,6 +24,8 @@ const PAUSES_MS = [50, 250];
 /** How a key that is too large for memory is written into a file. */
 export interface InPiecesOptions {
   readonly source: Abilities;
+  /** Of the file: what it says of its readers. */
+  readonly version: number;
   /** Bytes aimed at per round trip. */
   readonly chunkBytes: number;
   /** A block is kept when it is as large. */
@@ -39,6 +44,8 @@ export type InPieces =
       readonly blocks: readonly Block[];
       /** ms since 1970; 0: none. */
       readonly expiry: number;
+      /** What the file does not hold of it. */
+      readonly findings: readonly KeyFinding[];
     }
   | { readonly kind: 'expired' }
   | { readonly kind: 'failed'; readonly finding: KeyFinding };
@@ -83,14 +90,17 @@ async function attempt(
     const { expiry, type } = await readExpiry(port, key, options.source);
     if (expiry === 'gone') return await unwatched(port, { kind: 'expired' });
     const form = FORMS[type];
-    if (form === undefined) {
+    if (type === 'stream' && options.version < FIRST_WITH_STREAMS) {
+      return await unwatched(port, failed(key, 'payload-not-taken', 'servers of the file know no streams.'));
+    }
+    if (form === undefined && type !== 'stream') {
       return await unwatched(
         port,
         failed(key, 'too-large', `keys of type ${type} go into a file only whole, ${TOO_LARGE}`),
       );
     }
     const ends = expiry === 'never' ? 0 : expiry;
-    const blocks = await blocksOf(port, key, form, options);
+    const blocks = form === undefined ? await streamOf(port, key, options) : await blocksOf(port, key, form, options);
     const replies = await port.pipeline([['MULTI'], ['EXEC']]);
     for (const reply of replies) if (reply instanceof Error) throw reply;
     if (replies.at(-1) === null || blocks === 'changed') return 'changed';
@@ -99,9 +109,10 @@ async function attempt(
       return failed(key, 'too-large', `a hash whose fields expire goes into a file only whole, ${TOO_LARGE}`);
     }
     const head = new Output();
-    writeKeyHead(head, name, ends, form.byte, use);
+    writeKeyHead(head, name, ends, blocks.byte, use);
     head.rdbLength(blocks.count);
-    return { kind: 'kept', blocks: [await options.keep(head.copy()), ...blocks.blocks], expiry: ends };
+    const findings = findingsOfLost(key, { ...NOTHING_LOST, streamPast: blocks.losesPast === true });
+    return { kind: 'kept', blocks: [await options.keep(head.copy()), ...blocks.blocks], expiry: ends, findings };
   } catch (error) {
     if (!(error instanceof KeyChanged)) throw error;
     return await unwatched(port, 'changed');
@@ -110,7 +121,10 @@ async function attempt(
 
 const TOO_LARGE = 'and it is larger than what goes at once (KEYFERRY_MEMORY_MIB).';
 
-function failed(key: Buffer, code: 'changing' | 'too-large', why: string): InPieces {
+/** Of files that servers from 5.0 on read. */
+const FIRST_WITH_STREAMS = 9;
+
+function failed(key: Buffer, code: 'changing' | 'too-large' | 'payload-not-taken', why: string): InPieces {
   return { kind: 'failed', finding: { key, code, message: `The key was not written: ${why}` } };
 }
 
@@ -143,6 +157,55 @@ const FORMS: Readonly<Partial<Record<string, Form>>> = {
   zset: { byte: types.SORTED_SET_2, length: 'ZCARD', width: 2, read: readSortedSet, write: writeScored },
 };
 
+/** A value behind what stands first in it: how many there are of what it has. */
+interface Value {
+  readonly byte: number;
+  readonly blocks: readonly Block[];
+  readonly count: number;
+  /** A stream says more of its past than the file holds. */
+  readonly losesPast?: boolean;
+}
+
+/** What is written of a value, kept in blocks. */
+class Blocks {
+  readonly out = new Output();
+  private readonly blocks: Block[] = [];
+
+  constructor(
+    private readonly blockBytes: number,
+    private readonly keep: InPiecesOptions['keep'],
+  ) {}
+
+  async keepFull(): Promise<void> {
+    if (this.out.length >= this.blockBytes) await this.keepAll();
+  }
+
+  async end(): Promise<readonly Block[]> {
+    if (this.out.length > 0) await this.keepAll();
+    return this.blocks;
+  }
+
+  private async keepAll(): Promise<void> {
+    this.blocks.push(await this.keep(this.out.copy()));
+    this.out.clear();
+  }
+}
+
+async function streamOf(
+  port: RedisPort,
+  key: Buffer,
+  { version, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
+): Promise<Value | 'changed'> {
+  const written = new Blocks(blockBytes, keep);
+  const reading = { port, key, chunkBytes, out: written.out };
+  const chunk = async () => {
+    step();
+    await written.keepFull();
+  };
+  const { byte, nodes, isWhole, losesPast } = await writeStream(reading, version, chunk);
+  return isWhole ? { byte, blocks: await written.end(), count: nodes, losesPast } : 'changed';
+}
+
 /**
  * The value behind its length, in blocks; `changed` where not as much came as there is. A hash is `expired` with the last of its fields,
  * which the server counts until it takes them away.
@@ -152,7 +215,7 @@ async function blocksOf(
   key: Buffer,
   form: Form,
   { source, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
-): Promise<{ readonly blocks: readonly Block[]; readonly count: number } | 'changed' | 'expired' | 'expiringFields'> {
+): Promise<Value | 'changed' | 'expired' | 'expiringFields'> {
   const [length, memory] = await port.pipeline([
     [form.length, key],
     ['MEMORY', 'USAGE', key],
@@ -162,20 +225,17 @@ async function blocksOf(
   const count = asNumber(length);
   const first = firstCount(typeof memory === 'number' ? memory : undefined, count, chunkBytes);
   const isHash = form.byte === types.HASH;
-  const blocks: Block[] = [];
-  const out = new Output();
+  const written = new Blocks(blockBytes, keep);
+  const { out } = written;
   let read = 0;
   for await (const values of form.read(port, key, first, chunkBytes)) {
     step();
     if (isHash && hasFieldExpiry(source) && (await haveExpiries(port, key, values))) return 'expiringFields';
     form.write(out, values);
     read += form.byte === types.STRING ? sizeOfTexts(values) : values.length / form.width;
-    if (out.length < blockBytes) continue;
-    blocks.push(await keep(out.copy()));
-    out.clear();
+    await written.keepFull();
   }
-  if (out.length > 0) blocks.push(await keep(out.copy()));
-  if (read === count) return { blocks, count };
+  if (read === count) return { byte: form.byte, blocks: await written.end(), count };
   // What came less are fields that have expired, if nobody writes to the key.
   if (!isHash || !hasFieldExpiry(source) || read > count) return 'changed';
   return read === 0 ? 'expired' : 'expiringFields';

@@ -125,6 +125,81 @@ describe.each([0, 1])('a record of server %i', (place) => {
       expect(one).toBe(other);
     }
   });
+
+  it('gives a stream with groups and what is pending, forward, from the middle and back', async () => {
+    const { client } = server();
+    const add = client.pipeline();
+    for (const i of many.slice(0, 5_000))
+      add.xadd('stream', `${i + 1}-${i % 3}`, 'field', text(i), ...(i % 7 ? [] : ['more', '']));
+    add.xdel('stream', '10-0', '4000-0', '5000-1');
+    add.xgroup('CREATE', 'stream', 'group', '0');
+    add.xgroup('CREATE', 'stream', 'idle', '7-0');
+    add.xgroup('CREATE', 'stream', 'other', '0');
+    for (const [consumer, count] of [
+      ['one', 1_500],
+      ['two', 2_000],
+      ['one', 700],
+      ['three', 1],
+    ] as const)
+      add.xreadgroup('GROUP', 'group', consumer, 'COUNT', count, 'STREAMS', 'stream', '>');
+    add.xreadgroup('GROUP', 'other', 'one', 'COUNT', 900, 'STREAMS', 'stream', '>');
+    // Pending, and gone.
+    add.xdel('stream', '100-0', '101-1');
+    add.xack('stream', 'group', '3-2', '4-0');
+    await add.exec();
+    const { port, readBytes, size } = await portOf(server(), 'stream');
+    const asked = async (...command: [string, ...string[]]) => [
+      await port.call(...command),
+      await client.callBuffer(...command),
+    ];
+
+    const [length, lengthThere] = await asked('XLEN', 'stream');
+    expect(length).toBe(lengthThere);
+    const before = readBytes();
+    for (let from = '0-0'; ;) {
+      const [page, there] = await asked('XRANGE', 'stream', from, '5000-9', 'COUNT', '333');
+      expect(page).toEqual(there);
+      const last = (page as [Buffer, Buffer[]][]).at(-1)?.[0].toString();
+      if (last === undefined) break;
+      from = last.replace(/\d+$/, (seq) => String(Number(seq) + 1));
+    }
+    expect(readBytes() - before).toBeLessThan(2 * size + 4_194_304);
+    for (const [from, to, count] of [
+      ['4500-0', '4510-0', '5'],
+      ['2-0', '8-0', '100'],
+      ['4900-0', '9999-0', '9999'],
+      ['0-0', '0-1', '1'],
+    ] as const) {
+      const [page, there] = await asked('XRANGE', 'stream', from, to, 'COUNT', count);
+      expect(page).toEqual(there);
+    }
+    const info = async (what: string, ...group: string[]) => {
+      const [here, there] = await asked('XINFO', what, 'stream', ...group);
+      return [here, there].map((reply) => (what === 'STREAM' ? [reply] : (reply as unknown[])).map(fieldsOf));
+    };
+    for (const [what, group] of [['STREAM'], ['GROUPS'], ['CONSUMERS', 'group'], ['CONSUMERS', 'idle']] as const) {
+      const [here, there] = await info(what, ...(group === undefined ? [] : [group]));
+      expect(here).toEqual(
+        there?.map((fields, i) => Object.fromEntries(Object.keys(here?.[i] ?? {}).map((name) => [name, fields[name]]))),
+      );
+    }
+    // Back to before what was told last, too.
+    for (const from of ['0-0', '1000-0', '2500-1', '90-0'])
+      for (const group of ['group', 'other', 'idle']) {
+        const [page, there] = await asked('XPENDING', 'stream', group, from, '9999-0', '600');
+        const told = (reply: unknown) =>
+          (reply as [Buffer, Buffer, number, number][]).map(([id, consumer, , times]) => [
+            String(id),
+            String(consumer),
+            times,
+          ]);
+        expect(told(page)).toEqual(told(there));
+      }
+    const time = (page: unknown) => (page as [Buffer, Buffer, number][])[0]?.[2] ?? 0;
+    expect(
+      Math.abs(Date.now() + time(await port.call('XPENDING', 'stream', 'group', '0-0', '9999-0', '1'))),
+    ).toBeLessThan(60_000);
+  });
 });
 
 it('knows when fields expire until the key is released, whatever else is read, and never guesses', async () => {
@@ -222,3 +297,9 @@ it.each([
   } while (cursor !== 0n);
   expect(pages).toEqual(expected);
 });
+
+/** A flat list of names and values, by their names. */
+function fieldsOf(reply: unknown): Record<string, unknown> {
+  const list = reply as unknown[];
+  return Object.fromEntries(list.flatMap((name, i) => (i % 2 === 0 ? [[String(name), list[i + 1]]] : [])));
+}

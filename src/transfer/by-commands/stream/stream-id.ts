@@ -7,6 +7,7 @@ export interface StreamId {
 const MOST = 2n ** 64n - 1n;
 
 export const ZERO_ID: StreamId = { ms: 0n, seq: 0n };
+export const GREATEST_ID: StreamId = { ms: MOST, seq: MOST };
 
 /** Parses `ms-seq`. Throws a SyntaxError for anything else. */
 export function parseId(text: string): StreamId {

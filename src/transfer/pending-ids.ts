@@ -1,0 +1,44 @@
+const ID_BYTES = 16;
+const FEWEST = 16;
+const MOST = 4_096;
+
+/** The ids of what is pending with one consumer, as they stand in a file one behind the other: in their order. */
+export class PendingIds {
+  private held = FEWEST;
+  private chunk: { readonly first: number; readonly bytes: Buffer } = { first: 0, bytes: Buffer.alloc(0) };
+  private reached = { from: '', index: 0 };
+
+  constructor(
+    private readonly readBytes: (start: number, length: number) => Promise<Buffer>,
+    private readonly place: number,
+    readonly count: number,
+  ) {}
+
+  /** @param bytes of the list that may be in memory, about */
+  hold(bytes: number): void {
+    this.held = Math.max(FEWEST, Math.min(MOST, Math.floor(bytes / ID_BYTES)));
+  }
+
+  /** The ids from one to another, both of them too; forward at the cost of one reading. */
+  async between(from: string, to: string): Promise<string[]> {
+    if (from < this.reached.from) this.reached = { from, index: 0 };
+    const found: string[] = [];
+    let { index } = this.reached;
+    for (let i = index; i < this.count; i++) {
+      const { first, bytes } = this.chunk;
+      if (i < first || (i - first + 1) * ID_BYTES > bytes.length) await this.read(i);
+      const at = (i - this.chunk.first) * ID_BYTES;
+      const id = this.chunk.bytes.toString('latin1', at, at + ID_BYTES);
+      if (id > to) break;
+      if (id >= from) found.push(id);
+      else index = i + 1;
+    }
+    this.reached = { from, index };
+    return found;
+  }
+
+  private async read(first: number): Promise<void> {
+    const length = Math.min(this.held, this.count - first) * ID_BYTES;
+    this.chunk = { first, bytes: await this.readBytes(this.place + first * ID_BYTES, length) };
+  }
+}
