@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { App } from '../app/app';
 import { comparisonOf } from '../compare/comparison-of';
 import { examine, type Pair } from '../compare/examine';
@@ -13,10 +14,11 @@ import { NOT_READ } from '../payload/payload-gate';
 import { useCarried } from '../migration/use-kind';
 import type { JobHold } from '../range/range-job';
 import type { FileSides } from '../range/file-origin';
+import type { Step } from '../range/page-place';
 import { attemptOn, onOwn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
 import { timedWrites } from '../range/timed';
-import { keyPlaceSchema, type PlaceKeeper } from '../transfer/by-commands';
+import { keyPlaceSchema, type KeyPlace, type PlaceKeeper } from '../transfer/by-commands';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import type { ClockOffset } from '../transfer/clock-offset';
 import { CommandCopier, type Copied, type CopierOptions, type CopyAlone } from '../transfer/command-copier';
@@ -133,6 +135,14 @@ function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
   return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
 }
 
+/** What a place says of a copy, beside the place before. */
+function stepTo(place: KeyPlace, noted: unknown): Step {
+  const before = keyPlaceSchema.optional().catch(undefined).parse(noted);
+  if (place.attempt > (before?.attempt ?? 0)) return 'otherwise';
+  if (place.build === undefined) return 'anew';
+  return isDeepStrictEqual(place.build.body, before?.build?.body) ? 'same' : 'further';
+}
+
 /** How keys go by ordinary commands. */
 function copierOptions(
   job: JobHold,
@@ -145,7 +155,7 @@ function copierOptions(
     // One that is not as it was stored is none: the key is begun anew.
     get: () => keyPlaceSchema.optional().catch(undefined).parse(places.get(key)),
     set: (place) => {
-      places.set(key, place);
+      places.set(key, place, place && stepTo(place, places.get(key)));
     },
   });
   return {

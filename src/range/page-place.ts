@@ -7,13 +7,29 @@ const MOST_KEYS = 20_000;
 const MOST_NOTES = 300_000;
 
 const hash = z.string().length(22);
-const schema = z.object({ done: z.array(hash), notes: z.record(z.string(), z.record(hash, z.unknown())) });
+const amount = z.number().int().min(0);
+/** Steps since the work on a key began anew, and the most that there ever were. */
+const steps = z.tuple([amount, amount]);
+const schema = z.object({
+  done: z.array(hash),
+  notes: z.record(z.string(), z.record(hash, z.unknown())),
+  steps: z.record(z.string(), z.record(hash, steps)).default({}),
+});
+
+/**
+ * What a note says of the work on its key: a step further; no further than before; begun anew, since what was done is lost; or begun
+ * anew in a way that is not begun so again, of which there are few.
+ */
+export type Step = 'further' | 'same' | 'anew' | 'otherwise';
 
 /** Notes of one kind about keys, in plain data. */
 export interface KeyNotes {
   get(key: Buffer): unknown;
-  /** @param note undefined where there is nothing to note any more */
-  set(key: Buffer, note: unknown): void;
+  /**
+   * @param note undefined where there is nothing to note any more
+   * @param step "further" where it is not given
+   */
+  set(key: Buffer, note: unknown, step?: Step): void;
 }
 
 /**
@@ -24,18 +40,21 @@ export class PagePlace {
   /** As they came out of storage: a page is not always cut as it was. */
   private readonly earlier = new Set<string>();
   private own: Buffer[] = [];
-  /** Called whenever the work on a key has got further. */
+  /** Called whenever the work on a key has got further than ever. */
   onNote: () => void = () => undefined;
   private readonly kinds = new Map<string, Map<string, unknown>>();
+  /** By kinds and keys, as the notes. */
+  private readonly steps = new Map<string, Map<string, z.infer<typeof steps>>>();
 
   /** @param packed what `pack` gave; what cannot be read counts as undefined */
   static read(packed: Buffer | undefined): PagePlace | undefined {
     if (packed === undefined) return undefined;
     const place = new PagePlace();
     try {
-      const { done, notes } = schema.parse(JSON.parse(packed.toString('utf8')));
+      const { done, notes, steps } = schema.parse(JSON.parse(packed.toString('utf8')));
       for (const one of done) place.earlier.add(one);
       for (const [kind, byKey] of Object.entries(notes)) place.kinds.set(kind, new Map(Object.entries(byKey)));
+      for (const [kind, byKey] of Object.entries(steps)) place.steps.set(kind, new Map(Object.entries(byKey)));
       return place;
     } catch {
       return undefined;
@@ -71,18 +90,28 @@ export class PagePlace {
     this.earlier.clear();
     this.own = [];
     this.kinds.clear();
+    this.steps.clear();
   }
 
   notes(kind: string): KeyNotes {
     const byKey = this.kinds.get(kind) ?? new Map<string, unknown>();
+    const stepsByKey = this.steps.get(kind) ?? new Map<string, z.infer<typeof steps>>();
     this.kinds.set(kind, byKey);
+    this.steps.set(kind, stepsByKey);
     return {
       get: (key) => (byKey.size === 0 ? undefined : byKey.get(hashOf(key))),
-      set: (key, note) => {
-        if (note !== undefined) {
-          byKey.set(hashOf(key), note);
-          this.onNote();
-        } else if (byKey.size > 0) byKey.delete(hashOf(key));
+      set: (key, note, step = 'further') => {
+        if (note === undefined) {
+          if (byKey.size === 0) return;
+          byKey.delete(hashOf(key));
+          stepsByKey.delete(hashOf(key));
+          return;
+        }
+        const hash = hashOf(key);
+        byKey.set(hash, note);
+        const { isFurther, next } = stepped(stepsByKey.get(hash) ?? [0, 0], step);
+        stepsByKey.set(hash, next);
+        if (isFurther) this.onNote();
       },
     };
   }
@@ -101,8 +130,26 @@ export class PagePlace {
     }
     const done = JSON.stringify([...this.earlier, ...this.own.map(hashOf)]);
     const kinds = [...texts].map(([kind, each]) => `"${kind}":{${each.join(',')}}`);
-    return Buffer.from(`{"done":${done},"notes":{${kinds.join(',')}}}`);
+    const steps = JSON.stringify(Object.fromEntries([...this.steps].map(([kind, byKey]) => [kind, latest(byKey)])));
+    return Buffer.from(`{"done":${done},"notes":{${kinds.join(',')}},"steps":${steps}}`);
   }
+}
+
+/** Of how many keys of a kind it is kept how far they got, the latest. */
+const MOST_STEPS = 1_000;
+
+function latest<T>(byKey: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
+  return Object.fromEntries([...byKey].slice(-MOST_STEPS));
+}
+
+function stepped(
+  [now, most]: z.infer<typeof steps>,
+  step: Step,
+): { readonly isFurther: boolean; readonly next: z.infer<typeof steps> } {
+  if (step === 'otherwise') return { isFurther: true, next: [0, 0] };
+  if (step === 'anew') return { isFurther: false, next: [0, most] };
+  if (step === 'same') return { isFurther: false, next: [now, most] };
+  return { isFurther: now + 1 > most, next: [now + 1, Math.max(now + 1, most)] };
 }
 
 function hashOf(key: Buffer): string {

@@ -388,7 +388,9 @@ export class RangeJob implements StopSignal {
   async handOn(): Promise<void> {
     this.end();
     this.stands = this.current.cursor === this.startedAt;
-    this.current = { ...this.current, state: 'planned', builders: this.buildersLeft() };
+    // Who only paid off what another had taken has tried nothing.
+    const tries = Math.max(0, this.current.tries - (this.governor.paysOff ? 1 : 0));
+    this.current = { ...this.current, tries, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
   }
 
@@ -445,9 +447,8 @@ export class RangeJob implements StopSignal {
   private async write(): Promise<void> {
     if (this.reason === 'lost') throw new StoppedError('lost');
     this.lastWrite = performance.now();
-    // A wait that a limit asks for is no standstill.
-    const progress = this.current.progress + (this.governor.hasWaited() ? 1 : 0);
-    this.current = { ...this.current, progress };
+    // A wait that a limit asks for is no standstill, but where it is for what is done again and again.
+    if (this.governor.hasWaited()) this.progressed(false);
     try {
       const inside = this.stands || !this.place.isEmpty;
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };

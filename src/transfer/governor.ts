@@ -50,6 +50,8 @@ export class Governor implements Pace {
   private pauseMs = 0;
   private pausedUntil = 0;
   private owedUntil: number;
+  /** What others took is still owed. */
+  paysOff: boolean;
   private patientUntil: number;
   private latest: number[] = [];
   /**
@@ -76,6 +78,7 @@ export class Governor implements Pace {
     private readonly patienceMs = Number.POSITIVE_INFINITY,
   ) {
     this.owedUntil = performance.now() + owedMs;
+    this.paysOff = owedMs > 0;
     this.patientUntil = performance.now() + patienceMs;
   }
 
@@ -171,6 +174,7 @@ export class Governor implements Pace {
         this.waited = true;
       }
     }
+    this.paysOff = false;
   }
 
   private learn(latencyMs: number, micros: number | undefined): void {

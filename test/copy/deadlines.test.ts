@@ -1,3 +1,8 @@
+import { parseMigrationRequest } from '../../src/migration/request';
+import { cancelMigration } from '../../src/api/cancel-migration';
+import { startMigration } from '../../src/start/start-migration';
+import { visitMigration } from '../../src/tally/tally-visit';
+import { workOnRange } from '../../src/work/range-worker';
 import { run } from '../tools/modes';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
@@ -91,6 +96,36 @@ describe('what needs longer than a message', () => {
       ];
       expect(await digest(target)).toEqual(await digest(big));
       expect(await target.client.dbsize()).toBe(9);
+    },
+  );
+
+  it.each([{}, { keysPerSecond: 5_000 }])(
+    'and has no room for all of the key, brings nothing forward by doing the same again (limits %j)',
+    async (limits) => {
+      const used = Number(/used_memory:(\d+)/.exec(await target.client.info('memory'))?.[1]);
+      await target.client.config('SET', 'maxmemory', String(used + 400_000));
+      try {
+        const request = parseMigrationRequest({ source: 'OLD', target: 'NEW', verify: 'none', limits });
+        const { id } = await startMigration(request, slow);
+        const progress: number[] = [];
+        let messages = await slow.takeMessages();
+        for (let round = 0; round < 12; round++) {
+          await Promise.all(messages.map((each) => workOnRange(each, slow)));
+          progress.push((await slow.ledger.ranges.list(id)).reduce((sum, row) => sum + row.progress, 0));
+          // Those that met trouble wait for some seconds in the queue.
+          const sent = await slow.takeMessages();
+          if (sent.length > 0) messages = sent;
+        }
+        const [row] = await slow.ledger.ranges.list(id);
+        expect(row?.trouble).toMatch(/out of memory/);
+        expect(progress[0]).toBeGreaterThan(0);
+        expect(new Set(progress.slice(-4)).size).toBe(1);
+        await cancelMigration(id, slow);
+        await Promise.all(messages.map((each) => workOnRange(each, slow)));
+        while ((await visitMigration(id, slow))?.finished === false);
+      } finally {
+        await target.client.config('SET', 'maxmemory', '0');
+      }
     },
   );
 });
