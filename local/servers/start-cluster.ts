@@ -16,6 +16,8 @@ const LONGEST_FORMING_MS = 60_000;
 export interface ClusterOptions extends Omit<StartOptions, 'port' | 'dataFolder' | 'rdb' | 'tls'> {
   /** 3 where left out. */
   readonly masters?: number;
+  /** Every second node is of this version. */
+  readonly mixedWith?: ServerName;
   /** Replicas of each master; none where left out. */
   readonly replicas?: number;
   /** After so long without an answer a node is taken for gone, ms. */
@@ -37,7 +39,15 @@ export interface RunningCluster {
 /** Starts servers, forms a cluster of them with the slots divided evenly, and waits until every node serves it. */
 export async function startCluster(
   name: ServerName,
-  { masters = 3, replicas = 0, nodeTimeoutMs = 3_000, args = [], tlsBeside, ...options }: ClusterOptions = {},
+  {
+    masters = 3,
+    replicas = 0,
+    nodeTimeoutMs = 3_000,
+    args = [],
+    tlsBeside,
+    mixedWith = name,
+    ...options
+  }: ClusterOptions = {},
 ): Promise<RunningCluster> {
   const nodes: RunningServer[] = [];
   const kill = async () => {
@@ -47,7 +57,7 @@ export async function startCluster(
     for (let i = 0; i < masters * (1 + replicas); i++) {
       nodes.push(
         await onFreePorts((port) =>
-          startServer(name, {
+          startServer(i % 2 === 0 ? name : mixedWith, {
             ...options,
             port,
             args: [

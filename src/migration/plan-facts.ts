@@ -30,6 +30,8 @@ export type MemoryFacts = Pick<ServerFacts, 'maxMemory' | 'usedMemory' | 'evicti
 export interface RightFacts extends ToldFacts {
   /** Commands that are asked for and that a side refuses its user. */
   readonly refused: { readonly source: readonly CommandName[]; readonly target: readonly CommandName[] };
+  /** Of them, those that a side does not have. */
+  readonly unknown?: { readonly source: readonly CommandName[]; readonly target: readonly CommandName[] };
   /** Globs of keys that a side's user may not touch and that the migration would. */
   readonly keysRefused: { readonly source: readonly string[]; readonly target: readonly string[] };
 }

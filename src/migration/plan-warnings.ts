@@ -172,11 +172,13 @@ function when(holds: boolean, warning: () => string): string[] {
   return holds ? [warning()] : [];
 }
 
-function warningOfRight({ side, lacking, without = '', toldElsewhere }: LackingRight): string[] {
-  return when(
-    toldElsewhere === undefined,
-    () => `The user of the ${side} may not run ${lacking.join(', ')}: ${without}.`,
-  );
+function warningOfRight({ side, lacking, unknown, without = '', toldElsewhere }: LackingRight): string[] {
+  const refused = lacking.filter((command) => !unknown.includes(command));
+  const told = toldElsewhere === undefined;
+  return [
+    ...when(told && refused.length > 0, () => `The user of the ${side} may not run ${refused.join(', ')}: ${without}.`),
+    ...when(told && unknown.length > 0, () => `The ${side} does not know ${unknown.join(', ')}: ${without}.`),
+  ];
 }
 
 /** Whether keys are written to a server, or would be. */

@@ -156,17 +156,28 @@ function harmOfSameNames({ mode, target }: MigrationRequest): string | undefined
   return mode === 'live' ? 'and one that is deleted would take the other with it' : undefined;
 }
 
-function commandsOf(rights: readonly LackingRight[]): CommandName[] {
-  return [...new Set(rights.flatMap(({ lacking }) => lacking))];
+/** Commands that are lacking: refused to the user, and not there. */
+function commandsOf(rights: readonly LackingRight[]): Readonly<Record<'refused' | 'unknown', readonly CommandName[]>> {
+  const unknown = new Set(rights.flatMap((right) => right.unknown));
+  const refused = new Set(rights.flatMap(({ lacking }) => lacking).filter((command) => !unknown.has(command)));
+  return { refused: [...refused], unknown: [...unknown] };
 }
 
 function reasonOfRights(side: SideName, { request }: ToldFacts, rights: readonly LackingRight[]): string[] {
-  const commands = commandsOf(rights);
-  return when(
-    commands.length > 0,
-    () =>
-      `The user of the ${side} "${nameOfSide(request[side])}" may not run ${commands.join(', ')}; allow it (ACL SETUSER … ${commands.map(aclOf).join(' ')}). docs/security.md lists the rights.`,
-  );
+  const { refused, unknown } = commandsOf(rights);
+  const name = nameOfSide(request[side]);
+  return [
+    ...when(
+      refused.length > 0,
+      () =>
+        `The user of the ${side} "${name}" may not run ${refused.join(', ')}; allow it (ACL SETUSER … ${refused.map(aclOf).join(' ')}). docs/security.md lists the rights.`,
+    ),
+    ...when(
+      unknown.length > 0,
+      () =>
+        `The ${side} "${name}" does not know ${unknown.join(', ')}, without which this cannot be done: it is older than that, or no Redis, or they are renamed or disabled there.`,
+    ),
+  ];
 }
 
 /** What is wrong with these would look like a server that can do less. */
@@ -272,7 +283,10 @@ export const RULES_OF_TRIED: readonly Rule<TriedFacts>[] = [
       const { request, scriptsRefused } = facts;
       const { [side]: refused } = scriptsRefused;
       const lacking = commandsOf(rightsOfScripts(side, facts));
-      const named = lacking.length === 0 ? '' : ` It may not run ${lacking.join(', ')}.`;
+      const named = [
+        ...when(lacking.refused.length > 0, () => ` Its user may not run ${lacking.refused.join(', ')}.`),
+        ...when(lacking.unknown.length > 0, () => ` It does not know ${lacking.unknown.join(', ')}.`),
+      ].join('');
       return when(
         refused !== undefined,
         () =>

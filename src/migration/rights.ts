@@ -96,6 +96,13 @@ const ofConnections: readonly Omit<Right, 'side'>[] = [
   },
   {
     for: 'everything',
+    commands: ['CLUSTER'],
+    asked: always,
+    without: 'whether it is a node of a cluster is known only where INFO tells',
+    toldElsewhere: true,
+  },
+  {
+    for: 'everything',
     commands: ['CONFIG GET'],
     asked: always,
     without:
@@ -378,6 +385,8 @@ export function commandsAsked(side: SideName, facts: ToldFacts): CommandName[] {
 export interface LackingRight extends Right {
   /** Those that it may not run. */
   readonly lacking: readonly CommandName[];
+  /** Of them, those that the server does not have. */
+  readonly unknown: readonly CommandName[];
 }
 
 /** What a side's user lacks of what is asked for. */
@@ -385,7 +394,8 @@ function lackingRights(side: SideName, facts: RightFacts): LackingRight[] {
   return rights.flatMap((right): LackingRight[] => {
     if (right.side !== side || !right.asked(facts)) return [];
     const lacking = right.commands.filter((command) => facts.refused[side].includes(command));
-    return lacking.length === 0 ? [] : [{ ...right, lacking }];
+    const unknown = lacking.filter((command) => facts.unknown?.[side].includes(command) === true);
+    return lacking.length === 0 ? [] : [{ ...right, lacking, unknown }];
   });
 }
 

@@ -12,6 +12,14 @@ export function rangesOf(versions: readonly number[]): VersionRanges {
   return ranges;
 }
 
+/** The versions that are in both. */
+export function commonOf(one: VersionRanges, other: VersionRanges): VersionRanges {
+  const common = one.flatMap(([from, to]) =>
+    other.map(([first, last]): [number, number] => [Math.max(from, first), Math.min(to, last)]),
+  );
+  return common.filter(([from, to]) => from <= to).sort(([a], [b]) => a - b);
+}
+
 /** For people: "8 to 11 and 80". */
 export function rangesText(ranges: VersionRanges): string {
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from} to ${to}`)).join(' and ');

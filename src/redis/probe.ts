@@ -1,4 +1,5 @@
 import { FIRST_COUNT } from '../keyspace/page-size';
+import { hashSlot } from '../keyspace/hash-slot';
 import { placeOf, startCursor, startPlace, type CursorRange } from '../keyspace/cursor';
 import { changingCalls } from './command-calls';
 import { addressOf } from './connection-settings';
@@ -6,12 +7,13 @@ import { asksOf, isRedisError, type RedisError } from './errors';
 import type { CommandName } from './rights';
 import type { LoadedModule } from '../payload/payload-server';
 import type { SourceFile } from '../payload/source-file';
-import type { VersionRanges } from '../payload/version-ranges';
+import { commonOf, type VersionRanges } from '../payload/version-ranges';
 import { readDatabases, sizeOf, type Databases, type OnOwnConnection } from './database-keys';
 import { infoField, infoNumber } from './info';
 import { parseModules } from './loaded-modules';
 import { restorableVersions, writtenVersion } from './payload-version';
 import type { RedisPort, Reply } from './redis-port';
+import type { Master } from './topology';
 
 /**
  * What INFO tells of a server, as far as it matters here. Sizes in bytes. A number that the server does not tell is
@@ -312,6 +314,47 @@ export async function probeTarget(
     ...(await modulesOf(port, may)),
     absoluteExpiry: Number.parseInt(facts.compatibleVersion, 10) >= 5,
   };
+}
+
+/** A master of a cluster that is tried by itself. */
+export interface TriedMaster {
+  readonly slots: Master['slots'];
+  readonly port: RedisPort;
+}
+
+/** The same of a cluster, whose nodes may be of several versions: what is taken is what each of its masters takes. */
+export async function probeClusterTarget(
+  port: RedisPort,
+  masters: readonly TriedMaster[],
+  facts: ServerFacts,
+  trial: Trial = everything,
+): Promise<TargetAbilities> {
+  const abilities = await probeTarget(port, facts, trial);
+  if (abilities.payloadVersions === undefined) return abilities;
+  let { payloadVersions } = abilities;
+  for (const master of masters) {
+    if (payloadVersions.length === 0) break;
+    const key = keyIn(master.slots, trial.named);
+    if (key !== undefined) payloadVersions = commonOf(payloadVersions, await restorableVersions(master.port, key));
+  }
+  return { ...abilities, restore: payloadVersions.length > 0, payloadVersions };
+}
+
+/** So many names are tried; where the first of them have one slot, all have. */
+const MOST_NAMES = 200_000;
+const ALIKE = 64;
+
+/** A name that nobody has, in one of these slots; undefined where the user may touch none of them. */
+function keyIn(slots: Master['slots'], named: Trial['named']): Buffer | undefined {
+  const met = new Set<number>();
+  for (let i = 0; i < MOST_NAMES; i++) {
+    const key = named(Buffer.from(`keyferry:probe-${i}`));
+    const slot = hashSlot(key);
+    if (slots.some(([first, last]) => slot >= first && slot <= last)) return key;
+    met.add(slot);
+    if (i === ALIKE && met.size === 1) return undefined;
+  }
+  return undefined;
 }
 
 /**

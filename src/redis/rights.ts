@@ -118,6 +118,13 @@ const LATER: ReadonlySet<CommandName> = new Set([
   'PEXPIRETIME',
 ]);
 
+/** Commands that cannot be called. */
+export interface RefusedCommands {
+  readonly all: readonly CommandName[];
+  /** Of them, those that the server does not have under this name: no matter of rights. */
+  readonly unknown: readonly CommandName[];
+}
+
 /**
  * Those of the commands that a server refuses to its user, or has under no such name. Changes nothing: what would is queued in a
  * transaction that ends with the connection, and is not tried where none is asked for.
@@ -129,33 +136,36 @@ export async function refusedCommands(
   port: RedisPort,
   names: readonly CommandName[],
   key: Buffer,
-): Promise<CommandName[]> {
+): Promise<RefusedCommands> {
   const harmless = names.filter(isHarmless);
   const queued = names.filter(isQueued);
-  const refused = new Set<CommandName>(await refusedOf(port, harmless, (name) => HARMLESS[name](key)));
+  const refusals = new Map<CommandName, RedisError>();
+  await addRefusals(refusals, port, harmless, (name) => HARMLESS[name](key));
   if (names.includes('MULTI')) {
     const [begun] = await port.pipeline([['MULTI']]);
     if (begun instanceof Error) {
       passing(begun);
-      refused.add('MULTI');
-    } else {
-      const inside = await refusedOf(port, queued, (name) => QUEUED[name](key));
-      for (const name of inside) refused.add(name);
-    }
+      refusals.set('MULTI', begun);
+    } else await addRefusals(refusals, port, queued, (name) => QUEUED[name](key));
   }
-  return names.filter((name) => refused.has(name));
+  const all = names.filter((name) => refusals.has(name));
+  return { all, unknown: all.filter((name) => isRedisError(refusals.get(name), 'unknownCommand')) };
 }
 
-async function refusedOf<Name extends CommandName>(
+async function addRefusals<Name extends CommandName>(
+  refusals: Map<CommandName, RedisError>,
   port: RedisPort,
   names: readonly Name[],
   callOf: (name: Name) => Command,
-): Promise<Name[]> {
+): Promise<void> {
   const replies = await port.pipeline(names.map(callOf));
-  return names.filter((name, i) => isRefusal(replies[i], name));
+  names.forEach((name, i) => {
+    const reply = replies[i];
+    if (isRefusal(reply, name)) refusals.set(name, reply);
+  });
 }
 
-function isRefusal(reply: Reply | RedisError | undefined, name: CommandName): boolean {
+function isRefusal(reply: Reply | RedisError | undefined, name: CommandName): reply is RedisError {
   if (!(reply instanceof Error)) return false;
   passing(reply);
   return isRedisError(reply, 'noRight') || (isRedisError(reply, 'unknownCommand') && !LATER.has(name));

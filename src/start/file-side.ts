@@ -88,7 +88,7 @@ function fileSide(address: string): Omit<PlanSide<never>, 'told' | 'abilities'> 
     address,
     met: () => Promise.resolve([]),
     touch: () => Promise.resolve({ refused: [], named: (name) => name }),
-    refused: () => Promise.resolve([]),
+    refused: () => Promise.resolve({ all: [], unknown: [] }),
     missing: () => Promise.resolve([]),
     clockSpread: () => Promise.resolve(0),
     scriptRefusal: () => Promise.resolve(undefined),

@@ -2,7 +2,7 @@ import type { ConversionFacts } from '../convert/conversion-facts';
 import type { RightFacts, ToldFacts } from '../migration/plan-facts';
 import type { MigrationRequest } from '../migration/request';
 import type { ServerFacts, SourceAbilities } from '../redis/probe';
-import type { CommandName } from '../redis/rights';
+import type { RefusedCommands } from '../redis/rights';
 import type { Touchable } from './touchable-keys';
 
 /** One side of a migration that is being planned, as it is asked and tried. */
@@ -18,7 +18,7 @@ export interface PlanSide<Abilities> {
   /** The keys that its user may touch. */
   touch(told: ToldFacts): Promise<Touchable>;
   /** Commands that are asked for and that its user may not call. */
-  refused(told: ToldFacts, keys: Touchable): Promise<readonly CommandName[]>;
+  refused(told: ToldFacts, keys: Touchable): Promise<RefusedCommands>;
   /**
    * What it can do.
    * @param source what the source can do, for what is made after it

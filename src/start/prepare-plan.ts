@@ -87,10 +87,12 @@ export async function tryRights(
 ): Promise<{ readonly facts: RightFacts; readonly keys: KeysOfSides }> {
   const [ofSource, ofTarget] = await Promise.all([source.touch(told), target.touch(told)]);
   const keys: KeysOfSides = { source: ofSource, target: ofTarget };
+  const [bySource, byTarget] = [await source.refused(told, ofSource), await target.refused(told, ofTarget)];
   return {
     facts: {
       ...told,
-      refused: { source: await source.refused(told, ofSource), target: await target.refused(told, ofTarget) },
+      refused: { source: bySource.all, target: byTarget.all },
+      unknown: { source: bySource.unknown, target: byTarget.unknown },
       keysRefused: { source: ofSource.refused, target: ofTarget.refused },
     },
     keys,

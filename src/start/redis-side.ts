@@ -7,18 +7,20 @@ import type { SideName } from '../migration/phases';
 import type { RightFacts } from '../migration/plan-facts';
 import { commandsAsked } from '../migration/rights';
 import type { MigrationRequest } from '../migration/request';
-import { asksOf, isRedisError } from '../redis/errors';
+import { asksOf, isRedisError, RedisError } from '../redis/errors';
 import type { DatabaseKeys } from '../redis/database-keys';
 import {
   hasCursorOrder,
   hasDatabase,
   probeClusterSource,
+  probeClusterTarget,
   probeClusterWalk,
   probeSource,
   probeTarget,
   type SourceAbilities,
   type TargetAbilities,
   type Trial,
+  type TriedMaster,
 } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
 import { refusedCommands } from '../redis/rights';
@@ -61,10 +63,14 @@ export function redisTarget(name: string, app: SideApp): PlanSide<TargetAbilitie
       reach(connection, async () => {
         const { request, target } = facts;
         const ownKeys = keys.frame === undefined ? {} : { ownKeys: keys.frame };
-        const abilities = { ...(await probeTarget(connection, target, trialOf('target', facts, keys))), ...ownKeys };
+        const trial = trialOf('target', facts, keys);
+        const tried = target.cluster
+          ? await probeClusterTarget(connection, await mastersOf(connection), target, trial)
+          : await probeTarget(connection, target, trial);
+        const abilities = { ...tried, ...ownKeys };
         if (request.mode !== 'sync' && !looksForExtra(request)) return abilities;
         if (target.cluster) {
-          const walk = await probeClusterWalk(await connection.servers(), trialOf('target', facts, keys));
+          const walk = await probeClusterWalk(await connection.servers(), trial);
           return { ...abilities, ...walk };
         }
         const port = app.connections.get(name, largestIn(target.databases));
@@ -90,6 +96,14 @@ function redisSide(name: string, side: SideName, app: SideApp): Omit<PlanSide<ne
     clockSpread: () => reach(connection, async () => clockSpread(await connection.servers())),
     scriptRefusal: (request, keys) => reach(connection, () => scriptRefusal(request, connection, side, keys.named)),
   };
+}
+
+/** The masters of a cluster, to be tried each by itself. @throws RedisError where one is not reached */
+async function mastersOf(connection: RoutedConnection): Promise<TriedMaster[]> {
+  return (await connection.eachServer()).map(({ master, port }) => {
+    if (port instanceof RedisError) throw port;
+    return { slots: master?.slots ?? [], port };
+  });
 }
 
 function trialOf(side: SideName, facts: RightFacts, keys: Touchable): Trial {

@@ -13,6 +13,7 @@ interface Changes {
   readonly targetAbilities?: Partial<Plan['target']['abilities']>;
   readonly missing?: Partial<TriedFacts['missing']>;
   readonly refused?: Partial<TriedFacts['refused']>;
+  readonly unknown?: TriedFacts['unknown'];
   readonly keysRefused?: Partial<TriedFacts['keysRefused']>;
   readonly scriptsRefused?: TriedFacts['scriptsRefused'];
   readonly sourceServers?: TriedFacts['sourceServers'];
@@ -68,6 +69,7 @@ function plan(changes: Changes = {}): Plan {
     choices: chooseDatabases(request, source.databases, target.databases),
     missing: { source: [], target: [], ...changes.missing },
     refused: { source: [], target: [], ...changes.refused },
+    ...(changes.unknown === undefined ? {} : { unknown: changes.unknown }),
     keysRefused: { source: [], target: [], ...changes.keysRefused },
     scriptsRefused: changes.scriptsRefused ?? {},
     sourceServers: changes.sourceServers,
@@ -313,6 +315,16 @@ describe('what is refused', () => {
     expect(plan({ request: live, ...followable, sourceServers }).request.deleteExtra).toBe(true);
     const emptied = [aMaster(5_000), aMaster(0)];
     expect(plan({ request: { ...live, force: true }, ...followable, sourceServers: emptied })).toBeDefined();
+  });
+
+  it('tells commands that a side does not have apart from rights', () => {
+    const unknown = { source: ['TIME', 'FUNCTION LIST'], target: [] } as const;
+    const message = /^The source "OLD" does not know TIME, without which/;
+    expect(() => plan({ refused: { source: ['TIME', 'FUNCTION LIST'] }, unknown })).toThrow(message);
+    expect(() => plan({ refused: { source: ['SCAN', 'TIME'] }, unknown })).toThrow(/may not run SCAN; allow it/);
+    const warned = plan({ refused: { source: ['FUNCTION LIST', 'MEMORY USAGE'] }, unknown }).warnings.join('\n');
+    expect(warned).toMatch(/^The user of the source may not run MEMORY USAGE: /m);
+    expect(warned).toMatch(/^The source does not know FUNCTION LIST: /m);
   });
 
   it('is a dry run told of, as far as it can do without', () => {

@@ -23,9 +23,9 @@ export interface TestCluster {
   close(): Promise<void>;
 }
 
-/** Starts a cluster with DEBUG allowed. */
+/** Starts a cluster with DEBUG allowed, unless its nodes are of several versions. */
 export async function startTestCluster(name: ServerName, options: ClusterOptions = {}): Promise<TestCluster> {
-  const debug = name === 'redis-6.0' ? [] : ['--enable-debug-command', 'yes'];
+  const debug = name === 'redis-6.0' || options.mixedWith !== undefined ? [] : ['--enable-debug-command', 'yes'];
   const cluster = await startCluster(name, { ...options, args: [...debug, ...(options.args ?? [])] });
   const clients = cluster.nodes.map((node) => {
     const client = new Redis(node.url, { retryStrategy: () => 50, maxRetriesPerRequest: null });
