@@ -148,8 +148,8 @@ param managedRedisSku string = ''
 @maxLength(64)
 param managedRedisConnection string = 'MANAGED'
 
-@description('How the Azure Managed Redis spreads its keys: NoCluster up to 25 GB, EnterpriseCluster above. The app does not support the open-source cluster mode.')
-@allowed(['EnterpriseCluster', 'NoCluster'])
+@description('How the Azure Managed Redis spreads its keys: NoCluster up to 25 GB, EnterpriseCluster above, behind one address; OSSCluster for clients that speak to each node (ports 8500 to 8599).')
+@allowed(['EnterpriseCluster', 'NoCluster', 'OSSCluster'])
 param managedRedisClusteringPolicy string = 'EnterpriseCluster'
 
 @description('What goes when the memory of the Azure Managed Redis is full. With NoEviction a copy that does not fit fails instead of losing keys.')

@@ -16,8 +16,8 @@ param tags texts
 @description('Size.')
 param sku string
 
-@description('How keys are spread. The open-source cluster mode is not offered, because the app does not support it.')
-@allowed(['EnterpriseCluster', 'NoCluster'])
+@description('How keys are spread. With OSSCluster clients reach each node on a port of its own, 8500 to 8599, besides 10000.')
+@allowed(['EnterpriseCluster', 'NoCluster', 'OSSCluster'])
 param clusteringPolicy string
 
 @description('What goes when memory is full.')

@@ -217,6 +217,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
           sourceConnectionString: 'rediss://:secret@old.example:6380',
           vaultConnections: ['SPARE'],
           managedRedisSku: 'Balanced_B5',
+          managedRedisClusteringPolicy: 'OSSCluster',
           useVirtualNetwork: true,
           privateRedisCacheIds: [cacheId],
           peeredNetworkId: hubId,
@@ -241,6 +242,17 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         expect(all(made, 'Microsoft.Network/privateDnsZones/virtualNetworkLinks')).toHaveLength(6);
       });
 
+      test('let the app reach the nodes of clusters, too', () => {
+        const rules = all(made, 'Microsoft.Network/networkSecurityGroups').flatMap(
+          ({ properties }) =>
+            properties.securityRules as { properties: { access: string; destinationPortRanges?: string[] } }[],
+        );
+        const allowed = rules.filter(({ properties: { access } }) => access === 'Allow');
+        expect(allowed.flatMap(({ properties }) => properties.destinationPortRanges ?? [])).toEqual(
+          expect.arrayContaining(['6379-6380', '10000', '8500-8599', '13000-13999', '15000-15999']),
+        );
+      });
+
       test('run in a delegated subnet and peer in both directions', () => {
         expect(one(made, 'Microsoft.Network/virtualNetworks').properties.subnets).toMatchObject([
           {
@@ -261,7 +273,7 @@ const hubId = `/subscriptions/${id(2)}/resourceGroups/rg-net/providers/Microsoft
         expect(one(made, 'Microsoft.Cache/redisEnterprise/databases').properties).toMatchObject({
           port: 10000,
           clientProtocol: 'Encrypted',
-          clusteringPolicy: 'EnterpriseCluster',
+          clusteringPolicy: 'OSSCluster',
           accessKeysAuthentication: 'Disabled',
         });
         const access = one(made, 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments');
