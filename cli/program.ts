@@ -3,6 +3,7 @@ import type { ShowCommand } from '../src/convert/about';
 import { catalogue } from '../src/convert/catalogue';
 import type { BackupOptions, RestoreOptions } from './commands/backup-and-restore';
 import type { CommonOptions } from './commands/context';
+import type { CutoverOptions } from './commands/cutover';
 import type { DoctorOptions } from './commands/doctor';
 import type { FindingsOptions } from './commands/findings';
 import type { MigrateOptions } from './commands/migrate';
@@ -26,7 +27,7 @@ export interface Actions {
   readonly compare: (options: CompareOptions) => Promise<void>;
   readonly sync: (options: SyncOptions) => Promise<void>;
   readonly live: (options: SyncOptions) => Promise<void>;
-  readonly cutover: (id: string, options: CommonOptions) => Promise<void>;
+  readonly cutover: (id: string, options: CutoverOptions) => Promise<void>;
   readonly dryRun: (options: MigrateOptions) => Promise<void>;
   readonly doctor: (options: DoctorOptions) => Promise<void>;
   readonly backup: (options: BackupOptions) => Promise<void>;
@@ -129,7 +130,10 @@ function addLive(program: Command, actions: Actions): void {
     .option('--verify <how>', 'what is looked at after the cut-over too: quick (every key), or full (every value)');
   sidesAndSelection(command).action(actions.live);
   common(
-    program.command('cutover <id>').description('end a live migration: stop the writers, and wait for the proof'),
+    program
+      .command('cutover <id>')
+      .description('end a live migration: stop the writers, and wait for the proof')
+      .option('--reverse', 'then have the old side follow the new one, for the way back'),
   ).action(actions.cutover);
 }
 

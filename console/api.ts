@@ -72,7 +72,8 @@ export class Api {
   history = (id: string, signal?: AbortSignal): Promise<HistoryReport> =>
     this.call('GET', `${this.path(id)}/history`, { signal });
   cancel = (id: string): Promise<MigrationReport> => this.call('DELETE', this.path(id));
-  cutOver = (id: string): Promise<MigrationReport> => this.call('POST', `${this.path(id)}/cutover`);
+  cutOver = (id: string, reverse: boolean): Promise<MigrationReport> =>
+    this.call('POST', `${this.path(id)}/cutover`, { body: { reverse } });
   start = (request: unknown): Promise<Started> => this.call('POST', 'migrations', { body: request });
   findings = (id: string, query: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<FindingsPage> =>
     this.call('GET', `${this.path(id)}/findings?${new URLSearchParams(query).toString()}`, { signal });

@@ -24,22 +24,34 @@ const STEPS = {
 /** How a source is followed, and the way to its end. Nothing for migrations that do not follow theirs. */
 export class LiveView {
   readonly node = element('div', {});
-  private readonly cutOver: HTMLButtonElement;
+  private readonly cutOver: readonly HTMLButtonElement[];
   private readonly why = element('p', { class: 'hint', role: 'status' });
   private readonly facts = element('div', {});
   private shown = '';
 
-  constructor(cutOver: () => void) {
-    this.cutOver = button('Cut over …', cutOver, { hidden: true });
+  constructor(cutOver: (reverse: boolean) => void) {
+    this.cutOver = [
+      this.buttonFor('Cut over …', false, cutOver),
+      this.buttonFor('Cut over, with a way back …', true, cutOver),
+    ];
+  }
+
+  private buttonFor(text: string, reverse: boolean, cutOver: (reverse: boolean) => void): HTMLButtonElement {
+    const pressed = () => {
+      cutOver(reverse);
+    };
+    return button(text, pressed, { hidden: true });
   }
 
   update({ live, finishedAt }: MigrationReport): void {
     if (live === undefined) return;
     if (!this.node.hasChildNodes()) {
-      this.node.append(card('Following the source', this.facts, this.why, element('p', {}, this.cutOver)));
+      this.node.append(card('Following the source', this.facts, this.why, element('p', {}, ...this.cutOver)));
     }
-    this.cutOver.hidden = finishedAt !== null || live.cutover !== null;
-    this.cutOver.disabled = live.notReady !== null;
+    for (const one of this.cutOver) {
+      one.hidden = finishedAt !== null || live.cutover !== null;
+      one.disabled = live.notReady !== null;
+    }
     setText(
       this.why,
       finishedAt === null && live.cutover === null && live.notReady !== null ? shown(live.notReady, 500) : '',
@@ -68,7 +80,13 @@ function rowsOf(live: Live): string[][] {
     ...(cutover === null ? [] : [['cut-over', STEPS[cutover.step ?? 'quiet']]]),
     ...writerRows(cutover?.writers ?? null),
     ...(proof === null ? [] : [['proof', proved(proof)]]),
+    ...(cutover?.wayBack ? [['way back', wayBackWords(cutover.wayBack)]] : []),
   ];
+}
+
+function wayBackWords({ migration, refused }: NonNullable<NonNullable<Live['cutover']>['wayBack']>): string {
+  if (migration !== null) return `migration ${shown(migration, 100)}: the old side follows the new one`;
+  return refused === null ? 'begins after the cut-over' : `refused: ${shown(refused, 500)}`;
 }
 
 function standbyWords({ standby, takeovers }: Live): string {

@@ -30,7 +30,7 @@ export function migrationView(
   const grid = new RangeGrid(stopped);
   const findings = new FindingsView(api, id, stopped);
   const numbers = element('div', { class: 'columns' });
-  const live = new LiveView(() => void cutOver());
+  const live = new LiveView((reverse) => void cutOver(reverse));
   const shards = new ShardsView();
   const warnings = element('div', {});
   let ended = false;
@@ -46,12 +46,13 @@ export function migrationView(
     shards.update(report);
     showWarnings(warnings, report);
   };
-  const cutOver = async () => {
+  const cutOver = async (reverse: boolean) => {
+    const back = reverse ? ' Then another one begins, in which the old side follows the new one.' : '';
     const text =
       'Stop the writers of the source, and leave them stopped. Once nothing was written to it for two seconds it is proved that all of it is on the target, and the migration ends.';
-    if (!(await confirmed('Cut over?', text, 'Cut over', 'Not yet'))) return;
+    if (!(await confirmed('Cut over?', text + back, 'Cut over', 'Not yet'))) return;
     try {
-      show(await api.cutOver(id));
+      show(await api.cutOver(id, reverse));
     } catch (error) {
       failed(error);
     }

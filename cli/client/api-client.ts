@@ -42,8 +42,11 @@ export class ApiClient {
     return (await this.send<MigrationReport>('DELETE', `/${encodeURIComponent(id)}`)).body;
   }
 
-  async cutOver(id: string): Promise<MigrationReport> {
-    return (await this.send<MigrationReport>('POST', `/${encodeURIComponent(id)}/cutover`)).body;
+  /** @param reverse whether the old side is to follow the new one from then on */
+  async cutOver(id: string, reverse: boolean): Promise<MigrationReport> {
+    const timeoutMs = START_TIMEOUT_MS;
+    const body = { reverse };
+    return (await this.send<MigrationReport>('POST', `/${encodeURIComponent(id)}/cutover`, { body, timeoutMs })).body;
   }
 
   async findings(id: string, limit: number, continuation?: string | null): Promise<FindingsPage> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import { follow } from '../follow/follow';
 import { commandLine } from '../hints';
@@ -22,9 +23,18 @@ export async function conclude(
 ): Promise<number> {
   const { display, interruption } = context;
   try {
-    const report = await follow(id, service, display, interruption, saver(service, run));
+    // Of the way back nothing is kept beside the app's data: the folder is that of the migration that it belongs to.
+    const save = saver(service, run?.record.id === id ? run : undefined);
+    const ended = await follow(id, service, display, interruption, save);
+    const report = await withWayBack(ended, service, interruption);
     await showResult(report, options, context, { service, record: run?.record });
-    return exitCodeOf(report.state);
+    const back = report.live?.cutover?.wayBack?.migration ?? null;
+    if (back === null) return exitCodeOf(report.state);
+    display.note(`The way back: migration ${back} has the old side follow the new one.`);
+    if (service.place !== 'here' || run === undefined) return exitCodeOf(report.state);
+    await run.update({ wayBack: back });
+    display.note('It goes on in this command: leave it running.');
+    return await conclude(back, service, options, context, run);
   } catch (error) {
     const hints = context.throwaway === true ? [] : wayOn(id, await standsStill(service, run), options, run);
     if (error instanceof InterruptedError) {
@@ -34,6 +44,29 @@ export async function conclude(
     }
     if (error instanceof ApiError && error.status < 500) throw error;
     throw new TroubleError([messageOf(error), ...hints].join('\n'));
+  }
+}
+
+/** The way back is started right after the verdict. */
+const WAY_BACK_PATIENCE_MS = 60_000;
+const LOOK_MS = 300;
+
+/** A migration's document once its way back is started, or refused, where one was asked for. */
+async function withWayBack(
+  ended: MigrationReport,
+  { client }: Service,
+  interruption: Context['interruption'],
+): Promise<MigrationReport> {
+  const until = Date.now() + WAY_BACK_PATIENCE_MS;
+  for (let report = ended; ;) {
+    const back = report.live?.cutover?.wayBack;
+    const isDue = back?.migration === null && back.refused === null;
+    if (!isDue || Date.now() >= until) return report;
+    await interruption.race(sleep(LOOK_MS));
+    report = await client
+      .get(ended.id)
+      .then(({ body }) => body)
+      .catch(() => report);
   }
 }
 

@@ -5,8 +5,12 @@ import { conclude } from './conclude';
 import { deployedService, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
 
+export interface CutoverOptions extends CommonOptions {
+  readonly reverse?: boolean;
+}
+
 /** `keyferry cutover ID`: asks for it, and waits for the verdict. @returns the exit code: 0 once it is proved */
-export async function cutover(id: string, options: CommonOptions, context: Context): Promise<number> {
+export async function cutover(id: string, options: CutoverOptions, context: Context): Promise<number> {
   const deployed = deployedService(options);
   const run = deployed === undefined ? await findRun(id, options) : undefined;
   const service = deployed ?? (run && (await serviceElsewhere(run)));
@@ -16,7 +20,7 @@ export async function cutover(id: string, options: CommonOptions, context: Conte
     );
   }
   try {
-    await service.client.cutOver(id);
+    await service.client.cutOver(id, options.reverse === true);
   } catch (error) {
     if (error instanceof ApiError && error.code === 'notReady') throw new TroubleError(error.message);
     throw error;

@@ -28,7 +28,7 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   const elsewhere = await serviceElsewhere(run);
   if (elsewhere !== undefined) return await conclude(id, elsewhere, options, context, run);
   const { record } = run;
-  if (record.report !== null && isEnded(record.report.state)) {
+  if (id === record.id && record.report !== null && isEnded(record.report.state)) {
     context.display.note(`Migration ${id} has ended already.`);
     return await showStatus(id, options, context);
   }

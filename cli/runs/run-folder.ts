@@ -18,6 +18,8 @@ export interface RunRecord {
   readonly createdAt: string;
   /** What it was asked for; a resumed one of an earlier version tells it by its report. */
   readonly mode?: string;
+  /** The migration that leads back since its cut-over: it goes on in the same app. */
+  readonly wayBack?: string;
   /** The process that works on it, or did. */
   readonly owner?: ProcessMark;
   /** The migration's document as it was last seen. */

@@ -37,7 +37,7 @@ export class RunStore {
   }
 
   async withId(id: string): Promise<RunFolder | undefined> {
-    return (await this.all()).find(({ record }) => record.id === id);
+    return (await this.all()).find(({ record }) => record.id === id || record.wayBack === id);
   }
 
   async withRequestId(requestId: string): Promise<RunFolder | undefined> {

@@ -1,5 +1,6 @@
 import { getApp } from '../../src/app/app';
 import { Followers } from '../../src/live/followers';
+import { startWayBack } from '../../src/start/start-way-back';
 import { tendMigration } from '../../src/tally/tend';
 
 /** Phases that wait for one thing follow each other at once. */
@@ -16,7 +17,7 @@ let followers: Followers | undefined;
 
 /** The sources that this process follows. */
 export function getFollowers(): Followers {
-  followers ??= new Followers(getApp(), tendNow);
+  followers ??= new Followers(getApp(), tendNow, (id) => startWayBack(id, getApp()));
   return followers;
 }
 

@@ -44,9 +44,23 @@ export function notFound(id: string): HttpResponseInit {
 
 /** Reads a request's JSON. @throws BadRequestError when it is none, BodyTooLargeError before it is looked at */
 export async function readJson(request: HttpRequest): Promise<unknown> {
+  return parsed(await readText(request));
+}
+
+/** The same where there may be no body, which stands for one without fields. */
+export async function readJsonIfAny(request: HttpRequest): Promise<unknown> {
+  const text = await readText(request);
+  return text === '' ? {} : parsed(text);
+}
+
+async function readText(request: HttpRequest): Promise<string> {
   if (Number(request.headers.get('content-length')) > LARGEST_BODY) throw new BodyTooLargeError();
   const text = await request.text();
   if (Buffer.byteLength(text) > LARGEST_BODY) throw new BodyTooLargeError();
+  return text;
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

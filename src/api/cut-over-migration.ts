@@ -1,8 +1,27 @@
+import { z } from 'zod';
 import type { App } from '../app/app';
 import { makeLiveReport } from '../migration/live';
 import { isFollowed } from '../migration/phases';
 import { PlanRefusedError } from '../migration/plan-refusals';
+import { parsedBy } from '../migration/request';
 import { isFinal, isSign, type MigrationRow } from '../migration/rows';
+import { wayBackOf } from '../migration/way-back';
+import { preparePlan } from '../start/prepare-plan';
+
+/** What may be said with a cut-over. */
+export const cutOverSchema = z
+  .strictObject({
+    reverse: z
+      .boolean()
+      .default(false)
+      .describe('Once it is completed, start a live migration back: the old side follows the new one.'),
+  })
+  .meta({ id: 'CutOver' });
+
+/** @throws BadRequestError */
+export function parseCutOver(body: unknown): z.output<typeof cutOverSchema> {
+  return parsedBy(cutOverSchema, body);
+}
 
 /**
  * Asks for the cut-over of a migration whose source is followed: from then on it waits until the source stands still, proves that all
@@ -11,22 +30,47 @@ import { isFinal, isSign, type MigrationRow } from '../migration/rows';
  */
 export async function cutOverMigration(
   id: string,
-  app: Pick<App, 'ledger' | 'settings' | 'watch'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'settings' | 'watch'>,
+  { reverse }: { readonly reverse: boolean } = { reverse: false },
 ): Promise<MigrationRow | undefined> {
   const migration = await app.ledger.migrations.get(id);
   if (migration === undefined) return undefined;
   if (!isFollowed(migration.plan))
     throw new PlanRefusedError('notReady', 'Only a migration in mode live has a cut-over.');
-  if (isFinal(migration) || migration.cutoverRequestedAt !== null) return migration;
+  const isAsked = migration.cutoverRequestedAt !== null && (!reverse || migration.wayBack !== undefined);
+  if (isFinal(migration) || isAsked) return migration;
   const row = await app.ledger.live.get(id);
   const works = row !== undefined && isSign(row.heartbeat, app.ledger.now(), app.settings.silenceSeconds * 1_000);
   const reason = makeLiveReport(migration, row, works)?.notReady ?? null;
   if (reason !== null) throw new PlanRefusedError('notReady', `The cut-over is not ready. ${reason}`);
+  if (reverse) await checkWayBack(migration, app);
   const asked = await app.ledger.migrations.update(id, (now) =>
-    isFinal(now) || now.cancelRequested || now.cutoverRequestedAt !== null
+    isFinal(now) || now.cancelRequested
       ? undefined
-      : { ...now, cutoverRequestedAt: app.ledger.time() },
+      : {
+          ...now,
+          cutoverRequestedAt: now.cutoverRequestedAt ?? app.ledger.time(),
+          ...(reverse ? { wayBack: now.wayBack ?? { migration: null, refused: null } } : {}),
+        },
   );
   app.watch.forget(id);
   return asked;
+}
+
+/** Whether the way back could be started now. @throws PlanRefusedError where it could not, RedisError */
+async function checkWayBack(
+  { id, plan }: MigrationRow,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'settings'>,
+): Promise<void> {
+  const refuse = (reason: string) => {
+    throw new PlanRefusedError('notReady', `There is no way back, and the cut-over was not begun. ${reason}`);
+  };
+  const way = wayBackOf(id, plan);
+  if ('refused' in way) return refuse(way.refused);
+  try {
+    await preparePlan(way.request, app);
+  } catch (error) {
+    if (error instanceof PlanRefusedError) refuse(error.message);
+    throw error;
+  }
 }

@@ -5,12 +5,14 @@ import { migrationRequestSchema } from '../migration/request';
 import { schedulesSchema } from '../schedule/report-schedules';
 import { surveyReportSchema } from '../survey/report-schema';
 import { rangesSchema } from '../tally/range-states';
+import { cutOverSchema } from './cut-over-migration';
 import { errorCodes } from './error-codes';
 import { errorSchema, findingsSchema, startedSchema } from './documents';
 
 /** Every document of the API, by the name that its schema gives itself. */
 const documents = {
   MigrationRequest: migrationRequestSchema,
+  CutOver: cutOverSchema,
   Migration: migrationReportSchema,
   Started: startedSchema,
   MigrationList: migrationListSchema,
@@ -96,13 +98,19 @@ export function openApiDocument(): object {
         post: {
           operationId: 'cutoverMigration',
           parameters: [id],
+          requestBody: {
+            required: false,
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/CutOver' } } },
+          },
           responses: {
             202: answer(
               'It ends once the source stands still and all of it is proved to be on the target.',
               'Migration',
             ),
             404: unknownId,
-            409: answer('It is not ready; the message says why.', 'Error'),
+            400: answer('The request is not valid; every mistake is told.', 'Error'),
+            409: answer('It is not ready, or there is no way back; the message says why.', 'Error'),
+            502: answer('A Redis cannot be reached or does not let in.', 'Error'),
             503: noStorage,
           },
         },

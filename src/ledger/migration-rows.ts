@@ -150,6 +150,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
     cutoverRequestedAt: row.cutoverRequestedAt ?? '',
+    ...(row.wayBack === undefined ? {} : { wayBack: JSON.stringify(row.wayBack) }),
     stopCause: textForPeople(row.stopCause),
     course: JSON.stringify(row.course),
     startedAt: row.startedAt,

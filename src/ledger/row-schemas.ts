@@ -289,6 +289,7 @@ const migrationFields = z.object({
   walkedRunId: text.optional(),
   cancelRequested: z.boolean(),
   cutoverRequestedAt: timeOrNull.default(null),
+  wayBack: json(z.object({ migration: text.nullable(), refused: text.nullable() })).optional(),
   stopCause: textOrNull.default(null),
   course: json(courseFields).optional(),
   startedAt: time,

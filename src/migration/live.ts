@@ -238,6 +238,13 @@ export const liveReportSchema = z.object({
         })
         .nullable()
         .describe('Who still writes to the source.'),
+      wayBack: z
+        .object({
+          migration: z.string().nullable().describe('Its id; null until the cut-over is completed and it is started.'),
+          refused: z.string().nullable().describe('Why it was not started.'),
+        })
+        .nullable()
+        .describe('Asked for by "reverse": a live migration from the new side to the old one.'),
     })
     .nullable()
     .describe('null until a cut-over is asked for.'),
@@ -293,6 +300,7 @@ export function makeLiveReport(
               streams: proof.streams,
             },
             writers: row?.writers ?? null,
+            wayBack: migration.wayBack ?? null,
           },
   };
 }

@@ -82,7 +82,7 @@ const FOUND = ['missing', 'different', 'extra', 'deleted', 'findings'] as const;
  * @param hasLibraries whether function libraries go to the target
  */
 export function makePhases(
-  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source' | 'target'>,
+  request: Pick<MigrationRequest, 'mode' | 'verify' | 'onConflict' | 'source' | 'target' | 'deleteExtra'>,
   walksTarget: boolean,
   hasLibraries = false,
 ): readonly Phase[] {
@@ -125,7 +125,8 @@ export function makePhases(
     case 'live':
       return [
         station('listen', 'listening', 'running'),
-        { ...walk, name: 'copy', work: 'copy' },
+        // What the target has already stays as it is.
+        { ...walk, name: 'copy', work: request.deleteExtra ? 'sync' : 'copy' },
         // Of the same name: what an earlier pass has counted counts no more.
         { ...walk, name: 'copy', work: 'sync', when: { kind: 'gap' } },
         // What was deleted in a gap no feed has told.
@@ -234,9 +235,14 @@ export function isFollowed({ phases }: HasPhases): boolean {
   return phases.some(({ work }) => work === 'follow');
 }
 
+/** Whether a phase brings all keys of the source to the target. */
+export function isPass({ work }: Phase): boolean {
+  return work === 'copy' || work === 'sync';
+}
+
 /** Whether a plan has a phase that brings keys to the target. */
 export function writesTarget({ phases }: HasPhases): boolean {
-  return phases.some(({ work }) => work === 'copy' || work === 'sync');
+  return phases.some(isPass);
 }
 
 /** A walk that has begun: of the phase at this place of the plan, and in which epoch. */

@@ -185,6 +185,13 @@ function lacksTarget(body: unknown): boolean {
   return (target ?? null) === null && !(mode === 'dry-run' && typeof source === 'object');
 }
 
+/** Checks another body's parsed JSON. @throws BadRequestError with all mistakes */
+export function parsedBy<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new BadRequestError(result.error.issues.flatMap((issue) => mistakesOf(issue)));
+}
+
 function mistakesOf(issue: z.core.$ZodIssue): RequestMistake[] {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys') {

@@ -3,6 +3,7 @@ import { startCursor } from '../keyspace/cursor';
 import { noCounts, type Counts } from './counts';
 import type { Course } from './course';
 import type { Plan } from './plan';
+import type { WayBack } from './way-back';
 
 export const migrationStates = [
   'planned',
@@ -37,6 +38,8 @@ export interface MigrationRow {
   readonly cancelRequested: boolean;
   /** When the cut-over of a source that is followed was asked for, ISO 8601; null where it was not. */
   readonly cutoverRequestedAt: string | null;
+  /** Where the way back was asked for with it. */
+  readonly wayBack?: WayBack | undefined;
   /** Why it must stop, where something is wrong with a side: its ranges are cancelled, and then it has failed. */
   readonly stopCause: string | null;
   /** What both sides have gone through. */

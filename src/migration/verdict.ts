@@ -1,6 +1,6 @@
 import { accountedKeys, type Counts } from './counts';
 import type { LiveFacts } from './live';
-import { phaseAt, walksSource, type LookDepth, type NamedPhase, type Phase, type Until } from './phases';
+import { isPass, phaseAt, walksSource, type LookDepth, type NamedPhase, type Phase, type Until } from './phases';
 import type { RangeState } from './rows';
 import { hasOtherData, type Since } from './since';
 
@@ -159,7 +159,7 @@ function dueWhenFollowed(
   const { phases } = facts;
   const at = placeOf(facts);
   if (live.session === '') return 'wait';
-  const hasPassed = phases.slice(0, at + 1).some(({ work }) => work === 'copy');
+  const hasPassed = phases.slice(0, at + 1).some(isPass);
   const repair = phases.findIndex(({ when }) => when.kind === 'gap');
   if (hasPassed && live.session !== live.passSession && repair >= 0) return { place: repair };
   const { until } = phases[at] ?? {};

@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { mustWalkAnew, see, sinceOfTarget, walkBegins, type Course } from '../migration/course';
 import {
   isFollowed,
+  isPass,
   phaseAt,
   phaseOf,
   placeInPlan,
@@ -9,7 +10,6 @@ import {
   walksSource,
   withWalk,
   type LookDepth,
-  type Phase,
 } from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { askSide } from '../app/side-facts';
@@ -86,11 +86,6 @@ function courseOf(
   const now: Course = { ...seen, anew: seen.anew + (isAnew ? 1 : 0) };
   if (!walksSource(phaseOf(row.plan, due))) return now;
   return walkBegins(now, source, target, depthOf(due, row, target));
-}
-
-/** Whether a phase brings all keys of the source to the target. */
-function isPass({ work }: Phase): boolean {
-  return work === 'copy' || work === 'sync';
 }
 
 /** What has happened to the target since the phase was found to be due may ask for more than that. */

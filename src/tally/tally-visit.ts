@@ -13,6 +13,7 @@ import { fileOf } from '../migration/side-spec';
 import { sumShards, type ShardsTold, type ShardTold } from '../migration/shards';
 import { markOf } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
+import { startWayBack } from '../start/start-way-back';
 import { resumeStart } from '../start/start-migration';
 import { lanesOf } from '../range/chain';
 import { judge } from './judge';
@@ -184,13 +185,18 @@ function shardsTold([source, target]: readonly [Asked, Asked], { shards }: Pick<
   return { source: told(source, shards?.source), target: told(target, shards?.target) };
 }
 
+/** A way back that was not started when the verdict was given is started so long after it. */
+const WAY_BACK_S = 10;
+
 async function applyVerdict(
   migration: MigrationRow,
   decision: Verdict,
-  app: Pick<App, 'files' | 'ledger' | 'settings' | 'telemetry' | 'watch'>,
+  app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
+  // Before it has ended: from then on nobody looks after it any more.
+  if (migration.wayBack !== undefined) await app.queue.follow(migration, WAY_BACK_S);
   const after = await app.ledger.migrations.update(migration.id, (row) =>
     // Whatever has come since the visit began makes the verdict void: another visit, a new epoch or phase, a reason to stop.
     row.etag !== migration.etag
@@ -203,6 +209,16 @@ async function applyVerdict(
         },
   );
   app.watch.forget(migration.id);
+  if (after?.wayBack !== undefined && isFinal(after)) {
+    await startWayBack(after.id, app).catch((error: unknown) => {
+      // The message has it tried again.
+      const trouble = error instanceof Error ? error.message : String(error);
+      app.telemetry.log('warn', 'The way back is not started yet', {
+        'keyferry.migration': after.id,
+        'keyferry.trouble': trouble,
+      });
+    });
+  }
   if (after !== undefined && (decision.kind === 'failed' || decision.kind === 'cancelled'))
     await discardBlocks(after, app);
   return after ?? migration;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import { until, type AppProcess } from '../tools/app-process';
 import { startLiveWriter, type LiveWriter, type WriterOptions } from '../tools/live-writer';
-import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
+import { callsOf, compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
 import { ticksNow, Version4Session } from '../convert/sessions/support/version4';
 import { readVersion5 } from '../convert/sessions/support/version5';
 import { fill } from './support/fill';
@@ -104,10 +104,24 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
   expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
-it('the way back: after the cut-over the old side follows the new one, which is of a later version', async () => {
+it('the way back: asked for with the cut-over, the old side then follows the new one, which is of a later version', async () => {
   await fill(old, 500);
-  await ended(await follow());
-  const id = await follow({ source: 'NEW', target: 'OLD', deleteExtra: true });
+  await old.client.set('expires', 'x', 'EX', 3_600);
+  const way = await follow();
+  expect((await app.request('POST', `/api/migrations/${way}/cutover`, { reverse: true })).status).toBe(202);
+  expect(await app.finished(way)).toMatchObject({
+    state: 'completed',
+    live: { cutover: { wayBack: { refused: null } } },
+  });
+  const written = await callsOf(old, 'restore');
+  const back = async () => (await app.report(way)).live?.cutover?.wayBack?.migration ?? '';
+  await until(async () => (await back()) !== '');
+  const id = await back();
+  expect(await app.reportWhen(id, inStep)).toMatchObject({ source: { name: 'NEW' }, target: { name: 'OLD' } });
+  // Both had the same: nothing was written for it but what the start tried.
+  expect((await app.report(id)).counts).toMatchObject({ copied: 0, deleted: 0, same: 501 });
+  expect(await old.client.dbsize()).toBe(501);
+  expect(await callsOf(old, 'restore')).toBeLessThan(written + 20);
   const writer = await writes(neu, { perSecond: 500 });
   await neu.client.del('key:1', 'key:2');
   await sleep(500);
@@ -339,6 +353,16 @@ it('is cancelled while it follows, and writes nothing from then on', async () =>
   await old.client.set('later', 'x');
   await sleep(1_500);
   expect(await neu.client.exists('later')).toBe(0);
+});
+
+it('there is no way back from keys that were renamed, and the cut-over is not begun', async () => {
+  await fill(old, 100);
+  const id = await follow({ rename: [{ from: '^key:', to: 'moved:' }] });
+  const asked = await app.request('POST', `/api/migrations/${id}/cutover`, { reverse: true });
+  expect(asked).toMatchObject({ status: 409, body: { error: { code: 'notReady' } } });
+  const wrong = await app.request('POST', `/api/migrations/${id}/cutover`, { reversed: true });
+  expect(wrong).toMatchObject({ status: 400, body: { error: { details: [{ path: 'reversed' }] } } });
+  expect((await app.report(id)).live?.cutover).toBeNull();
 });
 
 it('is refused where it could do harm, or would not prove anything', async () => {
