@@ -69,6 +69,44 @@ it('what is written in bulk comes to its nodes, and refusals have the places of 
   expect(values.map(String)).toEqual(keys.slice(0, 100).map((_, i) => String(i)));
 });
 
+it('a process is two clients to each master, and at most two more to the node that its connection names', async () => {
+  const own = new Connections({ REDIS_C: cluster.server.url }, 'keyferry-few');
+  const clients = async () =>
+    await Promise.all(
+      cluster.clients.map(async (client) => {
+        const list = (await client.client('LIST')) as string;
+        return list.split('\n').filter((line) => line.includes(' name=keyferry-few')).length;
+      }),
+    );
+  try {
+    const keys = names(300, 'few');
+    for (let i = 0; i < 6; i++) {
+      const [port, bulk] = [own.get('C', 0), own.bulk('C', 0)];
+      await Promise.all([port.ready(), bulk.ready(), own.get('C', 0).ready()]);
+      await bulk.sendKeyed(keys, (places = [...keys.keys()]) =>
+        EncodedCommands.of(places.map((place): Command => ['SET', keys[place]!, 'x'])),
+      );
+      await port.pipeline(keys.map((key): Command => ['GET', key]));
+      await port.servers();
+      await own.roomOf('C');
+    }
+    expect(await clients()).toEqual([4, 2, 2, 0, 0, 0]);
+    // Where others have taken all but what that needs, it still works, and the room is that of the fullest node.
+    const [, second] = cluster.clients;
+    const taken = Number(/connected_clients:(\d+)/.exec(await second!.info('clients'))?.[1]);
+    await second!.config('SET', 'maxclients', taken);
+    await own
+      .bulk('C', 0)
+      .sendKeyed(keys, (places = [...keys.keys()]) =>
+        EncodedCommands.of(places.map((place): Command => ['SET', keys[place]!, 'y'])),
+      );
+    expect(await own.roomOf('C')).toBe(0);
+  } finally {
+    await cluster.clients[1]!.config('SET', 'maxclients', 10_000);
+    own.close();
+  }
+});
+
 it('expiries are told by the clock of the node that has the key, and whether it was written to by that node', async () => {
   const port = connections.get('C', 0);
   const keys = names(300, 'expiring');
