@@ -80,7 +80,7 @@ export class FindingBatches {
     await created(
       this.table.createEntity({
         partitionKey: migration,
-        rowKey: `${kind}-${name}-${padded(generation)}-${padded(first)}`,
+        rowKey: `${kind}-${name}-${padded(epoch)}-${padded(generation)}-${padded(first)}`,
         ...head,
         ...content,
       }),
@@ -117,13 +117,13 @@ export class FindingBatches {
   }
 
   /** The marks of all keys of which the workers of a range have told findings that its row counts. */
-  async *marksOf({ migration, name, findingRuns }: RangeRow): AsyncGenerator<Buffer, void, undefined> {
+  async *marksOf({ migration, name, epoch, findingRuns }: RangeRow): AsyncGenerator<Buffer, void, undefined> {
     if (findingRuns.length === 0) return;
     const runs = new Map(findingRuns.map(([generation, , marked]) => [generation, marked]));
     for await (const page of this.pages(migration, `${MARKS}-${rowKeyText(name)}-`, undefined)) {
       for (const entity of page) {
         const parsed = parseRow("The ledger's row of marks", markBatchSchema, entity);
-        if (!parsed.ok) continue;
+        if (!parsed.ok || parsed.value.epoch !== epoch) continue;
         const { generation, first } = parsed.value;
         const many = (runs.get(generation) ?? 0) - first;
         if (many > 0) yield fromBinaryChunks(entity).subarray(0, many * MARK_BYTES);
@@ -155,7 +155,7 @@ export class FindingBatches {
 const MARKS = 'm';
 const FINDINGS = 'r';
 
-const BATCH_KEY = /^r-([a-z]+-\d+)-\d{10}-\d{10}$/;
+const BATCH_KEY = /^r-([a-z]+-\d+)(?:-\d{10}){3}$/;
 
 /** A place that may be one; undefined for anything else. */
 export function findingPlace(batch: unknown, at: unknown): FindingPlace | undefined {

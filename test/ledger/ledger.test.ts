@@ -443,7 +443,7 @@ describe('findings of ranges', () => {
 
   it.each([
     { batch: "r-copy-00001' or PartitionKey eq 'another", at: 0 },
-    { batch: 'r-copy-00001-0000000001-0000000000', at: -1 },
+    { batch: 'r-copy-00001-0000000000-0000000001-0000000000', at: -1 },
     { batch: 'copy-00001', at: 0 },
     { at: 0 },
   ])('are not told for a place that was made up: %j', (place) => {
