@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Output } from '../payload/output';
 import { writeBytes } from '../payload/rdb-string';
 import type { EntryId } from '../payload/stream';
@@ -11,6 +10,7 @@ import { asBytes, asFields, asList, asNumber, readSource } from './by-commands/r
 import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from './by-commands/stream/stream-id';
 import { hasFactsOfItsOwn, readStreamInfo, type GroupInfo, type StreamInfo } from './by-commands/stream/stream-info';
 import { inTurn, sizeOfTexts, TextsDigest } from './by-commands/texts';
+import { UnorderedSum } from './unordered-sum';
 
 /** Of what is pending that is asked for at once. */
 const PENDING = 1_000;
@@ -135,12 +135,12 @@ async function writeGroup(
   out.rdbLength(group.pending);
   let pages = 0;
   let read = new TextsDigest();
-  const [those, theirs] = [new Owned(), new Owned()];
+  const [those, theirs] = [new UnorderedSum(), new UnorderedSum()];
   for await (const { now, page } of pendingOf(port, ['XPENDING', key, group.name])) {
     pages++;
     addTo(read, page);
     for (const [id, consumer, idle, times] of page) {
-      those.add(idOf(id), asBytes(consumer));
+      those.add([asBytes(id), asBytes(consumer)]);
       writeRawId(out, idOf(id));
       out.int64(BigInt(now - asNumber(idle)));
       out.rdbLength(asNumber(times));
@@ -161,7 +161,7 @@ async function writeGroup(
       if (list !== undefined) {
         for (const id of list) {
           writeRawId(out, id);
-          theirs.add(id, name);
+          theirs.add([Buffer.from(formatId(id)), name]);
         }
         continue;
       }
@@ -169,7 +169,7 @@ async function writeGroup(
       for await (const { page } of pendingOf(port, ['XPENDING', key, group.name], name)) {
         for (const [id] of page) {
           writeRawId(out, idOf(id));
-          theirs.add(idOf(id), name);
+          theirs.add([asBytes(id), name]);
         }
         await chunk();
       }
@@ -186,22 +186,6 @@ async function writeGroup(
     await chunk();
   }
   return read.hex() === before;
-}
-
-/** Entries with the consumers that have them, in whatever order they come. */
-class Owned {
-  count = 0;
-  private sum = 0n;
-
-  add({ ms, seq }: StreamId, consumer: Buffer): void {
-    const digest = createHash('sha256').update(`${ms}-${seq} `).update(consumer).digest();
-    this.sum = BigInt.asUintN(128, this.sum + digest.readBigUInt64LE() + (digest.readBigUInt64LE(8) << 64n));
-    this.count++;
-  }
-
-  equals({ count, sum }: Owned): boolean {
-    return this.count === count && this.sum === sum;
-  }
 }
 
 function addTo(digest: TextsDigest, page: readonly (readonly Reply[])[]): void {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Crc64 } from '../../src/payload/crc64';
 import { readRecord, payloadOf } from '../../src/payload/read-record';
 import { ByteReader } from '../../src/payload/byte-reader';
-import type { Command, RedisPort } from '../../src/redis/redis-port';
+import type { Command, RedisPort, Reply } from '../../src/redis/redis-port';
 import { recordInPieces, type InPieces } from '../../src/transfer/record-in-pieces';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
@@ -25,6 +25,7 @@ async function recordOf(
   between: (replies: number) => Promise<unknown> = () => Promise.resolve(),
   before: (command: Command) => Promise<unknown> = () => Promise.resolve(),
   version = 12,
+  tampered: (command: Command, reply: Reply) => Reply = (_, reply) => reply,
 ) {
   const connection = await server.connect();
   let replies = 0;
@@ -41,7 +42,7 @@ async function recordOf(
       for (const command of commands) await before(command);
       const given = await connection.pipeline(commands);
       for (const command of commands) await seen(command);
-      return given;
+      return given.map((reply, i) => (reply instanceof Error ? reply : tampered(commands[i]!, reply)));
     },
   };
   const kept: Buffer[] = [];
@@ -256,6 +257,17 @@ describe('a hash of whose fields some have expired, and are there still', () => 
   it('is told as one whose fields expire', async () => {
     await expire(['f1', 'f4999']);
     const { outcome } = await recordOf('key');
+    expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
+  });
+
+  it('is not mistaken for a whole one where another field comes twice', async () => {
+    await expire(['f1']);
+    let isFirst = true;
+    const { outcome } = await recordOf('key', undefined, undefined, 12, (command, reply) => {
+      if (command[0] !== 'HSCAN' || !isFirst || !Array.isArray(reply) || !Array.isArray(reply[1])) return reply;
+      isFirst = false;
+      return [reply[0] ?? null, [...reply[1], ...reply[1].slice(0, 2)]];
+    });
     expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
   });
 
