@@ -59,7 +59,7 @@ withGarnet('what Garnet has no type for is a finding, ends nothing, and every nu
   for (let i = 0; i < 300; i++) pipeline.hset(`hash:${i}`, 'a', i).set(`string:${i}`, i, 'PX', 10_000_000);
   pipeline.xadd('stream:1', '*', 'a', 'b').xadd('stream:2', '*', 'a', 'b');
   await pipeline.exec();
-  const { id, state, counts, tally } = await app.run({ source: 'REDIS', target: 'GARNET' });
+  const { id, state, counts, tally, warnings } = await app.run({ source: 'REDIS', target: 'GARNET' });
   const { findings } = await app.findings(id);
   // Garnet mixes up its replies to transactions now and then: what comes of it is told.
   const there = await client.dbsize();
@@ -68,4 +68,7 @@ withGarnet('what Garnet has no type for is a finding, ends nothing, and every nu
   expect(counts.copied + counts.failed).toBe(602);
   expect(tally).toMatchObject({ sourceKeys: 602, accountedKeys: 602, targetKeys: there, missing: 602 - there });
   expect(findings.map(({ key }) => key)).toEqual(expect.arrayContaining(['stream:1', 'stream:2']));
+  // What it does not have is no matter of rights.
+  expect(warnings.join('\n')).toMatch(/^The target does not know .*XADD/m);
+  expect(warnings.join('\n')).not.toMatch(/may not run/);
 });
