@@ -2,7 +2,9 @@ import type { MigrationReport } from '../../src/migration/report';
 import type { ServerName } from '../../local/servers/server-names';
 import type { AppProcess } from '../tools/app-process';
 import { startLiveWriter, type LiveWriter } from '../tools/live-writer';
-import { compareServers, digestOfLiving, Stage, type Side } from '../tools/stage';
+import { covered } from './support/covered';
+import { compareServers } from '../tools/compare-servers';
+import { digestOfLiving, Stage, type Side } from '../tools/stage';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 import { until } from '../tools/app-process';
 
@@ -66,9 +68,10 @@ async function expectEqual(): Promise<void> {
   const masters = await cluster.masters();
   let keys = 0;
   for (const master of masters) {
-    const compared = await compareServers({ ...alone, ...master }, alone, undefined, 'others too');
-    expect(compared.differences).toEqual([]);
-    keys += compared.keys;
+    // Redis 6.0 tells no times at which keys expire, only how long that is, and on a busy machine it may be a while until that is noted.
+    const compared = await compareServers(master.server, alone.server, { toleranceMs: 500, limit: 10_000 });
+    expect(compared.differences.filter(({ kind }) => kind !== 'extra').map(({ text }) => text)).toEqual([]);
+    keys += compared.compared;
   }
   expect(keys).toBeGreaterThan(0);
   const digests = await Promise.all(masters.map((master) => digestOfLiving({ ...alone, ...master })));
@@ -78,7 +81,17 @@ async function expectEqual(): Promise<void> {
 
 it('a cluster is followed, while slots move, and the cut-over is proved', async () => {
   const id = await follow();
-  expect(await app.report(id)).toMatchObject({ live: { gaps: 0, feed: 'tracking' } });
+  // A reader that is cut off from one master leaves what it had to the other one.
+  for (let cuts = 1; cuts <= 2; cuts++) {
+    await covered(id, app);
+    const clients = String(await cluster.clients[1]!.client('LIST', 'TYPE', 'PUBSUB'));
+    const [, first = ''] = /^id=(\d+)/m.exec(clients) ?? [];
+    await cluster.clients[1]!.client('KILL', 'ID', first);
+  }
+  await covered(id, app);
+  const { live } = await app.report(id);
+  expect(live).toMatchObject({ gaps: 0, feed: 'tracking' });
+  expect(live?.takeovers).toBeGreaterThan(0);
   await cluster.moveSlots(0, 1, slots(100, 100));
   await cluster.moveSlots(2, 0, slots(12_000, 100));
   await app.reportWhen(id, gaps(1));
