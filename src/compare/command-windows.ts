@@ -226,13 +226,14 @@ async function byCursor(
         return { cursor: text(cursor), flat: buffers(values) };
       },
       ({ flat }) => sizeOfTexts(flat),
-      ({ cursor, flat }) => {
+      async ({ cursor, flat }) => {
         const { texts, names } = split(flat);
-        return { cursor, numbers: texts.map(numberOf), names, bytes: sizeOfTexts(flat) };
+        const fields = await expiring(port, key, names);
+        return { cursor, numbers: texts.map(numberOf), fields, bytes: sizeOfTexts(flat) };
       },
     );
     sum = step.numbers.reduce((total, number) => (total + number) % SPACE, sum);
-    expiringFields += await expiring(port, key, step.names);
+    expiringFields += step.fields;
     read += step.numbers.length;
     next = step.cursor;
     guess = Math.max(guess, step.bytes);

@@ -8,8 +8,9 @@ const MOST_NOTES = 300_000;
 
 const hash = z.string().length(22);
 const amount = z.number().int().min(0);
-/** Steps since the work on a key began anew, and the most that there ever were. */
-const steps = z.tuple([amount, amount]);
+/** Steps since the work on a key began anew, the most that there ever were, and how often it was begun otherwise. */
+const steps = z.tuple([amount, amount, amount]);
+type Steps = z.infer<typeof steps>;
 const schema = z.object({
   done: z.array(hash),
   notes: z.record(z.string(), z.record(hash, z.unknown())),
@@ -40,11 +41,13 @@ export class PagePlace {
   /** As they came out of storage: a page is not always cut as it was. */
   private readonly earlier = new Set<string>();
   private own: Buffer[] = [];
-  /** Called whenever the work on a key has got further than ever. */
+  /** Called whenever the work on a key has got further than it was. Its end may be lost again, and all of it be done once more. */
   onNote: () => void = () => undefined;
   private readonly kinds = new Map<string, Map<string, unknown>>();
   /** By kinds and keys, as the notes. */
-  private readonly steps = new Map<string, Map<string, z.infer<typeof steps>>>();
+  private readonly steps = new Map<string, Map<string, Steps>>();
+  /** As it was read. */
+  private begun: ReadonlyMap<string, ReadonlyMap<string, Steps>> = new Map();
 
   /** @param packed what `pack` gave; what cannot be read counts as undefined */
   static read(packed: Buffer | undefined): PagePlace | undefined {
@@ -55,6 +58,7 @@ export class PagePlace {
       for (const one of done) place.earlier.add(one);
       for (const [kind, byKey] of Object.entries(notes)) place.kinds.set(kind, new Map(Object.entries(byKey)));
       for (const [kind, byKey] of Object.entries(steps)) place.steps.set(kind, new Map(Object.entries(byKey)));
+      place.begun = new Map([...place.steps].map(([kind, byKey]) => [kind, new Map(byKey)]));
       return place;
     } catch {
       return undefined;
@@ -63,6 +67,16 @@ export class PagePlace {
 
   get isEmpty(): boolean {
     return this.earlier.size === 0 && this.own.length === 0 && [...this.kinds.values()].every(({ size }) => size === 0);
+  }
+
+  /** Whether the work on a key that is not done got further than any worker before. */
+  get isFurther(): boolean {
+    return [...this.steps].some(([kind, byKey]) =>
+      [...byKey].some(([key, [, most, others]]) => {
+        const [, mostBefore, othersBefore] = this.begun.get(kind)?.get(key) ?? atFirst;
+        return others > othersBefore || (others === othersBefore && most > mostBefore);
+      }),
+    );
   }
 
   /** Whether an earlier worker has done a key. */
@@ -95,7 +109,7 @@ export class PagePlace {
 
   notes(kind: string): KeyNotes {
     const byKey = this.kinds.get(kind) ?? new Map<string, unknown>();
-    const stepsByKey = this.steps.get(kind) ?? new Map<string, z.infer<typeof steps>>();
+    const stepsByKey = this.steps.get(kind) ?? new Map<string, Steps>();
     this.kinds.set(kind, byKey);
     this.steps.set(kind, stepsByKey);
     return {
@@ -109,7 +123,7 @@ export class PagePlace {
         }
         const hash = hashOf(key);
         byKey.set(hash, note);
-        const { isFurther, next } = stepped(stepsByKey.get(hash) ?? [0, 0], step);
+        const { isFurther, next } = stepped(stepsByKey.get(hash) ?? atFirst, step);
         stepsByKey.set(hash, next);
         if (isFurther) this.onNote();
       },
@@ -142,14 +156,13 @@ function latest<T>(byKey: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
   return Object.fromEntries([...byKey].slice(-MOST_STEPS));
 }
 
-function stepped(
-  [now, most]: z.infer<typeof steps>,
-  step: Step,
-): { readonly isFurther: boolean; readonly next: z.infer<typeof steps> } {
-  if (step === 'otherwise') return { isFurther: true, next: [0, 0] };
-  if (step === 'anew') return { isFurther: false, next: [0, most] };
-  if (step === 'same') return { isFurther: false, next: [now, most] };
-  return { isFurther: now + 1 > most, next: [now + 1, Math.max(now + 1, most)] };
+const atFirst: Steps = [0, 0, 0];
+
+function stepped([now, most, others]: Steps, step: Step): { readonly isFurther: boolean; readonly next: Steps } {
+  if (step === 'otherwise') return { isFurther: true, next: [0, 0, others + 1] };
+  if (step === 'anew') return { isFurther: false, next: [0, most, others] };
+  if (step === 'same') return { isFurther: false, next: [now, most, others] };
+  return { isFurther: now + 1 > most, next: [now + 1, Math.max(now + 1, most), others] };
 }
 
 function hashOf(key: Buffer): string {

@@ -137,7 +137,7 @@ export class RangeJob implements StopSignal {
   ) {
     this.place = place;
     place.onNote = () => {
-      this.progressed(true);
+      this.progressed(false);
     };
     this.kept = keptOf(current);
     this.findings = new ToldFindings(current, app.ledger.findings.batches, isWalkedAgain(migration));
@@ -389,7 +389,7 @@ export class RangeJob implements StopSignal {
     this.end();
     this.stands = this.current.cursor === this.startedAt;
     // Who only paid off what another had taken has tried nothing.
-    const tries = Math.max(0, this.current.tries - (this.governor.paysOff ? 1 : 0));
+    const tries = this.place.isFurther ? 0 : Math.max(0, this.current.tries - (this.governor.paysOff ? 1 : 0));
     this.current = { ...this.current, tries, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
   }

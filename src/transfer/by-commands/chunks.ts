@@ -1,3 +1,4 @@
+import { freeBuffers } from '../../basics/free-buffers';
 import { readAhead } from '../read-ahead';
 import type { BodyContext, ChunkBudget } from './types';
 
@@ -14,7 +15,7 @@ interface Sized<T> {
 /**
  * Reads something of a key and works on it, with its share of the budget.
  * @param guess bytes that come, about
- * @param use what is done with it; nothing of it is held afterwards
+ * @param use what is done with it; nothing of it is held afterwards, and large buffers of it are empty
  */
 export async function readInBudget<T, R>(
   budget: ChunkBudget | undefined,
@@ -30,7 +31,9 @@ export async function readInBudget<T, R>(
     const actual = COPIES * sizeOf(what);
     budget?.correct(taken, actual);
     taken = actual;
-    return await use(what);
+    const used = await use(what);
+    freeBuffers(what);
+    return used;
   } finally {
     budget?.give(taken);
   }
