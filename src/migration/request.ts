@@ -151,7 +151,14 @@ export const migrationRequestSchema = z
       .describe('A repeated POST with the same requestId gives the same migration and starts nothing new.'),
   })
   .superRefine(refuseWhatDoesNotGoTogether)
-  .meta({ id: 'MigrationRequest' });
+  .meta({
+    id: 'MigrationRequest',
+    // As `lacksTarget` has it.
+    anyOf: [
+      { required: ['target'], properties: { target: { type: ['string', 'object'] } } },
+      { required: ['mode'], properties: { mode: { const: 'dry-run' }, source: { type: 'object' } } },
+    ],
+  });
 
 export type MigrationRequest = z.output<typeof migrationRequestSchema>;
 

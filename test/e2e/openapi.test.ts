@@ -95,7 +95,13 @@ it('describes the requests that the app takes, and those that it refuses', async
     expect(check(request)).toBe(true);
     expect(await app.run(request)).toMatchObject({ state: 'completed' });
   }
-  for (const request of [{ source: 'OLD' }, { source: 'OLD', target: 'NEW', more: 1 }, { source: 1, target: 'NEW' }]) {
+  for (const request of [
+    { source: 'OLD' },
+    { source: 'OLD', mode: 'dry-run' },
+    { source: { rdb: 'NONE', file: 'x.rdb' }, target: null },
+    { source: 'OLD', target: 'NEW', more: 1 },
+    { source: 1, target: 'NEW' },
+  ]) {
     expect(check(request)).toBe(false);
     await app.refused(request);
   }
