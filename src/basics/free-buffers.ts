@@ -1,5 +1,5 @@
 /** Below that it is not worth it. Bytes. */
-const LARGE = 262_144;
+const LARGE = 524_288;
 
 /**
  * Gives the memory of large buffers back at once, where they share it with nobody: until they are collected as garbage, as much again is

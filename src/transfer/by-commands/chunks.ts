@@ -49,7 +49,10 @@ export function guessOf({
   return Math.ceil(Math.max(element, Math.min(chunkBytes, memory ?? FIRST_GUESS)));
 }
 
-/** The chunks that a source gives, one read ahead. Each takes from the budget from before it is read until the next one is asked for. */
+/**
+ * The chunks that a source gives, one read ahead. Each takes from the budget from before it is read until the next one is asked for. Then
+ * what is done with it is done, and answered: large buffers of it are empty.
+ */
 export async function* inBudget<T>(
   context: BodyContext,
   source: AsyncGenerator<T, void, undefined>,
@@ -60,6 +63,8 @@ export async function* inBudget<T>(
   for await (const sized of readAhead(measured(context, source, sizeOf), drop)) {
     try {
       yield sized.chunk;
+      // What a file gives may be of what else is read of it.
+      if (context.options.sourceIsStill !== true) freeBuffers(sized.chunk);
     } finally {
       drop(sized);
     }

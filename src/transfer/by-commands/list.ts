@@ -60,17 +60,17 @@ async function* readWindows(
     length = window.length < count ? window.length : asNumber(llen);
     tellLength(length);
     if (window.length === 0) return;
-    yield window;
     index = window.length;
     count = nextCount(count, window.length, sizeOf(window), options.chunkBytes);
+    yield window;
   }
   while (index < length) {
     const last = Math.min(index + count, length) - 1;
     const [reply] = await readSource(source, [['LRANGE', sourceKey, String(index), String(last)]]);
     const window = asList(reply).map(asBytes);
     if (window.length === 0) return;
-    yield window;
     index += window.length;
     count = nextCount(count, window.length, sizeOf(window), options.chunkBytes);
+    yield window;
   }
 }

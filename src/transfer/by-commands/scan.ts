@@ -117,9 +117,9 @@ async function* readPages(
     const [next, values] = asList(reply);
     cursor = asBytes(next).toString('latin1');
     const step = { page: asList(values).map(asBytes), next: cursor === '0' ? null : cursor };
+    count = nextCount(count, step.page.length / type.width, sizeOf(step), options.chunkBytes);
     yield step;
     if (step.next === null) return;
-    count = nextCount(count, step.page.length / type.width, sizeOf(step), options.chunkBytes);
   }
 }
 

@@ -50,8 +50,8 @@ export async function* readWindows(
     const end = entries.length === count && last !== undefined ? last.id : info.lastId;
     const { pending, through } = await readPending(context, groups, start, end);
     const within = entries.filter(({ id }) => compareIds(id, through) <= 0);
-    yield { through, entries: within, pending: pending.filter(({ id }) => compareIds(id, through) <= 0) };
     count = nextCount(count, entries.length, sizeOf(entries), options.chunkBytes);
+    yield { through, entries: within, pending: pending.filter(({ id }) => compareIds(id, through) <= 0) };
     start = idAfter(through);
   }
 }
