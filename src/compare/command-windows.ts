@@ -14,9 +14,6 @@ export const PARTS = 512;
 /** What is read of a window at once, about: bytes. A single element may be larger. Less where the server gives no more. */
 const CHUNKS = [1_048_576, 65_536] as const;
 
-/** Bytes that every server gives at once. */
-const SMALL = 16_384;
-
 type Window = Omit<ValueWindow, 'type'>;
 
 /** One value, and how it is read. */
@@ -45,8 +42,8 @@ export function commandWindows({ port, careful }: Pick<Side, 'port' | 'careful'>
       keys.map(async (key, i) => {
         const [type] = throwErrors([replies[2 * i] ?? null]);
         const memory = replies[2 * i + 1];
-        const isSmall = typeof memory === 'number' && memory <= SMALL;
-        const reader = isSmall ? port : readingPort({ port, careful });
+        // A string comes in parts that every server gives.
+        const reader = text(type) === 'string' ? port : readingPort({ port, careful });
         return await readWindow({ port: reader, key, budget }, text(type), froms[i] ?? '', memory);
       }),
     );

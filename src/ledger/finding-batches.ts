@@ -155,7 +155,7 @@ export class FindingBatches {
 const MARKS = 'm';
 const FINDINGS = 'r';
 
-const BATCH_KEY = /^r-([a-z]+-\d+)(?:-\d{10}){3}$/;
+const BATCH_KEY = /^r-([a-z]+-\d+)(?:-\d{10}){2,3}$/;
 
 /** A place that may be one; undefined for anything else. */
 export function findingPlace(batch: unknown, at: unknown): FindingPlace | undefined {

@@ -8,9 +8,15 @@ const MOST_NOTES = 300_000;
 
 const hash = z.string().length(22);
 const amount = z.number().int().min(0);
-/** Steps since the work on a key began anew, the most that there ever were, and how often it was begun otherwise. */
-const steps = z.tuple([amount, amount, amount]);
+/**
+ * Of the work on a key: steps since it began anew, the most that there ever were, how often it began anew since it came to that, and the
+ * steps that count as progress.
+ */
+const steps = z.object({ now: amount, most: amount, anew: amount, counted: amount });
 type Steps = z.infer<typeof steps>;
+
+/** So often what was done may be lost, and done again, before that is no progress any more: as when a full target is given room. */
+const MOST_ANEW = 3;
 const schema = z.object({
   done: z.array(hash),
   notes: z.record(z.string(), z.record(hash, z.unknown())),
@@ -58,6 +64,10 @@ export class PagePlace {
       for (const one of done) place.earlier.add(one);
       for (const [kind, byKey] of Object.entries(notes)) place.kinds.set(kind, new Map(Object.entries(byKey)));
       for (const [kind, byKey] of Object.entries(steps)) place.steps.set(kind, new Map(Object.entries(byKey)));
+      for (const [kind, byKey] of place.steps) {
+        // Where there was no room for a note, the work begins anew.
+        for (const [key, one] of byKey) if (notes[kind]?.[key] === undefined) byKey.set(key, stepped(one, 'anew').next);
+      }
       place.begun = new Map([...place.steps].map(([kind, byKey]) => [kind, new Map(byKey)]));
       return place;
     } catch {
@@ -72,10 +82,7 @@ export class PagePlace {
   /** Whether the work on a key that is not done got further than any worker before. */
   get isFurther(): boolean {
     return [...this.steps].some(([kind, byKey]) =>
-      [...byKey].some(([key, [, most, others]]) => {
-        const [, mostBefore, othersBefore] = this.begun.get(kind)?.get(key) ?? atFirst;
-        return others > othersBefore || (others === othersBefore && most > mostBefore);
-      }),
+      [...byKey].some(([key, { counted }]) => counted > (this.begun.get(kind)?.get(key)?.counted ?? 0)),
     );
   }
 
@@ -124,6 +131,7 @@ export class PagePlace {
         const hash = hashOf(key);
         byKey.set(hash, note);
         const { isFurther, next } = stepped(stepsByKey.get(hash) ?? atFirst, step);
+        stepsByKey.delete(hash);
         stepsByKey.set(hash, next);
         if (isFurther) this.onNote();
       },
@@ -156,13 +164,23 @@ function latest<T>(byKey: ReadonlyMap<string, T>): Readonly<Record<string, T>> {
   return Object.fromEntries([...byKey].slice(-MOST_STEPS));
 }
 
-const atFirst: Steps = [0, 0, 0];
+const atFirst: Steps = { now: 0, most: 0, anew: 0, counted: 0 };
 
-function stepped([now, most, others]: Steps, step: Step): { readonly isFurther: boolean; readonly next: Steps } {
-  if (step === 'otherwise') return { isFurther: true, next: [0, 0, others + 1] };
-  if (step === 'anew') return { isFurther: false, next: [0, most, others] };
-  if (step === 'same') return { isFurther: false, next: [now, most, others] };
-  return { isFurther: now + 1 > most, next: [now + 1, Math.max(now + 1, most), others] };
+function stepped(before: Steps, step: Step): { readonly isFurther: boolean; readonly next: Steps } {
+  const { now, most, anew, counted } = before;
+  if (step === 'otherwise') return { isFurther: true, next: { ...atFirst, counted: counted + 1 } };
+  if (step === 'anew') return { isFurther: false, next: { ...before, now: 0, anew: anew + 1 } };
+  if (step === 'same') return { isFurther: false, next: before };
+  const isMost = now + 1 > most;
+  const isFurther = isMost || anew <= MOST_ANEW;
+  return {
+    isFurther,
+    next: {
+      now: now + 1,
+      ...(isMost ? { most: now + 1, anew: 0 } : { most, anew }),
+      counted: counted + (isFurther ? 1 : 0),
+    },
+  };
 }
 
 function hashOf(key: Buffer): string {

@@ -128,6 +128,8 @@ export class RangeJob implements StopSignal {
   private readonly startedInside: boolean;
   /** It is handed on from where it was taken: whoever goes on must take smaller steps. */
   private stands = false;
+  /** What others took is still owed, and nothing tried yet. */
+  private paysOff: boolean;
 
   constructor(
     private current: RangeRow,
@@ -135,6 +137,7 @@ export class RangeJob implements StopSignal {
     private readonly app: JobApp,
     { owedMs = 0, tookOver = false, lanes = parallelRangesOf(migration.plan), place = new PagePlace() }: JobStart = {},
   ) {
+    this.paysOff = owedMs > 0;
     this.place = place;
     place.onNote = () => {
       this.progressed(false);
@@ -388,8 +391,7 @@ export class RangeJob implements StopSignal {
   async handOn(): Promise<void> {
     this.end();
     this.stands = this.current.cursor === this.startedAt;
-    // Who only paid off what another had taken has tried nothing.
-    const tries = this.place.isFurther ? 0 : Math.max(0, this.current.tries - (this.governor.paysOff ? 1 : 0));
+    const tries = this.place.isFurther ? 0 : this.current.tries;
     this.current = { ...this.current, tries, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
   }
@@ -449,6 +451,10 @@ export class RangeJob implements StopSignal {
     this.lastWrite = performance.now();
     // A wait that a limit asks for is no standstill, but where it is for what is done again and again.
     if (this.governor.hasWaited()) this.progressed(false);
+    if (this.paysOff && !this.governor.paysOff) {
+      this.paysOff = false;
+      this.current = { ...this.current, tries: this.current.tries + 1 };
+    }
     try {
       const inside = this.stands || !this.place.isEmpty;
       const beside = { survey: this.packSurvey?.(), place: inside ? this.place.pack() : undefined };

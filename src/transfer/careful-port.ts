@@ -4,14 +4,17 @@ import { unlessTooLong } from './too-long';
 
 /** One loss of a connection is chance. */
 const LOSSES = 2;
+/** After so many calls by themselves that went well it may have been chance as well; twice as many each time. */
+const GOOD_CALLS = 64;
 
 /**
  * For calls of which one element may be larger than the server sends or takes at once. When a connection was lost twice, each call has one
  * that nobody else uses, and where that is lost for what the call does, it is refused: `replyTooLong` or `valueTooLong`.
  */
 export class CarefulPort implements RedisPort {
-  /** Never forgotten: calls that go well may be small ones, and those that are lost are not. */
   private losses = 0;
+  private goodCalls = 0;
+  private patience = GOOD_CALLS;
 
   /**
    * @param port shared with others: whoever loses it tries again
@@ -46,8 +49,9 @@ export class CarefulPort implements RedisPort {
     const { losses } = this;
     if (losses >= LOSSES) {
       const done = await unlessTooLong(async () => ({ result: await this.alone(call) }));
-      if ('result' in done) return done.result;
-      throw done;
+      if (!('result' in done)) throw done;
+      if (++this.goodCalls >= this.patience) this.shareAgain();
+      return done.result;
     }
     try {
       return await call(this.port);
@@ -56,5 +60,11 @@ export class CarefulPort implements RedisPort {
       if (isRedisError(error, 'connectionLost') && losses === this.losses) this.losses++;
       throw error;
     }
+  }
+
+  private shareAgain(): void {
+    this.goodCalls = 0;
+    this.patience *= 2;
+    this.losses = LOSSES - 1;
   }
 }

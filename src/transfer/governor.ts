@@ -174,7 +174,7 @@ export class Governor implements Pace {
         this.waited = true;
       }
     }
-    this.paysOff = false;
+    if (this.owedUntil <= performance.now()) this.paysOff = false;
   }
 
   private learn(latencyMs: number, micros: number | undefined): void {

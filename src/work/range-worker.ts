@@ -86,18 +86,19 @@ async function claim(
   app: WorkerApp,
 ): Promise<RangeJob | undefined> {
   try {
+    const owedMs = debtOf(migration, message, app);
     const claimed = await app.ledger.ranges.replace({
       // Its counts have keys in them that nobody could tell any more: it begins at its start.
       ...(row.inside && place === undefined ? backAtStart(row) : row),
       state: migration.cancelRequested ? 'cancelled' : 'active',
       generation: row.generation + 1,
-      tries: row.tries + 1,
+      // Who pays off what another has taken tries nothing yet.
+      tries: row.tries + (owedMs > 0 ? 0 : 1),
       trouble: null,
       heartbeat: app.ledger.time(),
     });
     // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
     const lanes = await lanesLeft(migration, app);
-    const owedMs = debtOf(migration, message, app);
     const start = { owedMs, tookOver: row.generation > 0, lanes, ...(place && { place }) };
     return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
   } catch (error) {
