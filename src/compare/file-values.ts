@@ -5,6 +5,7 @@ import { BadPayloadError } from '../payload/byte-reader';
 import { typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
 import { answersFor } from '../transfer/file-port';
+import { NotInPiecesError } from '../transfer/file-stream';
 import { asNumber } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import type { Pair } from './examine';
@@ -68,6 +69,8 @@ export class FileValues {
     try {
       if (!answersFor(typeByte)) throw new IncomparableError(`values of type ${type} are compared only whole`);
       return await file.attempt(async () => {
+        // Of an attempt that failed nothing is gone on with.
+        file.release(key);
         // Whoever names keys alone does not say when they expire.
         const ends = Math.max(0, asNumber(await file.port.call('PEXPIRETIME', key)));
         return await largeValue({ port: file.port, key, type, expiry: ends, now, goOn });
@@ -77,6 +80,8 @@ export class FileValues {
       if (error instanceof Error && error.cause instanceof BadPayloadError) {
         return unknownValue(type, expiry, now, `${error.message.replace(/\.$/, '')}: it cannot be compared`);
       }
+      if (error instanceof NotInPiecesError)
+        return unknownValue(type, expiry, now, `${error.message} It cannot be compared`);
       if (!(error instanceof IncomparableError)) throw error;
       const most = Math.floor(app.settings.bytesInFlight / MIB);
       const why = `It has more than ${most} MiB, the most that is read of a file at once (KEYFERRY_MEMORY_MIB), and ${error.message}: its value cannot be compared`;

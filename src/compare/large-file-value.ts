@@ -157,7 +157,7 @@ async function throughStream(
       last = asBytes(id);
       each(last, rest);
     }
-    if (last === undefined || page.length < PARTS) return;
+    if (last === undefined) return;
     from = idAfter(parseId(last.toString('latin1')));
   }
 }

@@ -53,6 +53,11 @@ const COMMON = {
     means: 'was being built and vanished: the target evicts keys, or was flushed',
     todo: 'give the target memory or `noeviction`, then a sync',
   },
+  'not-as-told': {
+    onTarget: false,
+    means: 'was not written: of the file came something else than what it says of this key',
+    todo: 'look at the file, restore again, and tell the project',
+  },
   stopped: {
     onTarget: false,
     means: 'was being copied when the work was stopped',

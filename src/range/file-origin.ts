@@ -43,7 +43,10 @@ export function fileOriginOf(
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
   const place = placeOf(spec, file, app);
   const readsAgain = (key: Buffer) => converters.some((converter) => converter.claims(key));
-  const reader = new FileReader(place, job.row, extents, { ...limits, pageBytes: PAGE_BYTES, readsAgain });
+  const goOn = () => {
+    job.check();
+  };
+  const reader = new FileReader(place, job.row, extents, { ...limits, pageBytes: PAGE_BYTES, readsAgain, goOn });
   const notes = notesTable(nameOfSide(spec), place, walked.database, allNoted(converters));
   const now = () => app.ledger.now();
   const fileKeys: FileKeys = {

@@ -11,10 +11,12 @@ export class ByteWindow {
   /**
    * @param readBytes gives bytes of the file, all that are asked for
    * @param end nothing behind it is read
+   * @param windowBytes what is read at once, where that is enough
    */
   constructor(
     private readonly readBytes: (start: number, length: number) => Promise<Buffer>,
     readonly end: number,
+    private readonly windowBytes = WINDOW_BYTES,
   ) {}
 
   /**
@@ -37,7 +39,7 @@ export class ByteWindow {
       }
       const left = this.end - place - have;
       if (left <= 0) throw new EndsTooEarlyError();
-      const more = await this.readBytes(place + have, Math.min(left, Math.max(WINDOW_BYTES, have)));
+      const more = await this.readBytes(place + have, Math.min(left, Math.max(this.windowBytes, have)));
       this.bytes = have === 0 ? more : Buffer.concat([bytes.subarray(from), more]);
       this.start = place;
     }

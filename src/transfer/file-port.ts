@@ -30,7 +30,8 @@ export function answersFor(type: number): boolean {
 
 /**
  * Answers the commands by which a copy reads large keys (by-commands/), out of their records in a file: in constant memory for each key
- * that was asked for and not released, forward at the cost of one reading.
+ * that was asked for and not released, forward at the cost of one reading. A page of a stream's entries ends early where they are large: the
+ * last one is empty.
  */
 export class FilePort implements RedisPort {
   private readonly open = new Map<string, Promise<Value>>();
@@ -38,13 +39,15 @@ export class FilePort implements RedisPort {
   /**
    * @param readBytes gives bytes of the file, all that are asked for
    * @param extentOf where a key's record stands
+   * @param forward whether bytes can be read only one behind the other, at the cost of all before them (a packed file)
    */
   constructor(
     private readonly readBytes: (start: number, length: number) => Promise<Buffer>,
     private readonly extentOf: (key: Buffer) => Extent | undefined,
+    private readonly forward = false,
   ) {}
 
-  /** @throws FileError; Error for a value that no server writes */
+  /** @throws FileError; NotInPiecesError; Error for a value that no server writes */
   async call(...command: Command): Promise<Reply> {
     try {
       return await this.answer(command);
@@ -117,7 +120,7 @@ export class FilePort implements RedisPort {
     if (value === undefined) {
       const extent = this.extentOf(key);
       if (extent === undefined) throw new Error('A key was asked for that is not a large one of the range.');
-      value = Value.read(this.readBytes, extent);
+      value = Value.read(this.readBytes, this.forward, extent);
       value.catch(() => this.open.delete(name));
       this.open.set(name, value);
     }
@@ -148,12 +151,12 @@ class Value {
     this.reached = { index: 0, place: first };
   }
 
-  static async read(readBytes: Value['readBytes'], [start, end]: Extent): Promise<Value> {
+  static async read(readBytes: Value['readBytes'], forward: boolean, [start, end]: Extent): Promise<Value> {
     const window = new ByteWindow(readBytes, end);
     const { value: record, next } = await window.at(start, readHead);
     if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
     if (isStream(record.type)) {
-      const stream = await FileStream.read(window, readBytes, record.type, next);
+      const stream = await FileStream.read(readBytes, forward, record.type, next, end);
       const head = { units: stream.length, since: 0, packed: false };
       return new Value(record, window, stream.bytes, readBytes, undefined, next, head, stream);
     }

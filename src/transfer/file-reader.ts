@@ -36,6 +36,8 @@ export interface FileLimits extends Pick<ReadLimits, 'pageBytes'> {
   readonly readsAgain?: (key: Buffer) => boolean;
   /** A page ends behind a large key: what becomes of it is held as long as the page. */
   readonly endsBehindLarge?: boolean;
+  /** Called before bytes are read that commands ask for. Throws when the work must end. */
+  readonly goOn?: () => void;
 }
 
 /** Reads a range of an RDB file, a page after the other. Cursors are those of keyspace/extent-walk. */
@@ -49,10 +51,7 @@ export class FileReader implements PageReader {
   private page = new Map<Buffer, Entry>();
   private readonly largeKeys = new Map<string, { readonly extent: Extent; readonly type: number }>();
   /** Answers commands about the values of large keys that were met. */
-  readonly port = new FilePort(
-    (start, length) => this.bytesAt(start, length),
-    (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
-  );
+  readonly port: FilePort;
   /**
    * What may be asked again of keys, as long as somebody has them: by the very buffers of their names. Of those that are named alone when
    * they expire, of all that are read again; for each key it costs more than all else that is done here.
@@ -68,6 +67,14 @@ export class FileReader implements PageReader {
     this.total = extents.reduce((sum, [start, end]) => sum + end - start, 0);
     this.walk = new ExtentWalk(range, this.total);
     this.largeEnds = new Map(place.source.large);
+    this.port = new FilePort(
+      (start, length) => {
+        limits.goOn?.();
+        return this.bytesAt(start, length);
+      },
+      (key) => this.largeKeys.get(key.toString('latin1'))?.extent,
+      place.source.packedBytes !== undefined,
+    );
   }
 
   async scan(cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys> {

@@ -5,7 +5,8 @@ import { readNode } from '../payload/stream-content';
 import { STREAM, STREAM_3 } from '../payload/value-types';
 import { Workspace } from '../payload/workspace';
 import type { Reply } from '../redis/redis-port';
-import type { ByteWindow } from './byte-window';
+import { idAfter } from './by-commands/stream/stream-id';
+import { ByteWindow } from './byte-window';
 import { PendingIds } from './pending-ids';
 
 const ID_BYTES = 16;
@@ -13,10 +14,24 @@ const ID_BYTES = 16;
 const MOST_MARKS = 1_024;
 /** Pending entries that are read at once. */
 const PENDING_AT_ONCE = 1_000;
-/** What is held of the lists of all consumers, about. Bytes. */
+/** What is held of groups with all that is pending in them: all of it, where it is no more. Bytes. */
 export const PENDING_BYTES = 4 * 1_048_576;
+/** A page ends behind the entry with which it becomes as large. */
+const MOST_PAGE_BYTES = 1_048_576;
+/** What is read at once of what is pending in one of very many groups. Bytes. */
+const LEAST_WINDOW = 4_096;
 /** How many entries a group has read, where it does not know that. */
 const UNKNOWN = 0xffff_ffff_ffff_ffffn;
+
+type ReadBytes = (start: number, length: number) => Promise<Buffer>;
+
+/** Of a file that is unpacked from its beginning for each place, a stream with more than can be held of what is pending in it. */
+export class NotInPiecesError extends Error {
+  constructor() {
+    const most = PENDING_BYTES / 1_048_576;
+    super(`The consumer groups of this stream take more than ${most} MiB in a packed file: unpack the file first.`);
+  }
+}
 
 /** A node, where it stands. */
 interface NodePlace {
@@ -25,6 +40,11 @@ interface NodePlace {
   readonly left: number;
   /** The id of the last entry before it, as far as that is known. */
   readonly before: EntryId;
+}
+
+/** One whose own id is known: none of the entries before it has that id or a greater one. */
+interface Mark extends NodePlace {
+  readonly base: EntryId;
 }
 
 interface Consumer {
@@ -39,6 +59,8 @@ interface Group {
   readonly pending: number;
   /** Where the first pending entry stands. */
   readonly first: number;
+  /** What is pending is read by it. */
+  readonly window: ByteWindow;
   readonly consumers: readonly Consumer[];
   /** The first pending entry at or behind the id that was asked for last. */
   reached: { readonly from: string; readonly place: number; readonly left: number };
@@ -52,6 +74,7 @@ interface Facts {
 
 interface Node {
   readonly place: number;
+  readonly base: EntryId;
   readonly next: number;
   readonly last: EntryId;
   readonly entries: readonly { readonly id: EntryId; readonly parts: readonly Buffer[] }[];
@@ -62,40 +85,47 @@ interface Node {
  * one of these commands asks for. It is gone over once when it is opened; what is told is looked at as servers would have to rely on it.
  */
 export class FileStream {
-  private reached: NodePlace & { readonly from: EntryId };
-  /** Entries from the first on to the first node that was not read yet. */
-  private counted: { readonly entries: number; readonly left: number };
-  /** The node that was read last: a page mostly begins where the one before ended. */
+  /** The node that was read last. */
+  private reached: Mark | undefined;
+  /** All entries before `next` were told, one page behind the other: so many. Undefined behind the greatest id. */
+  private told: { readonly next: EntryId | undefined; readonly entries: number } = { next: NO_ID, entries: 0 };
+  /** The node that was read last, in memory: a page mostly begins where the one before ended. */
   private node: Node | undefined;
   private readonly space = new Workspace();
 
   private constructor(
     private readonly window: ByteWindow,
     private readonly firstNode: NodePlace,
-    private readonly marks: readonly (NodePlace & { readonly base: EntryId })[],
+    private readonly marks: readonly Mark[],
     private readonly facts: Facts,
     private readonly groups: readonly Group[],
     /** What its nodes become when they are unpacked. */
     readonly bytes: number,
-  ) {
-    this.reached = { ...firstNode, from: NO_ID };
-    this.counted = { entries: 0, left: firstNode.left };
-  }
+  ) {}
 
   /**
+   * @param readBytes gives bytes of the file, all that are asked for
+   * @param forward whether bytes can be read only one behind the other, at the cost of all before them
    * @param type its type byte
    * @param place behind its type byte
-   * @throws BadPayloadError, and what reading throws
+   * @param end of its value
+   * @throws BadPayloadError, NotInPiecesError, and what reading throws
    */
   static async read(
-    window: ByteWindow,
-    readBytes: (start: number, length: number) => Promise<Buffer>,
+    readBytes: ReadBytes,
+    forward: boolean,
     type: number,
     place: number,
+    end: number,
   ): Promise<FileStream> {
     const space = new Workspace();
-    const { value: left, next: first } = await window.at(place, (reader) => reader.length());
-    const { marks, bytes, next } = await passNodes(window, first, left, space);
+    const nodes = new ByteWindow(readBytes, end);
+    const { value: left, next: first } = await nodes.at(place, (reader) => reader.length());
+    const { marks, bytes, next } = await passNodes(nodes, first, left, space);
+    const isHeld = end - next <= PENDING_BYTES;
+    if (forward && !isHeld) throw new NotInPiecesError();
+    const tail = isHeld ? await held(readBytes, next, end) : readBytes;
+    const window = new ByteWindow(tail, end);
     const { value: head, next: behind } = await window.at(next, (reader) => {
       const [length, lastId] = [reader.length(), readId(reader)];
       if (type === STREAM) return { facts: { length, lastId, past: undefined }, groups: reader.length() };
@@ -103,20 +133,18 @@ export class FileStream {
       const past = { maxDeleted: readId(reader), added: reader.length() };
       return { facts: { length, lastId, past }, groups: reader.length() };
     });
-    const groups: Group[] = [];
+    const found: FoundGroup[] = [];
     const names = new Set<string>();
     let at = behind;
     for (let of = head.groups; of > 0; of--) {
-      const read = await readGroup(window, readBytes, type, at, space);
-      if (names.size === names.add(nameOf(read.group.name)).size) bad('a group comes twice');
-      groups.push(read.group);
-      at = read.next;
+      const group = await readGroup(window, type, at, space);
+      if (names.size === names.add(nameOf(group.name)).size) bad('a group comes twice');
+      found.push(group);
+      at = group.next;
     }
-    if (at !== window.end) bad('bytes are left behind a value');
-    const consumers = groups.reduce((sum, group) => sum + group.consumers.filter(({ ids }) => ids.count > 0).length, 0);
-    for (const group of groups) for (const { ids } of group.consumers) ids.hold(PENDING_BYTES / Math.max(1, consumers));
-    const node = { place: first, left, before: NO_ID };
-    return new FileStream(window, node, marks, head.facts, groups, bytes);
+    if (at !== end) bad('bytes are left behind a value');
+    const groups = groupsOf(found, tail, end);
+    return new FileStream(nodes, { place: first, left, before: NO_ID }, marks, head.facts, groups, bytes);
   }
 
   get length(): number {
@@ -151,28 +179,27 @@ export class FileStream {
     return this.groupOf(group).consumers.map(({ name, ids }) => fields({ name, pending: ids.count }));
   }
 
-  /** As XRANGE: entries with ids from one to another, `count` at most. */
+  /**
+   * As XRANGE: entries with ids from one to another, `count` at most; fewer where they are large, but none only where there are none.
+   */
   async range(from: EntryId, to: EntryId, count: number): Promise<Reply> {
-    const found: Reply[] = [];
-    let node: NodePlace = this.startFor(from);
-    let before = node;
-    while (node.left > 0 && found.length < count) {
-      const read = await this.nodeAt(node);
-      before = node;
-      for (const { id, parts } of read.entries) {
-        if (isBefore(id, from)) continue;
-        if (isBefore(to, id)) {
-          node = { ...node, left: 0 };
-          break;
-        }
-        found.push([textOf(id), [...parts]]);
-        if (found.length === count) break;
+    const found: Node['entries'][number][] = [];
+    let bytes = 0;
+    let place = this.startFor(from);
+    const isFull = () => found.length >= count || bytes >= MOST_PAGE_BYTES;
+    for (let isOver = false; !isOver && place.left > 0 && !isFull();) {
+      const node = await this.nodeAt(place);
+      for (const entry of node.entries) {
+        if (isBefore(entry.id, from)) continue;
+        isOver = isFull() || isBefore(to, entry.id);
+        if (isOver) break;
+        found.push(entry);
+        bytes += entry.parts.reduce((sum, { length }) => sum + length, 0);
       }
-      if (node.left > 0 && found.length < count) node = { place: read.next, left: node.left - 1, before: read.last };
+      place = { place: node.next, left: place.left - 1, before: node.last };
     }
-    // The node of the last entry is read again with the next ones.
-    this.reached = { ...before, from };
-    return found;
+    this.count(from, isFull() ? found.at(-1)?.id : to, found);
+    return found.map(({ id, parts }) => [textOf(id), [...parts]]);
   }
 
   /**
@@ -196,27 +223,48 @@ export class FileStream {
 
   private startFor(from: EntryId): NodePlace {
     const { reached, marks, firstNode } = this;
-    const known = isBefore(from, reached.from) ? firstNode : reached;
+    const known = reached === undefined || isBefore(from, reached.base) ? firstNode : reached;
     const mark = marks.findLast(({ base }) => !isBefore(from, base));
     return mark !== undefined && mark.left < known.left ? mark : known;
   }
 
-  private async nodeAt({ place, left, before }: NodePlace): Promise<Node> {
+  /**
+   * Counts what is told without a gap from the first entry on.
+   * @param through all up to it were told; undefined: none
+   * @throws BadPayloadError at the last one, where they are not as many as the stream says
+   */
+  private count(from: EntryId, through: EntryId | undefined, found: readonly { readonly id: EntryId }[]): void {
+    const { next, entries } = this.told;
+    const isFurther = through !== undefined && next !== undefined && !isBefore(through, next);
+    if (!isFurther || isBefore(next, from)) return;
+    const more = found.filter(({ id }) => !isBefore(id, next)).length;
+    this.told = { next: idAfter(through), entries: entries + more };
+    if (!isBefore(through, this.facts.lastId) && entries + more !== this.facts.length) {
+      bad('a stream has not as many entries as it says');
+    }
+  }
+
+  private async nodeAt(at: NodePlace): Promise<Node> {
+    const { place, before } = at;
     if (this.node?.place === place) return this.node;
     const { space, window } = this;
     const { value, next } = await window.at(place, (reader) => {
       const start = reader.at;
+      const base = baseOf(reader, space);
+      reader.at = start;
       const { last } = checkNode(reader, space, before);
       reader.at = start;
       const entries: Node['entries'][number][] = [];
       readNode(reader, space, (id, parts) => entries.push({ id, parts }));
-      return { last, entries };
+      return { base, last, entries };
     });
-    if (isBefore(this.facts.lastId, value.last)) bad("a stream's last id is before that of an entry");
-    if (left === this.counted.left) {
-      this.counted = { entries: this.counted.entries + value.entries.length, left: left - 1 };
-      if (left === 1 && this.counted.entries !== this.facts.length) bad('a stream has not as many entries as it says');
+    const { base, last, entries } = value;
+    const [first] = entries;
+    if (!isBefore(before, base) || (first !== undefined && isBefore(first.id, base))) {
+      bad('the entries of a stream are not in order');
     }
+    if (isBefore(this.facts.lastId, last)) bad("a stream's last id is before that of an entry");
+    this.reached = { ...at, base };
     this.node = { place, next, ...value };
     return this.node;
   }
@@ -233,7 +281,7 @@ export class FileStream {
     const page: PendingEntry[] = [];
     let reached = { from, place, left };
     for (let isOver = false; !isOver && left > 0 && page.length < count;) {
-      const { value, next } = await this.window.at(place, (reader) => manyOf(reader, left, readPending));
+      const { value, next } = await group.window.at(place, (reader) => manyOf(reader, left, readPending));
       place = next;
       for (const entry of value) {
         if (entry.id > to || page.length === count) {
@@ -280,31 +328,31 @@ function manyOf<T>(reader: ByteReader, left: number, read: (reader: ByteReader) 
   return many;
 }
 
+function baseOf(reader: ByteReader, { packed }: Workspace): EntryId {
+  readPacked(reader, packed);
+  if (packed.end - packed.start !== ID_BYTES) bad('a node of a stream has no id');
+  return idAt(packed.bytes, packed.start);
+}
+
 /** Goes over nodes without unpacking them. */
 async function passNodes(
   window: ByteWindow,
   first: number,
   count: number,
   space: Workspace,
-): Promise<{
-  readonly marks: readonly (NodePlace & { base: EntryId })[];
-  readonly bytes: number;
-  readonly next: number;
-}> {
-  let marks: (NodePlace & { base: EntryId })[] = [];
+): Promise<{ readonly marks: readonly Mark[]; readonly bytes: number; readonly next: number }> {
+  let marks: Mark[] = [];
   let stride = 1;
   let bytes = 0;
   let place = first;
+  let before = NO_ID;
   for (let left = count; left > 0;) {
     const from = place;
     const { value, next } = await window.at(from, (reader) => {
       const start = reader.at;
       return manyOf(reader, left, () => {
         const at = from + reader.at - start;
-        readPacked(reader, space.packed);
-        const { packed } = space;
-        if (packed.end - packed.start !== ID_BYTES) bad('a node of a stream has no id');
-        const base = idAt(packed.bytes, packed.start);
+        const base = baseOf(reader, space);
         const head = reader.at;
         const behind = bytesBehindHead(reader);
         reader.at = head;
@@ -316,6 +364,8 @@ async function passNodes(
       });
     });
     for (const node of value) {
+      if (!isBefore(before, node.base)) bad('the nodes of a stream are not in order');
+      before = node.base;
       bytes += node.size;
       if ((count - left) % stride === 0) marks.push({ place: node.at, left, base: node.base, before: NO_ID });
       if (marks.length > MOST_MARKS) {
@@ -330,13 +380,20 @@ async function passNodes(
   return { marks, bytes, next: place };
 }
 
-async function readGroup(
-  window: ByteWindow,
-  readBytes: (start: number, length: number) => Promise<Buffer>,
-  type: number,
-  place: number,
-  space: Workspace,
-): Promise<{ readonly group: Group; readonly next: number }> {
+/** A part of the file, from memory. */
+async function held(readBytes: ReadBytes, from: number, end: number): Promise<ReadBytes> {
+  const bytes = await readBytes(from, end - from);
+  return (start, length) => Promise.resolve(bytes.subarray(start - from, start - from + length));
+}
+
+/** A group as it stands. */
+interface FoundGroup extends Pick<Group, 'name' | 'lastDelivered' | 'entriesRead' | 'pending' | 'first'> {
+  /** Where the ids of each begin, and how many there are. */
+  readonly consumers: readonly { readonly name: Buffer; readonly ids: number; readonly own: number }[];
+  readonly next: number;
+}
+
+async function readGroup(window: ByteWindow, type: number, place: number, space: Workspace): Promise<FoundGroup> {
   const { value: head, next: first } = await window.at(place, (reader) => ({
     name: nameIn(reader, space),
     lastDelivered: readId(reader),
@@ -356,7 +413,7 @@ async function readGroup(
   }
   const { value: count, next } = await window.at(at, (reader) => reader.length());
   at = next;
-  const consumers: Consumer[] = [];
+  const consumers: FoundGroup['consumers'][number][] = [];
   const names = new Set<string>();
   let owned = 0;
   while (consumers.length < count) {
@@ -369,10 +426,31 @@ async function readGroup(
     at = ids + value.own * ID_BYTES;
     if (at > window.end) throw new EndsTooEarlyError();
     owned += value.own;
-    consumers.push({ name: value.name, ids: new PendingIds(readBytes, ids, value.own) });
+    consumers.push({ name: value.name, ids, own: value.own });
   }
   if (owned !== head.pending) bad('not as many entries are pending with consumers as in their group');
-  return { group: { ...head, first, consumers, reached: { from: '', place: first, left: head.pending } }, next: at };
+  return { ...head, first, consumers, next: at };
+}
+
+/** Each reads what is pending by a window of its own, and all of them together hold no more than `PENDING_BYTES`, about. */
+function groupsOf(found: readonly FoundGroup[], readBytes: ReadBytes, end: number): Group[] {
+  const withPending = found.filter(({ pending }) => pending > 0).length;
+  const consumers = found.reduce((sum, { consumers }) => sum + consumers.filter(({ own }) => own > 0).length, 0);
+  const [ofGroup, ofConsumer] = [withPending, consumers].map((count) => PENDING_BYTES / 2 / Math.max(1, count));
+  // The lists of consumers stand one behind the other: the first bytes of all are read together.
+  const together = new ByteWindow(readBytes, end);
+  return found.map((group) => {
+    const { name, lastDelivered, entriesRead, pending, first } = group;
+    const window = new ByteWindow(readBytes, end, Math.max(LEAST_WINDOW, Math.floor(ofGroup ?? 0)));
+    return {
+      ...{ name, lastDelivered, entriesRead, pending, first, window },
+      consumers: group.consumers.map(({ name, ids, own }) => ({
+        name,
+        ids: new PendingIds(readBytes, together, ids, own, ofConsumer ?? 0),
+      })),
+      reached: { from: '', place: first, left: pending },
+    };
+  });
 }
 
 function nameIn(reader: ByteReader, { first }: Workspace): Buffer {

@@ -1,22 +1,28 @@
+import type { ByteReader } from '../payload/byte-reader';
+import type { ByteWindow } from './byte-window';
+
 const ID_BYTES = 16;
 const FEWEST = 16;
 const MOST = 4_096;
 
 /** The ids of what is pending with one consumer, as they stand in a file one behind the other: in their order. */
 export class PendingIds {
-  private held = FEWEST;
+  private readonly held: number;
   private chunk: { readonly first: number; readonly bytes: Buffer } = { first: 0, bytes: Buffer.alloc(0) };
   private reached = { from: '', index: 0 };
 
+  /**
+   * @param window by which the beginnings of such lists are read, that stand one behind the other
+   * @param heldBytes of the list that may be in memory, about
+   */
   constructor(
     private readonly readBytes: (start: number, length: number) => Promise<Buffer>,
+    private readonly window: ByteWindow,
     private readonly place: number,
     readonly count: number,
-  ) {}
-
-  /** @param bytes of the list that may be in memory, about */
-  hold(bytes: number): void {
-    this.held = Math.max(FEWEST, Math.min(MOST, Math.floor(bytes / ID_BYTES)));
+    heldBytes: number,
+  ) {
+    this.held = Math.max(FEWEST, Math.min(MOST, Math.floor(heldBytes / ID_BYTES)));
   }
 
   /** The ids from one to another, both of them too; forward at the cost of one reading. */
@@ -39,6 +45,12 @@ export class PendingIds {
 
   private async read(first: number): Promise<void> {
     const length = Math.min(this.held, this.count - first) * ID_BYTES;
-    this.chunk = { first, bytes: await this.readBytes(this.place + first * ID_BYTES, length) };
+    const place = this.place + first * ID_BYTES;
+    const beginning = (reader: ByteReader) => {
+      const at = reader.take(length);
+      return Buffer.from(reader.bytes.subarray(at, at + length));
+    };
+    const bytes = first === 0 ? (await this.window.at(place, beginning)).value : await this.readBytes(place, length);
+    this.chunk = { first, bytes };
   }
 }

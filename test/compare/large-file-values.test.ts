@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { FileValues } from '../../src/compare/file-values';
 import { beginningOf } from '../../src/files/pack';
+import { writeKey } from '../../src/payload/file-records';
+import { Output } from '../../src/payload/output';
+import { FilePort } from '../../src/transfer/file-port';
 import { checkRdb } from '../tools/check-rdb';
 import { run } from '../tools/modes';
 import { makeTestApp, type TestApp } from '../tools/test-app';
@@ -115,6 +119,71 @@ it('values of a file that are larger than the memory that there is are compared 
     ...values.map((key) => `different-value ${key}`),
     'missing packed',
   ]);
+});
+
+it('a large stream of a file whose entries are all pending in several groups is restored whole', async () => {
+  const { client } = server;
+  await client.flushall();
+  const groups = ['a', 'b', 'c', 'd'];
+  const fill = client.pipeline();
+  for (let i = 1; i <= 6_000; i++) fill.xadd('stream', `${i}-0`, 'f', noise.subarray(i, i + 90));
+  for (const group of groups) {
+    fill.xgroup('CREATE', 'stream', group, '0');
+    fill.xreadgroup('GROUP', group, 'c', 'COUNT', 6_000, 'STREAMS', 'stream', '>');
+  }
+  await fill.exec();
+  await client.save();
+  await client.flushall();
+  await client.set('stream', 'what it had');
+
+  const { report, findings } = await run(app, {
+    ...{ source: { rdb: 'FILES', file: 'dump.rdb' }, target: 'NEW', onConflict: 'replace', verify: 'full' },
+  });
+
+  expect([report.state, findings]).toEqual(['completed', []]);
+  expect(await client.xlen('stream')).toBe(6_000);
+  for (const group of groups) expect((await client.xpending('stream', group))[0]).toBe(6_000);
+});
+
+it('a read of a file that fails once leaves no trace in what a value is', async () => {
+  const { client } = server;
+  await client.flushall();
+  const fill = client.pipeline();
+  for (let i = 1; i <= 2_000; i++) fill.xadd('stream', `${i}-0`, 'f', noise.subarray(i, i + 1_000));
+  await fill.exec();
+  const out = new Output();
+  writeKey(out, Buffer.from('stream'), 0, (await client.callBuffer('DUMP', 'stream')) as Buffer);
+  const bytes = out.copy();
+  const printWithout = async (failing: number) => {
+    let reads = 0;
+    const port = new FilePort(
+      (start, length) =>
+        ++reads === failing
+          ? Promise.reject(new Error('away'))
+          : Promise.resolve(bytes.subarray(start, start + length)),
+      () => [0, bytes.length],
+    );
+    const file = {
+      port,
+      attempt: <T>(call: () => Promise<T>) => call().catch(call),
+      largeOf: () => ({ type: bytes[0] ?? 0, bytes: 2 * app.settings.bytesInFlight }),
+      release: (key: Buffer) => {
+        port.release(key);
+      },
+      readerOfWhole: { read: () => Promise.reject(new Error('It is too large for that.')) },
+    };
+    const values = new FileValues(file, Date.now, app, { check: () => undefined });
+    const key = Buffer.from('stream');
+    const page = { keys: [key], payloads: ['big'], expiries: [0], bytes: 0, micros: 0 } as const;
+    const [pair] = await values.pairs(page, { onTarget: (name) => name });
+    return { print: pair?.known?.print().print, reads };
+  };
+  const whole = await printWithout(0);
+  expect(whole.reads).toBeGreaterThan(2);
+  for (let failing = 1; failing <= whole.reads; failing++) {
+    const { print, reads } = await printWithout(failing);
+    expect([print, reads]).toEqual([whole.print, failing + whole.reads]);
+  }
 });
 
 it('of a hash no more names of expiring fields are held than there is memory for', async () => {

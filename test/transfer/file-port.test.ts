@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { writeKey } from '../../src/payload/file-records';
 import { Output } from '../../src/payload/output';
 import type { Extent, SourceFile } from '../../src/payload/source-file';
@@ -199,6 +200,109 @@ describe.each([0, 1])('a record of server %i', (place) => {
     expect(
       Math.abs(Date.now() + time(await port.call('XPENDING', 'stream', 'group', '0-0', '9999-0', '1'))),
     ).toBeLessThan(60_000);
+  });
+});
+
+describe('a stream in a file', () => {
+  const ids = (reply: unknown) =>
+    (reply as [Buffer, Buffer[]][]).map(([id, parts]) => `${String(id)} ${String(parts)}`);
+  /** A small number that does not follow from the one before, always the same ones. */
+  let state = 1;
+  const some = (most: number) => (state = (state * 48_271) % 2_147_483_647) % most;
+
+  it('gives the same page again, and any other from anywhere, as a server does', async () => {
+    const { client } = servers[1]!;
+    const fill = client.pipeline();
+    for (let i = 1; i <= 3_000; i++) fill.xadd('entries', `${i * 3}-${i % 4}`, 'f', text(i));
+    for (let i = 1; i <= 3_000; i += 7) fill.xdel('entries', `${i * 3}-${i % 4}`);
+    await fill.exec();
+    const { port } = await portOf(servers[1]!, 'entries');
+    const both = async (from: string, to: string, count: number) => {
+      const command = ['XRANGE', 'entries', from, to, 'COUNT', String(count)] as const;
+      const [here, there] = await Promise.all([port.call(...command), client.callBuffer(...command)]);
+      expect(ids(here)).toEqual(ids(there));
+      return ids(here).length;
+    };
+    for (const count of [1_000, 1_000, 1, 1_000]) expect(await both('0-0', '+', count)).toBe(count);
+    for (let i = 0; i < 150; i++) {
+      const from = some(9_200);
+      await both(`${from}-${some(4)}`, i % 3 ? '+' : `${from + some(900)}-${some(4)}`, 1 + some(i % 5 ? 40 : 900));
+    }
+  });
+
+  it('is none where it has not as many entries as it says, however its pages overlap', async () => {
+    const { client } = servers[1]!;
+    const fill = client.pipeline();
+    for (let i = 1; i <= 500; i++) fill.xadd('few', `${i}-0`, 'f', text(i));
+    await fill.exec();
+    const payload = (await client.callBuffer('DUMP', 'few')) as Buffer;
+    // How many there are stands behind the nodes, before the last id.
+    const at = payload.lastIndexOf(Buffer.from([0x41, 0xf4, 0x41, 0xf4, 0]));
+    payload[at + 1]! += 1;
+    const out = new Output();
+    writeKey(out, Buffer.from('few'), 0, payload);
+    const bytes = out.copy();
+    const port = new FilePort(
+      (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+      () => [0, bytes.length],
+    );
+    const page = (from: string, count: string) => port.call('XRANGE', 'few', from, '+', 'COUNT', count);
+    await page('0-0', '200');
+    await page('150-0', '100');
+    await page('200-0', '100');
+    await expect(page('250-0', '900')).rejects.toThrow('not as many entries as it says');
+  });
+
+  it('gives no more at once than there is memory for', async () => {
+    const { client } = servers[1]!;
+    const large = Buffer.alloc(300_000, 'json ');
+    for (let i = 1; i <= 12; i++) await client.xadd('large entries', `${i}-0`, 'f', large);
+    const { port } = await portOf(servers[1]!, 'large entries');
+    const pages: number[] = [];
+    for (let from = 1; ;) {
+      const page = (await port.call('XRANGE', 'large entries', `${from}-0`, '+', 'COUNT', '512')) as unknown[];
+      if (page.length === 0) break;
+      from += page.length;
+      pages.push(page.length);
+    }
+    expect(pages).toEqual([4, 4, 4]);
+  });
+
+  it('with many consumers is read in few readings, in a packed file nothing twice; one with too much pending there is told', async () => {
+    const { client } = servers[1]!;
+    const fill = client.pipeline();
+    for (let i = 1; i <= 3_000; i++) fill.xadd('consumers', `${i}-0`, 'f', 'v');
+    fill.xgroup('CREATE', 'consumers', 'group', '0');
+    for (let i = 0; i < 3_000; i++)
+      fill.xreadgroup('GROUP', 'group', `consumer-${i}`, 'COUNT', 1, 'STREAMS', 'consumers', '>');
+    await fill.exec();
+    let reads = 0;
+    const packed = async () => {
+      const out = new Output();
+      writeKey(out, Buffer.from('consumers'), 0, (await client.callBuffer('DUMP', 'consumers')) as Buffer);
+      const bytes = out.copy();
+      const read = (start: number, length: number) => {
+        reads++;
+        return Promise.resolve(bytes.subarray(start, start + length));
+      };
+      return (forward: boolean) => new FilePort(read, () => [0, bytes.length], forward);
+    };
+    const port = (await packed())(true);
+    const pending = async (from: string) =>
+      ((await port.call('XPENDING', 'consumers', 'group', from, '+', '1000')) as unknown[]).length;
+    for (const from of ['-', '1001-0', '2001-0']) expect(await pending(from)).toBe(1_000);
+    expect(reads).toBeLessThan(5);
+
+    // Names that take more than what is held of groups.
+    const more = client.pipeline();
+    for (let i = 0; i < 900; i++) more.xgroup('CREATECONSUMER', 'consumers', 'group', randomBytes(5_000));
+    await more.exec();
+    const larger = await packed();
+    await expect(larger(true).call('XLEN', 'consumers')).rejects.toThrow('in a packed file: unpack the file first');
+    reads = 0;
+    const page = (await larger(false).call('XPENDING', 'consumers', 'group', '-', '+', '3000')) as unknown[];
+    expect(page.map((one) => String((one as Buffer[])[1]))).toEqual(many.slice(0, 3_000).map((i) => `consumer-${i}`));
+    expect(reads).toBeLessThan(30);
   });
 });
 

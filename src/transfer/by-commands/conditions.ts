@@ -8,6 +8,11 @@ export class KeyGone extends Error {
   override readonly name = 'KeyGone';
 }
 
+/** A source that nobody can write to told something else of a key than what came of it. */
+export class NotAsTold extends Error {
+  override readonly name = 'NotAsTold';
+}
+
 /** The temporary key in the target was evicted, flushed or expired while it was built. */
 export class TemporaryLost extends Error {
   override readonly name = 'TemporaryLost';

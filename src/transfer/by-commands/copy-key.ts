@@ -5,7 +5,7 @@ import type { RedisPort } from '../../redis/redis-port';
 import { StoppedError } from '../../migration/stop';
 import { asksOf, isTooLong } from '../../redis/errors';
 import { hasStreams, hasUnlink } from './abilities';
-import { KeyChanged, KeyGone, Stopped, TemporaryLost, TemporaryUnsure } from './conditions';
+import { KeyChanged, KeyGone, NotAsTold, Stopped, TemporaryLost, TemporaryUnsure } from './conditions';
 import { readExpiry } from './expiry';
 import { copyHash } from './hash';
 import type { Build } from './key-place';
@@ -48,14 +48,15 @@ const PAUSES_MS = [50, 250];
  * one moment between reading and looking. Otherwise it was written to meanwhile and is copied anew, three times in all. After
  * that strings and lists are `failed` with code `changing` (growth at their end does no harm); sets, hashes, sorted sets and
  * streams are copied with the loss `changed-while-read`: everything that stayed is there, of what changed some. Streams are
- * looked at by what XINFO tells: entries cannot change, but before 7.0 deletions behind the walk are not told.
+ * looked at by what XINFO tells: entries cannot change, but before 7.0 deletions behind the walk are not told. Of a source that nobody
+ * can write to nothing is copied but what is the same: anything else is `failed` with code `not-as-told`.
  *
  * Where `place` is kept, what is cut off by a lost connection or by `shouldStop` is gone on with by the next call, whoever makes
  * it. What was read before the cut is then looked at again in any case, and attempts are counted over all calls.
  *
  * @returns what became of the key: copied with its payload bytes and losses; expired (gone, or its time was up); conflict (mode
- * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed) or
- * `stopped`
+ * `skip` and the name taken); failed with `unsupported-type`, `changing`, `temporary-lost` (the target evicts or was flushed),
+ * `not-as-told` or `stopped`
  * @throws the error of server or connection as it came (OOM, READONLY, NOPERM …), after trying to delete the temporary key. Where a
  * connection is lost at the very end the key may have been renamed already: with `skip` another attempt then says `conflict`.
  */
@@ -147,6 +148,7 @@ async function attemptCopy(
     }
     if (error instanceof KeyChanged)
       return (await exists(source, options)) ? failed('changing', error.message) : { kind: 'expired' };
+    if (error instanceof NotAsTold) return failed('not-as-told', error.message);
     if (error instanceof KeyGone) return { kind: 'expired' };
     if (error instanceof TemporaryLost) return failed('temporary-lost', error.message);
     if (error instanceof Stopped) return failed('stopped', error.message);
@@ -199,6 +201,14 @@ async function finish(
   mayDrift: boolean,
 ): Promise<CommandCopyOutcome> {
   const drift = await body.check();
+  // Nobody has written to it: what was read, or built, is wrong.
+  if (options.sourceIsStill === true && drift !== 'same') {
+    throw new NotAsTold(
+      drift === 'unproven'
+        ? `whether the target holds the ${type} as it was written cannot be found out: it does not let it be looked at`
+        : `what was read of the ${type} is not what its source says of it, and nobody can write there`,
+    );
+  }
   const { expiry, type: typeNow } = await readExpiry(source, options.sourceKey, options.source);
   if (expiry === 'gone') {
     await temporary.remove();
@@ -238,7 +248,7 @@ function lossesOf(drift: Drift, type: string): Loss[] {
 }
 
 function failed(
-  code: 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped',
+  code: 'unsupported-type' | 'changing' | 'temporary-lost' | 'not-as-told' | 'stopped',
   message: string,
 ): CommandCopyOutcome {
   return { kind: 'failed', code, message };

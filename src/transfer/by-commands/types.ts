@@ -57,7 +57,7 @@ export interface Loss {
 }
 
 /** Codes of keys that could not be copied, apart from errors of server or connection, which are thrown. */
-type FailureCode = 'unsupported-type' | 'changing' | 'temporary-lost' | 'stopped';
+type FailureCode = 'unsupported-type' | 'changing' | 'temporary-lost' | 'not-as-told' | 'stopped';
 
 /** What became of the key. `bytes` is the payload written: elements, fields, values, without protocol or overhead. */
 export type CommandCopyOutcome =

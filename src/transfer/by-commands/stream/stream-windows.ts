@@ -44,14 +44,23 @@ export async function* readWindows(
   const { options } = context;
   const groups = info.groups.filter(({ pending }) => pending > 0).map(({ name }) => name);
   let count = firstCount(context.memory, info.length, options.chunkBytes);
+  // Entries behind the last window, and up to where they are all that there are.
+  let rest: { readonly entries: readonly Entry[]; readonly end: StreamId } | undefined;
   for (let start = from; start !== undefined && compareIds(start, info.lastId) <= 0;) {
-    const entries = await readEntries(context, start, info.lastId, count);
-    const last = entries.at(-1);
-    const end = entries.length === count && last !== undefined ? last.id : info.lastId;
+    if (rest === undefined) {
+      const entries = await readEntries(context, start, info.lastId, count);
+      const last = entries.at(-1);
+      // A page of a file ends early where entries are large.
+      const isLast = options.sourceIsStill === true ? last === undefined : entries.length < count;
+      rest = { entries, end: isLast || last === undefined ? info.lastId : last.id };
+      count = nextCount(count, entries.length, sizeOf(entries), options.chunkBytes);
+    }
+    const { entries, end } = rest;
     const { pending, through } = await readPending(context, groups, start, end);
-    const within = entries.filter(({ id }) => compareIds(id, through) <= 0);
-    count = nextCount(count, entries.length, sizeOf(entries), options.chunkBytes);
-    yield { through, entries: within, pending: pending.filter(({ id }) => compareIds(id, through) <= 0) };
+    const within = (each: { readonly id: StreamId }) => compareIds(each.id, through) <= 0;
+    yield { through, entries: entries.filter(within), pending: pending.filter(within) };
+    const left = entries.filter((entry) => !within(entry));
+    rest = left.length > 0 ? { entries: left, end } : undefined;
     start = idAfter(through);
   }
 }

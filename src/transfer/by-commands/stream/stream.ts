@@ -3,7 +3,7 @@ import { FACTS_SINCE_7, lostStreamFacts } from '../../lost-words';
 import { hasCreateConsumer, hasStreamFacts } from '../abilities';
 import { ELEMENTS_PER_COMMAND } from '../chunk-size';
 import { inBudget } from '../chunks';
-import { KeyChanged, TemporaryUnsure } from '../conditions';
+import { KeyChanged, TemporaryLost, TemporaryUnsure } from '../conditions';
 import type { BodyPlace } from '../key-place';
 import type { TemporaryKey } from '../temporary-key';
 import type { Body, BodyContext, Drift, Loss } from '../types';
@@ -56,8 +56,12 @@ export async function copyStream(context: BodyContext): Promise<Body> {
     bytes,
     losses: [...consumerLoss(consumers), ...pendingLoss(info, made), ...factLosses(context, info, made)],
     check: async () => {
-      if (made.length !== entries) throw new KeyChanged('the copy does not have the entries written');
-      if (kept !== undefined && !(await looksAsRead(kept))) return 'drifted';
+      const isStill = options.sourceIsStill === true;
+      if (made.length !== entries) {
+        const lacks = 'the copy does not have the entries written';
+        throw isStill ? new TemporaryLost(lacks) : new KeyChanged(lacks);
+      }
+      if (!isStill && kept !== undefined && !(await looksAsRead(kept))) return 'drifted';
       return driftOf(info, await readStreamInfo(source, sourceKey), entries);
     },
   };
