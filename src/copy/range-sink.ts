@@ -80,7 +80,7 @@ export function sinkOf(
   };
   const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
   const whole = goesWhole ? wholeOf(job, source, sizeOf, payloads, app) : undefined;
-  return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands');
+  return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands', true);
 }
 
 /** The same for a file's keys: each goes whole, or by ordinary commands where it is too large for that, or becomes a finding. */
@@ -127,7 +127,7 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     const others = await notInPieces(keys.filter((key) => !goesInPieces(key)));
     return { ...copied, uncarried: [...copied.uncarried, ...others.uncarried] };
   };
-  return new RedisSink(payloads.shared, { copy }, conversions, own, whole, true);
+  return new RedisSink(payloads.shared, { copy }, conversions, own, whole, true, false);
 }
 
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {

@@ -1,3 +1,4 @@
+import { freeBuffers } from '../basics/free-buffers';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
 import type { CommandCopier, Copied } from './command-copier';
@@ -35,6 +36,7 @@ export class RedisSink implements Sink {
   /**
    * @param whole for keys that cannot go in pieces; undefined where no payload would go
    * @param takesPayloads false where none would go: every key is copied by commands then
+   * @param letsGo true where payloads are of nothing else: large ones are empty when they are written
    */
   constructor(
     private readonly payloads: PayloadWriter,
@@ -43,6 +45,7 @@ export class RedisSink implements Sink {
     private readonly own: OwnKeys,
     private readonly whole: WholeCopier | undefined,
     private takesPayloads: boolean,
+    private readonly letsGo: boolean,
   ) {}
 
   wantsValues(): boolean {
@@ -68,6 +71,7 @@ export class RedisSink implements Sink {
     const taken = [...restored.taken, ...copied.taken, ...(whole?.taken ?? [])];
     const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1 || (whole?.sent ?? 0) > 1);
     const own = mayBeOwn ? await this.own.countEqual(taken, page) : 0;
+    if (this.letsGo) freeBuffers(page.payloads);
     const all = [
       { counts },
       restored,
