@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import { contentOf } from '../files/look-through';
+import { apartFromSource } from '../migration/same-server';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import type { KeyFinding } from '../migration/rows';
 import { BadPayloadError } from '../payload/byte-reader';
@@ -84,7 +85,12 @@ class Target {
 
   /** @returns why it is not there; undefined where it is, or where another one of the name may stay */
   async load(code: Buffer, name: string | undefined): Promise<string | undefined> {
-    const connection = this.app.connections.get(connectionOf(this.job.migration.plan.request.target), 0);
+    const { migration } = this.job;
+    const connection = this.app.connections.get(
+      connectionOf(migration.plan.request.target),
+      0,
+      apartFromSource(migration),
+    );
     const patiently = attemptOn(this.job, { connection, runId: undefined });
     for (;;) {
       try {

@@ -5,6 +5,7 @@ import { examine, type Pair } from '../compare/examine';
 import { FileValues } from '../compare/file-values';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
+import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import type { OwnWay } from '../redis/connections';
 import type { KeyedPort } from '../redis/redis-port';
@@ -178,11 +179,12 @@ function hindranceOf(job: JobHold): Hindrance {
 }
 
 function ownWayTo(
-  { migration: { plan } }: Pick<JobHold, 'migration'>,
-  { database }: Pick<RangeSides, 'database'>,
+  { migration }: Pick<JobHold, 'migration'>,
+  { database: { targetDatabase: database } }: Pick<RangeSides, 'database'>,
   memory: OwnWay['memory'],
 ): OwnWay {
-  return { name: connectionOf(plan.request.target), database: database.targetDatabase, kind: 'valueTooLong', memory };
+  const apart = apartFromSource(migration);
+  return { name: connectionOf(migration.plan.request.target), database, kind: 'valueTooLong', memory, apart };
 }
 
 /** What restores payloads over the connection that all share, and over one of its own for each call. */
@@ -201,7 +203,11 @@ function payloadsOf(
 ): Payloads {
   const { target, database } = sides;
   const { plan, id } = job.migration;
-  const bulk = app.connections.bulk(connectionOf(plan.request.target), database.targetDatabase);
+  const bulk = app.connections.bulk(
+    connectionOf(plan.request.target),
+    database.targetDatabase,
+    apartFromSource(job.migration),
+  );
   const replace = plan.request.onConflict !== 'skip';
   const writing = { replace, absoluteExpiry: plan.target.abilities.absoluteExpiry, use: useCarried(plan) };
   const onBulk = attemptOn(job, { ...target.guard, connection: bulk });

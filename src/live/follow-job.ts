@@ -1,3 +1,4 @@
+import { see } from '../migration/course';
 import type { MigrationRow } from '../migration/rows';
 import { StoppedError } from '../migration/stop';
 import { PagePlace } from '../range/page-place';
@@ -39,7 +40,8 @@ export class FollowJob implements JobHold {
     builders: readonly number[],
     private readonly holder: Holder,
   ) {
-    this.migration = { ...migration, walkedRunId: runId };
+    // What the tally has not seen yet is the source all the same.
+    this.migration = { ...migration, walkedRunId: runId, course: see(migration.course, 'source', { runId }) };
     this.row = { database, index: 0, bits: 0 };
     this.temporaryNames = new TemporaryNames(
       { migration: migration.id, range: `live-${String(database).padStart(5, '0')}`, generation: holder.generation },

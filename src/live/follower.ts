@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app/app';
+import { requestStop } from '../app/request-stop';
 import { LostRowError } from '../ledger/range-rows';
 import type { LiveRow, Proof, StandbyRow } from '../migration/live';
 import { stationOf } from '../migration/phases';
 import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
+import { SAME_SERVER, SidesMetError } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
+import { isRedisError } from '../redis/errors';
 import { cursorProcessOf } from '../redis/probe';
 import { NameApplier } from './apply-names';
 import { FLUSHED } from './blind-spots';
@@ -198,7 +201,9 @@ export class Follower implements Holder {
         await this.tick();
         this.troubles.tick = null;
       } catch (error) {
-        if (!(error instanceof StoppedError)) this.troubles.tick = wordsOf(error);
+        const met = causeOfMeeting(error);
+        if (met !== undefined) await this.sidesMet(met);
+        else if (!(error instanceof StoppedError)) this.troubles.tick = wordsOf(error);
       }
       await this.ticked.wait(this.isUrgent ? QUICK_TICK_MS : TICK_MS);
     }
@@ -467,7 +472,9 @@ export class Follower implements Holder {
         await this.apply(database, lane, taken);
       } catch (error) {
         for (const changed of taken) names.giveBack(lane, changed);
-        if (error instanceof SourceChangedError) {
+        const met = causeOfMeeting(error);
+        if (met !== undefined) await this.sidesMet(met);
+        else if (error instanceof SourceChangedError) {
           this.feed.end();
           this.gap('The source restarted or failed over to another process.');
         } else if (!(error instanceof StoppedError)) {
@@ -495,6 +502,18 @@ export class Follower implements Holder {
     this.row = { ...this.row, written: written + applied.written, deleted: deleted + applied.deleted };
     this.troubles.lane = null;
     if (this.isUrgent) this.ticked.notify();
+  }
+
+  /** Both sides lead to one server: nothing is applied any more, by anybody. */
+  private async sidesMet(cause: string): Promise<void> {
+    this.troubles.tick = cause;
+    try {
+      await requestStop(this.id, cause, this.app);
+      this.end();
+      await this.onNews(this.id);
+    } catch {
+      // Storage may be away for a moment: it is met again.
+    }
   }
 
   // The hold on the row.
@@ -593,6 +612,12 @@ export class Follower implements Holder {
     );
     if (rows.length > 0) await this.app.ledger.findings.add(rows);
   }
+}
+
+/** Why the migration must stop, where something was found to lead to a server of the other side. */
+function causeOfMeeting(error: unknown): string | undefined {
+  if (error instanceof SidesMetError) return error.message;
+  return isRedisError(error, 'sameServer') ? SAME_SERVER : undefined;
 }
 
 function wordsOf(error: unknown): string {

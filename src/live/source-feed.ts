@@ -3,6 +3,7 @@ import { loadedFacts, loadedServers, type LoadedServers, type SideFacts } from '
 import { wallClock } from '../basics/wall-clock';
 import type { Plan } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
+import { SidesMetError, whySidesMet } from '../migration/same-server';
 import { hasOtherData, markOf, since, type Mark } from '../migration/since';
 import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { RedisError } from '../redis/errors';
@@ -34,12 +35,13 @@ export class SourceFeed {
   private readonly names: { readonly source: string; readonly target: string };
 
   constructor(
-    { request }: Pick<Plan, 'request'>,
+    private readonly plan: Pick<Plan, 'request' | 'inPlace' | 'phases'>,
     private readonly kinds: readonly FeedKind[],
     private events: Omit<FeedEvents, 'onGap'> & { readonly onGap: (reason: string) => void },
     private readonly app: Pick<App, 'connections'>,
   ) {
-    this.names = { source: connectionOf(request.source), target: connectionOf(request.target) };
+    const { source, target } = plan.request;
+    this.names = { source: connectionOf(source), target: connectionOf(target) };
   }
 
   /** What it tells from now on is told to others. */
@@ -47,7 +49,7 @@ export class SourceFeed {
     this.events = events;
   }
 
-  /** Opens the feed where it is not open, and begins a session in it. @throws RedisError, NoFeedError */
+  /** Opens the feed where it is not open, and begins a session in it. @throws SidesMetError, RedisError, NoFeedError */
   async begin(): Promise<Session> {
     // Before it is listened: whatever happens from then on is told, or shows in what is told next.
     const { source, marks, target } = await this.look();
@@ -62,7 +64,7 @@ export class SourceFeed {
     return { runId, kind, source: marks, target: markOf(target), groupCalls: groupCallsOf(source) };
   }
 
-  /** What both sides tell now. @throws RedisError */
+  /** What both sides tell now. @throws SidesMetError where they are not apart any more, RedisError */
   async look(): Promise<Look> {
     const { source, target } = this.names;
     const [{ facts, servers }, ofTarget] = await Promise.all([
@@ -72,6 +74,8 @@ export class SourceFeed {
       })),
       loadedFacts(target, this.app),
     ]);
+    const met = whySidesMet(this.plan, facts, ofTarget);
+    if (met !== undefined) throw new SidesMetError(met);
     const slots = servers.flatMap(({ own }) => own ?? []);
     const marks: SourceMarks = {
       servers: servers.map(({ mark }) => mark),

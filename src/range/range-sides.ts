@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { innerOf, ownCursorOf, slotOf } from '../keyspace/slot-walk';
 import { writesTarget, type SideName } from '../migration/phases';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
+import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
 import { SourceChangedError, type StopSignal } from '../migration/stop';
@@ -50,14 +51,15 @@ export function sideOf(
   runId: string | undefined,
 ): RangeSide {
   const { plan } = job.migration;
-  const connection = app.connections.get(connectionOf(plan.request[side]), database);
+  const name = connectionOf(plan.request[side]);
+  const apart = side === 'target' ? apartFromSource(job.migration) : undefined;
+  const connection = app.connections.get(name, database, apart);
   const guard = { connection, runId };
   const governed = (port: RedisPort) => (side === 'source' || plan.inPlace ? governedPort(port, job.governor) : port);
   const port = governed(connection);
-  const name = connectionOf(plan.request[side]);
   const careful = (kind: OwnWay['kind']) =>
     new CarefulPort(port, (call) =>
-      onOwn(job, app, { name, database, kind, memory: 'held' }, guard, (own) => call(governed(own))),
+      onOwn(job, app, { name, database, kind, memory: 'held', apart }, guard, (own) => call(governed(own))),
     );
   return {
     connection,

@@ -9,7 +9,7 @@ import { inTime } from './first-answers';
 import { infoField } from './info';
 import { openSocket, whyNotOpen } from './open-socket';
 import type { Command, KeyedPort, StatusPort } from './redis-port';
-import type { Switchable } from './lane';
+import type { Admits, Switchable } from './lane';
 import { StatusParser, UnexpectedReplyError } from './status-parser';
 
 /** Azure closes connections that are idle for 10 minutes; one that is not used is closed before. */
@@ -48,6 +48,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     private readonly database: number,
     private readonly clientName: string,
     private readonly credentials?: CredentialSource,
+    private readonly admits?: Admits,
   ) {}
 
   /** The run id of the server process on the other end, as of a connection's; empty where it tells none, or is not connected. */
@@ -135,7 +136,14 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
       socket.destroy();
       throw await whyNotOpen(this.settings, error, signal);
     }
-    this.processId = infoField(info, 'run_id') ?? '';
+    const processId = infoField(info, 'run_id') ?? '';
+    try {
+      this.admits?.(processId);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    this.processId = processId;
     this.openings++;
     this.selected = this.database;
     this.isOpen = true;

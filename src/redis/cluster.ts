@@ -209,10 +209,15 @@ export class Cluster {
     );
   }
 
+  /** All to its nodes, open or not. */
+  get connections(): readonly (RedisConnection | BulkConnection)[] {
+    return [...this.lanes.values(), ...this.bulks.values()];
+  }
+
   /** Ends all connections; no other is opened afterwards. */
   close(): void {
     this.isClosed = true;
-    for (const connection of [...this.lanes.values(), ...this.bulks.values()]) connection.close();
+    for (const connection of this.connections) connection.close();
   }
 
   private refuseIfClosed(): void {

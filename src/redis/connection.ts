@@ -3,7 +3,7 @@ import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
 import { infoField } from './info';
-import type { Switchable } from './lane';
+import type { Admits, Switchable } from './lane';
 import type { Command, RedisPort, Reply } from './redis-port';
 import { ReplySocket } from './reply-socket';
 
@@ -32,6 +32,7 @@ export class RedisConnection implements RedisPort, Switchable {
     private readonly database: number,
     private readonly clientName: string,
     private readonly credentials?: CredentialSource,
+    private readonly admits?: Admits,
   ) {}
 
   /** The run id of the server process on the other end; undefined while not connected. Empty where a server tells none. */
@@ -111,6 +112,12 @@ export class RedisConnection implements RedisPort, Switchable {
     if (this.mode === 'sentinel') {
       socket.close();
       throw new RedisError('sentinel', settings.name);
+    }
+    try {
+      this.admits?.(socket.runId);
+    } catch (error) {
+      socket.close();
+      throw error;
     }
     this.socket = socket;
     this.openings++;

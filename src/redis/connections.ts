@@ -9,6 +9,7 @@ import { entraCredentials, type CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
 import { openFeeds, type Feed, type FeedEvents, type FeedKind } from './feed-connection';
 import { DatabaseBulk, DatabaseConnection } from './database-connection';
+import type { Admits } from './lane';
 import { LanePool } from './lane-pool';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
 
@@ -39,6 +40,14 @@ interface Server {
   readonly turns: Readonly<Record<OwnWay['kind'], Readonly<Record<OwnWay['memory'], Turns>>>>;
 }
 
+/** What a connection must not lead to: the processes of the other side of a migration. */
+export interface Apart {
+  /** The connection that leads there: to whatever process, in whatever moment. */
+  readonly from: string;
+  /** Those that are known, by their run ids, whether anything here leads to them at the moment or not. */
+  readonly processes: readonly string[];
+}
+
 /** Where connections of a call's own lead, and what it means where the server ends one for what the call does. */
 export interface OwnWay {
   readonly name: string;
@@ -49,6 +58,7 @@ export interface OwnWay {
    * and so never waits for those who have a turn and wait for memory (see BytesInFlight).
    */
   readonly memory: 'held' | 'asked';
+  readonly apart?: Apart | undefined;
 }
 
 /** Connections of a call's own to one database. */
@@ -84,18 +94,33 @@ export class Connections {
 
   /**
    * A connection to one database of the Redis that the settings name so; not necessarily open yet.
+   * @param apart what nothing may be sent to over it: a call that would be fails with `sameServer`
    * @throws ConnectionSettingsError when the settings have no such name, or cannot be read
    */
-  get(name: string, database: number): RoutedConnection {
+  get(name: string, database: number, apart?: Apart): RoutedConnection {
     const { lanes, next } = this.entry(name, database);
     const lane = lanes[next % LANES];
     if (lane === undefined) throw new Error('unreachable: a connection has at least one lane');
-    return lane;
+    return apart === undefined ? lane : lane.admitting(this.keeping(name, apart));
   }
 
-  /** The connection for writing keys in bulk to one database; not necessarily open yet. @throws ConnectionSettingsError */
-  bulk(name: string, database: number): RoutedBulk {
-    return this.entry(name, database).bulk;
+  /** The same for writing keys in bulk to one database. @throws ConnectionSettingsError */
+  bulk(name: string, database: number, apart?: Apart): RoutedBulk {
+    const { bulk } = this.entry(name, database);
+    return apart === undefined ? bulk : bulk.admitting(this.keeping(name, apart));
+  }
+
+  private keeping(name: string, { from, processes }: Apart): Admits {
+    return (runId) => {
+      if (runId === '') return;
+      if (processes.includes(runId) || this.leadsTo(from, runId)) throw new RedisError('sameServer', name);
+    };
+  }
+
+  /** Whether an open connection of this name leads to a server process. */
+  private leadsTo(name: string, runId: string): boolean {
+    const open = [...this.connectionsOf(name), ...(this.clusters.get(name)?.connections ?? [])];
+    return open.some((each) => (each instanceof BulkConnection ? each.processId : each.runId) === runId);
   }
 
   /**
@@ -173,12 +198,13 @@ export class Connections {
    * @throws RedisError of the way's kind then, and what the call and `stop` throw
    */
   async alone<T>(
-    { name, database, kind, memory }: OwnWay,
+    { name, database, kind, memory, apart }: OwnWay,
     call: (own: Own) => Promise<T>,
     stop?: { check(): void },
   ): Promise<T> {
     const settings = readConnectionSettings(name, this.settings);
-    const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings));
+    const admits = apart && this.keeping(name, apart);
+    const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings), admits);
     const watched = async (connection: RedisConnection, witness: RedisConnection) => {
       try {
         return await call({ connection, bulk });
@@ -193,7 +219,7 @@ export class Connections {
       async () => {
         try {
           return await onOne(this.newConnection(name, 0), (witness) =>
-            onOne(this.newConnection(name, database), (connection) => watched(connection, witness)),
+            onOne(this.newConnection(name, database, admits), (connection) => watched(connection, witness)),
           );
         } finally {
           bulk.close();
@@ -203,9 +229,9 @@ export class Connections {
     );
   }
 
-  private newConnection(name: string, database: number): RedisConnection {
+  private newConnection(name: string, database: number, admits?: Admits): RedisConnection {
     const settings = readConnectionSettings(name, this.settings);
-    return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings));
+    return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings), admits);
   }
 
   /**

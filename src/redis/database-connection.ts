@@ -2,7 +2,7 @@ import type { BulkConnection } from './bulk-connection';
 import type { RedisConnection } from './connection';
 import type { EncodedCommands } from './encoded-command';
 import { RedisError } from './errors';
-import type { Lane, Switchable } from './lane';
+import type { Admits, Lane, Switchable } from './lane';
 import type { LanePool } from './lane-pool';
 import type { Command, KeyedPort, RedisPort, Reply } from './redis-port';
 
@@ -63,14 +63,26 @@ export class DatabaseConnection extends DatabaseLane<RedisConnection> implements
     return await this.use((connection) => connection.call(...command));
   }
 
-  async pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
-    return await this.use((connection) => connection.pipeline(commands));
+  /** @param admits asked of the server process in the moment in which the commands are sent to it */
+  async pipeline(commands: readonly Command[], admits?: Admits): Promise<(Reply | RedisError)[]> {
+    return await this.use((connection) => {
+      admits?.(connection.runId ?? '');
+      return connection.pipeline(commands);
+    });
   }
 }
 
 /** The same for writing keys in bulk. */
 export class DatabaseBulk extends DatabaseLane<BulkConnection> implements KeyedPort {
-  async sendKeyed(_keys: readonly Buffer[], encode: () => EncodedCommands): Promise<ReadonlyMap<number, RedisError>> {
-    return await this.use((connection) => connection.sendAll(encode()));
+  /** @param admits asked of the server process in the moment in which the commands are sent to it */
+  async sendKeyed(
+    _keys: readonly Buffer[],
+    encode: () => EncodedCommands,
+    admits?: Admits,
+  ): Promise<ReadonlyMap<number, RedisError>> {
+    return await this.use((connection) => {
+      admits?.(connection.processId);
+      return connection.sendAll(encode());
+    });
   }
 }

@@ -76,6 +76,11 @@ const TABLE = {
     says: 'the server has as many clients as it takes; end some of them, or raise its maxclients.',
   },
 
+  sameServer: {
+    asks: 'stop',
+    says: 'it leads to a server of the other side now: nothing is asked of it or written to it.',
+  },
+
   // Signing in, and rights.
   protectedMode: {
     asks: 'stop',

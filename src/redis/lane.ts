@@ -1,5 +1,8 @@
 import { RedisError } from './errors';
 
+/** Whether something may be sent to a server process, by its run id; empty where it tells none. @throws RedisError where it may not */
+export type Admits = (runId: string) => void;
+
 /** A connection whose database can be chosen again and again. */
 export interface Switchable {
   /** Of the connection in the settings. */

@@ -3,8 +3,9 @@ import type { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError } from './errors';
 import { inTime } from './first-answers';
+import type { Admits } from './lane';
 import { keysByServer, type Command, type KeyedPort, type RedisPort, type Reply } from './redis-port';
-import { groupsByOwner, routedCall, routedPipeline, routedSend } from './routing';
+import { groupsByOwner, routedPipeline, routedSend } from './routing';
 import type { Master } from './topology';
 
 /** A server behind a connection. */
@@ -24,7 +25,13 @@ export class RoutedConnection implements RedisPort {
     private readonly seed: DatabaseConnection,
     /** To be asked only where it is one. */
     readonly cluster: Cluster,
+    private readonly admits?: Admits,
   ) {}
+
+  /** The same connection for one who sends only to some server processes. */
+  admitting(admits: Admits): RoutedConnection {
+    return new RoutedConnection(this.seed, this.cluster, admits);
+  }
 
   get name(): string {
     return this.cluster.name;
@@ -50,16 +57,14 @@ export class RoutedConnection implements RedisPort {
   }
 
   async call(...command: Command): Promise<Reply> {
-    if (this.cluster.isOne) return await routedCall(this.cluster, command);
-    return await this.seed.call(...command).catch((error: unknown) => {
-      this.hear(error);
-      throw error;
-    });
+    const [reply = null] = await this.pipeline([command]);
+    if (reply instanceof RedisError) throw reply;
+    return reply;
   }
 
   async pipeline(commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
-    if (this.cluster.isOne) return await routedPipeline(this.cluster, commands);
-    const replies = await this.seed.pipeline(commands);
+    if (this.cluster.isOne) return await routedPipeline(this.cluster, commands, this.admits);
+    const replies = await this.seed.pipeline(commands, this.admits);
     replies.forEach((reply) => {
       this.hear(reply);
     });
@@ -87,14 +92,16 @@ export class RoutedConnection implements RedisPort {
    * @throws RedisError where it is not known which there are
    */
   async eachServer(patienceMs?: number): Promise<readonly ServerOfSide[]> {
-    if (!this.cluster.isOne) return [{ port: this.seed }];
+    if (!this.cluster.isOne) return [{ port: this.admits === undefined ? this.seed : this }];
     await this.cluster.refresh();
     return await Promise.all(
       this.cluster.masters.map(async (master): Promise<ServerOfSide> => {
         try {
           const lane = this.cluster.lane(master);
           const late = () => new RedisError('timeout', this.name);
-          return { master, port: patienceMs === undefined ? await lane : await inTime(lane, late, patienceMs) };
+          const port = patienceMs === undefined ? await lane : await inTime(lane, late, patienceMs);
+          this.admits?.(port.runId ?? '');
+          return { master, port };
         } catch (error) {
           if (error instanceof RedisError) return { master, port: error };
           throw error;
@@ -126,7 +133,13 @@ export class RoutedBulk implements KeyedPort {
     private readonly cluster: Cluster,
     /** Finds out whether it is a cluster, which the answers to what is written in bulk do not tell. */
     private readonly opener: Pick<RoutedConnection, 'ready'>,
+    private readonly admits?: Admits,
   ) {}
+
+  /** The same connection for one who sends only to some server processes. */
+  admitting(admits: Admits): RoutedBulk {
+    return new RoutedBulk(this.seed, this.cluster, this.opener, admits);
+  }
 
   get name(): string {
     return this.cluster.name;
@@ -152,6 +165,7 @@ export class RoutedBulk implements KeyedPort {
     keys: readonly Buffer[],
     encode: (places?: readonly number[]) => EncodedCommands,
   ): Promise<ReadonlyMap<number, RedisError>> {
-    return this.cluster.isOne ? await routedSend(this.cluster, keys, encode) : await this.seed.sendKeyed(keys, encode);
+    if (this.cluster.isOne) return await routedSend(this.cluster, keys, encode, this.admits);
+    return await this.seed.sendKeyed(keys, encode, this.admits);
   }
 }

@@ -3,6 +3,7 @@ import { keyOfCommand } from './command-key';
 import type { Cluster } from './cluster';
 import { EncodedCommands } from './encoded-command';
 import { isRedisError, RedisError } from './errors';
+import type { Admits } from './lane';
 import type { Command, Reply } from './redis-port';
 import { addressText, type NodeAddress } from './topology';
 
@@ -22,21 +23,18 @@ interface Way {
   readonly asking: boolean;
 }
 
-/** Sends one command to the node that owns its key, or to any master where it has none. @throws RedisError */
-export async function routedCall(cluster: Cluster, command: Command): Promise<Reply> {
-  const [reply] = await routedPipeline(cluster, [command]);
-  if (reply instanceof Error) throw reply;
-  if (reply === undefined) throw new RedisError('connectionLost', cluster.name);
-  return reply;
-}
-
 /**
  * Sends commands to the nodes that own their keys, those of one node in one write and in their order; what has no key goes with
  * the next one that has. Those that a node sends on are sent again, by themselves; of one key in their order.
+ * @param admits asked of each node's process in the moment in which commands are sent to it
  * @returns replies in the order of the commands; a refused command has a RedisError in its place
  * @throws RedisError of a connection, whatever became of the commands for other nodes
  */
-export async function routedPipeline(cluster: Cluster, commands: readonly Command[]): Promise<(Reply | RedisError)[]> {
+export async function routedPipeline(
+  cluster: Cluster,
+  commands: readonly Command[],
+  admits?: Admits,
+): Promise<(Reply | RedisError)[]> {
   const replies = new Array<Reply | RedisError>(commands.length).fill(null);
   const units = unitsOf(commands);
   await inHops(cluster, units, async (asked, way) => {
@@ -46,6 +44,7 @@ export async function routedPipeline(cluster: Cluster, commands: readonly Comman
       ...(way.asking ? [ASKING] : []),
       ...own.map((place) => commands[place] ?? ASKING),
     ]);
+    admits?.(lane.runId ?? '');
     const given = (await lane.pipeline(sent)).filter((_, i) => sent[i] !== ASKING);
     places.forEach((place, i) => (replies[place] = given[i] ?? null));
     return asked.map(({ places: own }) => errorsIn(own.map((place) => replies[place] ?? null)));
@@ -57,18 +56,21 @@ export async function routedPipeline(cluster: Cluster, commands: readonly Comman
  * Sends encoded commands, one for each key, to the nodes that own the keys, to each its own in one piece. Those that a node
  * sends on are sent again, by themselves.
  * @param encode gives the commands at these places; may be called several times for one
+ * @param admits as for a pipeline
  * @returns the refusals, by the places of the keys @throws RedisError of a connection
  */
 export async function routedSend(
   cluster: Cluster,
   keys: readonly Buffer[],
   encode: (places: readonly number[]) => EncodedCommands,
+  admits?: Admits,
 ): Promise<ReadonlyMap<number, RedisError>> {
   const refusals = new Map<number, RedisError>();
   const units = keys.map((key, place): Unit => ({ places: [place], slot: hashSlot(key) }));
   await inHops(cluster, units, async (asked, way) => {
     const bulk = await cluster.bulk(way.node);
     const places = asked.flatMap((unit) => unit.places);
+    admits?.(bulk.processId);
     const refused = await bulk.sendAll(way.asking ? eachAsking(places, encode) : encode(places));
     return asked.map((_, i) => {
       const place = places[i] ?? 0;

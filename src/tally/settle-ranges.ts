@@ -1,5 +1,6 @@
 import type { App } from '../app/app';
 import { readableMigration } from '../app/readable-migration';
+import { requestStop } from '../app/request-stop';
 import type { RangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
 import { isFinal, isSettled, isSign, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
@@ -94,22 +95,13 @@ export async function failRange(
   }
 }
 
-/**
- * Stops a migration for something that is wrong with a side: workers see it within a second or two and write nothing more; when
- * all have stopped, it has failed with this cause. The first cause stays. Undefined for an unknown migration.
- */
+/** As `requestStop`, with the ranges settled that nobody works on; when all are, it has failed with this cause. */
 export async function stopMigration(
   id: string,
   cause: string,
   app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
-  const migration = await app.ledger.migrations.update(id, (row) =>
-    isFinal(row) || row.stopCause !== null ? undefined : { ...row, cancelRequested: true, stopCause: cause },
-  );
-  app.watch.forget(id);
-  if (migration?.stopCause === cause && !isFinal(migration)) {
-    app.telemetry.log('error', 'Migration stopped', { 'keyferry.migration': id, 'keyferry.cause': cause });
-    await settleUntouched(migration, app);
-  }
+  const migration = await requestStop(id, cause, app);
+  if (migration?.stopCause === cause && !isFinal(migration)) await settleUntouched(migration, app);
   return migration;
 }

@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import { OvertakenError } from '../app/visits';
 import { isHeld, type LiveRow } from '../migration/live';
 import { isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { isTemporaryKeyOf, temporaryKeysPattern } from '../transfer/by-commands';
@@ -58,7 +59,7 @@ export async function sweepTemporaryKeys(
   const until = performance.now() + LONGEST_SWEEP_MS;
   try {
     for (const database of new Set(databases.map(({ targetDatabase }) => targetDatabase))) {
-      const connection = app.connections.get(connectionOf(request.target), database);
+      const connection = app.connections.get(connectionOf(request.target), database, apartFromSource(migration));
       await connection.ready();
       const goOn = async () => {
         if (performance.now() > until) throw new Error('The sweep took too long.');

@@ -6,6 +6,7 @@ import type { Snapshot } from '../migration/report';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import type { ShardTold } from '../migration/shards';
 import type { SideSpec } from '../migration/side-spec';
+import { whySidesMet } from '../migration/same-server';
 import { markOf, since, type Mark } from '../migration/since';
 import { claimAlso } from '../start/target-claims';
 import { restartRanges } from './restart-ranges';
@@ -26,6 +27,8 @@ export async function watchSides(
   app: Pick<App, 'connections' | 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   const { id, plan } = known;
+  const met = source && target && whySidesMet(plan, source, target);
+  if (met !== undefined) return (await stopMigration(id, met, app)) ?? known;
   const others = {
     source: othersThan(source, plan.request.source, app),
     target: othersThan(target, plan.request.target, app),

@@ -15,7 +15,9 @@ import { rangeWorkOf, type WorkApp } from './range-work';
 import { readableMigration } from '../app/readable-migration';
 import { settleBroken, stopMigration } from '../tally/settle-ranges';
 import { restartRanges } from '../tally/restart-ranges';
-import { factsOrThrow, type SideFacts } from '../app/side-facts';
+import { askSide, factsOrThrow, type SideFacts } from '../app/side-facts';
+import { SAME_SERVER, whySidesMet } from '../migration/same-server';
+import { isRedisError } from '../redis/errors';
 
 /** What a worker needs of the app. */
 type WorkerApp = WorkApp & JobApp & Pick<App, 'queue'>;
@@ -130,6 +132,8 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   if (error instanceof SourceChangedError) {
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
+    const met = await whyMet(facts as SideFacts, migration, app);
+    if (met !== undefined) return await stopped(met, job, migration, app);
     const before = (await app.ledger.snapshots.get(migration.id)) ?? { sourceKeysNow: null };
     const result = await restartRanges(migration, error.runId, facts as SideFacts, before, app);
     if (result === 'begun') return 'restarted';
@@ -151,13 +155,30 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
       await continueChain(job.row, migration, app, job.owedMs);
       return 'done';
     }
-    await stopMigration(migration.id, error.message, app);
-    await job.settle('cancelled');
-    return 'cancelled';
+    return await stopped(error.message, job, migration, app);
   }
+  if (isRedisError(error, 'sameServer')) return await stopped(SAME_SERVER, job, migration, app);
   job.trouble(causeOf(error));
   await job.checkpoint().catch(() => undefined);
   throw error;
+}
+
+async function stopped(cause: string, job: RangeJob, { id }: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
+  await stopMigration(id, cause, app);
+  await job.settle('cancelled');
+  return 'cancelled';
+}
+
+/** Why the walked side, which is another process by now, is not apart from the other one any more; of that the last that is known counts where it does not answer. */
+async function whyMet(
+  walked: SideFacts,
+  migration: MigrationRow,
+  app: Pick<App, 'connections'>,
+): Promise<string | undefined> {
+  const { plan, course } = migration;
+  const side = phaseOf(plan, migration).side === 'source' ? 'target' : 'source';
+  const other = (await askSide(migration, side, app)).facts ?? course.seen[side];
+  return side === 'target' ? whySidesMet(plan, walked, other) : whySidesMet(plan, other, walked);
 }
 
 /** What the pass under way has found proves nothing any more: another one begins. */
