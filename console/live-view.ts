@@ -84,9 +84,22 @@ function rowsOf(live: Live): string[][] {
   ];
 }
 
-function wayBackWords({ migration, refused }: NonNullable<NonNullable<Live['cutover']>['wayBack']>): string {
-  if (migration !== null) return `migration ${shown(migration, 100)}: the old side follows the new one`;
-  return refused === null ? 'begins after the cut-over' : `refused: ${shown(refused, 500)}`;
+function wayBackWords({
+  state,
+  migration,
+  refused,
+  trouble,
+}: NonNullable<NonNullable<Live['cutover']>['wayBack']>): string {
+  switch (state) {
+    case 'started':
+      return `migration ${shown(migration ?? '', 100)}: the old side follows the new one`;
+    case 'refused':
+      return `refused: ${shown(refused ?? '', 500)}`;
+    case 'starting':
+      return trouble === null ? 'begins' : `is tried again: ${shown(trouble, 500)}`;
+    case 'waiting':
+      return 'begins after the cut-over';
+  }
 }
 
 function standbyWords({ standby, takeovers }: Live): string {

@@ -9,8 +9,9 @@ async function handler(request: HttpRequest, context: InvocationContext): Promis
     const id = request.params.id ?? '';
     const report = await getReport(id, getApp());
     if (report === undefined) return notFound(id);
-    if (report.finishedAt === null) getKeeper().wake();
-    return json(200, report, report.finishedAt === null ? { 'retry-after': '2' } : {});
+    const goesOn = report.finishedAt === null || report.live?.cutover?.wayBack?.state === 'starting';
+    if (goesOn) getKeeper().wake();
+    return json(200, report, goesOn ? { 'retry-after': '2' } : {});
   });
 }
 

@@ -1,13 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
-import { follow } from '../follow/follow';
+import { follow, patientlyOf } from '../follow/follow';
 import { commandLine } from '../hints';
 import { InterruptedError } from '../interruption';
-import { exitCodeOf, messageOf, TroubleError } from '../outcome';
+import { exitCodeOf, exitCodes, messageOf, TroubleError } from '../outcome';
 import { liveHost } from '../runs/live-host';
 import type { RunFolder, RememberedSide } from '../runs/run-folder';
 import type { Service } from '../service/service';
-import { ApiError } from '../client/api-error';
+import { ApiError, mayPass } from '../client/api-error';
 import { sameApp, type CommonOptions, type Context } from './context';
 import { showResult } from './show-result';
 
@@ -26,10 +25,16 @@ export async function conclude(
     // Of the way back nothing is kept beside the app's data: the folder is that of the migration that it belongs to.
     const save = saver(service, run?.record.id === id ? run : undefined);
     const ended = await follow(id, service, display, interruption, save);
-    const report = await withWayBack(ended, service, interruption);
+    const report = await withWayBack(ended, service, context);
+    await save(report);
     await showResult(report, options, context, { service, record: run?.record });
-    const back = report.live?.cutover?.wayBack?.migration ?? null;
-    if (back === null) return exitCodeOf(report.state);
+    const wayBack = report.live?.cutover?.wayBack ?? null;
+    if (wayBack === null) return exitCodeOf(report.state);
+    const { migration: back, refused, trouble } = wayBack;
+    if (back === null) {
+      display.note(`The way back did not begin: ${refused ?? trouble ?? 'the app does not tell why.'}`);
+      return exitCodes.failed;
+    }
     display.note(`The way back: migration ${back} has the old side follow the new one.`);
     if (service.place !== 'here' || run === undefined) return exitCodeOf(report.state);
     await run.update({ wayBack: back });
@@ -47,27 +52,41 @@ export async function conclude(
   }
 }
 
-/** The way back is started right after the verdict. */
-const WAY_BACK_PATIENCE_MS = 60_000;
 const LOOK_MS = 300;
+const DEPLOYED_LOOK_MS = 2_000;
 
-/** A migration's document once its way back is started, or refused, where one was asked for. */
-async function withWayBack(
-  ended: MigrationReport,
-  { client }: Service,
-  interruption: Context['interruption'],
-): Promise<MigrationReport> {
-  const until = Date.now() + WAY_BACK_PATIENCE_MS;
+/**
+ * A migration's document once its way back is started, or refused, where one was asked for: the app tries it for some minutes.
+ * @throws ApiError, NoAnswerError, InterruptedError
+ */
+async function withWayBack(ended: MigrationReport, service: Service, context: Context): Promise<MigrationReport> {
+  const { display, interruption } = context;
+  let told: string | null = null;
   for (let report = ended; ;) {
     const back = report.live?.cutover?.wayBack;
-    const isDue = back?.migration === null && back.refused === null;
-    if (!isDue || Date.now() >= until) return report;
-    await interruption.race(sleep(LOOK_MS));
-    report = await client
-      .get(ended.id)
-      .then(({ body }) => body)
-      .catch(() => report);
+    if (back?.state !== 'starting') return report;
+    if (back.trouble !== null && back.trouble !== told) {
+      told = back.trouble;
+      display.note(`The way back is not begun yet, and is tried again: ${told}`);
+    }
+    await interruption.sleep(service.place === 'deployed' ? DEPLOYED_LOOK_MS : LOOK_MS);
+    report = await lookAgain(ended.id, service, context);
   }
+}
+
+async function lookAgain(id: string, service: Service, context: Context): Promise<MigrationReport> {
+  try {
+    return (await patientlyOf(service, () => service.client.get(id), context)).body;
+  } catch (error) {
+    // An app in another process that has just ended with it.
+    const last = mayPass(error) ? await service.lastWords?.() : undefined;
+    if (last === undefined || isStarting(last)) throw error;
+    return last;
+  }
+}
+
+function isStarting({ live }: MigrationReport): boolean {
+  return live?.cutover?.wayBack?.state === 'starting';
 }
 
 async function endInterrupted(service: Service, { display }: Context): Promise<void> {

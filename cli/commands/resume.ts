@@ -1,3 +1,4 @@
+import type { MigrationReport } from '../../src/migration/report';
 import { gatherSettings } from '../connections/local-settings';
 import { shownSide } from '../connections/given-connection';
 import { rememberedConnection } from '../connections/remembered-connection';
@@ -28,7 +29,7 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   const elsewhere = await serviceElsewhere(run);
   if (elsewhere !== undefined) return await conclude(id, elsewhere, options, context, run);
   const { record } = run;
-  if (id === record.id && record.report !== null && isEnded(record.report.state)) {
+  if (id === record.id && record.report !== null && isEnded(record.report.state) && !leadsBack(record.report)) {
     context.display.note(`Migration ${id} has ended already.`);
     return await showStatus(id, options, context);
   }
@@ -44,4 +45,10 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   } finally {
     await service.close();
   }
+}
+
+/** Whether a way back from it goes on, or is still to begin. */
+function leadsBack({ live }: MigrationReport): boolean {
+  const state = live?.cutover?.wayBack?.state;
+  return state === 'starting' || state === 'started';
 }

@@ -159,12 +159,11 @@ function compared(
 
 /** What was seen before it was said that nothing is left. */
 function cutOver({ live }: MigrationReport): string[] {
-  const { proof = null, writers = null, wayBack = null } = live?.cutover ?? {};
+  const { proof = null, writers = null } = live?.cutover ?? {};
   if (proof === null) return [];
   const wrote = writersWords(writers);
   return [
     `Cut-over: the source was quiet since ${proof.quietSince}; ${counted(proof.names, 'changed key')} left then, all proved in ${count(proof.drainMs)} ms; ${counted(proof.streams, 'stream')} copied again.${wrote === '' ? '' : ` Wrote last: ${wrote}.`}`,
-    ...(wayBack?.refused ? [`There is no way back: ${wayBack.refused}`] : []),
   ];
 }
 

@@ -30,12 +30,9 @@ export async function follow(
   const deployed = service.place === 'deployed';
   try {
     for (let polls = 0; ; polls++) {
-      const { body: report, retryAfterMs } = await patiently(() => ask(id, service), {
-        patienceMs: deployed ? DEPLOYED_PATIENCE_MS : LOCAL_PATIENCE_MS,
+      const { body: report, retryAfterMs } = await patientlyOf(service, () => ask(id, service), {
+        display,
         interruption,
-        onTrouble: (error) => {
-          display.note(`No answer at the moment, trying again: ${error.message}`);
-        },
       });
       await onReport(report);
       if (isEnded(report.state)) return report;
@@ -46,6 +43,21 @@ export async function follow(
   } finally {
     display.stop();
   }
+}
+
+/** Asks an app again where an answer does not come, for as long as that may pass. @throws what `call` throws, InterruptedError */
+export async function patientlyOf<T>(
+  { place }: Service,
+  call: () => Promise<T>,
+  { display, interruption }: { readonly display: Display; readonly interruption: Interruption },
+): Promise<T> {
+  return await patiently(call, {
+    patienceMs: place === 'deployed' ? DEPLOYED_PATIENCE_MS : LOCAL_PATIENCE_MS,
+    interruption,
+    onTrouble: (error) => {
+      display.note(`No answer at the moment, trying again: ${error.message}`);
+    },
+  });
 }
 
 /**

@@ -1,6 +1,5 @@
 import { getApp } from '../../src/app/app';
 import { Followers } from '../../src/live/followers';
-import { startWayBack } from '../../src/start/start-way-back';
 import { tendMigration } from '../../src/tally/tend';
 
 /** Phases that wait for one thing follow each other at once. */
@@ -17,7 +16,7 @@ let followers: Followers | undefined;
 
 /** The sources that this process follows. */
 export function getFollowers(): Followers {
-  followers ??= new Followers(getApp(), tendNow, (id) => startWayBack(id, getApp()));
+  followers ??= new Followers(getApp(), tendNow);
   return followers;
 }
 

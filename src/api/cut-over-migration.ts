@@ -5,7 +5,7 @@ import { isFollowed } from '../migration/phases';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parsedBy } from '../migration/request';
 import { isFinal, isSign, type MigrationRow } from '../migration/rows';
-import { wayBackOf } from '../migration/way-back';
+import { askedWayBack, unprovedDatabase, wayBackOf } from '../migration/way-back';
 import { preparePlan } from '../start/prepare-plan';
 
 /** What may be said with a cut-over. */
@@ -37,6 +37,7 @@ export async function cutOverMigration(
   if (migration === undefined) return undefined;
   if (!isFollowed(migration.plan))
     throw new PlanRefusedError('notReady', 'Only a migration in mode live has a cut-over.');
+  if (reverse) refuseTooLate(migration);
   const isAsked = migration.cutoverRequestedAt !== null && (!reverse || migration.wayBack !== undefined);
   if (isFinal(migration) || isAsked) return migration;
   const row = await app.ledger.live.get(id);
@@ -50,11 +51,21 @@ export async function cutOverMigration(
       : {
           ...now,
           cutoverRequestedAt: now.cutoverRequestedAt ?? app.ledger.time(),
-          ...(reverse ? { wayBack: now.wayBack ?? { migration: null, refused: null } } : {}),
+          ...(reverse ? { wayBack: now.wayBack ?? askedWayBack } : {}),
         },
   );
   app.watch.forget(id);
+  if (reverse && asked !== undefined) refuseTooLate(asked);
   return asked;
+}
+
+/** @throws PlanRefusedError where it has ended, and no way back was asked for before */
+function refuseTooLate(migration: MigrationRow): void {
+  if (migration.wayBack !== undefined || !(isFinal(migration) || migration.cancelRequested)) return;
+  throw new PlanRefusedError(
+    'notReady',
+    'The migration has ended, or is about to: the way back must be asked for with its cut-over. Start a live migration with the sides exchanged, as docs/live.md has it.',
+  );
 }
 
 /** Whether the way back could be started now. @throws PlanRefusedError where it could not, RedisError */
@@ -68,9 +79,12 @@ async function checkWayBack(
   const way = wayBackOf(id, plan);
   if ('refused' in way) return refuse(way.refused);
   try {
-    await preparePlan(way.request, app);
+    await preparePlan(way.request, app, (told) => {
+      const other = unprovedDatabase(plan, told);
+      if (other !== undefined) refuse(other);
+    });
   } catch (error) {
-    if (error instanceof PlanRefusedError) refuse(error.message);
+    if (error instanceof PlanRefusedError && error.code !== 'notReady') refuse(error.message);
     throw error;
   }
 }

@@ -1,7 +1,13 @@
 import type { TableClient } from '@azure/data-tables';
 import { firstCourse } from '../migration/course';
 import type { Plan } from '../migration/plan';
-import { finalStates, type MigrationRow, type MigrationState, type UnreadableMigration } from '../migration/rows';
+import {
+  finalStates,
+  isWayBackDue,
+  type MigrationRow,
+  type MigrationState,
+  type UnreadableMigration,
+} from '../migration/rows';
 import { toChunks } from './chunked-text';
 import {
   chunksOrUndefined,
@@ -41,7 +47,7 @@ export class MigrationRows {
     return entity && fromPlan(entity);
   }
 
-  /** All migrations that can be read, or those of them that have not ended, in no particular order. */
+  /** All migrations that can be read, or those of them that are to be looked after, in no particular order: not ended, or with a way back that is due. */
   async list(which: 'all' | 'open' = 'all'): Promise<MigrationRow[]> {
     return (await this.read(which)).rows;
   }
@@ -51,7 +57,7 @@ export class MigrationRows {
     const rows: MigrationRow[] = [];
     const unreadable: UnreadableMigration[] = [];
     const partition = `PartitionKey eq '${PARTITION}'`;
-    const filter = which === 'open' ? `${partition} and finishedAt eq ''` : partition;
+    const filter = which === 'open' ? `${partition} and (finishedAt eq '' or wayBackDue eq true)` : partition;
     for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
       try {
         rows.push(fromPlan(entity));
@@ -150,7 +156,7 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
     cutoverRequestedAt: row.cutoverRequestedAt ?? '',
-    ...(row.wayBack === undefined ? {} : { wayBack: JSON.stringify(row.wayBack) }),
+    ...(row.wayBack === undefined ? {} : { wayBack: JSON.stringify(row.wayBack), wayBackDue: isWayBackDue(row) }),
     stopCause: textForPeople(row.stopCause),
     course: JSON.stringify(row.course),
     startedAt: row.startedAt,

@@ -85,11 +85,10 @@ export class RangeQueue {
     await this.ready;
   }
 
-  /** Has the source of a migration followed, after `delaySeconds`. Sent twice, it is followed once. @throws StorageError */
-  async follow({ id }: { readonly id: string }, delaySeconds = 0): Promise<void> {
+  /** Has the source of a migration followed. Sent twice, it is followed once. @throws StorageError */
+  async follow({ id }: { readonly id: string }): Promise<void> {
     const message: FollowMessage = { migration: id };
-    const options = { messageTimeToLive: -1, ...(delaySeconds > 0 ? { visibilityTimeout: delaySeconds } : {}) };
-    await onStorage(() => this.live.sendMessage(encodeMessage(message), options));
+    await onStorage(() => this.live.sendMessage(encodeMessage(message), { messageTimeToLive: -1 }));
   }
 
   /** Sends messages, visible after `delaySeconds`. @throws StorageError */

@@ -289,7 +289,15 @@ const migrationFields = z.object({
   walkedRunId: text.optional(),
   cancelRequested: z.boolean(),
   cutoverRequestedAt: timeOrNull.default(null),
-  wayBack: json(z.object({ migration: text.nullable(), refused: text.nullable() })).optional(),
+  wayBack: json(
+    z.object({
+      migration: text.nullable(),
+      refused: text.nullable(),
+      trouble: text.nullable().default(null),
+      proved: z.object({ source: mark, target: mark, targetKeys: count.nullable() }).nullable().default(null),
+      attempt: z.object({ by: text, at: time }).nullable().default(null),
+    }),
+  ).optional(),
   stopCause: textOrNull.default(null),
   course: json(courseFields).optional(),
   startedAt: time,

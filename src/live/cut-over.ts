@@ -1,5 +1,5 @@
-import { standsStill, type CutoverStep, type Proof } from '../migration/live';
-import { markOf, type Mark } from '../migration/since';
+import type { CutoverStep, Proof } from '../migration/live';
+import { markOf, standsStill, type Mark } from '../migration/since';
 import { groupCallsOf } from './blind-spots';
 import type { Look, Session } from './source-feed';
 

@@ -65,8 +65,6 @@ export class Followers {
   constructor(
     private readonly app: FollowApp & Pick<App, 'queue'>,
     private readonly onNews?: (id: string) => Promise<unknown>,
-    /** Told when a message comes for a migration that has ended. */
-    private readonly onEnded?: (id: string) => Promise<unknown>,
   ) {}
 
   /**
@@ -76,12 +74,8 @@ export class Followers {
   async during(message: FollowMessage): Promise<void> {
     const until = performance.now() + this.app.settings.rangeSeconds * 1_000;
     const migration = await readableMigration(message.migration, this.app);
-    if (migration === undefined || !isFollowed(migration.plan)) return;
-    if (isFinal(migration)) {
-      await this.onEnded?.(migration.id);
+    if (migration === undefined || !isFollowed(migration.plan) || isFinal(migration) || migration.cancelRequested)
       return;
-    }
-    if (migration.cancelRequested) return;
     const { id } = migration;
     const reader = this.unattended(id) ?? (await this.begun(migration, until));
     if (reader === undefined) return;

@@ -4,7 +4,8 @@ import { amount, isoTime, type DocumentOf } from './document';
 import { isFollowed, stationOf } from './phases';
 import type { Plan } from './plan';
 import { isFinal, type MigrationRow } from './rows';
-import { since, type Mark } from './since';
+import { standsStill, type Mark } from './since';
+import { wayBackState, wayBackStates, type WayBack } from './way-back';
 
 /** What a cut-over waits for: that the source stands still, that all it changed is applied, that streams are copied again, nothing. */
 export const cutoverSteps = ['quiet', 'drain', 'streams', 'proved'] as const;
@@ -129,12 +130,6 @@ export interface LiveFacts {
   readonly works: boolean;
 }
 
-/** Whether a source stands as it did: the same process, in which nothing was changed since. */
-export function standsStill(before: Mark, now: Mark): boolean {
-  const { process, written, flushed, swapped } = since(before, now);
-  return process === 'same' && written === 'no' && flushed === 'no' && !swapped;
-}
-
 /**
  * What a row says for a verdict.
  * @param source what the source tells now, and not before the row was read; undefined where it does not answer
@@ -240,8 +235,14 @@ export const liveReportSchema = z.object({
         .describe('Who still writes to the source.'),
       wayBack: z
         .object({
+          state: z
+            .enum(wayBackStates)
+            .describe(
+              'waiting: for the verdict. starting: as soon as both sides answer and nothing else writes to the old one. started. refused: it will not be.',
+            ),
           migration: z.string().nullable().describe('Its id; null until the cut-over is completed and it is started.'),
           refused: z.string().nullable().describe('Why it was not started.'),
+          trouble: z.string().nullable().describe('What keeps it from being started at the moment: it is tried again.'),
         })
         .nullable()
         .describe('Asked for by "reverse": a live migration from the new side to the old one.'),
@@ -300,9 +301,14 @@ export function makeLiveReport(
               streams: proof.streams,
             },
             writers: row?.writers ?? null,
-            wayBack: migration.wayBack ?? null,
+            wayBack: migration.wayBack === undefined ? null : wayBackReport(migration.wayBack, isFinal(migration)),
           },
   };
+}
+
+function wayBackReport(wayBack: WayBack, ended: boolean) {
+  const { migration, refused, trouble } = wayBack;
+  return { state: wayBackState(wayBack, ended), migration, refused, trouble };
 }
 
 const LAG_MS = 5_000;

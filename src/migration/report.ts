@@ -160,7 +160,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
     },
     ...(snapshot.shards === undefined ? {} : { shards: shardsReport(snapshot.shards) }),
     ...(live === undefined ? {} : { live }),
-    warnings: [...plan.warnings, ...snapshot.warnings],
+    warnings: [...plan.warnings, ...snapshot.warnings, ...warningsOfWayBack(row)],
     conversions: plan.conversions,
     findings: findings + (live?.findings ?? 0),
     findingsKept: (snapshot.findingsKept ?? findings) + (live?.findings ?? 0),
@@ -168,6 +168,10 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
     finishedAt: row.finishedAt,
     cause: row.cause ?? row.stopCause,
   };
+}
+
+function warningsOfWayBack({ wayBack }: MigrationRow): string[] {
+  return wayBack?.refused ? [`The way back was not begun: ${wayBack.refused}`] : [];
 }
 
 /** What is to be said of findings that no list has; undefined where lists have all. */

@@ -173,6 +173,11 @@ export class BadRequestError extends Error {
     super('The request is not valid.');
     this.name = 'BadRequestError';
   }
+
+  /** With its mistakes, for people. */
+  get explained(): string {
+    return [this.message, ...this.mistakes.map(({ path, message }) => `"${path}": ${message}.`)].join(' ');
+  }
 }
 
 /** Checks a request's parsed JSON. @throws BadRequestError with all mistakes */

@@ -242,6 +242,11 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
   return finalStates.includes(row.state);
 }
 
+/** Whether a migration has ended and its way back, which was asked for, is neither started nor refused. */
+export function isWayBackDue({ state, wayBack }: Pick<MigrationRow, 'state' | 'wayBack'>): boolean {
+  return wayBack?.migration === null && wayBack.refused === null && isFinal({ state });
+}
+
 /** A row as it counts in a walk: one of an earlier epoch is back at its start and has counted nothing. */
 export function resetIfOlder(row: RangeRow, { epoch, pass }: Pick<MigrationRow, 'epoch' | 'pass'>): RangeRow {
   return row.epoch >= epoch ? row : { ...backAtStart(row), begunAnew: 0, epoch, pass };

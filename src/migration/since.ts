@@ -106,6 +106,12 @@ export function since(before: Mark, now: Mark): Since {
   };
 }
 
+/** Whether a source stands as it did: the same process, in which nothing was changed since. */
+export function standsStill(before: Mark, now: Mark): boolean {
+  const { process, written, flushed, swapped } = since(before, now);
+  return process === 'same' && written === 'no' && flushed === 'no' && !swapped;
+}
+
 const COUNTERS = [
   'restores',
   'otherChanges',

@@ -18,7 +18,7 @@ import type { RedisPort } from '../redis/redis-port';
 import { fileSource, fileTarget, noTarget } from './file-side';
 import type { PlanSide } from './plan-side';
 import { reach, redisSource, redisTarget } from './redis-side';
-import { writerOfSource } from './target-claims';
+import { writerOf } from './target-claims';
 import type { Touchable } from './touchable-keys';
 
 /** Both sides of a request, as they are asked and tried. */
@@ -27,15 +27,20 @@ export interface PlanSides {
   readonly target: PlanSide<TargetAbilities>;
 }
 
+/** Says by a PlanRefusedError what else speaks against a migration, before anything is tried on its sides: that calls commands that write. */
+export type CheckTold = (told: ToldFacts) => void | Promise<void>;
+
 /** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError, FileError */
 export async function preparePlan(
   asked: MigrationRequest,
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'settings'>,
+  check?: CheckTold,
 ): Promise<Plan> {
   const sides = sidesOf(asked, app);
   const request = withConnectionDatabases(asked, sides.source.database, sides.target.database);
   const told = await askBothSides(request, sides);
   throwRefusals(request, refusalsOfTold(told));
+  await check?.(told);
   const { facts, keys } = await tryRights(told, sides);
   throwRefusals(request, refusalsOfRights(facts));
   const tried: TriedFacts = { ...(await tryBothSides(facts, keys, sides)), ...(await tryFeeds(facts, app)) };
@@ -44,7 +49,7 @@ export async function preparePlan(
     ...tried,
     databasesByConnection: request !== asked,
     conversions: await prepareConversions(tried, sides, app),
-    writerOfSource: isSameServer(tried) ? undefined : await writerOfSource(tried, app),
+    writerOfSource: isSameServer(tried) ? undefined : await writerOf('source', tried, app),
     // What is told from here on is held against it: probes have called commands that change keys.
     target: { ...(await sides.target.told(Promise.resolve(tried.source))), abilities: tried.target.abilities },
   });

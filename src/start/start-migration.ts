@@ -13,9 +13,10 @@ import { phaseAt, sideNames, stationOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parallelRangesOf } from '../range/range-shape';
-import { preparePlan } from './prepare-plan';
+import { preparePlan, type CheckTold } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from '../migration/request';
 import { shapesOf } from '../migration/rows-of-plan';
+import { isHashOf, requestHash } from './request-hash';
 import { withTimes } from '../migration/side-spec';
 import { claimTarget, giveBackTarget } from './target-claims';
 
@@ -25,23 +26,27 @@ export type StartApp = Pick<App, 'connections' | 'files' | 'ledger' | 'settings'
 /**
  * Plans a migration, writes it down and puts its ranges on the queue. A repeated request with the same requestId gives
  * the migration that is there.
+ * @param check of one that is not there yet
  * @throws BadRequestError, PlanRefusedError, RedisError
  */
-export async function startMigration(request: MigrationRequest, app: StartApp): Promise<MigrationRow> {
+export async function startMigration(
+  request: MigrationRequest,
+  app: StartApp,
+  check?: CheckTold,
+): Promise<MigrationRow> {
   checkConnectionNames(request, app);
   await Promise.all([app.ledger.ensure(), app.queue.ensure()]);
-  const requestHash = createHash('sha256').update(JSON.stringify(request)).digest('hex');
   const id = migrationId(request, app.ledger.time());
   const known = request.requestId === undefined ? undefined : await app.ledger.migrations.get(id);
-  if (known !== undefined) return await resumeStart(sameRequest(known, requestHash), app);
+  if (known !== undefined) return await resumeStart(sameRequest(known, request), app);
 
-  const plan = await preparePlan(atTime(request, app.ledger.time()), app);
+  const plan = await preparePlan(atTime(request, app.ledger.time()), app, check);
   await claimTarget(plan, id, app);
   const row = {
     id,
     state: 'planned',
     ...phaseAt(plan, 0),
-    requestHash,
+    requestHash: requestHash(request),
     plan,
     epoch: 0,
     walkedRunId: cursorProcessOf(plan.source),
@@ -60,7 +65,7 @@ export async function startMigration(request: MigrationRequest, app: StartApp): 
   if (isNew) app.telemetry.log('info', 'Migration started', { 'keyferry.migration': id });
   const written = await app.ledger.migrations.get(id);
   if (written === undefined) throw new Error('The plan row vanished.');
-  const mine = sameRequest(written, requestHash);
+  const mine = sameRequest(written, request);
   // Another start may have taken the target before this row showed that its holder is there.
   if (isNew) await claimTarget(plan, id, app).catch(withdraw(plan, id, app));
   return isNew ? await ensureRows(mine, app) : await resumeStart(mine, app);
@@ -101,8 +106,8 @@ function migrationId({ requestId }: MigrationRequest, now: string): string {
   return `${time}-${randomBytes(4).toString('hex')}`;
 }
 
-function sameRequest(row: MigrationRow, requestHash: string): MigrationRow {
-  if (row.requestHash === requestHash) return row;
+function sameRequest(row: MigrationRow, request: MigrationRequest): MigrationRow {
+  if (isHashOf(row.requestHash, request)) return row;
   throw new PlanRefusedError(
     'requestIdReused',
     'This requestId was used for a migration with another request; use a new one.',

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import type { IsOpen } from '../ledger/target-claims';
-import { writesTarget } from '../migration/phases';
+import { writesTarget, type SideName } from '../migration/phases';
 import { finalStates, type MigrationRow } from '../migration/rows';
 import { ConnectionSettingsError } from '../redis/connection-settings';
 import type { Plan } from '../migration/plan';
@@ -92,12 +92,13 @@ export async function claimAlso(
   return holder === id ? undefined : holder;
 }
 
-/** The migration that writes to a source; undefined where none does. */
-export async function writerOfSource(
-  { request, source }: Pick<Plan, 'request' | 'source'>,
+/** The migration that writes to a side of another one; undefined where none does. */
+export async function writerOf(
+  side: SideName,
+  { request, [side]: facts }: Pick<Plan, 'request'> & Readonly<Record<SideName, Side>>,
   app: Pick<App, 'connections' | 'files' | 'ledger'>,
 ): Promise<string | undefined> {
-  return await app.ledger.targets.holderOf(namesOf(request.source, source, app), isOpenIn(app));
+  return await app.ledger.targets.holderOf(namesOf(request[side], facts, app), isOpenIn(app));
 }
 
 /** A claim holds until its migration has ended, also where the rest of the row cannot be read. */
@@ -121,7 +122,7 @@ async function otherWriter(
   return others.find(({ plan }) => targetNames(plan, app).some((name) => names.includes(name)))?.id;
 }
 
-function targetBusy(holder: string, { request }: Plan): PlanRefusedError {
+export function targetBusy(holder: string, { request }: Pick<Plan, 'request'>): PlanRefusedError {
   return new PlanRefusedError(
     'targetBusy',
     `The migration ${holder} is writing to the target "${nameOfSide(request.target)}"; wait for it or cancel it.`,

@@ -5,8 +5,9 @@ import { rangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
 import { wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
-import { isFinal, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { isFinal, isWayBackDue, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { parallelRangesOf } from '../range/range-shape';
+import { startWayBack } from '../start/start-way-back';
 import { abandonedRanges } from './abandoned';
 import type { VisitApp } from './tally-visit';
 import { tendMigration } from './tend';
@@ -126,7 +127,7 @@ export class Keeper {
   async look(): Promise<boolean> {
     const { ledger } = this.app;
     await ledger.ensure();
-    const open = (await ledger.migrations.list('open')).filter((row) => !isFinal(row));
+    const open = (await ledger.migrations.list('open')).filter((row) => !isFinal(row) || isWayBackDue(row));
     if (performance.now() - this.dueAt > LATE_MS) this.stillness.restart();
     await inParallel(open, PARALLEL, async (migration) => {
       await this.keep(migration).catch((error: unknown) => {
@@ -140,6 +141,10 @@ export class Keeper {
 
   private async keep(migration: MigrationRow): Promise<void> {
     const { id, etag, state } = migration;
+    if (isFinal(migration)) {
+      await startWayBack(id, this.app);
+      return;
+    }
     // A start that is under way is not disturbed.
     if (state === 'planned' && this.stillness.stillFor(`start ${id}`, etag) < this.silenceMs) return;
     if (state !== 'planned') await this.keepFollowed(migration);

@@ -3,16 +3,17 @@ import type { App } from '../app/app';
 import { askSide, type Asked } from '../app/side-facts';
 import { OvertakenError } from '../app/visits';
 import { accountedKeys } from '../migration/counts';
-import { lagOf, liveFactsOf, type LiveRow } from '../migration/live';
+import { lagOf, liveFactsOf, type LiveRow, type Proof } from '../migration/live';
 import { isFollowed, type NamedPhase } from '../migration/phases';
 import { nextVisit } from '../migration/progress';
 import { sourceKeysAtStart, type Snapshot } from '../migration/report';
-import { isFinal, isSettled, isSign, type MigrationRow, type MigrationState } from '../migration/rows';
+import { isFinal, isSettled, isSign, isWayBackDue, type MigrationRow, type MigrationState } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { fileOf } from '../migration/side-spec';
 import { sumShards, type ShardsTold, type ShardTold } from '../migration/shards';
-import { markOf } from '../migration/since';
+import { markOf, type Mark } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
+import type { ProvedSides } from '../migration/way-back';
 import { startWayBack } from '../start/start-way-back';
 import { resumeStart } from '../start/start-migration';
 import { lanesOf } from '../range/chain';
@@ -143,7 +144,7 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
   const told = { source, target, marks, sweep, shards, sourceShards, followed };
   const snapshot = makeSnapshot({ migration, sum, before, decision, standstill, now, lanes, ...told });
   if (!(await app.ledger.snapshots.put(id, snapshot))) throw new OvertakenError();
-  const after = await applyVerdict(migration, decision, app);
+  const after = await applyVerdict(migration, decision, provedSides(follower?.proof, marks.target, snapshot), app);
   app.telemetry.progress({
     migration: id,
     state: after.state,
@@ -185,18 +186,23 @@ function shardsTold([source, target]: readonly [Asked, Asked], { shards }: Pick<
   return { source: told(source, shards?.source), target: told(target, shards?.target) };
 }
 
-/** A way back that was not started when the verdict was given is started so long after it. */
-const WAY_BACK_S = 10;
+/** What a way back begins from: both sides as the verdict found them. */
+function provedSides(
+  proof: Proof | null | undefined,
+  target: Mark | undefined,
+  { targetKeysNow }: Pick<Snapshot, 'targetKeysNow'>,
+): ProvedSides | null {
+  return proof && target ? { source: proof.source, target, targetKeys: targetKeysNow } : null;
+}
 
 async function applyVerdict(
   migration: MigrationRow,
   decision: Verdict,
+  proved: ProvedSides | null,
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
   if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
-  // Before it has ended: from then on nobody looks after it any more.
-  if (migration.wayBack !== undefined) await app.queue.follow(migration, WAY_BACK_S);
   const after = await app.ledger.migrations.update(migration.id, (row) =>
     // Whatever has come since the visit began makes the verdict void: another visit, a new epoch or phase, a reason to stop.
     row.etag !== migration.etag
@@ -206,12 +212,13 @@ async function applyVerdict(
           state: decision.kind,
           finishedAt: app.ledger.time(),
           cause: decision.kind === 'failed' ? decision.cause : null,
+          ...(row.wayBack === undefined ? {} : { wayBack: { ...row.wayBack, proved } }),
         },
   );
   app.watch.forget(migration.id);
-  if (after?.wayBack !== undefined && isFinal(after)) {
+  if (after !== undefined && isWayBackDue(after)) {
+    // Where the storage is away, whoever looks after open migrations tries it again.
     await startWayBack(after.id, app).catch((error: unknown) => {
-      // The message has it tried again.
       const trouble = error instanceof Error ? error.message : String(error);
       app.telemetry.log('warn', 'The way back is not started yet', {
         'keyferry.migration': after.id,

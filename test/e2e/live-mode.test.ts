@@ -104,6 +104,12 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
   expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
 });
 
+/** The id of the way back of a migration that has ended. */
+async function startedBack(way: string): Promise<string> {
+  const { live } = await app.reportWhen(way, (report) => report.live?.cutover?.wayBack?.state === 'started');
+  return live?.cutover?.wayBack?.migration ?? '';
+}
+
 it('the way back: asked for with the cut-over, the old side then follows the new one, which is of a later version', async () => {
   await fill(old, 500);
   await old.client.set('expires', 'x', 'EX', 3_600);
@@ -111,12 +117,10 @@ it('the way back: asked for with the cut-over, the old side then follows the new
   expect((await app.request('POST', `/api/migrations/${way}/cutover`, { reverse: true })).status).toBe(202);
   expect(await app.finished(way)).toMatchObject({
     state: 'completed',
-    live: { cutover: { wayBack: { refused: null } } },
+    live: { cutover: { wayBack: { refused: null, trouble: null } } },
   });
   const written = await callsOf(old, 'restore');
-  const back = async () => (await app.report(way)).live?.cutover?.wayBack?.migration ?? '';
-  await until(async () => (await back()) !== '');
-  const id = await back();
+  const id = await startedBack(way);
   expect(await app.reportWhen(id, inStep)).toMatchObject({ source: { name: 'NEW' }, target: { name: 'OLD' } });
   // Both had the same: nothing was written for it but what the start tried.
   expect((await app.report(id)).counts).toMatchObject({ copied: 0, deleted: 0, same: 501 });
@@ -129,6 +133,22 @@ it('the way back: asked for with the cut-over, the old side then follows the new
   await writer.stop();
   expect(await app.finished(id)).toMatchObject({ state: 'completed', live: { gaps: 0 } });
   expect(await digestOfLiving(old)).toBe(await digestOfLiving(neu));
+});
+
+it('the way back: a database that begins on the new side ends it, as it would the way there', async () => {
+  await fill(old, 100);
+  const way = await follow();
+  expect((await app.request('POST', `/api/migrations/${way}/cutover`, { reverse: true })).status).toBe(202);
+  await app.finished(way);
+  const id = await startedBack(way);
+  await app.reportWhen(id, inStep);
+  await neu.client.select(3);
+  await neu.client.set('in3', 'x');
+  await neu.client.select(0);
+  expect(await app.finished(id)).toMatchObject({
+    state: 'failed',
+    cause: expect.stringContaining('Database 3') as string,
+  });
 });
 
 it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
@@ -343,6 +363,10 @@ it('there is no way back from keys that were renamed, and the cut-over is not be
   const wrong = await app.request('POST', `/api/migrations/${id}/cutover`, { reversed: true });
   expect(wrong).toMatchObject({ status: 400, body: { error: { details: [{ path: 'reversed' }] } } });
   expect((await app.report(id)).live?.cutover).toBeNull();
+  await ended(id);
+  const late = await app.request('POST', `/api/migrations/${id}/cutover`, { reverse: true });
+  expect(late).toMatchObject({ status: 409, body: { error: { code: 'notReady' } } });
+  expect((await cutOver(id)).status).toBe(202);
 });
 
 it('is refused where it could do harm, or would not prove anything', async () => {

@@ -1,7 +1,7 @@
 import { noCounts } from '../../src/migration/counts';
-import { standsStill, type LiveFacts } from '../../src/migration/live';
+import type { LiveFacts } from '../../src/migration/live';
 import { makePhases } from '../../src/migration/phases';
-import type { Mark, Since } from '../../src/migration/since';
+import { standsStill, type Mark, type Since } from '../../src/migration/since';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
 import { aRequest } from '../tools/rows';
 
