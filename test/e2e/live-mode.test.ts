@@ -106,8 +106,10 @@ it('a cut-over is refused until it is ready, waits for the writers, and begins a
 
 /** The id of the way back of a migration that has ended. */
 async function startedBack(way: string): Promise<string> {
-  const { live } = await app.reportWhen(way, (report) => report.live?.cutover?.wayBack?.state === 'started');
-  return live?.cutover?.wayBack?.migration ?? '';
+  const wayBack = async () => (await app.report(way)).live?.cutover?.wayBack;
+  await until(async () => (await wayBack())?.state !== 'starting');
+  expect(await wayBack()).toMatchObject({ state: 'started', refused: null });
+  return (await wayBack())?.migration ?? '';
 }
 
 it('the way back: asked for with the cut-over, the old side then follows the new one, which is of a later version', async () => {
@@ -133,22 +135,6 @@ it('the way back: asked for with the cut-over, the old side then follows the new
   await writer.stop();
   expect(await app.finished(id)).toMatchObject({ state: 'completed', live: { gaps: 0 } });
   expect(await digestOfLiving(old)).toBe(await digestOfLiving(neu));
-});
-
-it('the way back: a database that begins on the new side ends it, as it would the way there', async () => {
-  await fill(old, 100);
-  const way = await follow();
-  expect((await app.request('POST', `/api/migrations/${way}/cutover`, { reverse: true })).status).toBe(202);
-  await app.finished(way);
-  const id = await startedBack(way);
-  await app.reportWhen(id, inStep);
-  await neu.client.select(3);
-  await neu.client.set('in3', 'x');
-  await neu.client.select(0);
-  expect(await app.finished(id)).toMatchObject({
-    state: 'failed',
-    cause: expect.stringContaining('Database 3') as string,
-  });
 });
 
 it('a gap is told, and repaired by a pass that finds what was deleted meanwhile', async () => {
