@@ -10,14 +10,18 @@ import type { RangeJob } from '../range/range-job';
 import { chunkBytesOf } from '../range/range-shape';
 import { attemptOn, onOwn, type RangeSide, type SidesApp } from '../range/range-sides';
 import { isRedisError, isTooLong, RedisError } from '../redis/errors';
+import { ELEMENTS_PER_COMMAND } from '../transfer/by-commands/chunk-size';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
 import { FileSink, SHRUNK, type KeyInPieces } from '../transfer/file-sink';
-import { governedPort } from '../transfer/governed';
+import { governedPort, measuredPort } from '../transfer/governed';
 import { blockName, PieceWriter } from '../transfer/piece-writer';
 import { memoryOf, recordInPieces, type InPieces } from '../transfer/record-in-pieces';
 import type { Origin } from '../transfer/side';
 
 const LEAST_BLOCK = 524_288;
+/** Where replies are too long for the server, what is asked for becomes less, down to this part of it. */
+const SMALLEST_PART = 256;
+const SMALLEST_CHUNK = 16_384;
 /** Of a key that is written in pieces. */
 const CHUNKS_PER_BLOCK = 4;
 /** Of a blob there may be 50,000; some are smaller than this by chance. */
@@ -172,21 +176,42 @@ export function keyInPieces(
       blockBytes: Math.max(CHUNKS_PER_BLOCK * chunkBytesOf(plan), blockBytesOf(plan.source.usedMemory)),
       ...{ keep, step },
     };
-    const inMemory = async (): Promise<InPieces> => {
-      const bytes = memoryOf(options);
-      await app.budget.until(job).chunks.take(bytes);
+    const inMemory = async (part: number): Promise<InPieces> => {
+      const { chunks } = app.budget;
+      const least = memoryOf(options);
+      let taken = least;
+      await app.budget.until(job).chunks.take(taken);
+      // A reply may be larger than what was aimed at.
+      const holding = (reply: number) => {
+        const actual = least + 2 * Math.max(0, reply - options.chunkBytes);
+        chunks.correct(taken, actual);
+        taken = actual;
+      };
       try {
         return await onOwn(job, app, way, source.guard, (own) => {
           time = new KeyTime(job, storage, longestMs);
           const reading: KeyTime['reading'] = (read) => time.reading(read);
-          return recordInPieces(governedPort(own, job.governor), key, name, use, { ...options, reading });
+          const port = measuredPort(governedPort(own, job.governor), holding);
+          return recordInPieces(port, key, name, use, {
+            ...{ ...options, reading },
+            chunkBytes: Math.max(SMALLEST_CHUNK, Math.floor(options.chunkBytes / part)),
+            mostElements: Math.ceil(ELEMENTS_PER_COMMAND / part),
+          });
         });
       } finally {
-        app.budget.chunks.give(bytes);
+        chunks.give(taken);
+      }
+    };
+    const inEverSmallerChunks = async (part: number): Promise<InPieces> => {
+      try {
+        return await source.attempt(() => inMemory(part));
+      } catch (error) {
+        if (!isTooLong(error) || part >= SMALLEST_PART) throw error;
+        return await inEverSmallerChunks(4 * part);
       }
     };
     try {
-      return await source.attempt(inMemory);
+      return await inEverSmallerChunks(1);
     } catch (error) {
       if (error instanceof RedisError && isOfKey(error)) {
         const message = `The key was not written: ${error.message}`;

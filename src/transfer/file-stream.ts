@@ -25,12 +25,17 @@ const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 
 type ReadBytes = (start: number, length: number) => Promise<Buffer>;
 
-/** Of a file that is unpacked from its beginning for each place, a stream with more than can be held of what is pending in it. */
-export class NotInPiecesError extends Error {
-  constructor() {
-    const most = PENDING_BYTES / 1_048_576;
-    super(`The consumer groups of this stream take more than ${most} MiB in a packed file: unpack the file first.`);
-  }
+/** A stream that is sound, and cannot be read in pieces. The message is for people. */
+export class NotInPiecesError extends Error {}
+
+const TOO_MUCH_PENDING = `The consumer groups of this stream take more than ${PENDING_BYTES / 1_048_576} MiB in a packed file: unpack the file first.`;
+const TOO_GREAT =
+  'One of the numbers of this stream (deliveries, entries added or read) is greater than 2^53 - 1, which cannot be told exactly.';
+
+/** A number that commands tell. @throws NotInPiecesError */
+function exact(count: number): number {
+  if (!Number.isSafeInteger(count)) throw new NotInPiecesError(TOO_GREAT);
+  return count;
 }
 
 /** A node, where it stands. */
@@ -123,14 +128,14 @@ export class FileStream {
     const { value: left, next: first } = await nodes.at(place, (reader) => reader.length());
     const { marks, bytes, next } = await passNodes(nodes, first, left, space);
     const isHeld = end - next <= PENDING_BYTES;
-    if (forward && !isHeld) throw new NotInPiecesError();
+    if (forward && !isHeld) throw new NotInPiecesError(TOO_MUCH_PENDING);
     const tail = isHeld ? await held(readBytes, next, end) : readBytes;
     const window = new ByteWindow(tail, end);
     const { value: head, next: behind } = await window.at(next, (reader) => {
       const [length, lastId] = [reader.length(), readId(reader)];
       if (type === STREAM) return { facts: { length, lastId, past: undefined }, groups: reader.length() };
       readId(reader);
-      const past = { maxDeleted: readId(reader), added: reader.length() };
+      const past = { maxDeleted: readId(reader), added: exact(reader.length()) };
       return { facts: { length, lastId, past }, groups: reader.length() };
     });
     const found: FoundGroup[] = [];
@@ -308,7 +313,7 @@ interface PendingEntry {
 function readPending(reader: ByteReader): PendingEntry {
   const at = reader.take(ID_BYTES);
   const id = reader.bytes.toString('latin1', at, at + ID_BYTES);
-  return { id, deliveredAt: reader.int64(), times: reader.length() };
+  return { id, deliveredAt: reader.int64(), times: exact(reader.length()) };
 }
 
 /** As many as are in memory, one at least, and no more than `left`. */
@@ -400,6 +405,7 @@ async function readGroup(window: ByteWindow, type: number, place: number, space:
     entriesRead: type === STREAM ? undefined : reader.length64(),
     pending: reader.length(),
   }));
+  if (head.entriesRead !== undefined && head.entriesRead !== UNKNOWN) exact(Number(head.entriesRead));
   let at = first;
   let before = '';
   for (let left = head.pending; left > 0;) {

@@ -20,6 +20,18 @@ export function governedPort(port: RedisPort, governor: Governor): RedisPort {
   };
 }
 
+/** A port that tells how large each reply was, bytes. */
+export function measuredPort(port: RedisPort, came: (bytes: number) => void): RedisPort {
+  const told = <T extends Reply | (Reply | Error)[]>(reply: T): T => {
+    came(bytesOf(reply));
+    return reply;
+  };
+  return {
+    call: async (...command) => told(await port.call(...command)),
+    pipeline: async (commands) => told(await port.pipeline(commands)),
+  };
+}
+
 /** As `governedPort`, for the reading of pages, which knows how long the server worked however it asks. */
 export function governedReader(reader: PageReader, governor: Governor): PageReader {
   return {

@@ -8,7 +8,7 @@ import { scoreOfText } from '../payload/score';
 import * as types from '../payload/value-types';
 import type { RedisPort } from '../redis/redis-port';
 import { hasFieldExpiry, type Abilities } from './by-commands/abilities';
-import { firstCount, nextCount } from './by-commands/chunk-size';
+import { CarefulCount, firstCount } from './by-commands/chunk-size';
 import { KeyChanged } from './by-commands/conditions';
 import { readExpiry } from './by-commands/expiry';
 import { fieldTimes } from './by-commands/hash';
@@ -16,7 +16,7 @@ import { asBytes, asList, asNumber, isKeyGone, readSource } from './by-commands/
 import { sizeOfTexts } from './by-commands/texts';
 import { findingsOfLost } from './lost-words';
 import type { Block } from './piece-writer';
-import { writeStream } from './stream-in-pieces';
+import { InexactError, writeStream } from './stream-in-pieces';
 import { UnorderedSum } from './unordered-sum';
 
 /** Pauses before the second and third attempt at a key that is being written to. */
@@ -29,6 +29,8 @@ export interface InPiecesOptions {
   readonly version: number;
   /** Bytes aimed at per round trip. */
   readonly chunkBytes: number;
+  /** Elements that are asked for at once at most: of large ones behind small ones so many may come. */
+  readonly mostElements?: number;
   /** A block is kept when it is as large. */
   readonly blockBytes: number;
   readonly keep: (bytes: Buffer) => Promise<Block>;
@@ -115,6 +117,7 @@ async function attempt(
     const findings = findingsOfLost(key, { ...NOTHING_LOST, streamPast: blocks.losesPast === true });
     return { kind: 'kept', blocks: [await options.keep(head.copy()), ...blocks.blocks], expiry: ends, findings };
   } catch (error) {
+    if (error instanceof InexactError) return await unwatched(port, failed(key, 'too-large', error.message));
     if (!(error instanceof KeyChanged)) throw error;
     return await unwatched(port, 'changed');
   }
@@ -139,7 +142,12 @@ interface Form {
   readonly byte: number;
   readonly length: string;
   /** Its parts, in the order of the file: each as many replies of an element as `width`. */
-  readonly read: (port: RedisPort, key: Buffer, count: number, chunkBytes: number) => AsyncGenerator<readonly Buffer[]>;
+  readonly read: (
+    port: RedisPort,
+    key: Buffer,
+    size: CarefulCount,
+    chunkBytes: number,
+  ) => AsyncGenerator<readonly Buffer[]>;
   readonly width: number;
   readonly write: (out: Output, values: readonly Buffer[]) => void;
 }
@@ -195,10 +203,10 @@ class Blocks {
 async function streamOf(
   port: RedisPort,
   key: Buffer,
-  { version, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
+  { version, chunkBytes, mostElements, blockBytes, keep, step }: InPiecesOptions,
 ): Promise<Value | 'changed'> {
   const written = new Blocks(blockBytes, keep);
-  const reading = { port, key, chunkBytes, out: written.out };
+  const reading = { port, key, chunkBytes, mostElements, out: written.out };
   const chunk = async () => {
     step();
     await written.keepFull();
@@ -215,7 +223,7 @@ async function blocksOf(
   port: RedisPort,
   key: Buffer,
   form: Form,
-  { source, chunkBytes, blockBytes, keep, step }: InPiecesOptions,
+  { source, chunkBytes, mostElements, blockBytes, keep, step }: InPiecesOptions,
 ): Promise<Value | 'changed' | 'expired' | 'expiringFields'> {
   const [length, memory] = await port.pipeline([
     [form.length, key],
@@ -231,7 +239,7 @@ async function blocksOf(
   const mayLackFields = isHash && hasFieldExpiry(source);
   const names = new UnorderedSum();
   let read = 0;
-  for await (const values of form.read(port, key, first, chunkBytes)) {
+  for await (const values of form.read(port, key, new CarefulCount(first, chunkBytes, mostElements), chunkBytes)) {
     step();
     if (mayLackFields) {
       if (await haveExpiries(port, key, values)) return 'expiringFields';
@@ -266,7 +274,12 @@ async function namesOf(port: RedisPort, key: Buffer, count: number, step: () => 
   }
 }
 
-async function* readString(port: RedisPort, key: Buffer, _: number, chunkBytes: number): AsyncGenerator<Buffer[]> {
+async function* readString(
+  port: RedisPort,
+  key: Buffer,
+  _: CarefulCount,
+  chunkBytes: number,
+): AsyncGenerator<Buffer[]> {
   for (let at = 0; ; at += chunkBytes) {
     const [chunk] = await readSource(port, [['GETRANGE', key, String(at), String(at + chunkBytes - 1)]]);
     const bytes = asBytes(chunk);
@@ -275,25 +288,22 @@ async function* readString(port: RedisPort, key: Buffer, _: number, chunkBytes: 
   }
 }
 
-async function* readList(port: RedisPort, key: Buffer, first: number, chunkBytes: number): AsyncGenerator<Buffer[]> {
-  for (let at = 0, count = first; ;) {
+async function* readList(port: RedisPort, key: Buffer, size: CarefulCount): AsyncGenerator<Buffer[]> {
+  for (let at = 0; ;) {
+    const count = size.now;
     const [window] = await readSource(port, [['LRANGE', key, String(at), String(at + count - 1)]]);
     const elements = asList(window).map(asBytes);
     if (elements.length > 0) yield elements;
     if (elements.length < count) return;
     at += elements.length;
-    count = nextCount(count, elements.length, sizeOfTexts(elements), chunkBytes);
+    size.came(sizesOf(elements, 1));
   }
 }
 
 /** From the last member to the first, as servers write them. */
-async function* readSortedSet(
-  port: RedisPort,
-  key: Buffer,
-  first: number,
-  chunkBytes: number,
-): AsyncGenerator<Buffer[]> {
-  for (let at = 0, count = first; ;) {
+async function* readSortedSet(port: RedisPort, key: Buffer, size: CarefulCount): AsyncGenerator<Buffer[]> {
+  for (let at = 0; ;) {
+    const count = size.now;
     const [window] = await readSource(port, [['ZRANGE', key, String(-at - count), String(-at - 1), 'WITHSCORES']]);
     const flat = asList(window).map(asBytes);
     const members: Buffer[] = [];
@@ -302,23 +312,29 @@ async function* readSortedSet(
     const came = members.length / 2;
     if (came < count) return;
     at += came;
-    count = nextCount(count, came, sizeOfTexts(members), chunkBytes);
+    size.came(sizesOf(members, 2));
   }
 }
 
 function scanner(command: 'SSCAN' | 'HSCAN', width: number): Form['read'] {
-  return async function* (port, key, first, chunkBytes) {
-    let count = first;
+  return async function* (port, key, size) {
     for (let cursor = '0'; ;) {
-      const [reply] = await readSource(port, [[command, key, cursor, 'COUNT', String(count)]]);
+      const [reply] = await readSource(port, [[command, key, cursor, 'COUNT', String(size.now)]]);
       const [next, values] = asList(reply);
       cursor = asBytes(next).toString('latin1');
       const page = asList(values).map(asBytes);
       if (page.length > 0) yield page;
       if (cursor === '0') return;
-      count = nextCount(count, page.length / width, sizeOfTexts(page), chunkBytes);
+      size.came(sizesOf(page, width));
     }
   };
+}
+
+/** What each element takes, of so many texts each. Bytes. */
+function sizesOf(texts: readonly Buffer[], width: number): number[] {
+  const sizes: number[] = [];
+  for (let i = 0; i < texts.length; i += width) sizes.push(sizeOfTexts(texts.slice(i, i + width)));
+  return sizes;
 }
 
 /** Whether any of these fields of a hash expires by itself. */

@@ -4,7 +4,7 @@ import type { EntryId } from '../payload/stream';
 import { NodeWriter } from '../payload/stream-writer';
 import * as types from '../payload/value-types';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
-import { firstCount, nextCount } from './by-commands/chunk-size';
+import { CarefulCount, firstCount } from './by-commands/chunk-size';
 import { timeInMs } from './by-commands/expiry';
 import { asBytes, asFields, asList, asNumber, readSource } from './by-commands/replies';
 import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from './by-commands/stream/stream-id';
@@ -27,6 +27,7 @@ export interface StreamReading {
   readonly key: Buffer;
   /** Bytes aimed at per round trip. */
   readonly chunkBytes: number;
+  readonly mostElements?: number | undefined;
   readonly out: Output;
 }
 
@@ -46,7 +47,7 @@ export interface WrittenStream {
  * consumers and what is pending, and where the type has them, the entries added, the greatest id that was deleted, and how many entries each
  * group has read. Times, which servers tell as how long ago they were, are exact to some ms.
  * @param chunk called after every chunk; what is in `out` may be taken away then
- * @throws KeyChanged where it is gone or of another type; RedisError, and what `chunk` throws
+ * @throws KeyChanged where it is gone or of another type; InexactError; RedisError, and what `chunk` throws
  */
 export async function writeStream(
   reading: StreamReading,
@@ -55,6 +56,8 @@ export async function writeStream(
 ): Promise<WrittenStream> {
   const { port, key, out } = reading;
   const info = await readStreamInfo(port, key);
+  exact(info.entriesAdded ?? 0);
+  for (const { entriesRead = 0 } of info.groups) exact(entriesRead);
   const byte =
     info.entriesAdded === undefined || version < FIRST_WITH_PAST
       ? types.STREAM
@@ -87,18 +90,35 @@ export async function writeStream(
   return { byte, nodes: nodes.nodes, isWhole, losesPast: byte === types.STREAM && hasFactsOfItsOwn(info) };
 }
 
+/** One of a stream's numbers is greater than those that are exact here. */
+export class InexactError extends Error {
+  constructor() {
+    super(
+      'one of its numbers (deliveries, entries added or read) is greater than 2^53 - 1, which cannot be told exactly.',
+    );
+  }
+}
+
+/** @throws InexactError */
+function exact(count: number): number {
+  if (!Number.isSafeInteger(count)) throw new InexactError();
+  return count;
+}
+
 interface Entry {
   readonly id: StreamId;
   readonly values: readonly Buffer[];
 }
 
 async function* entriesOf(
-  { port, key, chunkBytes }: StreamReading,
+  { port, key, chunkBytes, mostElements }: StreamReading,
   { length, lastId }: StreamInfo,
 ): AsyncGenerator<readonly Entry[], void, undefined> {
   const [memory] = await port.pipeline([['MEMORY', 'USAGE', key]]);
-  let count = firstCount(typeof memory === 'number' ? memory : undefined, length, chunkBytes);
+  const first = firstCount(typeof memory === 'number' ? memory : undefined, length, chunkBytes);
+  const size = new CarefulCount(first, chunkBytes, mostElements);
   for (let from: StreamId | undefined = ZERO_ID; from !== undefined;) {
+    const count = size.now;
     const range: Command = ['XRANGE', key, formatId(from), formatId(lastId), 'COUNT', String(count)];
     const [reply] = await readSource(port, [range]);
     const entries = asList(reply).map((entry) => {
@@ -109,8 +129,7 @@ async function* entriesOf(
     const last = entries.at(-1);
     if (entries.length < count || last === undefined) return;
     from = idAfter(last.id);
-    const bytes = entries.reduce((sum, { values }) => sum + sizeOfTexts(values), 0);
-    count = nextCount(count, entries.length, bytes, chunkBytes);
+    size.came(entries.map(({ values }) => sizeOfTexts(values)));
   }
 }
 
@@ -143,7 +162,7 @@ async function writeGroup(
       those.add([asBytes(id), asBytes(consumer)]);
       writeRawId(out, idOf(id));
       out.int64(BigInt(now - asNumber(idle)));
-      out.rdbLength(asNumber(times));
+      out.rdbLength(exact(asNumber(times)));
     }
     await chunk();
   }
@@ -159,6 +178,8 @@ async function writeGroup(
       out.rdbLength(own);
       const list = lists?.[i];
       if (list !== undefined) {
+        // No server loads another number of ids than is told before them.
+        if (list.length !== own) return false;
         for (const id of list) {
           writeRawId(out, id);
           theirs.add([Buffer.from(formatId(id)), name]);
@@ -166,13 +187,16 @@ async function writeGroup(
         continue;
       }
       // One with more than come at once.
+      let came = 0;
       for await (const { page } of pendingOf(port, ['XPENDING', key, group.name], name)) {
+        came += page.length;
         for (const [id] of page) {
           writeRawId(out, idOf(id));
           theirs.add([asBytes(id), name]);
         }
         await chunk();
       }
+      if (came !== own) return false;
     }
     await chunk();
   }

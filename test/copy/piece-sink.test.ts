@@ -152,6 +152,22 @@ describe('a key in pieces', () => {
     await Promise.all(asking);
   });
 
+  test('is read in ever smaller chunks where replies are too long for the server', async () => {
+    const server = await stage.side('redis-7.0');
+    const { client } = server;
+    await client.rpush('key', ...Array.from({ length: 5_000 }, (_, i) => i));
+    await client.rpush('key', ...Array.from({ length: 1_500 }, () => Buffer.alloc(5_000, 'x')));
+    await client.config('SET', 'client-output-buffer-limit', 'normal 1048576 0 0');
+    const before = app;
+    app = await stage.testApp({ OLD: server });
+    jest.spyOn(app.watch, 'get').mockResolvedValue(aMigration());
+    try {
+      expect(await write({ rangeSeconds: 60, waitMs: 0, keepMs: 0 }, 'nothing')).toMatchObject({ kind: 'kept' });
+    } finally {
+      app = before;
+    }
+  });
+
   test('that takes longer than one may be read is told', async () => {
     expect(await write({ rangeSeconds: 0.3, waitMs: 0, keepMs: LONGEST_MS }, 'turn')).toMatchObject({
       kind: 'failed',

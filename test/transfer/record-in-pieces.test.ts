@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeKey } from '../../src/payload/file-records';
+import { Output } from '../../src/payload/output';
+import { FilePort } from '../../src/transfer/file-port';
 import { Crc64 } from '../../src/payload/crc64';
 import { readRecord, payloadOf } from '../../src/payload/read-record';
 import { ByteReader } from '../../src/payload/byte-reader';
@@ -211,6 +214,58 @@ it('an empty stream keeps what it knows', async () => {
   const { record } = await recordOf('key');
   await digests('key', record);
   expect(await streamFacts('restored')).toBe(await streamFacts('key'));
+});
+
+it.each([
+  ['few', 'three'],
+  ['many', 'one'],
+])('a stream is read again where another number of ids is told of a consumer than come, of %s', async (_, changed) => {
+  await fillStream();
+  let times = 0;
+  const { outcome, record } = await recordOf('key', undefined, undefined, 12, (command, reply) => {
+    if (command[1] !== 'CONSUMERS' || !Array.isArray(reply)) return reply;
+    return reply.map((consumer) => {
+      if (!Array.isArray(consumer) || String(consumer[1]) !== changed || times++ > 0) return consumer;
+      return consumer.map((value, i) => (String(consumer[i - 1]) === 'pending' ? Number(value) + 1 : value));
+    });
+  });
+  expect(outcome).toMatchObject({ kind: 'kept' });
+  expect(times).toBeGreaterThan(1);
+  const [one, other] = (await digests('key', record)) as string[];
+  expect(one).toBe(other);
+});
+
+it('a stream with a number that cannot be told exactly is told', async () => {
+  await server.client.xadd('key', '1-1', 'f', 'v');
+  await server.client.xgroup('CREATE', 'key', 'g', '0');
+  await server.client.xreadgroup('GROUP', 'g', 'c', 'STREAMS', 'key', '>');
+  await server.client.call('XCLAIM', 'key', 'g', 'c', '0', '1-1', 'RETRYCOUNT', '9007199254740993', 'JUSTID');
+  const { outcome } = await recordOf('key');
+  expect(outcome).toMatchObject({ kind: 'failed', finding: { code: 'too-large' } });
+  const payload = (await server.client.callBuffer('DUMP', 'key')) as Buffer;
+  const out = new Output();
+  writeKey(out, Buffer.from('key'), 0, payload);
+  const bytes = out.copy();
+  const port = new FilePort(
+    (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+    () => [0, bytes.length],
+  );
+  await expect(port.call('XLEN', 'key')).rejects.toThrow('greater than 2^53');
+});
+
+it('where large entries follow small ones, replies are soon small again', async () => {
+  const fill = server.client.pipeline();
+  for (let i = 1; i <= 8_000; i++) fill.xadd('key', `${i}-0`, 'f', i > 6_000 ? 'x'.repeat(2_000) : 'v');
+  await fill.exec();
+  const asked: number[] = [];
+  const { outcome } = await recordOf('key', undefined, (command) => {
+    if (command[0] === 'XRANGE') asked.push(Number(command[5]));
+    return Promise.resolve();
+  });
+  expect(outcome.kind).toBe('kept');
+  // 10,000 bytes are aimed at.
+  expect(Math.max(...asked)).toBeLessThanOrEqual(1_000);
+  expect(asked.slice(-100).every((count) => count < 10)).toBe(true);
 });
 
 it('a table that grows and shrinks under its readers gives no element twice', async () => {

@@ -36,6 +36,40 @@ export function nextCount(count: number, elements: number, bytes: number, chunkB
   return clamp(Math.min(fitting, count * GROWTH), 1, MOST_ELEMENTS);
 }
 
+/**
+ * {@link nextCount} where a reply must be held beside what else is in memory: grows slower, never beyond what one command carries, and for
+ * a while no further than elements as large as the largest one seen would fit.
+ */
+export class CarefulCount {
+  /** How many elements to ask for. */
+  now: number;
+  private largest = 0;
+
+  /** @param most elements that are ever asked for */
+  constructor(
+    first: number,
+    private readonly chunkBytes: number,
+    private readonly most = ELEMENTS_PER_COMMAND,
+  ) {
+    this.now = Math.min(first, most);
+  }
+
+  /** @param sizes of the elements that came, bytes */
+  came(sizes: readonly number[]): void {
+    if (sizes.length === 0) return;
+    let [bytes, largest] = [0, this.largest / 2];
+    for (const size of sizes) {
+      bytes += size;
+      largest = Math.max(largest, size);
+    }
+    this.largest = largest;
+    const { chunkBytes } = this;
+    const fitting = Math.floor(chunkBytes / (bytes / sizes.length + OVERHEAD_BYTES));
+    const fittingLargest = Math.floor((2 * chunkBytes) / (largest + OVERHEAD_BYTES));
+    this.now = clamp(Math.min(fitting, fittingLargest, 2 * this.now), 1, this.most);
+  }
+}
+
 /** The elements in portions for one command each. */
 export function portions<T>(elements: readonly T[]): T[][] {
   const result: T[][] = [];
