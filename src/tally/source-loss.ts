@@ -1,3 +1,4 @@
+import { sumOfKnown } from '../redis/database-keys';
 import { doubtOfCourse } from '../migration/source-doubt';
 import type { MigrationRow } from '../migration/rows';
 import { isFollowed } from '../migration/phases';
@@ -51,8 +52,9 @@ export function lossOfSource(course: SourceCourse, who = 'it'): string | undefin
 const LEAST_OF_SHARD = 100;
 
 /**
- * The same of each master of a cluster by itself: one that comes back without its keys may be a small part of the whole. Of those whose
- * slots are others by now nothing can be said.
+ * The same of each master of a cluster by itself: one that comes back without its keys may be a small part of the whole. Where slots went
+ * from one master to another meanwhile, those that had a part of the same slots are taken together, and may have lost as little as the
+ * smallest of them. Where one of them does not tell, nothing can be said.
  */
 export function lossOfShards(
   course: Pick<SourceCourse, 'since' | 'shrinkPercent'>,
@@ -60,17 +62,43 @@ export function lossOfShards(
   now: readonly ShardTold[],
 ): string | undefined {
   if (!hasOtherData(course.since)) return undefined;
-  const keysOf = new Map(before.map(({ slots, keys }) => [JSON.stringify(slots), keys]));
-  for (const { slots, keys } of now) {
-    const keysBefore = keysOf.get(JSON.stringify(slots));
-    if (keysBefore === undefined || keys === undefined || keysBefore - keys < LEAST_OF_SHARD) continue;
+  for (const group of overlapping(before, now)) {
+    const [had, have] = [group.before, group.now].map((shards) => sumOfKnown(shards.map(({ keys }) => keys)));
+    const isTold = group.now.length > 0 && had !== undefined && have !== undefined;
+    if (!isTold || had - have < LEAST_OF_SHARD) continue;
+    const least = Math.min(...group.before.map(({ keys = 0 }) => keys).filter((keys) => keys > 0));
+    const shrinkPercent = (course.shrinkPercent * least) / had;
+    const who = group.before.length === 1 ? 'one of its masters' : 'some of its masters together';
     const loss = lossOfSource(
-      { ...course, keysBefore, keysNow: keys, expired: 0, lostBefore: 0 },
-      'one of its masters',
+      { ...course, shrinkPercent, keysBefore: had, keysNow: have, expired: 0, lostBefore: 0 },
+      who,
     );
     if (loss !== undefined) return loss;
   }
   return undefined;
+}
+
+interface Overlap {
+  readonly before: readonly ShardTold[];
+  readonly now: readonly ShardTold[];
+}
+
+/** Masters of two moments, those together that have slots in common, directly or by others between them. */
+function overlapping(before: readonly ShardTold[], now: readonly ShardTold[]): readonly Overlap[] {
+  let groups: readonly Overlap[] = before.map((shard) => ({ before: [shard], now: [] }));
+  for (const shard of now) {
+    const touched = groups.filter((group) => group.before.some((other) => share(shard, other)));
+    const joined = {
+      before: touched.flatMap((group) => group.before),
+      now: [...touched.flatMap((group) => group.now), shard],
+    };
+    groups = touched.length === 0 ? groups : [...groups.filter((group) => !touched.includes(group)), joined];
+  }
+  return groups;
+}
+
+function share({ slots }: ShardTold, { slots: others }: ShardTold): boolean {
+  return slots.some(([first, last]) => others.some(([from, to]) => first <= to && from <= last));
 }
 
 /** What the tally saw of the source when it looked last. */

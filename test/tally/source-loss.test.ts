@@ -54,6 +54,13 @@ describe('a master of a cluster has lost its data', () => {
     ['not when it has about what it had', [shard(0, 99, 950), shard(100, 16_383, 90_000)], undefined],
     ['not by a few keys', [shard(0, 99, 901), shard(100, 16_383, 99_950)], undefined],
     ['not where its slots are others', [shard(0, 9, 0), shard(10, 16_383, 101_000)], undefined],
+    [
+      "when it comes back without its keys, and some of its slots are another one's by then",
+      [shard(0, 49, 0), shard(50, 16_383, 100_000)],
+      /some of its masters together had 101000 keys and has 100000/,
+    ],
+    ['not by a few keys where slots are others', [shard(0, 49, 500), shard(50, 16_383, 100_350)], undefined],
+    ['not where nothing is told of any', [], undefined],
     ['not while it does not answer', [shard(0, 99), shard(100, 16_383, 100_000)], undefined],
   ] as const)('%s', (_, now, expected) => {
     const loss = lossOfShards(restarted, before, now);
