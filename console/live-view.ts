@@ -14,6 +14,9 @@ const PHASES: Readonly<Record<string, string>> = {
   look: 'a last look',
 };
 
+/** Of a phase that would be in step. */
+const NOT_YET = 'not in step: what may have been missed is looked for';
+
 const STEPS = {
   quiet: 'stop the writers: waiting until the source stands still',
   drain: 'the source stands still: the rest is applied',
@@ -65,12 +68,12 @@ export class LiveView {
 }
 
 function rowsOf(live: Live): string[][] {
-  const { phase, cutover, lastGap } = live;
+  const { phase, repaired, cutover, lastGap } = live;
   const proof = cutover?.proof ?? null;
   const proved = (one: NonNullable<typeof proof>) =>
     `quiet since ${moment(one.quietSince)}; ${amount(one.names)} keys were left, applied in ${amount(one.drainMs)} ms; ${amount(one.streams)} streams copied again`;
   return [
-    ['phase', PHASES[phase] ?? shown(phase, 40)],
+    ['phase', phase === 'live' && !repaired ? NOT_YET : (PHASES[phase] ?? shown(phase, 40))],
     ['told of changes', live.listening ? `yes, by ${shown(live.feed ?? '', 20)}` : 'no'],
     ['lag', span(live.lagMs / 1_000)],
     ['changed keys waiting', amount(live.waiting)],

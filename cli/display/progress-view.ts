@@ -51,12 +51,25 @@ const PHASES: Readonly<Record<string, string>> = {
   live: 'in step',
 };
 
+/** Of a phase that would be in step: what may have been missed is not repaired. */
+const NOT_YET = 'not in step: what may have been missed is looked for';
+
 /** How a source is followed, in words. */
-function liveWords({ phase, lagMs, waiting, written, deleted, gaps, takeovers, cutover }: LiveReport): string[] {
+function liveWords({
+  phase,
+  repaired,
+  lagMs,
+  waiting,
+  written,
+  deleted,
+  gaps,
+  takeovers,
+  cutover,
+}: LiveReport): string[] {
   const step = cutover === null ? null : STEPS[cutover.step ?? 'quiet'];
   const writers = cutover?.step === 'quiet' ? writersWords(cutover.writers) : '';
   return [
-    step ?? PHASES[phase] ?? phase,
+    step ?? (phase === 'live' && !repaired ? NOT_YET : (PHASES[phase] ?? phase)),
     ...(writers === '' ? [] : [writers]),
     `lag ${duration(lagMs / 1_000)}`,
     `${count(waiting)} keys waiting`,
