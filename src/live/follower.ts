@@ -82,6 +82,8 @@ export class Follower implements Holder {
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
   private readonly concerns: (key: Buffer) => boolean;
   private session: { readonly id: string; readonly facts: Session } | undefined;
+  /** The session that nothing came before, until its pass has begun. */
+  private first: string | undefined;
   private migration: MigrationRow;
   private ended = false;
   private writtenAt = performance.now();
@@ -330,6 +332,7 @@ export class Follower implements Holder {
     this.findings.clear();
     this.hasMoreFindings = false;
     this.session = { id: randomUUID(), facts };
+    this.first = this.row.listeningSince === null ? this.session.id : undefined;
     const listeningSince = this.app.ledger.time();
     this.row = { ...this.row, runId: facts.runId, feed: facts.kind, listeningSince, settled: false };
     this.changed.notify();
@@ -339,7 +342,7 @@ export class Follower implements Holder {
     for (const database of this.databases) {
       const process = cursorProcessOf({ cluster: this.migration.plan.source.cluster, runId });
       const job = new FollowJob(this.migration, database.number, process, this.row.builders, this);
-      database.applier = new NameApplier(job, this.app, () => this.barrier());
+      database.applier = new NameApplier(job, this.app, () => this.beforeDeletion());
       this.jobs.set(database.number, job);
     }
   }
@@ -371,6 +374,28 @@ export class Follower implements Holder {
       throw error;
     }
     if (this.session !== session) throw new StoppedError('lost');
+  }
+
+  /** What was seen to be gone from the source was deleted there, and not lost with all else. @throws StoppedError where that is not known */
+  private async beforeDeletion(): Promise<void> {
+    const { session } = this;
+    await this.barrier();
+    if (session === undefined) throw new StoppedError('lost');
+    const missed = this.feed.missed(session.facts, await this.feed.look());
+    if (this.session !== session) throw new StoppedError('lost');
+    if (missed === undefined) return;
+    this.gap(missed);
+    throw new StoppedError('lost');
+  }
+
+  /**
+   * The source is believed: the pass of this session has begun, which the tally lets begin only where the source has not lost its data.
+   * Of what it told before a gap nothing is applied until then.
+   */
+  private isBelieved(session: string): boolean {
+    if (this.migration.course.session !== session) return this.first === session;
+    this.first = undefined;
+    return true;
   }
 
   /** The last pass began in this session and has ended: all that changed meanwhile is applied once more. */
@@ -463,7 +488,9 @@ export class Follower implements Holder {
     while (!this.ended) {
       const { session } = this;
       const taken =
-        session === undefined || this.isHeld || !this.mayWork() ? [] : names.take(lane, NAMES_A_CALL, this.isUrgent);
+        session === undefined || !this.isBelieved(session.id) || this.isHeld || !this.mayWork()
+          ? []
+          : names.take(lane, NAMES_A_CALL, this.isUrgent);
       if (taken.length === 0) {
         await this.changed.wait(IDLE_MS);
         continue;

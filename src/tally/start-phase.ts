@@ -16,6 +16,7 @@ import { askSide } from '../app/side-facts';
 import { cursorProcessOf } from '../redis/probe';
 import { hasOtherData, markOf, type Mark } from '../migration/since';
 import { ensureRows } from '../start/start-migration';
+import { whyStop } from './source-loss';
 import type { DueStart } from './tally-visit';
 
 /**
@@ -29,18 +30,23 @@ export async function startPhase(
 ): Promise<void> {
   const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;
+  // A pass of a source that is followed belongs to the session that it begins in. Before both sides are asked: that shows what came before.
+  const session = isFollowed(known.plan) ? ((await app.ledger.live.get(id))?.session ?? '') : '';
   const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
   const [source, target] = asked.map(({ facts }) => facts);
   // The next visit finds the phase due again.
   if (source === undefined || target === undefined) return;
   const sides = { source: markOf(source), target: markOf(target) };
-  // A pass of a source that is followed belongs to the session that it begins in.
-  const session = isFollowed(known.plan) ? ((await app.ledger.live.get(id))?.session ?? '') : '';
   // The walk before must come again: what begins now would be held against databases that were exchanged meanwhile.
   const { plan } = known;
   const phase = phaseOf(plan, due);
   if (!isFollowed(plan) && mustWalkAnew(known.course, sides.source)) return;
   if (isFollowed(plan) && session === '') return;
+  if (isFollowed(plan) && isPass(phase)) {
+    const before = (await app.ledger.snapshots.get(id)) ?? { sourceKeysNow: null };
+    // The next visit stops it.
+    if (whyStop(known, source, before, asked[0].shards) !== undefined) return;
+  }
   const place = placeInPlan(plan, due);
   const { pass = 0 } = due;
   const isAnew = place <= placeInPlan(plan, due.from);

@@ -255,6 +255,45 @@ it('a source that is emptied is not followed: the target keeps what it has', asy
   expect(await neu.client.dbsize()).toBe(3_001);
 });
 
+it.each(['tracking', 'notifications'] as const)(
+  'of a source that is emptied while changes wait nothing is deleted on the target: %s',
+  async (feed) => {
+    if (feed === 'notifications') await old.client.config('SET', 'notify-keyspace-events', 'EA');
+    await fill(old, 20_000);
+    const id = await follow({ live: { feed } });
+    const lost = old.client.pipeline();
+    for (let i = 0; i < 20_000; i++) lost.pexpire(`key:${i}`, 3_600_000);
+    await lost.flushall().exec();
+    const report = await app.finished(id);
+    await old.client.config('SET', 'notify-keyspace-events', '');
+    expect(report).toMatchObject({
+      state: 'failed',
+      cause: expect.stringContaining('lost data') as string,
+      live: { feed, deleted: 0 },
+    });
+    expect(await neu.client.dbsize()).toBe(20_000);
+  },
+);
+
+it('of a source that comes back with what it had long ago nothing is written over what the target has', async () => {
+  await fill(old, 1_000);
+  await old.client.save();
+  await fill(old, 20_000, { prefix: 'later:' });
+  const keys = Array.from({ length: 400 }, (_, i) => `key:${i * 10 + 5}`).filter((_, i) => i < 100);
+  for (const key of keys) await old.client.set(key, 'newer');
+  const id = await follow();
+  const waiting = old.client.pipeline();
+  for (let i = 0; i < 20_000; i++) waiting.pexpire(`later:${i}`, 3_600_000);
+  for (const key of keys) waiting.set(key, 'newest');
+  await waiting.exec();
+  await old.server.restart();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'failed', cause: expect.stringContaining('lost data') as string });
+  expect(await neu.client.dbsize()).toBe(21_000);
+  const values = new Set(await neu.client.mget(keys));
+  expect([...values].filter((value) => !['newer', 'newest'].includes(String(value)))).toEqual([]);
+});
+
 it('with "force" a flush is followed', async () => {
   await fill(old, 3_000);
   const id = await follow({ force: true });
