@@ -58,6 +58,12 @@ export interface Inherited {
   readonly names: ReadonlyMap<number, readonly Buffer[]>;
 }
 
+/** A session, by the id under which others know it. */
+interface Told {
+  readonly id: string;
+  readonly facts: Session;
+}
+
 interface Database {
   readonly number: number;
   readonly names: ChangedNames;
@@ -81,7 +87,7 @@ export class Follower implements Holder {
   private readonly writers: WriterWatch;
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
   private readonly concerns: (key: Buffer) => boolean;
-  private session: { readonly id: string; readonly facts: Session } | undefined;
+  private session: Told | undefined;
   /** The session that nothing came before, until its pass has begun. */
   private first: string | undefined;
   private migration: MigrationRow;
@@ -160,9 +166,8 @@ export class Follower implements Holder {
   }
 
   private inherit({ feed, facts, names }: Inherited): void {
-    this.beginWork(facts.runId);
     // Which groups of streams were changed before it listened it does not know.
-    this.session = { id: this.row.session, facts: { ...facts, groupCalls: undefined } };
+    this.beginWork({ id: this.row.session, facts: { ...facts, groupCalls: undefined } });
     this.tookOverAt = performance.now();
     feed.listen(this.events());
     for (const { number, names: changed } of this.databases) {
@@ -327,24 +332,26 @@ export class Follower implements Holder {
     if (this.session !== undefined) return;
     const facts = await this.feed.begin();
     if (this.ended) return;
-    this.beginWork(facts.runId);
     // What was wrong before is looked at by the pass that this session must have.
     this.findings.clear();
     this.hasMoreFindings = false;
-    this.session = { id: randomUUID(), facts };
-    this.first = this.row.listeningSince === null ? this.session.id : undefined;
+    const session = { id: randomUUID(), facts };
+    this.beginWork(session);
+    this.first = this.row.listeningSince === null ? session.id : undefined;
     const listeningSince = this.app.ledger.time();
     this.row = { ...this.row, runId: facts.runId, feed: facts.kind, listeningSince, settled: false };
     this.changed.notify();
   }
 
-  private beginWork(runId: string): void {
+  private beginWork(session: Told): void {
+    const { runId } = session.facts;
     for (const database of this.databases) {
       const process = cursorProcessOf({ cluster: this.migration.plan.source.cluster, runId });
       const job = new FollowJob(this.migration, database.number, process, this.row.builders, this);
-      database.applier = new NameApplier(job, this.app, () => this.beforeDeletion());
+      database.applier = new NameApplier(job, this.app, () => this.beforeDeletion(session));
       this.jobs.set(database.number, job);
     }
+    this.session = session;
   }
 
   private beginToAcknowledge(standby: StandbyRow | undefined): void {
@@ -376,11 +383,13 @@ export class Follower implements Holder {
     if (this.session !== session) throw new StoppedError('lost');
   }
 
-  /** What was seen to be gone from the source was deleted there, and not lost with all else. @throws StoppedError where that is not known */
-  private async beforeDeletion(): Promise<void> {
-    const { session } = this;
+  /**
+   * What was seen to be gone from the source, in a session, was deleted there, and not lost with all else.
+   * @throws StoppedError where that is not known, RedisError
+   */
+  private async beforeDeletion(session: Told): Promise<void> {
+    if (this.session !== session) throw new StoppedError('lost');
     await this.barrier();
-    if (session === undefined) throw new StoppedError('lost');
     const missed = this.feed.missed(session.facts, await this.feed.look());
     if (this.session !== session) throw new StoppedError('lost');
     if (missed === undefined) return;
