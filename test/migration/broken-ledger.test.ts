@@ -175,7 +175,7 @@ const garbage: [string, Record<string, unknown>][] = [
   ['state', { state: 'finished' }],
   ['phase', { phase: 'dance' }],
   ['cursor', { cursor: '-1' }],
-  ['cursor', { cursor: '18446744073709551616' }],
+  ['cursor', { cursor: '6277101735386680763835789423207666416102355444464034512896' }],
   ['share', { share: 'NaN' }],
   ['share', { share: '1.5' }],
   ['share', { share: '' }],
