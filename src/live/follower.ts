@@ -46,7 +46,8 @@ const HELD = 1 / 2;
 /** So many findings are held, each of one key. */
 const MOST_FINDINGS = 10_000;
 const MOST_BUILDERS = 16;
-const MOVING = 'Slots of the source are on their way from one master to another.';
+const MOVING =
+  'Slots of the source are on their way from one master to another, or a master says that its cluster is down.';
 /** What was told before it took the following over is applied once more after so long, ms. */
 const AGAIN_MS = 2_000;
 

@@ -155,9 +155,15 @@ async function markOfServer({
 }: LoadedServers['servers'][number]): Promise<{ readonly mark: Mark; readonly own?: OwnSlots }> {
   const mark = markOf(facts);
   if (master === undefined) return { mark };
-  const [nodes] = await port.pipeline([['CLUSTER', 'NODES']]);
-  if (nodes instanceof RedisError && nodes.asks === 'retry') throw nodes;
-  const own = ownSlotsOf(Buffer.isBuffer(nodes) ? nodes.toString('latin1') : '');
+  const replies = await port.pipeline([
+    ['CLUSTER', 'NODES'],
+    ['CLUSTER', 'INFO'],
+  ]);
+  const [nodes = '', info = ''] = replies.map((reply) => {
+    if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
+    return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
+  });
+  const own = ownSlotsOf(nodes, info);
   // Where that is refused, CLUSTER SLOTS tells who has them, and not which are on their way.
   return { mark, own: own ?? { text: JSON.stringify([master.id, master.slots]), areMoving: false } };
 }

@@ -7,8 +7,10 @@ const nodes = (own: string) =>
     '',
   ].join('\n');
 
+const OK = 'cluster_state:ok\r\ncluster_slots_assigned:16384\r\n';
+
 describe('the slots of the node that answers', () => {
-  const atRest = ownSlotsOf(nodes('1 connected 0-9'));
+  const atRest = ownSlotsOf(nodes('1 connected 0-9'), OK);
   it.each([
     ['none', '1 connected', false],
     ['fewer', '1 connected 0-8', false],
@@ -16,18 +18,24 @@ describe('the slots of the node that answers', () => {
     ['on their way to it', '1 connected 0-9 [12-<-id2]', true],
     ['that came back', '7 connected 0-9', false],
   ])('%s: are not those that it had', (_, own, areMoving) => {
-    const now = ownSlotsOf(nodes(own));
+    const now = ownSlotsOf(nodes(own), OK);
     expect(now).toMatchObject({ areMoving });
     expect(now?.text).not.toBe(atRest?.text);
   });
 
   it('are told alike as long as they are the same', () => {
     expect(atRest?.areMoving).toBe(false);
-    expect(ownSlotsOf(nodes('1 disconnected 0-9'))).toEqual(atRest);
+    expect(ownSlotsOf(nodes('1 disconnected 0-9'), '')).toEqual(atRest);
+  });
+
+  it('are not relied on where it says that its cluster is down', () => {
+    const now = ownSlotsOf(nodes('1 connected 0-9'), 'cluster_state:fail\r\ncluster_slots_assigned:16384\r\n');
+    expect(now).toMatchObject({ areMoving: true });
+    expect(now?.text).not.toBe(atRest?.text);
   });
 
   it('are not known where it does not say which it is', () => {
-    expect(ownSlotsOf('id2 10.0.0.2:6379@16379 master - 0 1 2 connected 10-16383')).toBeUndefined();
-    expect(ownSlotsOf('')).toBeUndefined();
+    expect(ownSlotsOf('id2 10.0.0.2:6379@16379 master - 0 1 2 connected 10-16383', OK)).toBeUndefined();
+    expect(ownSlotsOf('', OK)).toBeUndefined();
   });
 });
