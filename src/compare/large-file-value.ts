@@ -2,7 +2,7 @@ import { unitsOf } from '../payload/value-units';
 import { isStream } from '../payload/stream';
 import type { StreamGroup } from '../payload/stream-content';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
-import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../transfer/by-commands/stream/stream-id';
+import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../payload/stream-id';
 import { readStreamInfo } from '../transfer/by-commands/stream/stream-info';
 import { PENDING_BYTES } from '../transfer/file-stream';
 import { fieldTimes } from '../transfer/by-commands/hash';

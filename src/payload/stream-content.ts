@@ -1,11 +1,11 @@
 import { bad, ByteReader } from './byte-reader';
 import { Listpack } from './listpack';
 import { readPacked, readString } from './rdb-string';
-import { readStream, type EntryId } from './stream';
+import { readId, readStream } from './stream';
+import { formatId, idAt, idOfRaw, readRawId, type StreamId } from './stream-id';
 import { STREAM, STREAM_3 } from './value-types';
 import type { Workspace } from './workspace';
 
-const ID_BYTES = 16;
 const DELETED = 1;
 const SAME_FIELDS = 2;
 
@@ -42,10 +42,10 @@ export function readStreamContent(
       entry(`${ms}-${seq}`, parts);
     });
   const length = reader.length();
-  const lastId = readId(reader);
+  const lastId = formatId(readId(reader));
   if (type !== STREAM) {
-    readId(reader);
-    readId(reader);
+    formatId(readId(reader));
+    formatId(readId(reader));
     reader.length();
   }
   const groups: StreamGroup[] = [];
@@ -54,17 +54,13 @@ export function readStreamContent(
   return { length, lastId, groups };
 }
 
-function readId(reader: ByteReader): string {
-  return `${reader.length64()}-${reader.length64()}`;
-}
-
 function readGroup(reader: ByteReader, type: number, space: Workspace): StreamGroup {
   const name = readName(reader, space);
-  const lastDelivered = readId(reader);
+  const lastDelivered = formatId(readId(reader));
   if (type !== STREAM) reader.length();
   const times = new Map<string, number>();
   for (let left = reader.length(); left > 0; left--) {
-    const id = rawId(reader);
+    const id = readRawId(reader);
     reader.take(8);
     times.set(id, reader.length());
   }
@@ -74,12 +70,12 @@ function readGroup(reader: ByteReader, type: number, space: Workspace): StreamGr
     const consumer = readName(reader, space);
     reader.take(type === STREAM_3 ? 16 : 8);
     const pending = reader.length();
-    for (let own = pending; own > 0; own--) owners.set(rawId(reader), consumer);
+    for (let own = pending; own > 0; own--) owners.set(readRawId(reader), consumer);
     consumers.push({ name: consumer, pending });
   }
   const pending = [...owners]
     .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([id, consumer]) => ({ id: textOf(id), consumer, times: times.get(id) ?? 0 }));
+    .map(([id, consumer]) => ({ id: formatId(idOfRaw(id)), consumer, times: times.get(id) ?? 0 }));
   return { name, lastDelivered, consumers: consumers.sort(byName), pending };
 }
 
@@ -87,30 +83,19 @@ function byName(one: { readonly name: Buffer }, other: { readonly name: Buffer }
   return Buffer.compare(one.name, other.name);
 }
 
-function readName(reader: ByteReader, { first }: Workspace): Buffer {
+export function readName(reader: ByteReader, { first }: Workspace): Buffer {
   readString(reader, first);
   return first.copy();
-}
-
-/** An id as it stands, whose order is that of its bytes. */
-function rawId(reader: ByteReader): string {
-  const at = reader.take(ID_BYTES);
-  return reader.bytes.toString('latin1', at, at + ID_BYTES);
-}
-
-function textOf(raw: string): string {
-  const bytes = Buffer.from(raw, 'latin1');
-  return `${bytes.readBigUInt64BE(0)}-${bytes.readBigUInt64BE(8)}`;
 }
 
 /** Reads a node, whose layout stream.ts describes, once `checkNode` has looked at it. @throws BadPayloadError */
 export function readNode(
   reader: ByteReader,
   { first, packed }: Workspace,
-  entry: (id: EntryId, parts: readonly Buffer[]) => void,
+  entry: (id: StreamId, parts: readonly Buffer[]) => void,
 ): void {
   readPacked(reader, packed);
-  const base = [packed.bytes.readBigUInt64BE(packed.start), packed.bytes.readBigUInt64BE(packed.start + 8)] as const;
+  const base = idAt(packed.bytes, packed.start);
   readPacked(reader, packed);
   const elements = new Listpack(packed.bytes, packed.start, packed.end);
   const next = () => (elements.next(first) ? first : bad('a node of a stream ends too early'));
@@ -124,12 +109,13 @@ export function readNode(
   number();
   for (let left = total; left > 0; left--) {
     const flags = Number(number());
-    const [ms, seq] = base.map((part) => BigInt.asUintN(64, part + number()));
+    const ms = BigInt.asUintN(64, base.ms + number());
+    const seq = BigInt.asUintN(64, base.seq + number());
     const parts =
       (flags & SAME_FIELDS) === 0
         ? Array.from({ length: 2 * Number(number()) }, text)
         : fields.flatMap((field) => [field, text()]);
     number();
-    if ((flags & DELETED) === 0) entry({ ms: ms ?? 0n, seq: seq ?? 0n }, parts);
+    if ((flags & DELETED) === 0) entry({ ms, seq }, parts);
   }
 }

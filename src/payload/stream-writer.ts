@@ -1,12 +1,11 @@
 import { Output } from './output';
 import { writeBytes } from './rdb-string';
-import type { EntryId } from './stream';
+import { bytesOfId, ID_BYTES, type StreamId } from './stream-id';
 
 /** As servers do by default (stream-node-max-entries, stream-node-max-bytes). */
 const MOST_ENTRIES = 100;
 const MOST_BYTES = 4_096;
 
-const ID_BYTES = 16;
 const SAME_FIELDS = 2;
 const LISTPACK_HEAD = 6;
 const LISTPACK_END = 0xff;
@@ -19,7 +18,7 @@ export class NodeWriter {
   private readonly entries = new ListpackBody();
   private readonly head = new ListpackBody();
   private readonly node = new Output();
-  private base: EntryId | undefined;
+  private base: StreamId | undefined;
   private fields: readonly Buffer[] = [];
   private count = 0;
   /** How many were written. */
@@ -28,7 +27,7 @@ export class NodeWriter {
   constructor(private readonly out: Output) {}
 
   /** Adds an entry behind all others. @param values fields and values in turns */
-  add(id: EntryId, values: readonly Buffer[]): void {
+  add(id: StreamId, values: readonly Buffer[]): void {
     const fields = values.filter((_, i) => i % 2 === 0);
     if (this.base === undefined) {
       this.base = id;
@@ -52,10 +51,7 @@ export class NodeWriter {
   end(): void {
     const { base, out, head, entries, node, fields } = this;
     if (base === undefined) return;
-    const id = Buffer.alloc(ID_BYTES);
-    id.writeBigUInt64BE(base.ms);
-    id.writeBigUInt64BE(base.seq, 8);
-    out.rdbString(id, 0, ID_BYTES);
+    out.rdbString(bytesOfId(base), 0, ID_BYTES);
     head.clear();
     for (const number of [this.count, 0, fields.length]) head.integer(BigInt(number));
     for (const field of fields) head.text(field);

@@ -3,10 +3,10 @@ import type { Element } from './element';
 import { Listpack } from './listpack';
 import type { Output } from './output';
 import { readPacked, readString } from './rdb-string';
+import { idAt, ID_BYTES, isBefore, ZERO_ID, type StreamId } from './stream-id';
 import { STREAM, STREAM_2, STREAM_3 } from './value-types';
 import type { Workspace } from './workspace';
 
-const ID_BYTES = 16;
 const DELETED = 1;
 const SAME_FIELDS = 2;
 
@@ -35,7 +35,7 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
   const writer = new Pieces(reader, copy?.out);
   const to = copy?.type ?? type;
   let entries = 0;
-  let last: EntryId = NO_ID;
+  let last: StreamId = ZERO_ID;
   // Each node takes 2 strings.
   for (let left = reader.count(2); left > 0; left--) {
     const node = checkNode(reader, space, last);
@@ -52,7 +52,7 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
     readId(reader);
     const maxDeleted = readId(reader);
     const added = reader.length();
-    ofItsOwn = isBefore(NO_ID, maxDeleted) || added !== length;
+    ofItsOwn = isBefore(ZERO_ID, maxDeleted) || added !== length;
     if (to === STREAM) writer.drop();
   }
   const names = new Set<string>();
@@ -62,20 +62,11 @@ export function readStream(reader: ByteReader, type: number, space: Workspace, c
   return { ofItsOwn };
 }
 
-/** Two numbers of 64 bits. */
-export interface EntryId {
-  readonly ms: bigint;
-  readonly seq: bigint;
-}
-
-export const NO_ID: EntryId = { ms: 0n, seq: 0n };
-
-export function isBefore(one: EntryId, other: EntryId): boolean {
-  return one.ms < other.ms || (one.ms === other.ms && one.seq < other.seq);
-}
+/** How many entries a group has read, where it does not know that. */
+export const UNKNOWN_READ = 0xffff_ffff_ffff_ffffn;
 
 /** An id as it stands outside of nodes. */
-export function readId(reader: ByteReader): EntryId {
+export function readId(reader: ByteReader): StreamId {
   return { ms: reader.length64(), seq: reader.length64() };
 }
 
@@ -162,14 +153,11 @@ function addName(reader: ByteReader, into: Element, names: Set<string>): void {
 export function checkNode(
   reader: ByteReader,
   { first, packed }: Workspace,
-  before: EntryId,
-): { readonly entries: number; readonly last: EntryId } {
+  before: StreamId,
+): { readonly entries: number; readonly last: StreamId } {
   readPacked(reader, packed);
   if (packed.end - packed.start !== ID_BYTES) bad('a node of a stream has no id');
-  const base: EntryId = {
-    ms: packed.bytes.readBigUInt64BE(packed.start),
-    seq: packed.bytes.readBigUInt64BE(packed.start + 8),
-  };
+  const base = idAt(packed.bytes, packed.start);
   readPacked(reader, packed);
   const node = new NodeReader(new Listpack(packed.bytes, packed.start, packed.end), first);
   const [there, deleted, masterFields] = [node.count(), node.count(), node.count()];
@@ -182,7 +170,7 @@ export function checkNode(
     if ((flags & DELETED) === 0) left--;
     else gone--;
     if (left < 0 || gone < 0) bad('a node has not as many entries as it says');
-    const id: EntryId = { ms: plus(base.ms, node.integer()), seq: plus(base.seq, node.integer()) };
+    const id: StreamId = { ms: plus(base.ms, node.integer()), seq: plus(base.seq, node.integer()) };
     if (!isBefore(last, id)) bad('the entries of a stream are not in order');
     last = id;
     const same = (flags & SAME_FIELDS) !== 0;

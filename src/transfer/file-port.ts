@@ -8,7 +8,7 @@ import { LIST, STRING } from '../payload/value-types';
 import { unitsOf, type UnitKind } from '../payload/value-units';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import type { Abilities } from './by-commands';
-import { GREATEST_ID, parseId, ZERO_ID, type StreamId } from './by-commands/stream/stream-id';
+import { GREATEST_ID, parseId, ZERO_ID, type StreamId } from '../payload/stream-id';
 import { ByteWindow } from './byte-window';
 import { FileStream } from './file-stream';
 

@@ -1,15 +1,25 @@
 import { bad, EndsTooEarlyError, type ByteReader } from '../payload/byte-reader';
-import { bytesBehindHead, readPacked, readString, readStringHead } from '../payload/rdb-string';
-import { checkNode, isBefore, NO_ID, readId, type EntryId } from '../payload/stream';
-import { readNode } from '../payload/stream-content';
+import { bytesBehindHead, readPacked, readStringHead } from '../payload/rdb-string';
+import { checkNode, readId, UNKNOWN_READ } from '../payload/stream';
+import { readName, readNode } from '../payload/stream-content';
+import {
+  formatId,
+  idAfter,
+  idAt,
+  idOfRaw,
+  ID_BYTES,
+  isBefore,
+  rawOfId,
+  readRawId,
+  ZERO_ID,
+  type StreamId,
+} from '../payload/stream-id';
 import { STREAM, STREAM_3 } from '../payload/value-types';
 import { Workspace } from '../payload/workspace';
 import type { Reply } from '../redis/redis-port';
-import { idAfter } from './by-commands/stream/stream-id';
 import { ByteWindow } from './byte-window';
 import { PendingIds } from './pending-ids';
 
-const ID_BYTES = 16;
 /** Of so many nodes at most is kept where they stand, so that one far from the beginning is found without reading all before it. */
 const MOST_MARKS = 1_024;
 /** Pending entries that are read at once. */
@@ -20,8 +30,6 @@ export const PENDING_BYTES = 4 * 1_048_576;
 const MOST_PAGE_BYTES = 1_048_576;
 /** What is read at once of what is pending in one of very many groups. Bytes. */
 const LEAST_WINDOW = 4_096;
-/** How many entries a group has read, where it does not know that. */
-const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 
 type ReadBytes = (start: number, length: number) => Promise<Buffer>;
 
@@ -44,12 +52,12 @@ interface NodePlace {
   /** How many nodes there are from this one on. */
   readonly left: number;
   /** The id of the last entry before it, as far as that is known. */
-  readonly before: EntryId;
+  readonly before: StreamId;
 }
 
 /** One whose own id is known: none of the entries before it has that id or a greater one. */
 interface Mark extends NodePlace {
-  readonly base: EntryId;
+  readonly base: StreamId;
 }
 
 interface Consumer {
@@ -59,7 +67,7 @@ interface Consumer {
 
 interface Group {
   readonly name: Buffer;
-  readonly lastDelivered: EntryId;
+  readonly lastDelivered: StreamId;
   readonly entriesRead: bigint | undefined;
   readonly pending: number;
   /** Where the first pending entry stands. */
@@ -73,16 +81,16 @@ interface Group {
 
 interface Facts {
   readonly length: number;
-  readonly lastId: EntryId;
-  readonly past: { readonly maxDeleted: EntryId; readonly added: number } | undefined;
+  readonly lastId: StreamId;
+  readonly past: { readonly maxDeleted: StreamId; readonly added: number } | undefined;
 }
 
 interface Node {
   readonly place: number;
-  readonly base: EntryId;
+  readonly base: StreamId;
   readonly next: number;
-  readonly last: EntryId;
-  readonly entries: readonly { readonly id: EntryId; readonly parts: readonly Buffer[] }[];
+  readonly last: StreamId;
+  readonly entries: readonly { readonly id: StreamId; readonly parts: readonly Buffer[] }[];
 }
 
 /**
@@ -93,7 +101,7 @@ export class FileStream {
   /** The node that was read last. */
   private reached: Mark | undefined;
   /** All entries before `next` were told, one page behind the other: so many. Undefined behind the greatest id. */
-  private told: { readonly next: EntryId | undefined; readonly entries: number } = { next: NO_ID, entries: 0 };
+  private told: { readonly next: StreamId | undefined; readonly entries: number } = { next: ZERO_ID, entries: 0 };
   /** The node that was read last, in memory: a page mostly begins where the one before ended. */
   private node: Node | undefined;
   private readonly space = new Workspace();
@@ -149,7 +157,7 @@ export class FileStream {
     }
     if (at !== end) bad('bytes are left behind a value');
     const groups = groupsOf(found, tail, end);
-    return new FileStream(nodes, { place: first, left, before: NO_ID }, marks, head.facts, groups, bytes);
+    return new FileStream(nodes, { place: first, left, before: ZERO_ID }, marks, head.facts, groups, bytes);
   }
 
   get length(): number {
@@ -174,7 +182,9 @@ export class FileStream {
         'last-delivered-id': textOf(lastDelivered),
         pending,
         consumers: consumers.length,
-        ...(entriesRead === undefined ? {} : { 'entries-read': entriesRead === UNKNOWN ? null : Number(entriesRead) }),
+        ...(entriesRead === undefined
+          ? {}
+          : { 'entries-read': entriesRead === UNKNOWN_READ ? null : Number(entriesRead) }),
       }),
     );
   }
@@ -187,7 +197,7 @@ export class FileStream {
   /**
    * As XRANGE: entries with ids from one to another, `count` at most; fewer where they are large, but none only where there are none.
    */
-  async range(from: EntryId, to: EntryId, count: number): Promise<Reply> {
+  async range(from: StreamId, to: StreamId, count: number): Promise<Reply> {
     const found: Node['entries'][number][] = [];
     let bytes = 0;
     let place = this.startFor(from);
@@ -211,9 +221,9 @@ export class FileStream {
    * As XPENDING with ids from one to another, `count` at most. How long ago each was delivered is told as by a clock that stands at 0,
    * which is what TIME tells of a file.
    */
-  async pending(name: Buffer, from: EntryId, to: EntryId, count: number): Promise<Reply> {
+  async pending(name: Buffer, from: StreamId, to: StreamId, count: number): Promise<Reply> {
     const group = this.groupOf(name);
-    const page = await this.pendingOf(group, rawOf(from), rawOf(to), count);
+    const page = await this.pendingOf(group, rawOfId(from), rawOfId(to), count);
     const [first, last] = [page[0]?.id, page.at(-1)?.id];
     if (first === undefined || last === undefined) return [];
     const owners = new Map<string, Buffer>();
@@ -222,11 +232,11 @@ export class FileStream {
     }
     return page.map(({ id, deliveredAt, times }) => {
       const owner = owners.get(id) ?? bad('an entry is pending with no consumer');
-      return [textOf(idOf(id)), owner, Number(-deliveredAt), times];
+      return [textOf(idOfRaw(id)), owner, Number(-deliveredAt), times];
     });
   }
 
-  private startFor(from: EntryId): NodePlace {
+  private startFor(from: StreamId): NodePlace {
     const { reached, marks, firstNode } = this;
     const known = reached === undefined || isBefore(from, reached.base) ? firstNode : reached;
     const mark = marks.findLast(({ base }) => !isBefore(from, base));
@@ -238,7 +248,7 @@ export class FileStream {
    * @param through all up to it were told; undefined: none
    * @throws BadPayloadError at the last one, where they are not as many as the stream says
    */
-  private count(from: EntryId, through: EntryId | undefined, found: readonly { readonly id: EntryId }[]): void {
+  private count(from: StreamId, through: StreamId | undefined, found: readonly { readonly id: StreamId }[]): void {
     const { next, entries } = this.told;
     const isFurther = through !== undefined && next !== undefined && !isBefore(through, next);
     if (!isFurther || isBefore(next, from)) return;
@@ -311,9 +321,7 @@ interface PendingEntry {
 }
 
 function readPending(reader: ByteReader): PendingEntry {
-  const at = reader.take(ID_BYTES);
-  const id = reader.bytes.toString('latin1', at, at + ID_BYTES);
-  return { id, deliveredAt: reader.int64(), times: exact(reader.length()) };
+  return { id: readRawId(reader), deliveredAt: reader.int64(), times: exact(reader.length()) };
 }
 
 /** As many as are in memory, one at least, and no more than `left`. */
@@ -333,7 +341,7 @@ function manyOf<T>(reader: ByteReader, left: number, read: (reader: ByteReader) 
   return many;
 }
 
-function baseOf(reader: ByteReader, { packed }: Workspace): EntryId {
+function baseOf(reader: ByteReader, { packed }: Workspace): StreamId {
   readPacked(reader, packed);
   if (packed.end - packed.start !== ID_BYTES) bad('a node of a stream has no id');
   return idAt(packed.bytes, packed.start);
@@ -350,7 +358,7 @@ async function passNodes(
   let stride = 1;
   let bytes = 0;
   let place = first;
-  let before = NO_ID;
+  let before = ZERO_ID;
   for (let left = count; left > 0;) {
     const from = place;
     const { value, next } = await window.at(from, (reader) => {
@@ -372,7 +380,7 @@ async function passNodes(
       if (!isBefore(before, node.base)) bad('the nodes of a stream are not in order');
       before = node.base;
       bytes += node.size;
-      if ((count - left) % stride === 0) marks.push({ place: node.at, left, base: node.base, before: NO_ID });
+      if ((count - left) % stride === 0) marks.push({ place: node.at, left, base: node.base, before: ZERO_ID });
       if (marks.length > MOST_MARKS) {
         marks = marks.filter((_, i) => i % 2 === 0);
         stride *= 2;
@@ -400,12 +408,12 @@ interface FoundGroup extends Pick<Group, 'name' | 'lastDelivered' | 'entriesRead
 
 async function readGroup(window: ByteWindow, type: number, place: number, space: Workspace): Promise<FoundGroup> {
   const { value: head, next: first } = await window.at(place, (reader) => ({
-    name: nameIn(reader, space),
+    name: readName(reader, space),
     lastDelivered: readId(reader),
     entriesRead: type === STREAM ? undefined : reader.length64(),
     pending: reader.length(),
   }));
-  if (head.entriesRead !== undefined && head.entriesRead !== UNKNOWN) exact(Number(head.entriesRead));
+  if (head.entriesRead !== undefined && head.entriesRead !== UNKNOWN_READ) exact(Number(head.entriesRead));
   let at = first;
   let before = '';
   for (let left = head.pending; left > 0;) {
@@ -424,7 +432,7 @@ async function readGroup(window: ByteWindow, type: number, place: number, space:
   let owned = 0;
   while (consumers.length < count) {
     const { value, next: ids } = await window.at(at, (reader) => ({
-      name: nameIn(reader, space),
+      name: readName(reader, space),
       times: reader.take(type === STREAM_3 ? 16 : 8),
       own: reader.length(),
     }));
@@ -459,11 +467,6 @@ function groupsOf(found: readonly FoundGroup[], readBytes: ReadBytes, end: numbe
   });
 }
 
-function nameIn(reader: ByteReader, { first }: Workspace): Buffer {
-  readString(reader, first);
-  return first.copy();
-}
-
 function nameOf(name: Buffer): string {
   return name.toString('latin1');
 }
@@ -472,21 +475,6 @@ function fields(of: Readonly<Record<string, Reply>>): Reply {
   return Object.entries(of).flatMap(([name, value]) => [Buffer.from(name), value]);
 }
 
-function textOf({ ms, seq }: EntryId): Buffer {
-  return Buffer.from(`${ms}-${seq}`);
-}
-
-function rawOf({ ms, seq }: EntryId): string {
-  const bytes = Buffer.alloc(ID_BYTES);
-  bytes.writeBigUInt64BE(ms);
-  bytes.writeBigUInt64BE(seq, 8);
-  return bytes.toString('latin1');
-}
-
-function idOf(raw: string): EntryId {
-  return idAt(Buffer.from(raw, 'latin1'), 0);
-}
-
-function idAt(bytes: Buffer, at: number): EntryId {
-  return { ms: bytes.readBigUInt64BE(at), seq: bytes.readBigUInt64BE(at + 8) };
+function textOf(id: StreamId): Buffer {
+  return Buffer.from(formatId(id));
 }

@@ -1,7 +1,7 @@
 import type { ByteReader } from '../payload/byte-reader';
+import { ID_BYTES } from '../payload/stream-id';
 import type { ByteWindow } from './byte-window';
 
-const ID_BYTES = 16;
 const FEWEST = 16;
 const MOST = 4_096;
 

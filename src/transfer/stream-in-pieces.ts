@@ -1,22 +1,19 @@
 import type { Output } from '../payload/output';
 import { writeBytes } from '../payload/rdb-string';
-import type { EntryId } from '../payload/stream';
+import { UNKNOWN_READ } from '../payload/stream';
+import { bytesOfId, formatId, idAfter, ID_BYTES, parseId, ZERO_ID, type StreamId } from '../payload/stream-id';
 import { NodeWriter } from '../payload/stream-writer';
 import * as types from '../payload/value-types';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { CarefulCount, firstCount } from './by-commands/chunk-size';
 import { timeInMs } from './by-commands/expiry';
 import { asBytes, asFields, asList, asNumber, readSource } from './by-commands/replies';
-import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from './by-commands/stream/stream-id';
 import { hasFactsOfItsOwn, readStreamInfo, type GroupInfo, type StreamInfo } from './by-commands/stream/stream-info';
 import { inTurn, sizeOfTexts, TextsDigest } from './by-commands/texts';
 import { UnorderedSum } from './unordered-sum';
 
 /** Of what is pending that is asked for at once. */
 const PENDING = 1_000;
-const ID_BYTES = 16;
-/** How many entries a group has read, where that is not known. */
-const UNKNOWN = 0xffff_ffff_ffff_ffffn;
 /** The versions of files from which on streams have a past, and consumers the time of what they did last. */
 const FIRST_WITH_PAST = 10;
 const FIRST_WITH_ACTIVE = 11;
@@ -150,7 +147,8 @@ async function writeGroup(
   const { port, key, out } = reading;
   writeText(out, group.name);
   writeId(out, parseId(group.lastDelivered));
-  if (byte !== types.STREAM) out.rdbLength64(group.entriesRead === undefined ? UNKNOWN : BigInt(group.entriesRead));
+  if (byte !== types.STREAM)
+    out.rdbLength64(group.entriesRead === undefined ? UNKNOWN_READ : BigInt(group.entriesRead));
   out.rdbLength(group.pending);
   let pages = 0;
   let read = new TextsDigest();
@@ -293,15 +291,13 @@ function idOf(reply: Reply | undefined): StreamId {
   return parseId(asBytes(reply).toString('latin1'));
 }
 
-function writeId(out: Output, { ms, seq }: EntryId): void {
+function writeId(out: Output, { ms, seq }: StreamId): void {
   out.rdbLength64(ms);
   out.rdbLength64(seq);
 }
 
-function writeRawId(out: Output, { ms, seq }: EntryId): void {
-  out.reserve(ID_BYTES);
-  out.length = out.bytes.writeBigUInt64BE(ms, out.length);
-  out.length = out.bytes.writeBigUInt64BE(seq, out.length);
+function writeRawId(out: Output, id: StreamId): void {
+  out.raw(bytesOfId(id), 0, ID_BYTES);
 }
 
 function writeText(out: Output, text: Buffer): void {

@@ -7,7 +7,7 @@ import { expiryCommands } from '../../../src/transfer/by-commands/hash';
 import { readAhead } from '../../../src/transfer/read-ahead';
 import { driftOf } from '../../../src/transfer/by-commands/stream/stream';
 import { windowCommands } from '../../../src/transfer/by-commands/stream/stream-commands';
-import { compareIds, formatId, idAfter, parseId } from '../../../src/transfer/by-commands/stream/stream-id';
+import { compareIds, formatId, idAfter, parseId } from '../../../src/payload/stream-id';
 import type { StreamInfo } from '../../../src/transfer/by-commands/stream/stream-info';
 
 describe('abilities', () => {

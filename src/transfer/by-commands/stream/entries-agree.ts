@@ -5,7 +5,7 @@ import { lookSidesOf, type LookSide } from '../look-sides';
 import { asBytes, asList, asNumber, readSource } from '../replies';
 import { asOneText, inTurn, sha1Of, sizeOfTexts } from '../texts';
 import type { BodyContext } from '../types';
-import { formatId, idAfter, parseId, type StreamId } from './stream-id';
+import { formatId, idAfter, parseId, type StreamId } from '../../../payload/stream-id';
 
 /** Entries that one call of the script looks at: about two milliseconds of a server's time. */
 const MOST_BY_SCRIPT = 500;

@@ -1,6 +1,6 @@
 import type { Command } from '../../../redis/redis-port';
 import { portions } from '../chunk-size';
-import { compareIds, formatId, type StreamId } from './stream-id';
+import { compareIds, formatId, type StreamId } from '../../../payload/stream-id';
 import type { Entry, Pending, Window } from './stream-windows';
 
 /**

@@ -1,6 +1,6 @@
 import type { Command, RedisPort, Reply } from '../../../redis/redis-port';
 import { asBytes, asFields, asList, asNumber, readSource } from '../replies';
-import { formatId, parseId, ZERO_ID, type StreamId } from './stream-id';
+import { formatId, parseId, ZERO_ID, type StreamId } from '../../../payload/stream-id';
 
 /** A consumer group; `entriesRead` from 7.0 where the server knows it. */
 export interface GroupInfo {

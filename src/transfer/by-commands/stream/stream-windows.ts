@@ -3,7 +3,7 @@ import { firstCount, nextCount } from '../chunk-size';
 import { timeInMs } from '../expiry';
 import { asBytes, asList, asNumber, readSource } from '../replies';
 import type { BodyContext } from '../types';
-import { compareIds, formatId, idAfter, parseId, type StreamId } from './stream-id';
+import { compareIds, formatId, idAfter, parseId, type StreamId } from '../../../payload/stream-id';
 import type { StreamInfo } from './stream-info';
 
 /** A stream entry as it stands: its fields and values one after the other. */

@@ -9,7 +9,7 @@ import type { TemporaryKey } from '../temporary-key';
 import type { Body, BodyContext, Drift, Loss } from '../types';
 import { entriesAgree } from './entries-agree';
 import { windowCommands } from './stream-commands';
-import { compareIds, formatId, idAfter, parseId, ZERO_ID, type StreamId } from './stream-id';
+import { compareIds, formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../../../payload/stream-id';
 import {
   hasFactsOfItsOwn,
   parseStreamInfo,
