@@ -5,10 +5,7 @@
  */
 import { Redis } from 'ioredis';
 import { hashSlot, SLOTS } from '../src/keyspace/hash-slot';
-
-const COUNT = 500;
-
-type Entry = readonly [name: Buffer, ttl: number, payload: Buffer];
+import { readPages, writePage, type Entry } from './read-pages';
 
 /** The masters behind a URL; the server itself where it is in no cluster. */
 async function mastersOf(url: string): Promise<string[]> {
@@ -46,11 +43,9 @@ class Writer {
   private async writeTo(node: string, entries: readonly Entry[]): Promise<Entry[]> {
     const client = this.clients.get(node) ?? new Redis(node);
     this.clients.set(node, client);
-    const writing = client.pipeline();
-    for (const [name, ttl, payload] of entries) writing.restore(name, Math.max(0, ttl), payload, 'REPLACE');
-    const replies = (await writing.exec()) ?? [];
+    const errors = await writePage(client, entries);
     return entries.filter((_, i) => {
-      const [, slot, address] = /^MOVED (\d+) (\S+)$/.exec(replies[i]?.[0]?.message ?? '') ?? [];
+      const [, slot, address] = /^MOVED (\d+) (\S+)$/.exec(errors[i]?.message ?? '') ?? [];
       if (address === undefined) return false;
       this.owners[Number(slot)] = `redis://${address}`;
       return true;
@@ -67,20 +62,7 @@ async function main(): Promise<void> {
   const writer = new Writer(targetUrl);
   for (const url of await mastersOf(sourceUrl)) {
     const source = new Redis(url);
-    let cursor = '0';
-    do {
-      const [next, names] = await source.scanBuffer(cursor, 'COUNT', COUNT);
-      cursor = next.toString();
-      const reading = source.pipeline();
-      for (const name of names) reading.pttl(name).dumpBuffer(name);
-      const values = (await reading.exec()) ?? [];
-      await writer.write(
-        names.flatMap((name, i): Entry[] => {
-          const payload = values[2 * i + 1]?.[1];
-          return Buffer.isBuffer(payload) ? [[name, Number(values[2 * i]?.[1]), payload]] : [];
-        }),
-      );
-    } while (cursor !== '0');
+    for await (const { entries } of readPages(source)) await writer.write(entries);
     source.disconnect();
   }
   writer.close();

@@ -1,16 +1,14 @@
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
-import Table from 'cli-table3';
 import { Command } from 'commander';
-import { Redis } from 'ioredis';
 import { fillServer } from '../demo/generate';
 import { startCluster, type RunningCluster } from '../local/servers/start-cluster';
-import { startServer, type RunningServer } from '../local/servers/start-server';
-import { command, keyferryWith, shakeOf, type Contender, type Cost } from './contenders';
-import { withServers, type Servers } from './measure';
+import { startServer } from '../local/servers/start-server';
+import { command, keyferryWith, shakeOf, type Contender } from './contenders';
+import { COPY_HEAD, copyRow, showCopies, two } from './copy-table';
+import { emptied, keysOn, measuredBetween, withServers, type Measured, type Servers, type Side } from './measure';
 import { middle } from './median';
 import { parseCount } from './option-values';
-import { cpuSeconds } from './process-usage';
 import { measuredBy, tableRow, writeSection } from './results-file';
 
 interface Options extends Servers {
@@ -33,59 +31,11 @@ const program = withServers(
     .option('--write', 'write the section "Clusters" of bench/RESULTS.md', false),
 );
 
-/** A server, or the masters of a cluster, of which the first leads to all. */
-type Side = readonly [RunningServer, ...RunningServer[]];
-
-interface Run extends Cost {
-  /** CPU seconds of all servers of a side. */
-  readonly sourceCpu: number;
-  readonly targetCpu: number;
-  readonly keys: number;
-}
-
 interface Way {
   readonly name: string;
   readonly contender: Contender;
   readonly from: Side;
   readonly to: Side;
-}
-
-const cpuOf = (side: Side) => side.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
-
-async function onEach<T>(side: Side, call: (client: Redis) => Promise<T>): Promise<T[]> {
-  return await Promise.all(
-    side.map(async ({ url }) => {
-      const client = new Redis(url);
-      try {
-        return await call(client);
-      } finally {
-        client.disconnect();
-      }
-    }),
-  );
-}
-
-const keysOn = async (side: Side) =>
-  (await onEach(side, (client) => client.dbsize())).reduce((sum, size) => sum + size, 0);
-
-async function measure({ contender, from, to }: Way): Promise<Run> {
-  await onEach(to, (client) => client.flushall());
-  // What the flush leaves to background threads falls into no measurement.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  const before = [cpuOf(from), cpuOf(to)] as const;
-  const cost = await contender.copy(from[0], to[0]);
-  return { ...cost, sourceCpu: cpuOf(from) - before[0], targetCpu: cpuOf(to) - before[1], keys: await keysOn(to) };
-}
-
-const HEAD = ['', 's', 'keys/s', 'CPU s copier', 'CPU s source', 'CPU s target', 'MiB copier', ''];
-const two = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
-
-function rowOf(name: string, run: Run): string[] {
-  const rate = Math.round(run.keys / run.seconds).toLocaleString('en');
-  return [
-    ...[name, two(run.seconds), rate, two(run.appCpu), two(run.sourceCpu), two(run.targetCpu)],
-    ...[run.memory?.toFixed(0) ?? '', run.note ?? ''],
-  ];
 }
 
 function sideOf({ nodes }: RunningCluster): Side {
@@ -146,16 +96,17 @@ async function main(): Promise<void> {
         ]
       : [];
     const ways = [...Object.values(our), ...Object.values(theirs), ...shakes];
-    const runs = new Map<Way, Run[]>(ways.map((each) => [each, []]));
+    const runs = new Map<Way, Measured[]>(ways.map((each) => [each, []]));
     for (let round = 1; round <= rounds; round++) {
       for (const each of round % 2 === 0 ? [...ways].reverse() : ways) {
-        const run = await measure(each);
+        await emptied(...each.to);
+        const run = await measuredBetween(each.contender, each.from, each.to);
         if (run.keys !== keys) throw new Error(`${each.name}: ${run.keys} keys of ${keys} arrived. ${run.note ?? ''}`);
         runs.get(each)?.push(run);
         console.log(`round ${round}  ${each.name}: ${two(run.seconds)} s`);
       }
     }
-    const of = (each: Way): Run => {
+    const of = (each: Way): Measured => {
       const run = middle(runs.get(each) ?? [], ({ seconds }) => seconds);
       if (run === undefined) throw new Error('Nothing was measured.');
       return run;
@@ -165,10 +116,8 @@ async function main(): Promise<void> {
         (runs.get(each) ?? []).map(({ sourceCpu, targetCpu }) => sourceCpu + targetCpu),
         Number,
       ) ?? Number.NaN;
-    const rows = ways.map((each) => rowOf(each.name, of(each)));
-    const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-    table.push(...rows.map((each) => [...each]));
-    console.log(table.toString());
+    const rows = ways.map((each) => copyRow(each.name, of(each)));
+    showCopies(rows);
     const speeds = [
       of(theirs.between).seconds / of(our.between).seconds,
       of(theirs.into).seconds / of(our.into).seconds,
@@ -184,8 +133,8 @@ async function main(): Promise<void> {
       await writeSection('Clusters', [
         `${measuredBy('bench:cluster')}: ${keys.toLocaleString('en')} mixed keys; ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${from.flavour} ${from.version} → ${to.flavour} ${to.version}, clusters of three masters; ${rounds} rounds, the median of each.`,
         '',
-        tableRow(HEAD),
-        tableRow(HEAD.map(() => '---')),
+        tableRow(COPY_HEAD),
+        tableRow(COPY_HEAD.map(() => '---')),
         ...rows.map(tableRow),
         '',
         ...lines,

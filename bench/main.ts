@@ -1,9 +1,9 @@
 import { availableParallelism, totalmem } from 'node:os';
-import Table from 'cli-table3';
 import { Command } from 'commander';
 import { fillServer } from '../demo/generate';
 import { startServer, type RunningServer } from '../local/servers/start-server';
 import { competitors, keyferry, pipeline, replication, type Contender } from './contenders';
+import { COPY_HEAD, copyRow, showCopies, two } from './copy-table';
 import { emptied, measured, withServers, type Measured, type Servers } from './measure';
 import { middle } from './median';
 import { parseCount } from './option-values';
@@ -30,30 +30,6 @@ const program = withServers(
     .option('--no-growth-runs', 'only the comparison')
     .option('--write', 'write the section "Copying" of bench/RESULTS.md', false),
 );
-
-const two = (value: number | undefined) => (value === undefined ? '' : value.toFixed(2));
-
-function row(name: string, run: Measured): string[] {
-  return [
-    name,
-    run.keys.toLocaleString('en'),
-    two(run.seconds),
-    Math.round(run.keys / run.seconds).toLocaleString('en'),
-    two(run.appCpu),
-    two(run.sourceCpu),
-    two(run.targetCpu),
-    run.memory === undefined ? '' : run.memory.toFixed(0),
-    run.note ?? '',
-  ];
-}
-
-const HEAD = ['', 'keys on target', 's', 'keys/s', 'CPU s copier', 'CPU s source', 'CPU s target', 'MiB copier', ''];
-
-function show(rows: readonly (readonly string[])[]): void {
-  const table = new Table({ head: HEAD, style: { head: [], border: [] } });
-  table.push(...rows.map((r) => [...r]));
-  console.log(table.toString());
-}
 
 async function main(): Promise<void> {
   const options = program.parse().opts<Options & { growthRuns: boolean }>();
@@ -84,8 +60,8 @@ async function main(): Promise<void> {
       if (run === undefined) throw new Error('nothing was measured');
       return run;
     };
-    const rows = contenders.map((contender) => row(contender.name, of(contender)));
-    show(rows);
+    const rows = contenders.map((contender) => copyRow(contender.name, of(contender)));
+    showCopies(rows);
     const [ours, plain, limit] = [of(keyferry), of(pipeline), of(replication)];
     const busier = Math.max(ours.sourceCpu, ours.targetCpu);
     say(`- ${two(plain.seconds / ours.seconds)} times as fast as the plain pipeline (wanted: at least 2.5)`);
@@ -101,9 +77,9 @@ async function main(): Promise<void> {
       await emptied(source);
       await fillServer({ port: source.port, keys, seed: 1 });
       await emptied(target);
-      growth.push(row(`Keyferry, ${keys.toLocaleString('en')} keys`, await measured(keyferry, source, target)));
+      growth.push(copyRow(`Keyferry, ${keys.toLocaleString('en')} keys`, await measured(keyferry, source, target)));
     }
-    if (growth.length > 0) show(growth);
+    if (growth.length > 0) showCopies(growth);
     if (options.write) await writeResults(options, source, target, [...rows, ...growth], lines);
   } finally {
     await Promise.all([source.stop(), target.stop()]);
@@ -120,8 +96,8 @@ async function writeResults(
   await writeSection('Copying', [
     `${measuredBy('bench')}: ${availableParallelism()} shared cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, loopback; ${source.flavour} ${source.version} → ${target.flavour} ${target.version}; ${options.rounds} rounds, the median of each.`,
     '',
-    tableRow(HEAD),
-    tableRow(HEAD.map(() => '---')),
+    tableRow(COPY_HEAD),
+    tableRow(COPY_HEAD.map(() => '---')),
     ...rows.map(tableRow),
     '',
     ...lines,
