@@ -42,7 +42,7 @@ async function waysOf(
   const names = makeNames(plan, database, converters);
   if (fileOf(plan.request.target) !== undefined) {
     const origin = originOf(job, app, 'source', database);
-    return { origin, sink: await fileSinkOf(job, app, origin, names, database.database) };
+    return { origin, sink: await fileSinkOf(job, app, origin, names) };
   }
   const file = await fileSidesOf(job, app, converters);
   if (file !== undefined) return { origin: file.source, sink: sinkOfFile(job, app, file, names) };

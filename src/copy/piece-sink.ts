@@ -8,7 +8,7 @@ import { useCarried } from '../migration/use-kind';
 import { StoppedError } from '../migration/stop';
 import type { RangeJob } from '../range/range-job';
 import { chunkBytesOf } from '../range/range-shape';
-import { attemptOn, onOwn, type RangeSide, type SidesApp } from '../range/range-sides';
+import { attemptOn, type RangeSide, type SidesApp } from '../range/range-sides';
 import { isRedisError, isTooLong, RedisError } from '../redis/errors';
 import { ELEMENTS_PER_COMMAND } from '../transfer/by-commands/chunk-size';
 import { abilitiesOf } from '../transfer/by-commands/abilities-of';
@@ -43,7 +43,6 @@ export async function fileSinkOf(
   app: SidesApp & Pick<App, 'budget'>,
   source: RangeSide & Origin,
   names: Names,
-  database: number,
 ): Promise<FileSink> {
   const { plan, id } = job.migration;
   const target = fileOf(plan.request.target);
@@ -83,7 +82,7 @@ export async function fileSinkOf(
   const gate = payloadGateOf(plan);
   const prepare = (payload: Buffer) => gate.prepare(payload, () => clock.targetNow());
   const { bytesInFlight } = app.settings;
-  const inPieces = keyInPieces(job, app, source, database, storage);
+  const inPieces = keyInPieces(job, app, source, storage);
   return new FileSink(
     source,
     writer,
@@ -154,14 +153,12 @@ class KeyTime {
 export function keyInPieces(
   job: RangeJob,
   app: SidesApp & Pick<App, 'budget'>,
-  source: RangeSide & Origin,
-  database: number,
+  source: Pick<RangeSide, 'attempt' | 'onOwn'>,
   storage: { readonly failures: number },
   longestMs = LONGEST_KEY_MS,
 ): KeyInPieces | undefined {
   const { plan } = job.migration;
   if (plan.source.cluster) return undefined;
-  const way = { name: connectionOf(plan.request.source), database, kind: 'replyTooLong', memory: 'held' } as const;
   const step = () => {
     job.check();
     job.progressed(false);
@@ -188,7 +185,7 @@ export function keyInPieces(
         taken = actual;
       };
       try {
-        return await onOwn(job, app, way, source.guard, (own) => {
+        return await source.onOwn('replyTooLong', 'held', (own) => {
           time = new KeyTime(job, storage, longestMs);
           const reading: KeyTime['reading'] = (read) => time.reading(read);
           const port = measuredPort(governedPort(own, job.governor), holding);

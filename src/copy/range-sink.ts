@@ -7,7 +7,6 @@ import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
 import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
-import type { OwnWay } from '../redis/connections';
 import type { KeyedPort } from '../redis/redis-port';
 import { governedPort } from '../transfer/governed';
 import { payloadGateOf } from '../migration/transport';
@@ -16,7 +15,7 @@ import { useCarried } from '../migration/use-kind';
 import type { JobHold } from '../range/range-job';
 import type { FileSides } from '../range/file-origin';
 import type { Step } from '../range/page-place';
-import { attemptOn, onOwn, type RangeSides, type SidesApp } from '../range/range-sides';
+import { attemptOn, type RangeSides, type SidesApp } from '../range/range-sides';
 import { chunkBytesOf } from '../range/range-shape';
 import { timedWrites } from '../range/timed';
 import { keyPlaceSchema, type KeyPlace, type PlaceKeeper } from '../transfer/by-commands';
@@ -43,7 +42,7 @@ export function sinkOf(
   clock: ClockOffset,
 ): Sink {
   const { plan } = job.migration;
-  const { source, target, database } = sides;
+  const { source, target } = sides;
   const hindrance = hindranceOf(job);
   const onBoth = attemptOn(job, source.guard, target.guard);
   const own = {
@@ -58,20 +57,12 @@ export function sinkOf(
 
   const options = copierOptions(job, app, clock);
   const begin = () => job.beginTemporaryKeys();
-  const { request } = plan;
-  const from = {
-    name: connectionOf(request.source),
-    database: database.database,
-    kind: 'replyTooLong',
-    memory: 'asked',
-  } as const;
-  const to = ownWayTo(job, sides, 'asked');
   // In a cluster each node's connection is another one already.
   const alone: CopyAlone = async (copy) =>
     plan.source.cluster || plan.target.cluster
       ? await copy(source.port, target.port)
-      : await onOwn(job, app, from, source.guard, (own) =>
-          onOwn(job, app, to, target.guard, (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
+      : await source.onOwn('replyTooLong', 'asked', (own) =>
+          target.onOwn('valueTooLong', 'asked', (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
         );
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, alone, hindrance, job);
   const conversions = conversionsOf(job, sides, names, clock, onBoth, hindrance);
@@ -106,7 +97,7 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const alone: CopyAlone = async (copy) =>
     plan.target.cluster
       ? await copy(source.port, target.port)
-      : await onOwn(job, app, ownWayTo(job, sides, 'asked'), target.guard, (ownTarget) => copy(source.port, ownTarget));
+      : await target.onOwn('valueTooLong', 'asked', (ownTarget) => copy(source.port, ownTarget));
   const options: CopierOptions = {
     ...copierOptions(job, app, clock),
     source: FILE_PORT,
@@ -136,9 +127,14 @@ function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
   return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
 }
 
+/** The place of a copy that is noted. One that is not as it was stored is none: the key is begun anew. */
+function placeIn(noted: unknown): KeyPlace | undefined {
+  return keyPlaceSchema.optional().catch(undefined).parse(noted);
+}
+
 /** What a place says of a copy, beside the place before. */
 function stepTo(place: KeyPlace, noted: unknown): Step {
-  const before = keyPlaceSchema.optional().catch(undefined).parse(noted);
+  const before = placeIn(noted);
   if (place.attempt > (before?.attempt ?? 0)) return 'otherwise';
   if (place.build === undefined) return 'anew';
   return isDeepStrictEqual(place.build.body, before?.build?.body) ? 'same' : 'further';
@@ -153,8 +149,7 @@ function copierOptions(
   const { plan } = job.migration;
   const places = job.place.notes('copy');
   const placeOf = (key: Buffer): PlaceKeeper => ({
-    // One that is not as it was stored is none: the key is begun anew.
-    get: () => keyPlaceSchema.optional().catch(undefined).parse(places.get(key)),
+    get: () => placeIn(places.get(key)),
     set: (place) => {
       places.set(key, place, place && stepTo(place, places.get(key)));
     },
@@ -176,15 +171,6 @@ function hindranceOf(job: JobHold): Hindrance {
   return new Hindrance(job, (trouble) => {
     job.trouble(trouble);
   });
-}
-
-function ownWayTo(
-  { migration }: Pick<JobHold, 'migration'>,
-  { database: { targetDatabase: database } }: Pick<RangeSides, 'database'>,
-  memory: OwnWay['memory'],
-): OwnWay {
-  const apart = apartFromSource(migration);
-  return { name: connectionOf(migration.plan.request.target), database, kind: 'valueTooLong', memory, apart };
 }
 
 /** What restores payloads over the connection that all share, and over one of its own for each call. */
@@ -225,7 +211,7 @@ function payloadsOf(
   const write: PayloadWriter['write'] = async (page) => {
     let sent = 0;
     const written = await onBulk(() =>
-      onOwn(job, app, ownWayTo(job, sides, 'held'), target.guard, (_, ownBulk) => {
+      target.onOwn('valueTooLong', 'held', (_, ownBulk) => {
         const opened = async <T>(call: () => Promise<T>) => {
           await ownBulk.ready();
           sent++;

@@ -5,7 +5,7 @@ import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
-import { SourceChangedError, type StopSignal } from '../migration/stop';
+import { SourceChangedError } from '../migration/stop';
 import type { BulkConnection } from '../redis/bulk-connection';
 import type { RedisConnection } from '../redis/connection';
 import type { OwnWay } from '../redis/connections';
@@ -37,6 +37,15 @@ export interface RangeSide extends Side {
   readonly connection: Clocked['connection'];
   /** What an attempt must hold to. */
   readonly guard: AttemptSide;
+  /**
+   * Gives a call connections that nobody else uses; the one for writing in bulk is not open yet. In a cluster they lead to one node only.
+   * @throws RedisError of the kind where one is lost for what the call does, SourceChangedError, what the call throws
+   */
+  readonly onOwn: <T>(
+    kind: OwnWay['kind'],
+    memory: OwnWay['memory'],
+    call: (own: RedisConnection, bulk: BulkConnection) => Promise<T>,
+  ) => Promise<T>;
 }
 
 /**
@@ -57,13 +66,23 @@ export function sideOf(
   const guard = { connection, runId };
   const governed = (port: RedisPort) => (side === 'source' || plan.inPlace ? governedPort(port, job.governor) : port);
   const port = governed(connection);
-  const careful = (kind: OwnWay['kind']) =>
-    new CarefulPort(port, (call) =>
-      onOwn(job, app, { name, database, kind, memory: 'held', apart }, guard, (own) => call(governed(own))),
+  const onOwn: RangeSide['onOwn'] = (kind, memory, call) =>
+    app.connections.alone(
+      { name, database, kind, memory, apart },
+      async ({ connection: own, bulk }) => {
+        if (runId !== undefined && own.runId !== undefined && own.runId !== runId) {
+          throw new SourceChangedError(own.runId);
+        }
+        return await call(own, bulk);
+      },
+      job,
     );
+  const careful = (kind: OwnWay['kind']) =>
+    new CarefulPort(port, (call) => onOwn(kind, 'held', (own) => call(governed(own))));
   return {
     connection,
     guard,
+    onOwn,
     port,
     // In a cluster each node's connection is another one already.
     ...(!plan[side].cluster && { careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') } }),
@@ -78,29 +97,6 @@ export function attemptOn(job: JobHold, ...sides: readonly AttemptSide[]): Attem
     job.trouble(trouble);
   };
   return (call) => attempt({ sides, stop: job, onTrouble }, call);
-}
-
-/**
- * Gives a call a connection to a database that nobody else uses.
- * @throws RedisError of the way's kind where it is lost for what the call does, SourceChangedError, what the call throws
- */
-export async function onOwn<T>(
-  stop: StopSignal,
-  { connections }: Pick<App, 'connections'>,
-  way: OwnWay,
-  { runId }: Pick<AttemptSide, 'runId'>,
-  call: (own: RedisConnection, bulk: BulkConnection) => Promise<T>,
-): Promise<T> {
-  return await connections.alone(
-    way,
-    async ({ connection, bulk }) => {
-      if (runId !== undefined && connection.runId !== undefined && connection.runId !== runId) {
-        throw new SourceChangedError(connection.runId);
-      }
-      return await call(connection, bulk);
-    },
-    stop,
-  );
 }
 
 /** The side that the range's cursors belong to, as keys are read from it. */
@@ -142,16 +138,10 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
     isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
   const readWhole = (keys: readonly Buffer[], port?: RedisPort) =>
     governed(make(limitsOf(app.settings.bytesInFlight), port)).read(keys);
-  const way = {
-    name: connectionOf(plan.request[name]),
-    database: walked.database,
-    kind: 'replyTooLong',
-    memory: 'held',
-  } as const;
   const readerOfWhole: Origin['readerOfWhole'] = {
     // In a cluster each node's connection is another one already.
     read: (keys) =>
-      plan[name].cluster ? readWhole(keys) : onOwn(job, app, way, side.guard, (own) => readWhole(keys, own)),
+      plan[name].cluster ? readWhole(keys) : side.onOwn('replyTooLong', 'held', (own) => readWhole(keys, own)),
   };
   const bigKeyBytes = job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes;
   return {

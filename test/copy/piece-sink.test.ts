@@ -6,7 +6,7 @@ import { fileSinkOf, keyInPieces } from '../../src/copy/piece-sink';
 import type { FilePiece } from '../../src/migration/rows';
 import { StoppedError } from '../../src/migration/stop';
 import { RangeJob } from '../../src/range/range-job';
-import { attemptOn } from '../../src/range/range-sides';
+import { sideOf } from '../../src/range/range-sides';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
@@ -44,7 +44,7 @@ test('a piece is that of the moment in which it is asked for, whatever is append
     check: () => undefined,
   };
   const source = { connection, attempt: <T>(call: () => Promise<T>) => call() };
-  const sink = await fileSinkOf(job as never, app, source as never, { onTarget: (key: Buffer) => key } as never, 0);
+  const sink = await fileSinkOf(job as never, app, source as never, { onTarget: (key: Buffer) => key } as never);
   const write = async (name: string) => {
     await old.client.set(name, 'value');
     const payload = (await connection.call('DUMP', name)) as Buffer;
@@ -87,10 +87,8 @@ describe('a key in pieces', () => {
     const migration = aMigration({ plan: { ...plan, request: { ...plan.request, source: 'OLD' } } });
     const own = { ...app, settings: { ...app.settings, rangeSeconds, checkpointSeconds: 20, bytesInFlight: 1 << 20 } };
     const job = new RangeJob(aRange(0), migration, own);
-    const connection = app.connections.get('OLD', 0);
-    const guard = { connection, runId: undefined };
-    const source = { attempt: attemptOn(job, guard), guard };
-    const inPieces = keyInPieces(job, own, source as never, 0, { failures: 0 }, LONGEST_MS)!;
+    const source = sideOf(job, own, 'source', 0, undefined);
+    const inPieces = keyInPieces(job, own, source, { failures: 0 }, LONGEST_MS)!;
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const way = { name: 'OLD', database: 0, kind: 'replyTooLong', memory: 'held' } as const;
