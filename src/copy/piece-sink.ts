@@ -149,7 +149,7 @@ class KeyTime {
   }
 }
 
-/** In a cluster a connection of its own leads to one node only. */
+/** Of a cluster none: that nobody has written to a key is known by WATCH, of which another node that its slot goes to knows nothing. */
 export function keyInPieces(
   job: RangeJob,
   app: SidesApp & Pick<App, 'budget'>,
@@ -185,7 +185,7 @@ export function keyInPieces(
         taken = actual;
       };
       try {
-        return await source.onOwn('replyTooLong', 'held', (own) => {
+        return await source.onOwn('replyTooLong', 'held', ({ connection: own }) => {
           time = new KeyTime(job, storage, longestMs);
           const reading: KeyTime['reading'] = (read) => time.reading(read);
           const port = measuredPort(governedPort(own, job.governor), holding);

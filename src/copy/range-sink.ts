@@ -57,13 +57,10 @@ export function sinkOf(
 
   const options = copierOptions(job, app, clock);
   const begin = () => job.beginTemporaryKeys();
-  // In a cluster each node's connection is another one already.
-  const alone: CopyAlone = async (copy) =>
-    plan.source.cluster || plan.target.cluster
-      ? await copy(source.port, target.port)
-      : await source.onOwn('replyTooLong', 'asked', (own) =>
-          target.onOwn('valueTooLong', 'asked', (ownTarget) => copy(governedPort(own, job.governor), ownTarget)),
-        );
+  const alone: CopyAlone = (copy) =>
+    source.onOwn('replyTooLong', 'asked', ({ connection: from }) =>
+      target.onOwn('valueTooLong', 'asked', ({ connection: to }) => copy(governedPort(from, job.governor), to)),
+    );
   const commands = new CommandCopier(sides, names, options, own, begin, onBoth, alone, hindrance, job);
   const conversions = conversionsOf(job, sides, names, clock, onBoth, hindrance);
   const sizeOf = async (key: Buffer) => {
@@ -94,10 +91,8 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     },
   };
   const onTarget = attemptOn(job, target.guard);
-  const alone: CopyAlone = async (copy) =>
-    plan.target.cluster
-      ? await copy(source.port, target.port)
-      : await target.onOwn('valueTooLong', 'asked', (ownTarget) => copy(source.port, ownTarget));
+  const alone: CopyAlone = (copy) =>
+    target.onOwn('valueTooLong', 'asked', ({ connection }) => copy(source.port, connection));
   const options: CopierOptions = {
     ...copierOptions(job, app, clock),
     source: FILE_PORT,
@@ -206,18 +201,16 @@ function payloadsOf(
     return new PayloadWriter(writer, prepare, names, targetMinusSource, attempt, hindrance);
   };
   const shared = payloadsBy(bulk, onBulk);
-  // In a cluster each node's connection is another one already.
-  if (plan.source.cluster || plan.target.cluster) return { shared, alone: shared };
   const write: PayloadWriter['write'] = async (page) => {
     let sent = 0;
     const written = await onBulk(() =>
-      target.onOwn('valueTooLong', 'held', (_, ownBulk) => {
+      target.onOwn('valueTooLong', 'held', ({ bulk: own }) => {
         const opened = async <T>(call: () => Promise<T>) => {
-          await ownBulk.ready();
+          await own.ready();
           sent++;
           return await call();
         };
-        return payloadsBy(ownBulk, opened).write(page);
+        return payloadsBy(own, opened).write(page);
       }),
     );
     return { ...written, sent };

@@ -6,9 +6,8 @@ import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
 import { SourceChangedError } from '../migration/stop';
-import type { BulkConnection } from '../redis/bulk-connection';
-import type { RedisConnection } from '../redis/connection';
 import type { OwnWay } from '../redis/connections';
+import type { Own } from '../redis/own-connections';
 import type { RedisPort } from '../redis/redis-port';
 import { attempt, type AttemptSide } from '../transfer/attempt';
 import { TOLD_UNCERTAINTY_MS, type Clocked, type ClockOffset } from '../transfer/clock-offset';
@@ -38,14 +37,10 @@ export interface RangeSide extends Side {
   /** What an attempt must hold to. */
   readonly guard: AttemptSide;
   /**
-   * Gives a call connections that nobody else uses; the one for writing in bulk is not open yet. In a cluster they lead to one node only.
+   * Gives a call connections that nobody else uses; the one for writing in bulk is not open yet.
    * @throws RedisError of the kind where one is lost for what the call does, SourceChangedError, what the call throws
    */
-  readonly onOwn: <T>(
-    kind: OwnWay['kind'],
-    memory: OwnWay['memory'],
-    call: (own: RedisConnection, bulk: BulkConnection) => Promise<T>,
-  ) => Promise<T>;
+  readonly onOwn: <T>(kind: OwnWay['kind'], memory: OwnWay['memory'], call: (own: Own) => Promise<T>) => Promise<T>;
 }
 
 /**
@@ -69,23 +64,22 @@ export function sideOf(
   const onOwn: RangeSide['onOwn'] = (kind, memory, call) =>
     app.connections.alone(
       { name, database, kind, memory, apart },
-      async ({ connection: own, bulk }) => {
+      async (own) => {
         if (runId !== undefined && own.runId !== undefined && own.runId !== runId) {
           throw new SourceChangedError(own.runId);
         }
-        return await call(own, bulk);
+        return await call(own);
       },
       job,
     );
   const careful = (kind: OwnWay['kind']) =>
-    new CarefulPort(port, (call) => onOwn(kind, 'held', (own) => call(governed(own))));
+    new CarefulPort(port, (call) => onOwn(kind, 'held', ({ connection: own }) => call(governed(own))));
   return {
     connection,
     guard,
     onOwn,
     port,
-    // In a cluster each node's connection is another one already.
-    ...(!plan[side].cluster && { careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') } }),
+    careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') },
     scripts: plan[side].abilities.scripts,
     attempt: attemptOn(job, guard),
   };
@@ -109,24 +103,21 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   const { nodeWalks } = plan[name].abilities;
   // One after the other: each goes on with smaller pages.
   let slots: SlotReader | undefined;
-  const reading = (reader: SlotReader) => {
+  const make = (limits: ReadLimits, own?: Own): PageReader => {
+    const port = own?.connection ?? side.connection;
+    if (!plan[name].cluster) {
+      return side.scripts ? new ScriptPageReader(port, limits) : new PipelinePageReader(port, limits);
+    }
+    if (nodeWalks !== undefined) return new NodeReader(cluster, job.row, port, limits);
+    if (own?.nodes !== undefined) return new SlotReader(own.nodes, job.row, limits);
     slots?.end();
-    return (slots = reader);
+    slots = new SlotReader(cluster, job.row, limits, {
+      stop: job,
+      inTime: (work) => job.beyondDeadline(COLLECTING_MS, work),
+      budget: app.budget.names,
+    });
+    return slots;
   };
-  const make = (limits: ReadLimits, port: RedisPort = side.connection) =>
-    plan[name].cluster
-      ? nodeWalks === undefined
-        ? reading(
-            new SlotReader(cluster, job.row, limits, {
-              stop: job,
-              inTime: (work) => job.beyondDeadline(COLLECTING_MS, work),
-              budget: app.budget.names,
-            }),
-          )
-        : new NodeReader(cluster, job.row, port, limits)
-      : side.scripts
-        ? new ScriptPageReader(port, limits)
-        : new PipelinePageReader(port, limits);
   const limitsOf = (bigKeyBytes: number): ReadLimits => ({
     bigKeyBytes,
     pageBytes: PAGE_BYTES,
@@ -136,12 +127,9 @@ export function originOf(job: JobHold, app: SidesApp, name: SideName, walked: Wa
   const governed = (reader: PageReader) =>
     // Of the target only names are read, and its limits are nobody's.
     isSource ? governedReader(timedReader(reader, id, app.telemetry), job.governor) : reader;
-  const readWhole = (keys: readonly Buffer[], port?: RedisPort) =>
-    governed(make(limitsOf(app.settings.bytesInFlight), port)).read(keys);
   const readerOfWhole: Origin['readerOfWhole'] = {
-    // In a cluster each node's connection is another one already.
     read: (keys) =>
-      plan[name].cluster ? readWhole(keys) : side.onOwn('replyTooLong', 'held', (own) => readWhole(keys, own)),
+      side.onOwn('replyTooLong', 'held', (own) => governed(make(limitsOf(app.settings.bytesInFlight), own)).read(keys)),
   };
   const bigKeyBytes = job.isSlow ? Math.min(BIG_WHERE_SLOW, app.settings.bigKeyBytes) : app.settings.bigKeyBytes;
   return {

@@ -159,9 +159,7 @@ export class Cluster {
     const text = addressText(address);
     const known = this.bulks.get(text);
     if (known?.runId !== undefined) return known;
-    // Where a node is, and that it is no other server, shows when a connection for commands is opened.
-    await this.lane(address);
-    const settings = this.ways.known(address) ?? this.seed;
+    const settings = await this.wayTo(address);
     const current = this.bulks.get(text);
     const bulk =
       current?.settings === settings ? current : new BulkConnection(settings, 0, this.clientName, this.credentials);
@@ -175,6 +173,13 @@ export class Cluster {
       this.suspect();
       throw error;
     }
+  }
+
+  /** How a node is reached. @throws RedisError */
+  async wayTo(address: NodeAddress): Promise<ConnectionSettings> {
+    // Where it is, and that it is no other server, shows when a connection for commands is opened.
+    await this.lane(address);
+    return this.ways.known(address) ?? this.seed;
   }
 
   /** Opens a connection to each master, and tells of each what came of it. @throws RedisError where no node tells which there are */
@@ -201,12 +206,7 @@ export class Cluster {
   /** How each master is reached, as they are at this moment. @throws RedisError where one is not */
   async waysToMasters(): Promise<ConnectionSettings[]> {
     await this.refresh();
-    return await Promise.all(
-      this.masters.map(async (master) => {
-        await this.lane(master);
-        return this.ways.known(master) ?? this.seed;
-      }),
-    );
+    return await Promise.all(this.masters.map((master) => this.wayTo(master)));
   }
 
   /** All to its nodes, open or not. */

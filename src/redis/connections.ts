@@ -11,6 +11,7 @@ import { openFeeds, type Feed, type FeedEvents, type FeedKind } from './feed-con
 import { DatabaseBulk, DatabaseConnection } from './database-connection';
 import type { Admits } from './lane';
 import { LanePool } from './lane-pool';
+import { ownOfCluster, ownOfServer, type Own } from './own-connections';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
 
 /** How many connections the ranges of one database share. */
@@ -59,13 +60,6 @@ export interface OwnWay {
    */
   readonly memory: 'held' | 'asked';
   readonly apart?: Apart | undefined;
-}
-
-/** Connections of a call's own to one database. */
-export interface Own {
-  readonly connection: RedisConnection;
-  /** Not open yet. */
-  readonly bulk: BulkConnection;
 }
 
 /** The process's connections, by name and database, opened on first use and shared by everything that runs in it. */
@@ -192,8 +186,8 @@ export class Connections {
   }
 
   /**
-   * Gives a call connections to a database that nobody else uses. Where one of them is lost and another one to the same server, on
-   * which nothing was sent, is not, the server ends it for what the call sends or asks for.
+   * Gives a call connections to a database that nobody else uses, in a cluster to each node that it speaks to. Where one of them is lost
+   * and another one to the same server, on which nothing was sent, is not, the server ends it for what the call sends or asks for.
    * @param stop asked while others are waited for
    * @throws RedisError of the way's kind then, and what the call and `stop` throw
    */
@@ -203,35 +197,32 @@ export class Connections {
     stop?: { check(): void },
   ): Promise<T> {
     const settings = readConnectionSettings(name, this.settings);
+    const { clientName } = this;
+    const credentials = this.credentialsFor(settings);
     const admits = apart && this.keeping(name, apart);
-    const bulk = new BulkConnection(settings, database, this.clientName, this.credentialsFor(settings), admits);
-    const watched = async (connection: RedisConnection, witness: RedisConnection) => {
+    const cluster = this.clusters.get(name);
+    const withThose = async () => {
+      const own =
+        cluster?.isOne === true
+          ? ownOfCluster(cluster, { clientName, credentials, admits })
+          : ownOfServer({ settings, clientName, credentials, admits }, database);
       try {
-        return await call({ connection, bulk });
-      } catch (error) {
-        if (!isRedisError(error, 'connectionLost') || error.connection !== name) throw error;
-        await witness.call('PING');
-        throw new RedisError(kind, name, { cause: error });
+        const opened = await own.open();
+        return await call(opened).catch(async (error: unknown) => {
+          if (!isRedisError(error, 'connectionLost') || error.connection !== name) throw error;
+          throw (await own.isOneLost()) ? new RedisError(kind, name, { cause: error }) : error;
+        });
+      } finally {
+        own.close();
       }
     };
     const { turns } = this.server(name, settings);
-    return await turns[kind][memory].take(
-      async () => {
-        try {
-          return await onOne(this.newConnection(name, 0), (witness) =>
-            onOne(this.newConnection(name, database, admits), (connection) => watched(connection, witness)),
-          );
-        } finally {
-          bulk.close();
-        }
-      },
-      () => stop?.check(),
-    );
+    return await turns[kind][memory].take(withThose, () => stop?.check());
   }
 
-  private newConnection(name: string, database: number, admits?: Admits): RedisConnection {
+  private newConnection(name: string, database: number): RedisConnection {
     const settings = readConnectionSettings(name, this.settings);
-    return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings), admits);
+    return new RedisConnection(settings, database, this.clientName, this.credentialsFor(settings));
   }
 
   /**

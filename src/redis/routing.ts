@@ -7,6 +7,9 @@ import type { Admits } from './lane';
 import type { Command, Reply } from './redis-port';
 import { addressText, type NodeAddress } from './topology';
 
+/** What is known of a cluster's nodes, and connections to them. */
+export type Nodes = Pick<Cluster, 'name' | 'ownerOf' | 'anyMaster' | 'redirected' | 'suspect' | 'lane' | 'bulk'>;
+
 /** How often one command is sent on to another node; a cluster that sends it around for longer is asked again later. */
 const MOST_HOPS = 5;
 
@@ -17,11 +20,19 @@ interface Unit {
   readonly slot: number | undefined;
 }
 
-/** Where a unit goes next; `asking`: only this once, since its slot is on its way there. */
+/** Where something goes next; `asking`: only this once, since its slot is on its way there. */
 interface Way {
   readonly node: NodeAddress;
   readonly asking: boolean;
 }
+
+/** What goes the same way, by its places. */
+interface Group extends Way {
+  readonly places: number[];
+}
+
+/** What was refused, by the places, with all that was said. */
+type Refused = ReadonlyMap<number, readonly RedisError[]>;
 
 /**
  * Sends commands to the nodes that own their keys, those of one node in one write and in their order; what has no key goes with
@@ -31,23 +42,24 @@ interface Way {
  * @throws RedisError of a connection, whatever became of the commands for other nodes
  */
 export async function routedPipeline(
-  cluster: Cluster,
+  cluster: Nodes,
   commands: readonly Command[],
   admits?: Admits,
 ): Promise<(Reply | RedisError)[]> {
   const replies = new Array<Reply | RedisError>(commands.length).fill(null);
   const units = unitsOf(commands);
-  await inHops(cluster, units, async (asked, way) => {
-    const lane = await cluster.lane(way.node);
-    const places = asked.flatMap((unit) => unit.places);
-    const sent = asked.flatMap(({ places: own }) => [
-      ...(way.asking ? [ASKING] : []),
+  const groups = grouped(units, ({ slot }) => (slot === undefined ? cluster.anyMaster : cluster.ownerOf(slot)));
+  await inHops(cluster, groups, async ({ node, asking, places: asked }) => {
+    const lane = await cluster.lane(node);
+    const places = asked.map((place) => units[place]?.places ?? []);
+    const sent = places.flatMap((own) => [
+      ...(asking ? [ASKING] : []),
       ...own.map((place) => commands[place] ?? ASKING),
     ]);
     admits?.(lane.runId ?? '');
     const given = (await lane.pipeline(sent)).filter((_, i) => sent[i] !== ASKING);
-    places.forEach((place, i) => (replies[place] = given[i] ?? null));
-    return asked.map(({ places: own }) => errorsIn(own.map((place) => replies[place] ?? null)));
+    places.flat().forEach((place, i) => (replies[place] = given[i] ?? null));
+    return new Map(asked.map((unit, i) => [unit, errorsIn(places[i]?.map((place) => replies[place] ?? null) ?? [])]));
   });
   return replies;
 }
@@ -55,44 +67,40 @@ export async function routedPipeline(
 /**
  * Sends encoded commands, one for each key, to the nodes that own the keys, to each its own in one piece. Those that a node
  * sends on are sent again, by themselves.
- * @param encode gives the commands at these places; may be called several times for one
+ * @param encode gives the commands at these places, or all; may be called several times for one
  * @param admits as for a pipeline
  * @returns the refusals, by the places of the keys @throws RedisError of a connection
  */
 export async function routedSend(
-  cluster: Cluster,
+  cluster: Nodes,
   keys: readonly Buffer[],
-  encode: (places: readonly number[]) => EncodedCommands,
+  encode: (places?: readonly number[]) => EncodedCommands,
   admits?: Admits,
 ): Promise<ReadonlyMap<number, RedisError>> {
   const refusals = new Map<number, RedisError>();
-  const units = keys.map((key, place): Unit => ({ places: [place], slot: hashSlot(key) }));
-  await inHops(cluster, units, async (asked, way) => {
-    const bulk = await cluster.bulk(way.node);
-    const places = asked.flatMap((unit) => unit.places);
+  const groups = grouped(keys, (key) => cluster.ownerOf(hashSlot(key)));
+  await inHops(cluster, groups, async ({ node, asking, places }) => {
+    const bulk = await cluster.bulk(node);
     admits?.(bulk.processId);
-    const refused = await bulk.sendAll(way.asking ? eachAsking(places, encode) : encode(places));
-    return asked.map((_, i) => {
-      const place = places[i] ?? 0;
-      const error = way.asking ? refused.get(2 * i + 1) : refused.get(i);
-      if (error === undefined) refusals.delete(place);
-      else refusals.set(place, error);
-      return error === undefined ? [] : [error];
-    });
+    const isAll = places.length === keys.length;
+    const answers = await bulk.sendAll(asking ? eachAsking(places, encode) : encode(isAll ? undefined : places));
+    if (refusals.size > 0) for (const place of places) refusals.delete(place);
+    const refused = new Map<number, readonly RedisError[]>();
+    for (const [at, error] of answers) {
+      const place = places[asking ? (at - 1) / 2 : at];
+      // What is said of an ASKING shows in what follows it.
+      if (place === undefined) continue;
+      refusals.set(place, error);
+      refused.set(place, [error]);
+    }
+    return refused;
   });
   return refusals;
 }
 
 /** The places of keys, those of one owner together. @throws RedisError where nobody owns a slot */
-export function groupsByOwner(cluster: Pick<Cluster, 'ownerOf'>, keys: readonly Buffer[]): number[][] {
-  const groups = new Map<string, number[]>();
-  keys.forEach((key, place) => {
-    const owner = addressText(cluster.ownerOf(hashSlot(key)));
-    const group = groups.get(owner) ?? [];
-    group.push(place);
-    groups.set(owner, group);
-  });
-  return [...groups.values()];
+export function groupsByOwner(cluster: Pick<Nodes, 'ownerOf'>, keys: readonly Buffer[]): number[][] {
+  return grouped(keys, (key) => cluster.ownerOf(hashSlot(key))).map(({ places }) => places);
 }
 
 const ASKING: Command = ['ASKING'];
@@ -105,34 +113,61 @@ function eachAsking(
   return EncodedCommands.inTurn(places.flatMap((place) => [EncodedCommands.of([ASKING]), encode([place])]));
 }
 
+/** Puts things together by the node that they go to. A page has very many, which are of few nodes. */
+function grouped<T>(things: readonly T[], nodeOf: (thing: T) => NodeAddress): Group[] {
+  const byNode = new Map<NodeAddress, number[]>();
+  things.forEach((thing, place) => {
+    const node = nodeOf(thing);
+    const own = byNode.get(node);
+    if (own === undefined) byNode.set(node, [place]);
+    else own.push(place);
+  });
+  if (byNode.size <= 1) return Array.from(byNode, ([node, places]) => ({ node, asking: false, places }));
+  const groups = new Groups();
+  for (const [node, places] of byNode) groups.add({ node, asking: false }, places);
+  return groups.inOrder();
+}
+
+/** Groups by where they go: one node may be known by several objects. */
+class Groups {
+  private readonly byWay = new Map<string, Group>();
+
+  add(way: Way, places: readonly number[]): void {
+    const id = `${addressText(way.node)} ${way.asking}`;
+    const group = this.byWay.get(id) ?? { ...way, places: [] };
+    this.byWay.set(id, group);
+    for (const place of places) group.places.push(place);
+  }
+
+  /** Each with its places ascending: what belongs to one key stays in its order. */
+  inOrder(): Group[] {
+    return Array.from(this.byWay.values(), (group) => ({ ...group, places: group.places.sort((a, b) => a - b) }));
+  }
+}
+
 /**
- * Sends units to their nodes, and those that are sent on again. What is sent around for too long keeps `tryAgain` in place of
+ * Sends groups to their nodes, and again what is sent on. What is sent around for too long keeps `tryAgain` in place of
  * its last answer.
- * @param send gives the errors of each unit
+ * @param send gives what was refused
  */
 async function inHops(
-  cluster: Cluster,
-  units: readonly Unit[],
-  send: (asked: readonly Unit[], way: Way) => Promise<readonly (readonly RedisError[])[]>,
+  cluster: Nodes,
+  first: readonly Group[],
+  send: (group: Group) => Promise<Refused>,
 ): Promise<void> {
-  let open = new Map<Unit, Way>();
-  for (const unit of units) open.set(unit, { node: ownerFor(cluster, unit), asking: false });
-  for (let hop = 0; open.size > 0; hop++) {
-    const next = new Map<Unit, Way>();
-    const groups = groupsOf(open);
-    const answers = await Promise.allSettled(groups.map(async ([way, asked]) => await send(asked, way)));
-    groups.forEach(([, asked], place) => {
-      const answer = answers[place];
-      if (answer?.status !== 'fulfilled') return;
-      asked.forEach((unit, i) => {
-        const errors = answer.value[i] ?? [];
+  let groups = first;
+  for (let hop = 0; groups.length > 0; hop++) {
+    const next = new Groups();
+    const answers = await Promise.allSettled(groups.map(send));
+    for (const answer of answers) {
+      if (answer.status !== 'fulfilled') continue;
+      for (const [place, errors] of answer.value) {
         if (errors.some((error) => isRedisError(error, 'readOnly', 'clusterDown', 'moved'))) cluster.suspect();
         const redirect = errors.find((error) => error.redirect !== undefined)?.redirect;
-        if (redirect !== undefined) {
-          next.set(unit, { node: cluster.redirected(redirect), asking: redirect.kind === 'ask' });
-        }
-      });
-    });
+        if (redirect === undefined) continue;
+        next.add({ node: cluster.redirected(redirect), asking: redirect.kind === 'ask' }, [place]);
+      }
+    }
     for (const answer of answers) {
       if (answer.status === 'rejected') {
         cluster.suspect();
@@ -141,23 +176,8 @@ async function inHops(
     }
     // Whoever calls hears `moved`, which asks to try again.
     if (hop === MOST_HOPS) return;
-    open = next;
+    groups = next.inOrder();
   }
-}
-
-function ownerFor(cluster: Cluster, { slot }: Unit): NodeAddress {
-  return slot === undefined ? cluster.anyMaster : cluster.ownerOf(slot);
-}
-
-function groupsOf(open: ReadonlyMap<Unit, Way>): (readonly [Way, readonly Unit[]])[] {
-  const groups = new Map<string, [Way, Unit[]]>();
-  for (const [unit, way] of open) {
-    const id = `${addressText(way.node)} ${way.asking}`;
-    const group = groups.get(id) ?? [way, []];
-    group[1].push(unit);
-    groups.set(id, group);
-  }
-  return [...groups.values()];
 }
 
 /** A transaction's own replies as well as those inside that of its EXEC. */

@@ -70,5 +70,10 @@ export class PageWriter {
 }
 
 function entriesAt(entries: readonly RestoreEntry[], places: readonly number[]): RestoreEntry[] {
-  return places.flatMap((place) => entries[place] ?? []);
+  const chosen: RestoreEntry[] = [];
+  for (const place of places) {
+    const entry = entries[place];
+    if (entry !== undefined) chosen.push(entry);
+  }
+  return chosen;
 }

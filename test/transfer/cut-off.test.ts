@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import { run } from '../tools/modes';
 import { startProxy, type Proxy } from '../tools/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
+import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 import type { TestServer } from '../tools/test-server';
 
 // Servers that end a connection for one value, without a word or with one that gets lost.
@@ -51,18 +53,24 @@ afterAll(async () => {
   await stage.clear();
 });
 
+type Words = [name: string, key: string, ...args: (string | Buffer)[]];
+
 /** Small keys, two that are larger than the limit and can go in pieces, and two that cannot. */
-async function fill({ client }: TestServer): Promise<void> {
+function* content(): Generator<Words> {
   const part = LIMIT / 8;
-  const pipeline = client.pipeline();
-  for (let i = 0; i < KEYS; i++) pipeline.set(`key:${i}`, `value ${i}`);
-  for (let i = 0; i < 12; i++) pipeline.hset('hash', `field ${i}`, randomBytes(part));
-  for (let i = 0; i < 12; i++) pipeline.rpush('list', randomBytes(part));
-  pipeline.hset('huge element', 'field', randomBytes(LIMIT + 1));
+  for (let i = 0; i < KEYS; i++) yield ['SET', `key:${i}`, `value ${i}`];
+  for (let i = 0; i < 12; i++) yield ['HSET', 'hash', `field ${i}`, randomBytes(part)];
+  for (let i = 0; i < 12; i++) yield ['RPUSH', 'list', randomBytes(part)];
+  yield ['HSET', 'huge element', 'field', randomBytes(LIMIT + 1)];
   for (let i = 0; i < 400; i++) {
     const vector = Buffer.from(Float32Array.from({ length: 1_024 }, () => Math.random()).buffer);
-    pipeline.call('VADD', 'vectors', 'FP32', vector, `element ${i}`, 'NOQUANT');
+    yield ['VADD', 'vectors', 'FP32', vector, `element ${i}`, 'NOQUANT'];
   }
+}
+
+async function fill({ client }: TestServer): Promise<void> {
+  const pipeline = client.pipeline();
+  for (const words of content()) pipeline.call(...words);
   for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
 }
 
@@ -155,6 +163,76 @@ describe('in other modes', () => {
     expect(messages).toEqual([expect.stringMatching(/"LIMITED".*(client-output-buffer-limit|proto-max-bulk-len)/)]);
     expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { converted: 40, failed: 1 } });
   });
+});
+
+describe('of a cluster', () => {
+  let limitedOnes: TestCluster;
+  let freeOnes: TestCluster;
+  let ofClusters: TestApp;
+
+  beforeAll(async () => {
+    const start = () => startTestCluster('redis-8.0', { masters: 2 });
+    [limitedOnes, freeOnes] = await Promise.all([start(), start()]);
+    ofClusters = await stage.testApp(
+      { LIMITED: limited, FREE: free },
+      { REDIS_LIMITED_ONES: limitedOnes.server.url, REDIS_FREE_ONES: freeOnes.server.url, KEYFERRY_BIG_KEY_MIB: '16' },
+    );
+  });
+  afterAll(async () => {
+    await Promise.all([limitedOnes.close(), freeOnes.close()]);
+  });
+
+  const clientsOf = (name: string): readonly Redis[] =>
+    ({
+      LIMITED: [limited.client],
+      FREE: [free.client],
+      LIMITED_ONES: limitedOnes.clients,
+      FREE_ONES: freeOnes.clients,
+    })[name] ?? [];
+  const onOwner = async (name: string, ...words: string[] | Words): Promise<unknown> => {
+    for (const client of clientsOf(name)) {
+      const reply = await client.call(...(words as Words)).catch((error: unknown) => error);
+      if (!(reply instanceof Error)) return reply;
+      if (!reply.message.startsWith('MOVED')) throw reply;
+    }
+    throw new Error(`${words[1]} is nowhere.`);
+  };
+  const onAll = (name: string, ...words: string[]) =>
+    Promise.all(clientsOf(name).map((client) => client.call(...(words as Words))));
+  /** Of keys that a node does not have the digest is 0. */
+  const valuesOn = async (name: string) =>
+    (await onAll(name, 'DEBUG', 'DIGEST-VALUE', 'hash', 'list', 'key:0'))
+      .map((digests) => (digests as string[]).map((digest) => BigInt(`0x${digest}`)))
+      .reduce((sum, digests) => sum.map((digest, i) => digest ^ (digests[i] ?? 0n)));
+  it.each([
+    ['copy', 'takes', 'FREE_ONES', 'LIMITED_ONES'],
+    ['sync', 'takes', 'FREE', 'LIMITED_ONES'],
+    ['copy', 'takes', 'FREE_ONES', 'LIMITED'],
+    ['sync', 'gives', 'LIMITED_ONES', 'FREE_ONES'],
+    ['copy', 'gives', 'LIMITED', 'FREE_ONES'],
+  ])(
+    'a %s makes a finding of a value that one never %s, and brings all others: %s to %s',
+    async (mode, what, source, target) => {
+      const [setting, value] =
+        what === 'takes'
+          ? ['proto-max-bulk-len', String(LIMIT)]
+          : ['client-output-buffer-limit', `normal ${LIMIT} 0 0`];
+      const limitedName = what === 'takes' ? target : source;
+      await Promise.all([limitedOnes.flush(), freeOnes.flush()]);
+      await Promise.all(Array.from(content(), (words) => onOwner(source, ...words)));
+      await onAll(limitedName, 'CONFIG', 'SET', setting, value);
+      try {
+        const { report, findings, messages } = await run(ofClusters, { source, target, mode, verify: 'none' });
+        expect(findings).toEqual(TOO_LARGE);
+        for (const message of messages) expect(message).toContain(setting);
+        expect(report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: KEYS + 2, failed: 2 } });
+      } finally {
+        await onAll(limitedName, 'CONFIG', 'SET', 'proto-max-bulk-len', '512mb');
+        await onAll(limitedName, 'CONFIG', 'SET', 'client-output-buffer-limit', 'normal 0 0 0');
+      }
+      expect(await valuesOn(target)).toEqual(await valuesOn(source));
+    },
+  );
 });
 
 it('a name that leads to another master while connections to the old one stay', async () => {
