@@ -73,9 +73,10 @@ export function cursorProcessOf({ cluster, runId }: Pick<ServerFacts, 'cluster' 
 export interface SourceAbilities {
   /** Scripts over several keys; false in clusters, where keys of one script must share a slot. */
   readonly scripts: boolean;
-  /** Of a cluster: scripts that read the keys of a slot are allowed on every master, and see its keys. */
-  readonly slotPages?: boolean;
-  /** Of a cluster whose slots cannot be read so: its masters, each of which is walked by cursors of its own. */
+  /**
+   * Of a cluster whose keys cannot be read by slots, since one master does not allow the scripts for that, or they do not see its keys:
+   * its masters, each of which is walked by cursors of its own.
+   */
   readonly nodeWalks?: number;
   /** MEMORY USAGE is allowed in scripts, so that big keys are seen before they are dumped. */
   readonly memoryUsage: boolean;
@@ -103,7 +104,6 @@ export interface TargetAbilities {
   readonly absoluteExpiry: boolean;
   /** As of the source, where the target's keys are walked too; otherwise not asked. */
   readonly cursorOrder?: boolean;
-  readonly slotPages?: boolean;
   readonly nodeWalks?: number;
   /** What stands before and behind the names of keys of our own, where the user may touch no others: latin1 text. */
   readonly ownKeys?: { readonly before: string; readonly after: string };
@@ -269,14 +269,14 @@ export async function probeClusterSource(
 export async function probeClusterWalk(
   masters: readonly RedisPort[],
   { may }: Trial = everything,
-): Promise<Pick<SourceAbilities, 'cursorOrder' | 'slotPages' | 'nodeWalks'>> {
+): Promise<Pick<SourceAbilities, 'cursorOrder' | 'nodeWalks'>> {
   let slotPages = may('EVAL') && may('EVALSHA');
   for (const master of masters) {
     if (!slotPages) break;
     const [page] = await master.pipeline([['EVAL', SLOT_PAGE, '0']]);
     slotPages = allowed(page) && (await scriptsSeeAll(master));
   }
-  return { cursorOrder: true, slotPages, ...(slotPages ? {} : { nodeWalks: masters.length }) };
+  return { cursorOrder: true, ...(slotPages ? {} : { nodeWalks: masters.length }) };
 }
 
 /** The payload version that DUMP writes, undefined where no key tells, or false where it is refused. */

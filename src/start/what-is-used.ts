@@ -76,7 +76,7 @@ export function usedForKeys(plan: Plan, { targetMinusSource, uncertaintyMs }: Cl
       side: 'source',
       about: 'scripts',
       says:
-        from.scripts || from.slotPages === true
+        from.scripts || (source.cluster && from.nodeWalks === undefined)
           ? 'Lua scripts read a page of keys with their values in one call.'
           : 'No Lua scripts: keys are read by single commands.',
     },

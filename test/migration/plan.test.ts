@@ -28,7 +28,6 @@ function aFile(noted: number): NonNullable<Plan['source']['file']> {
 const live = { mode: 'live', deleteExtra: true };
 const followable: Changes = {
   source: { cluster: true, runId: 'a+b', changes: 1, commandCalls: {} },
-  sourceAbilities: { slotPages: true },
 };
 const aMaster = (keys: number, usedMemory = 0) => ({
   databases: [{ database: 0, keys, expires: 0 }],
@@ -203,7 +202,7 @@ describe('what is refused', () => {
       'a backup of a cluster whose nodes are walked by cursors of their own',
       {
         source: { cluster: true },
-        sourceAbilities: { slotPages: false, nodeWalks: 3 },
+        sourceAbilities: { nodeWalks: 3 },
         request: { target: { rdb: 'BACKUPS', file: 'a.rdb' } },
       },
       400,
