@@ -28,11 +28,18 @@ export interface OwnKeys {
   countEqual(keys: readonly Buffer[], page: ReadKeys): Promise<number>;
 }
 
+/** After a page of which nothing was taken, the values of one are not read, then of twice as many each time, of so many at most. */
+const MOST_UNREAD = 64;
+
 /**
  * One database of a Redis that parts are written to: what RESTORE does not take goes by commands or is a finding, what the target
  * cannot take now waits. Safe to be given a part that was written before.
  */
 export class RedisSink implements Sink {
+  /** Pages whose values are not worth being read: of the page before none was taken. */
+  private unread = 0;
+  private nextUnread = 1;
+
   /**
    * @param whole for keys that cannot go in pieces; undefined where no payload would go
    * @param takesPayloads false where none would go: every key is copied by commands then
@@ -44,22 +51,19 @@ export class RedisSink implements Sink {
     private readonly conversions: ConversionWriter,
     private readonly own: OwnKeys,
     private readonly whole: WholeCopier | undefined,
-    private takesPayloads: boolean,
+    private readonly takesPayloads: boolean,
     private readonly letsGo: boolean,
   ) {}
 
   wantsValues(): boolean {
-    return this.takesPayloads;
+    return this.takesPayloads && this.unread === 0;
   }
 
   async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
     const restored = await this.payloads.write(page);
     const { refused, sent } = restored;
     const tooLong = restored.tooLong.map(({ key }) => key);
-    // A target that takes none of a page's payloads will not take the next page's either.
-    if (refused.length > 0 && refused.length === page.payloads.filter((payload) => Buffer.isBuffer(payload)).length) {
-      this.takesPayloads = false;
-    }
+    this.judge(page.payloads.filter((payload) => Buffer.isBuffer(payload)).length, refused.length);
     const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
     const copied = await this.commands.copy([...big, ...refused, ...tooLong]);
@@ -86,5 +90,12 @@ export class RedisSink implements Sink {
       findings: [restored, copied, converted, whole].flatMap((one) => one?.findings ?? []).concat(lost),
       ...(copied.stopped && { stopped: copied.stopped }),
     };
+  }
+
+  /** A target that takes none of a page's payloads will most likely not take the next page's either. */
+  private judge(payloads: number, refused: number): void {
+    if (payloads === 0) this.unread = Math.max(0, this.unread - 1);
+    else if (refused < payloads) [this.unread, this.nextUnread] = [0, 1];
+    else [this.unread, this.nextUnread] = [this.nextUnread, Math.min(MOST_UNREAD, 2 * this.nextUnread)];
   }
 }

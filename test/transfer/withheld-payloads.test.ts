@@ -33,15 +33,21 @@ async function runIdOf({ client }: TestServer): Promise<string | undefined> {
   return /run_id:(\w+)/.exec(await client.info('server'))?.[1];
 }
 
-/** Stands before a server and gives a payload out as another one of the same length. */
-async function exchanging(port: number, from: Buffer, to: Buffer): Promise<{ server: Server; url: string }> {
+/** Stands before a server and gives a payload out as another one of the same length, so many times. */
+async function exchanging(
+  port: number,
+  from: Buffer,
+  to: Buffer,
+  times = Infinity,
+): Promise<{ server: Server; url: string }> {
   expect(to).toHaveLength(from.length);
+  let left = times;
   const server = createServer((client) => {
     const upstream = connect(port, '127.0.0.1');
     for (const socket of [client, upstream]) socket.on('error', () => undefined);
     client.pipe(upstream);
     upstream.on('data', (data: Buffer) => {
-      for (let at = data.indexOf(from); at >= 0; at = data.indexOf(from, at)) to.copy(data, at);
+      for (let at = data.indexOf(from); at >= 0 && left-- > 0; at = data.indexOf(from, at)) to.copy(data, at);
       client.write(data);
     });
     client.on('close', () => upstream.destroy());
@@ -193,4 +199,26 @@ describe('vector sets of Redis 8.0, which a module writes', () => {
       await neu.close();
     }
   });
+});
+
+it('a page of which no payload is taken says nothing of those behind it', async () => {
+  const KEYS_OF_RANGE = 6_000;
+  // More than a first page has.
+  const DAMAGED = 150;
+  const [old, neu] = await Promise.all([startTestServer('redis-6.0'), startTestServer('redis-6.0')]);
+  try {
+    await old.client.mset(Object.fromEntries(Array.from({ length: KEYS_OF_RANGE }, (_, i) => [`key:${i}`, STAND_IN])));
+    const sound = await old.client.dumpBuffer('key:0');
+    const damaged = Buffer.from(sound);
+    damaged.fill(0, damaged.length - 8);
+    const way = await exchanging(old.server.port, sound, damaged, DAMAGED);
+    const app = await appOf(way.url, neu.server.url);
+    const { report } = await run(app, {});
+    way.server.close();
+    expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS_OF_RANGE } });
+    const [, restored] = /cmdstat_restore:calls=(\d+)/.exec(await neu.client.info('commandstats')) ?? [];
+    expect(Number(restored)).toBeGreaterThan(KEYS_OF_RANGE / 2);
+  } finally {
+    await Promise.all([old.close(), neu.close()]);
+  }
 });
