@@ -151,6 +151,8 @@ class Head {
   private readonly left = element('b', {});
   private readonly elapsed = element('b', {});
   private readonly ranges = element('b', {});
+  private readonly read = element('b', {});
+  private readonly ofFile: HTMLElement;
   private readonly cause = element('p', { class: 'bad' });
   private readonly said = element('p', { class: 'hidden', role: 'status' });
   readonly node: HTMLElement;
@@ -158,6 +160,7 @@ class Head {
   constructor(cancel: () => void) {
     this.cancel = button('Cancel …', cancel, { class: 'danger', hidden: true });
     const fact = (label: string, value: HTMLElement) => element('div', {}, element('span', {}, label), value);
+    this.ofFile = fact('read of the file', this.read);
     this.node = element(
       'section',
       { class: 'card head', 'aria-label': 'Progress of the migration' },
@@ -172,6 +175,7 @@ class Head {
         fact('left', this.left),
         fact('elapsed', this.elapsed),
         fact('ranges done', this.ranges),
+        this.ofFile,
       ),
       this.said,
     );
@@ -195,6 +199,9 @@ class Head {
     setText(this.left, ended || progress.etaSeconds === null ? '–' : span(progress.etaSeconds));
     setText(this.elapsed, span(((ended ? Date.parse(finishedAt) : Date.now()) - Date.parse(startedAt)) / 1_000));
     setText(this.ranges, `${amount(progress.ranges.done)} of ${amount(progress.ranges.total)}`);
+    const { reading } = progress;
+    setText(this.read, reading === undefined ? '' : `${size(reading.bytes)} of ${size(reading.of)}`);
+    this.ofFile.hidden = reading === undefined;
     setText(this.cause, cause === null ? '' : shown(cause, 1_000));
     this.cause.hidden = cause === null;
     this.cancel.hidden = ended;

@@ -1,7 +1,7 @@
 import type { MigrationReport } from '../../src/migration/report';
 import type { LiveReport } from '../../src/migration/live';
 import { safeText } from '../../src/basics/safe-text';
-import { count, counted, duration } from './words';
+import { bytes, count, counted, duration } from './words';
 
 /** How far something is: 0 to 100, and a few words each. */
 export interface Progress {
@@ -18,7 +18,10 @@ export interface ProgressView {
 
 /** A migration's progress in words. */
 export function progressOf({ state, progress, tally, live }: MigrationReport): Progress {
-  const { percent, keysPerSecond, etaSeconds } = progress;
+  const { percent, keysPerSecond, etaSeconds, reading } = progress;
+  if (reading !== undefined) {
+    return { percent, words: [`reading the file: ${bytes(reading.bytes)} of ${bytes(reading.of)}`] };
+  }
   if (live !== undefined && live.phase !== 'copy' && live.phase !== 'look') return { percent, words: liveWords(live) };
   if (state === 'verifying') {
     const keys = tally.sourceKeys === null ? 'all keys' : `${count(tally.sourceKeys)} keys`;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { App } from '../app/app';
 import { makeLiveReport } from '../migration/live';
 import { isFollowed } from '../migration/phases';
+import type { ToldFacts } from '../migration/plan-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { parsedBy } from '../migration/request';
 import { isFinal, isSign, type MigrationRow } from '../migration/rows';
@@ -79,10 +80,11 @@ async function checkWayBack(
   const way = wayBackOf(id, plan);
   if ('refused' in way) return refuse(way.refused);
   try {
-    await preparePlan(way.request, app, (told) => {
+    const check = (told: ToldFacts) => {
       const other = unprovedDatabase(plan, told);
       if (other !== undefined) refuse(other);
-    });
+    };
+    await preparePlan(way.request, app, { check });
   } catch (error) {
     if (error instanceof PlanRefusedError && error.code !== 'notReady') refuse(error.message);
     throw error;

@@ -1,8 +1,9 @@
 import type { App } from '../app/app';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
 import { PlanRefusedError } from '../migration/plan-refusals';
+import { phaseOf } from '../migration/phases';
 import { rowsOfPlan } from '../migration/rows-of-plan';
-import { sumRanges } from '../tally/sum';
+import { sumHeld } from '../tally/sum';
 import { unpackSurvey } from '../survey/packing';
 import { Survey } from '../survey/survey';
 import type { SurveyReport } from '../survey/report-schema';
@@ -19,10 +20,13 @@ export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Pr
   if (migration.plan.request.mode !== 'dry-run') {
     throw new PlanRefusedError('noReport', 'Only a dry run has a report; this migration has none.');
   }
-  const rows = rowsOfPlan(migration, await app.ledger.ranges.list(id, migration.phase));
+  const { plan, phase, epoch } = migration;
+  // Nothing is learnt before a file is read.
+  const isSurveyed = phaseOf(plan, migration).work === 'survey';
+  const rows = isSurveyed ? rowsOfPlan(migration, await app.ledger.ranges.list(id, phase), 'current') : [];
   const survey = new Survey();
   let read = 0;
-  for await (const packed of app.ledger.surveys.list(id, migration.epoch)) {
+  for await (const packed of isSurveyed ? app.ledger.surveys.list(id, phase, epoch) : []) {
     const one = await unpackSurvey(packed).catch(undefinedIfUnreadable);
     if (one === undefined) continue;
     survey.merge(one);
@@ -31,6 +35,11 @@ export async function readSurveyReport(id: string, app: Pick<App, 'ledger'>): Pr
   const complete = rows.length > 0 && rows.every(({ state }) => state === 'done');
   // What a range has learnt is lost where there is less of it than of ranges that met keys.
   const whole = read >= rows.filter(({ counts }) => counts.scanned > 0).length;
-  const { counts } = sumRanges(migration, rows);
-  return makeSurveyReport(migration, survey, counts, (complete && whole) || migration.plan.databases.length === 0);
+  const { counts } = sumHeld(migration, rows);
+  return makeSurveyReport(
+    migration,
+    survey,
+    counts,
+    (complete && whole) || (isSurveyed && plan.databases.length === 0),
+  );
 }

@@ -11,6 +11,7 @@ import type { ServerOfSide } from '../redis/routed-connection';
 import { addressText, type Master } from '../redis/topology';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
+import { isUnread } from '../migration/file-facts';
 import { isServer } from '../migration/side-spec';
 
 /** What one side tells at the moment. */
@@ -135,5 +136,6 @@ function messageOf(error: unknown): string {
 
 /** Keys in the databases of the plan on one side; undefined where it does not tell. */
 export function keysIn(facts: SideFacts, plan: Plan, side: SideName): number | undefined {
+  if (isUnread(plan)) return undefined;
   return keysInAll(facts, new Set(plan.databases.map((d) => (side === 'source' ? d.database : d.targetDatabase))));
 }

@@ -69,8 +69,10 @@ export interface ConverterKind<Options extends ConversionOptions = ConversionOpt
   /**
    * Counts the same of a file, by names and types.
    * @param wants which keys the request selects
+   * @param state what one before has counted
+   * @throws z.ZodError where that cannot be read
    */
-  counter(options: Options, wants: PrepareContext['wants']): FileCounter;
+  counter(options: Options, wants: PrepareContext['wants'], state?: unknown): FileCounter;
   make(options: Options, surroundings: Surroundings): Converter;
   /**
    * What a plan warns of.

@@ -81,6 +81,8 @@ export function allNoted(converters: readonly { readonly noted?: NotedKeys }[]):
 /** Counts while a file is looked through what a converter would convert. */
 export interface FileCounter {
   see(database: number, key: Buffer, type: string): void;
+  /** What it has counted, as plain data, for another one to go on from. */
+  state(): unknown;
   /** Of these databases together. */
   facts(databases: readonly number[]): ConversionFacts;
 }

@@ -44,7 +44,7 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
   const check = async () => {
     if (plan.request.verify === 'none') return;
     const place = nameOfSide(target);
-    checkKeys(pieces, await patiently(() => lookThrough(store, target.file, place, CHECKED_AT_ONCE)), place);
+    checkKeys(pieces, await patiently(() => lookThrough({ store, file: target.file, place }, CHECKED_AT_ONCE)), place);
   };
   if (await patiently(() => isWrittenBy(writerOf(migration), target, store))) {
     await store.discard(target.file, id);

@@ -7,16 +7,17 @@ type ReadStore = Pick<FileStore, 'read'>;
 /** Pieces that are on their way while one is worked on. */
 const AHEAD = 2;
 
-/** Gives a file's bytes from the first to the last. @throws FileError */
+/** Gives a file's bytes from the first, or another one, to the last. @throws FileError */
 export async function* readInOrder(
   store: ReadStore,
   file: string,
   version: string,
   bytes: number,
   pieceBytes: number,
+  from = 0,
 ): AsyncGenerator<Buffer, void, undefined> {
   const reading: Promise<Buffer>[] = [];
-  for (let at = 0; at < bytes || reading.length > 0;) {
+  for (let at = from; at < bytes || reading.length > 0;) {
     while (at < bytes && reading.length <= AHEAD) {
       const piece = store.read(file, version, at, Math.min(pieceBytes, bytes - at));
       piece.catch(() => undefined);

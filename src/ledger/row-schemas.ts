@@ -443,6 +443,7 @@ export const snapshotSchema = z.looseObject({
     keysPerSecond: amount,
     etaSeconds: amount.nullable(),
     ranges: z.looseObject({ total: count, done: count, active: count, failed: count }),
+    reading: z.object({ bytes: count, of: count }).optional(),
   }),
   sourceKeysNow: count.nullable(),
   targetKeysNow: count.nullable(),

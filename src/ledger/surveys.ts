@@ -7,7 +7,7 @@ const SURVEY = 'survey';
 export const SURVEY_KEYS = { from: `${SURVEY}-a`, to: `${SURVEY}-{` };
 const SURVEYS_A_PAGE = 50;
 
-/** What the ranges of dry runs have learnt, beside their rows. */
+/** What ranges have learnt, of a dry run or of a file that is read, beside their rows. */
 export class Surveys {
   constructor(private readonly table: TableClient) {}
 
@@ -17,9 +17,10 @@ export class Surveys {
     return entity !== undefined && Number(entity.epoch) === epoch ? fromBinaryChunks(entity) : undefined;
   }
 
-  /** What all ranges of a migration have learnt in an epoch. */
-  async *list(migration: string, epoch: number): AsyncGenerator<Buffer, void, undefined> {
-    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${SURVEY_KEYS.from}' and RowKey lt '${SURVEY_KEYS.to}'`;
+  /** What all ranges of a phase have learnt in an epoch. */
+  async *list(migration: string, phase: string, epoch: number): AsyncGenerator<Buffer, void, undefined> {
+    const ofPhase = `${SURVEY}-${rowKeyText(phase)}-`;
+    const filter = `PartitionKey eq '${rowKeyText(migration)}' and RowKey ge '${ofPhase}0' and RowKey lt '${ofPhase}:'`;
     const pages = this.table.listEntities<Entity>({ queryOptions: { filter } }).byPage({ maxPageSize: SURVEYS_A_PAGE });
     for await (const page of pages) {
       for (const entity of page) if (Number(entity.epoch) === epoch) yield fromBinaryChunks(entity);

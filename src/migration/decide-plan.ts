@@ -2,8 +2,8 @@ import { bitsFor, bitsForNodes } from '../keyspace/split';
 import { keysIn, sumOfKnown } from '../redis/database-keys';
 import type { ServerFacts } from '../redis/probe';
 import { looksForExtra, targetKeysIn } from './choose-databases';
-import { namesFit } from './file-facts';
-import { makePhases } from './phases';
+import { isUnread, namesFit } from './file-facts';
+import { makePhases, readPhase } from './phases';
 import type { DatabasePlan, Plan, WalkedDatabase } from './plan';
 import type { PlanFacts } from './plan-facts';
 import { refusalsOf } from './plan-refusals';
@@ -25,7 +25,9 @@ export interface Decision {
 export function decidePlan(facts: PlanFacts): Decision {
   const { request, source, target, choices, missing, conversions = [] } = facts;
   const refusals = refusalsOf(facts);
-  const databases = choices.map((choice): DatabasePlan => {
+  // Of a file only its reading is planned before it is read.
+  const known = isUnread(facts) ? [] : choices;
+  const databases = known.map((choice): DatabasePlan => {
     const keys = keysIn(source, choice.database);
     return {
       ...choice,
@@ -44,7 +46,7 @@ export function decidePlan(facts: PlanFacts): Decision {
     databases,
     inPlace: isSameServer(facts),
     transport: chooseTransport({ source, target }),
-    targetKeysAtStart: isServer(request.target) ? targetKeysIn(facts) : 0,
+    targetKeysAtStart: keysAtStart(facts),
   };
   const plan = {
     request,
@@ -53,12 +55,21 @@ export function decidePlan(facts: PlanFacts): Decision {
     ...decided,
     ...(targetDatabases === undefined ? {} : { targetDatabases }),
     ...(facts.feeds === undefined ? {} : { feeds: facts.feeds }),
-    phases: makePhases(request, targetDatabases !== undefined, hasLibraries),
+    phases: [
+      ...(source.file === undefined ? [] : [readPhase]),
+      ...makePhases(request, targetDatabases !== undefined, hasLibraries),
+    ],
     conversions,
-    warnings: warningsOf({ ...facts, ...decided }),
+    warnings: isUnread(facts) ? [] : warningsOf({ ...facts, ...decided }),
     ...(request.mode === 'dry-run' ? { obstacles: refusals.map(({ code, message }) => ({ code, message })) } : {}),
   };
   return { plan, refusals };
+}
+
+/** Keys of the target; of a file that is yet to be written, none. */
+function keysAtStart(facts: PlanFacts): number | undefined {
+  if (isUnread(facts)) return undefined;
+  return isServer(facts.request.target) ? targetKeysIn(facts) : 0;
 }
 
 function bitsOf(source: Plan['source'], database: number, keys: number | undefined): number {

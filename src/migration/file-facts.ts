@@ -85,6 +85,11 @@ export function sourceFileFacts(spec: FileSpec, file: SourceFile): ServerFacts {
   return { ...facts, software: file.software, file };
 }
 
+/** Whether the source is a file of which only its head was read: what is in it is yet to be planned. */
+export function isUnread({ source }: { readonly source: Pick<ServerFacts, 'file'> }): boolean {
+  return source.file?.unread === true;
+}
+
 /** What a file takes: every value that a server reads from a file of its version. */
 export function fileAbilities(version: number, modules: readonly LoadedModule[] | undefined): TargetAbilities {
   return {

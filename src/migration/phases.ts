@@ -12,8 +12,22 @@ export type SideName = (typeof sideNames)[number];
 export const lookDepths = ['existence', 'quick', 'values'] as const;
 export type LookDepth = (typeof lookDepths)[number];
 
-/** What is done with the keys that a phase's walk brings. To follow is no walk: it waits for whoever follows the source. */
-export const works = ['copy', 'survey', 'compare', 'sync', 'extra', 'look', 'libraries', 'seal', 'follow'] as const;
+/**
+ * What is done with the keys that a phase's walk brings. To follow is no walk: it waits for whoever follows the source. Nor is to read a
+ * file: it finds out what there is to be walked.
+ */
+export const works = [
+  'read',
+  'copy',
+  'survey',
+  'compare',
+  'sync',
+  'extra',
+  'look',
+  'libraries',
+  'seal',
+  'follow',
+] as const;
 export type Work = (typeof works)[number];
 
 /**
@@ -141,6 +155,17 @@ export function makePhases(
   }
 }
 
+/** A file is read once, from its first byte to its last, before it is planned what becomes of what is in it. */
+export const readPhase: Phase = {
+  name: 'read',
+  side: 'source',
+  work: 'read',
+  when: { kind: 'always' },
+  state: 'running',
+  counts: [],
+  proves: false,
+};
+
 /** What was written is put together as a file. */
 const seal: Phase = {
   name: 'seal',
@@ -227,7 +252,7 @@ export function stationOf(migration: PhasePlace & { readonly plan: HasPhases }):
 
 /** Whether a phase is a walk over the source. */
 export function walksSource(phase: Phase | undefined): boolean {
-  return phase?.side === 'source' && phase.until === undefined;
+  return phase?.side === 'source' && phase.until === undefined && phase.work !== 'read';
 }
 
 /** Whether a plan's source is followed. */

@@ -7,6 +7,12 @@ export const progressSchema = z.object({
   keysPerSecond: amount.describe('Over the last seconds while it runs, over the whole in the end.'),
   etaSeconds: amount.nullable(),
   ranges: z.object({ total: amount, done: amount, active: amount, failed: amount }),
+  reading: z
+    .object({ bytes: amount, of: amount })
+    .optional()
+    .describe(
+      'While the file that is the source is read, before it is known what is in it: bytes of it, as it is in its store.',
+    ),
 });
 
 /** How far a migration is, for people and for the tally's next visit. */

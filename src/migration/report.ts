@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { plannedConversionSchema } from '../convert/conversion-facts';
+import { storedBytes } from '../payload/source-file';
 import { sumOfKnown } from '../redis/database-keys';
 import { accountedKeys, COUNTS_ADD_UP, countsSchema, noCounts, type Counts } from './counts';
 import { amount, isoTime, type DocumentOf } from './document';
 import type { FollowedPoint, HistoryPoint } from './history';
+import { phaseOf } from './phases';
 import type { Plan } from './plan';
 import { progressSchema, type Progress } from './progress';
 import { liveReportSchema, type LiveReport } from './live';
 import { modes } from './request';
 import { FINDINGS_PER_RANGE, migrationStates, type MigrationRow, type UnreadableMigration } from './rows';
 import { shapesOf } from './rows-of-plan';
-import { versionOfFile } from './file-facts';
+import { isUnread, versionOfFile } from './file-facts';
 import { shardsReport, shardsSchema, type Shards, type ShardTold } from './shards';
 import { isServer, nameOfSide } from './side-spec';
 import type { Mark } from './since';
@@ -105,7 +107,22 @@ export type MigrationReport = DocumentOf<typeof migrationReportSchema>;
 
 /** Keys of the chosen databases when planned; undefined where the source did not tell. */
 export function sourceKeysAtStart(plan: Plan): number | undefined {
+  if (isUnread(plan)) return undefined;
   return sumOfKnown(plan.databases.map(({ keys }) => keys));
+}
+
+/**
+ * How much of the file that is the source is read, in the phase that does so.
+ * @param share of the phase, 0 to 1
+ */
+export function readingOf(
+  { plan, phase, pass }: Pick<MigrationRow, 'plan' | 'phase' | 'pass'>,
+  share: number,
+): Pick<Progress, 'reading'> {
+  const { file } = plan.source;
+  if (file === undefined || phaseOf(plan, { phase, pass }).work !== 'read') return {};
+  const of = storedBytes(file);
+  return { reading: { bytes: Math.floor(share * of), of } };
 }
 
 /** What is told before the tally has added up for the first time. */
@@ -119,7 +136,13 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
     stalledSeconds: 0,
     trouble: null,
     counts: noCounts,
-    progress: { percent: 0, keysPerSecond: 0, etaSeconds: null, ranges: { total, done: 0, active: 0, failed: 0 } },
+    progress: {
+      percent: 0,
+      keysPerSecond: 0,
+      etaSeconds: null,
+      ranges: { total, done: 0, active: 0, failed: 0 },
+      ...readingOf(row, 0),
+    },
     sourceKeysNow: null,
     targetKeysNow: null,
     missing: null,

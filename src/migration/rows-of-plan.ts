@@ -9,10 +9,14 @@ export type Shape = Pick<RangeRow, 'number' | 'database' | 'index' | 'bits'>;
 
 type WalkPlan = Pick<Plan, 'databases' | 'targetDatabases' | 'phases'>;
 
+/** A file is read in one piece. */
+const WHOLE: readonly WalkedDatabase[] = [{ database: 0, keys: 1, bits: 0 }];
+
 /** The databases that a phase walks: of the source, of the target, or none. */
 export function walkedDatabases(plan: WalkPlan, phase: string): readonly WalkedDatabase[] {
-  const { side, until } = phaseOf(plan, { phase });
+  const { side, until, work } = phaseOf(plan, { phase });
   if (until !== undefined) return [];
+  if (work === 'read') return WHOLE;
   return side === 'target' ? (plan.targetDatabases ?? []) : plan.databases;
 }
 

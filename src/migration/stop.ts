@@ -30,6 +30,14 @@ export class BeginsAnewError extends Error {
   }
 }
 
+/** Nothing can come of the migration: it ends with the message, which is for people, as its cause. */
+export class HopelessError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'HopelessError';
+  }
+}
+
 /** What ends a range's work early. */
 export interface StopSignal {
   /** Throws StoppedError when the work must end. */

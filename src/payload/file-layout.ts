@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { BadPayloadError, ByteReader, EndsTooEarlyError } from './byte-reader';
 import { Crc64 } from './crc64';
 import { FUNCTION, MAGIC_BYTES, MODULE_AUX } from './file-records';
@@ -53,28 +54,68 @@ const LIBRARIES_TOGETHER_BYTES = 1 << 20;
 const LONGEST_FACT = 200;
 const MOST_FACTS = 64;
 
+const place = z.int().min(0);
+const stretch = z.tuple([place, place, place, place]);
+const extent = z.tuple([place, place]);
+
+/** How far a look through a file got, and what it found up to there: to go on from, in another process too. Plain data. */
+export const layoutStateSchema = z.object({
+  /** Where to go on: what was found stands before it. */
+  at: place,
+  /** Bytes of the file that were given, behind that where nothing more is to be read. */
+  given: place,
+  largeBytes: place,
+  head: z.object({ software: z.enum(['redis', 'valkey']), version: place }).optional(),
+  facts: z.record(z.string(), z.string()),
+  /** Database, start, end and keys of each. */
+  stretches: z.array(stretch),
+  stretchBytes: place,
+  open: stretch.optional(),
+  large: z.array(extent),
+  database: place,
+  databases: z.array(place),
+  expiring: place,
+  functions: place,
+  libraries: z.array(extent),
+  ofModules: place,
+  /** Of all before `at`, as it stands in a file. */
+  crc: z.string().regex(/^[0-9a-f]{16}$/),
+  damage: z.object({ at: place, reason: z.string() }).optional(),
+  ended: z.boolean(),
+});
+export type LayoutState = z.infer<typeof layoutStateSchema>;
+
 /** Finds out what stands where in a file, in one pass over it. */
 export class LayoutReader {
   private window: Buffer = Buffer.alloc(0);
   /** Where the window begins in the file. */
   private base = 0;
   private head: { readonly software: 'redis' | 'valkey'; readonly version: number } | undefined;
-  private readonly facts: Record<string, string> = {};
+  private facts: Record<string, string> = {};
   private stretches: Stretch[] = [];
   private stretchBytes = FIRST_STRETCH_BYTES;
   private open: { database: number; start: number; end: number; keys: number } | undefined;
-  private readonly large: LargeRecord[] = [];
+  private large: LargeRecord[] = [];
   private database = 0;
-  private readonly databases = new Set<number>();
+  private databases = new Set<number>();
   private expiring = 0;
   private functions = 0;
-  private readonly libraries: { start: number; end: number }[] = [];
+  private libraries: { start: number; end: number }[] = [];
   private ofModules = 0;
-  private readonly crc = new Crc64();
+  private crc = new Crc64();
   private crcAt = 0;
   private damage: FileLayout['damage'];
   private ended = false;
-  private passing: { readonly record: FileRecord; readonly start: number; readonly value: LargeValue } | undefined;
+  private passing:
+    | {
+        readonly record: FileRecord;
+        readonly start: number;
+        readonly value: LargeValue;
+        /** As it was when that began: nobody can go on in the middle of a value. */
+        readonly before: LayoutState;
+      }
+    | undefined;
+  private bytesGiven = 0;
 
   /**
    * @param largeBytes records above are told
@@ -85,13 +126,83 @@ export class LayoutReader {
     private readonly seen: (database: number, key: KeyRecord) => void = () => undefined,
   ) {}
 
+  /** One that goes on where another was: the next bytes are those from `at` on. */
+  static from(state: LayoutState, seen?: (database: number, key: KeyRecord) => void): LayoutReader {
+    const reader = new LayoutReader(state.largeBytes, seen);
+    const ofStretch = ([database, start, end, keys]: z.infer<typeof stretch>) => ({ database, start, end, keys });
+    const ofExtent = ([start, end]: z.infer<typeof extent>) => ({ start, end });
+    reader.base = reader.crcAt = state.at;
+    reader.bytesGiven = state.given;
+    reader.head = state.head;
+    reader.facts = { ...state.facts };
+    reader.stretches = state.stretches.map(ofStretch);
+    reader.stretchBytes = state.stretchBytes;
+    reader.open = state.open && ofStretch(state.open);
+    reader.large = state.large.map(ofExtent);
+    reader.database = state.database;
+    reader.databases = new Set(state.databases);
+    reader.expiring = state.expiring;
+    reader.functions = state.functions;
+    reader.libraries = state.libraries.map(ofExtent);
+    reader.ofModules = state.ofModules;
+    reader.crc = Crc64.from(Buffer.from(state.crc, 'hex'), 0);
+    reader.damage = state.damage;
+    reader.ended = state.ended;
+    return reader;
+  }
+
   /** Whether the rest of the file says nothing more. */
   get isOver(): boolean {
     return this.ended || this.damage !== undefined;
   }
 
+  /** Bytes of the file that it was given. */
+  get given(): number {
+    return this.bytesGiven;
+  }
+
+  /** From where on the file must be read again by whoever goes on with what it has found. */
+  get goesOnAt(): number {
+    return this.passing?.start ?? this.base;
+  }
+
+  /** What it has found up to `goesOnAt`. */
+  state(): LayoutState {
+    if (this.passing !== undefined) return this.passing.before;
+    const ofStretch = ({ database, start, end, keys }: Stretch): z.infer<typeof stretch> => [
+      database,
+      start,
+      end,
+      keys,
+    ];
+    const ofExtent = ({ start, end }: LargeRecord): z.infer<typeof extent> => [start, end];
+    const crc = Buffer.alloc(8);
+    this.crc.writeTo(crc, 0);
+    return {
+      at: this.base,
+      given: this.isOver ? this.bytesGiven : this.base,
+      largeBytes: this.largeBytes,
+      head: this.head,
+      facts: { ...this.facts },
+      stretches: this.stretches.map(ofStretch),
+      stretchBytes: this.stretchBytes,
+      open: this.open && ofStretch(this.open),
+      large: this.large.map(ofExtent),
+      database: this.database,
+      databases: [...this.databases],
+      expiring: this.expiring,
+      functions: this.functions,
+      libraries: this.libraries.map(ofExtent),
+      ofModules: this.ofModules,
+      crc: crc.toString('hex'),
+      damage: this.damage,
+      ended: this.ended,
+    };
+  }
+
   /** Reads on with the next bytes of the file. */
   push(bytes: Buffer): void {
+    this.bytesGiven += bytes.length;
     if (this.isOver) return;
     this.window = this.window.length === 0 ? bytes : Buffer.concat([this.window, bytes]);
     if (this.passing === undefined || this.passOn()) this.read(false);
@@ -134,15 +245,16 @@ export class LayoutReader {
   /** What is larger than the window is gone over in pieces. */
   private passLarge(): void {
     const reader = new ByteReader(this.window, 0, this.window.length);
+    const before = this.state();
     const passed = passedKind(this.window[0] ?? 0);
     if (passed !== undefined) {
       reader.byte();
-      this.passing = { record: passed.record, start: this.base, value: new LargeValue(passed.steps()) };
+      this.passing = { record: passed.record, start: this.base, value: new LargeValue(passed.steps()), before };
     } else {
       try {
         const record = readHead(reader);
         if (record.kind !== 'key') return;
-        this.passing = { record, start: this.base, value: new LargeValue(valueSteps(record.type)) };
+        this.passing = { record, start: this.base, value: new LargeValue(valueSteps(record.type)), before };
       } catch (error) {
         if (!(error instanceof EndsTooEarlyError)) throw error;
         if (this.window.length > MOST_AT_ONCE) this.damaged('a record that must be read at once is too long');

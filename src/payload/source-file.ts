@@ -30,6 +30,31 @@ export interface SourceFile extends Pick<
   readonly large: readonly Extent[];
   /** Where the records of function libraries stand. Not there in plans of earlier versions. */
   readonly libraries?: readonly Extent[] | undefined;
+  /** Nothing of it is known yet but how it begins. */
+  readonly unread?: true;
+}
+
+/** A file of which only its head was read. @param bytes what it takes in its store */
+export function unreadFile(
+  head: Pick<FileLayout, 'software' | 'version'>,
+  bytes: number,
+  etag: string,
+  packed: boolean,
+): SourceFile {
+  const nothing = { functions: 0, ofModules: 0, damage: undefined, expiring: 0, databases: [], large: [] };
+  return {
+    ...head,
+    ...nothing,
+    bytes: packed ? 0 : bytes,
+    ...(packed ? { packedBytes: bytes } : {}),
+    etag,
+    unread: true,
+  };
+}
+
+/** What a file takes in its store. */
+export function storedBytes({ bytes, packedBytes = bytes }: Pick<SourceFile, 'bytes' | 'packedBytes'>): number {
+  return packedBytes;
 }
 
 /** The plan is read with every message: more ranges would make it long. */

@@ -1,10 +1,6 @@
 import type { App } from '../app/app';
-import { allNoted, type FileCounter } from '../convert/file-keys';
-import { convertersByName } from '../convert/make-converters';
-
-import { kindOf } from '../convert/registry';
 import { FileError } from '../files/file-error';
-import { lookThrough } from '../files/look-through';
+import { lookAtHead } from '../files/look-through';
 import {
   fileAbilities,
   fileFacts,
@@ -13,13 +9,10 @@ import {
   sourceFileAbilities,
   sourceFileFacts,
 } from '../migration/file-facts';
-import type { MigrationRequest } from '../migration/request';
-import { makeSelection } from '../migration/selection';
 import { nameOfSide, type FileSpec } from '../migration/side-spec';
-import type { KeyRecord } from '../payload/read-record';
-import { typeNameOf } from '../payload/type-names';
 import type { SourceFile } from '../payload/source-file';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
+import type { ReadFile } from './file-findings';
 import type { PlanSide } from './plan-side';
 
 /** A file that is to be written. @throws FileError where there is one that must stay */
@@ -48,70 +41,24 @@ export const noTarget: PlanSide<TargetAbilities> = {
   abilities: ({ source }) => Promise.resolve(fileAbilities(source.file?.version ?? 0, undefined)),
 };
 
-/** A file that is to be read: it is looked through once. @throws FileError */
-export function fileSource(
-  spec: FileSpec,
-  { convert, select }: Pick<MigrationRequest, 'convert' | 'select'>,
-  app: Pick<App, 'files' | 'settings'>,
-): PlanSide<SourceAbilities> {
+/**
+ * A file that is to be read.
+ * @param read what was found in it; until then only how it begins is known @throws FileError
+ */
+export function fileSource(spec: FileSpec, app: Pick<App, 'files'>, read?: ReadFile): PlanSide<SourceAbilities> {
   const store = app.files.get(spec.rdb);
-  const lookedThrough = async (): Promise<LookedThrough> => {
-    const selection = makeSelection(select);
-    const counters = convert.map((options) =>
-      kindOf(options).counter(options, (key, type) => selection.wants(key, type)),
-    );
-    const noted = new Map<number, number>();
-    const beside = allNoted(convertersByName(convert));
-    const seen = (database: number, { key, type }: KeyRecord) => {
-      const name = typeNameOf(type);
-      for (const counter of counters) counter.see(database, key, name);
-      if (beside.concerns(key)) noted.set(database, (noted.get(database) ?? 0) + 1);
-    };
-    const hook = convert.length === 0 ? undefined : seen;
-    const file = await lookThrough(store, spec.file, nameOfSide(spec), app.settings.bigKeyBytes, hook);
-    if (convert.length === 0) return { file, counters };
-    const databases = file.databases.map((each) => ({ ...each, noted: noted.get(each.database) ?? 0 }));
-    return { file: { ...file, databases }, counters };
-  };
-  let known: Promise<LookedThrough> | undefined;
-  let counters: LookedThrough['counters'] = [];
-  const looked = async (): Promise<SourceFile> => {
-    known ??= (async () => {
-      const version = (await store.find(spec.file))?.version ?? '';
-      const same = JSON.stringify([store.address, spec.file, version, convert.length === 0 ? [] : [convert, select]]);
-      return await joined(app.files, same, lookedThrough);
-    })();
-    const { file, counters: counted } = await known;
-    counters = counted;
-    return file;
-  };
+  let known: Promise<SourceFile> | undefined;
+  const file = () =>
+    (known ??=
+      read === undefined
+        ? lookAtHead({ store, file: spec.file, place: nameOfSide(spec) })
+        : Promise.resolve(read.file));
   return {
-    conversionFacts: (databases) => counters.map((counter) => counter.facts(databases)),
     ...fileSide(`${store.address}/${spec.file}`),
-    told: async () => sourceFileFacts(spec, await looked()),
-    abilities: async () => sourceFileAbilities(await looked()),
+    conversionFacts: (databases) => read?.conversionFacts(databases) ?? [],
+    told: async () => sourceFileFacts(spec, await file()),
+    abilities: async () => sourceFileAbilities(await file()),
   };
-}
-
-/** A file that was looked through, with what the conversions of the request have counted in it. */
-interface LookedThrough {
-  readonly file: SourceFile;
-  readonly counters: readonly FileCounter[];
-}
-
-/** By the process's file stores: the looks through files that are under way, by what they are. */
-const underWay = new WeakMap<App['files'], Map<string, Promise<LookedThrough>>>();
-
-/** Does what is the same once for all who ask meanwhile: a request is sent again where its answer does not come in time. */
-async function joined(files: App['files'], same: string, look: () => Promise<LookedThrough>): Promise<LookedThrough> {
-  const looks = underWay.get(files) ?? new Map<string, Promise<LookedThrough>>();
-  underWay.set(files, looks);
-  let one = looks.get(same);
-  if (one === undefined) {
-    one = look().finally(() => looks.delete(same));
-    looks.set(same, one);
-  }
-  return await one;
 }
 
 /** What is the same for files of both sides: nobody's rights stand in the way, and there is nothing to be tried. */

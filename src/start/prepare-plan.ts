@@ -4,6 +4,7 @@ import type { PlannedConversion } from '../convert/conversion-facts';
 import { kindOf } from '../convert/registry';
 import { chooseDatabases, withConnectionDatabases } from '../migration/choose-databases';
 import { decidePlan } from '../migration/decide-plan';
+import { isUnread } from '../migration/file-facts';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import type { RightFacts, ToldFacts, TriedFacts } from '../migration/plan-facts';
@@ -16,6 +17,7 @@ import { NoFeedError, type FeedKind } from '../redis/feed-connection';
 import type { SourceAbilities, TargetAbilities } from '../redis/probe';
 import type { RedisPort } from '../redis/redis-port';
 import { fileSource, fileTarget, noTarget } from './file-side';
+import type { ReadFile } from './file-findings';
 import type { PlanSide } from './plan-side';
 import { reach, redisSource, redisTarget } from './redis-side';
 import { writerOf } from './target-claims';
@@ -30,13 +32,18 @@ export interface PlanSides {
 /** Says by a PlanRefusedError what else speaks against a migration, before anything is tried on its sides: that calls commands that write. */
 export type CheckTold = (told: ToldFacts) => void | Promise<void>;
 
-/** Gathers what both sides are and can do, as long as nothing speaks against it, and decides. @throws PlanRefusedError, RedisError, FileError */
+/**
+ * Gathers what both sides are and can do, as long as nothing speaks against it, and decides. Of a file that was not read yet it is the plan
+ * to read it, and what speaks against all else by then.
+ * @param read what was found in the file that is the source
+ * @throws PlanRefusedError, RedisError, FileError
+ */
 export async function preparePlan(
   asked: MigrationRequest,
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'settings'>,
-  check?: CheckTold,
+  { check, read }: { readonly check?: CheckTold | undefined; readonly read?: ReadFile } = {},
 ): Promise<Plan> {
-  const sides = sidesOf(asked, app);
+  const sides = sidesOf(asked, app, read);
   const request = withConnectionDatabases(asked, sides.source.database, sides.target.database);
   const told = await askBothSides(request, sides);
   throwRefusals(request, refusalsOfTold(told));
@@ -54,15 +61,20 @@ export async function preparePlan(
     target: { ...(await sides.target.told(Promise.resolve(tried.source))), abilities: tried.target.abilities },
   });
   throwRefusals(request, refusals);
-  return plan;
+  // It is planned again once the file is read: with the request as it came.
+  return isUnread(plan) ? { ...plan, request: asked } : plan;
 }
 
 /** The sides that a request names. @throws ConnectionSettingsError */
-export function sidesOf(request: MigrationRequest, app: Pick<App, 'connections' | 'files' | 'settings'>): PlanSides {
+export function sidesOf(
+  request: MigrationRequest,
+  app: Pick<App, 'connections' | 'files'>,
+  read?: ReadFile,
+): PlanSides {
   const { source, target } = request;
   const [from, into] = [fileOf(source), fileOf(target)];
   return {
-    source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, request, app),
+    source: from === undefined ? redisSource(connectionOf(source), app) : fileSource(from, app, read),
     target:
       target === null ? noTarget : into === undefined ? redisTarget(connectionOf(target), app) : fileTarget(into, app),
   };

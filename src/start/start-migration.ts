@@ -40,7 +40,7 @@ export async function startMigration(
   const known = request.requestId === undefined ? undefined : await app.ledger.migrations.get(id);
   if (known !== undefined) return await resumeStart(sameRequest(known, request), app);
 
-  const plan = await preparePlan(atTime(request, app.ledger.time()), app, check);
+  const plan = await preparePlan(atTime(request, app.ledger.time()), app, { check });
   await claimTarget(plan, id, app);
   const row = {
     id,

@@ -1,9 +1,10 @@
 import type { MigrationRow } from '../migration/rows';
 import { accountedKeys } from '../migration/counts';
+import { isUnread } from '../migration/file-facts';
 import { addToHistory, type FollowedPoint, type HistoryPoint } from '../migration/history';
 import { etaOf, percentOf, recentRate } from '../migration/progress';
 import { writesTarget } from '../migration/phases';
-import type { Snapshot } from '../migration/report';
+import { readingOf, type Snapshot } from '../migration/report';
 import { runningWarnings } from './running-warnings';
 import { lostKeys } from './source-loss';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -39,7 +40,8 @@ export function makeSnapshot(input: {
   const well = decision.kind === 'completed' || decision.kind === 'completedWithDifferences';
   const doubt = well && decision.doubt !== undefined ? [decision.doubt] : [];
   const clockSetBack = (before.clockSetBack ?? 0) + setBackBy(before, now);
-  const atLeast = ended && !well && writesTarget(migration.plan) && failed + cancelled > 0 ? [AT_LEAST] : [];
+  const mayHaveWritten = writesTarget(migration.plan) && !isUnread(migration.plan);
+  const atLeast = ended && !well && mayHaveWritten && failed + cancelled > 0 ? [AT_LEAST] : [];
   return {
     ...workDone(migration, sum, before, now, ended ? (well ? 'well' : 'ill') : 'open'),
     moved: sum.moved,
@@ -97,14 +99,14 @@ function followedSince(
 
 /** What the rows alone say, beside the last sum. */
 export function workDone(
-  { startedAt }: Pick<MigrationRow, 'startedAt'>,
+  migration: Pick<MigrationRow, 'startedAt' | 'plan' | 'phase' | 'pass'>,
   sum: Sum,
   before: Snapshot,
   now: number,
   end: 'open' | 'well' | 'ill' = 'open',
 ): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'findingsKept' | 'progress' | 'history'> {
   const keys = accountedKeys(sum.counts);
-  const sinceStart = (now - Date.parse(startedAt)) / 1_000;
+  const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
   const history = before.history ?? [[0, 0]];
   const point: HistoryPoint = [Math.round(sinceStart * 10) / 10, keys];
   const isOpen = end === 'open';
@@ -120,6 +122,7 @@ export function workDone(
       keysPerSecond: Math.round(rate),
       etaSeconds: isOpen ? etaOf(sum.share, keys, rate) : null,
       ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
+      ...readingOf(migration, sum.share),
     },
     history: addToHistory(history, point),
   };

@@ -91,6 +91,9 @@ function courseOf(
   const seen = see(see(row.course, 'source', source), 'target', target);
   const now: Course = { ...seen, anew: seen.anew + (isAnew ? 1 : 0) };
   if (!walksSource(phaseOf(row.plan, due))) return now;
+  // What a file was planned with is what its first walk is held against.
+  const before = row.plan.phases.slice(0, placeInPlan(row.plan, due));
+  if (!isAnew && before.length > 0 && before.every(({ work }) => work === 'read')) return now;
   return walkBegins(now, source, target, depthOf(due, row, target));
 }
 

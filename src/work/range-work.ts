@@ -10,16 +10,18 @@ import { loadLibraries } from '../copy/load-libraries';
 import { lookRange } from '../copy/look-range';
 import { sealFile } from '../copy/seal-file';
 import type { RangeJob } from '../range/range-job';
+import { readSourceFile } from '../start/read-source-file';
 import type { MigrationRow } from '../migration/rows';
 import { phaseOf, type Work } from '../migration/phases';
 
 /** What the work on a range needs of the app. */
-export type WorkApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileTables' | 'ledger'>;
+export type WorkApp = SidesApp & WalkApp & Pick<App, 'budget' | 'fileTables' | 'ledger' | 'watch'>;
 
 /** What is done with one range, from its cursor to its end. Throws what ends it early. */
 export type RangeWork = (job: RangeJob, app: WorkApp) => Promise<void>;
 
 const works: Readonly<Record<Exclude<Work, 'follow'>, RangeWork>> = {
+  read: readSourceFile,
   copy: copyRange,
   survey: surveyRange,
   compare: compareRange,

@@ -6,7 +6,7 @@ import { isFollowed, phaseOf } from '../migration/phases';
 import { connectionOf } from '../migration/side-spec';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
-import { BeginsAnewError, SourceChangedError, StoppedError } from '../migration/stop';
+import { BeginsAnewError, HopelessError, SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain, lanesLeft } from '../range/chain';
 import { PagePlace } from '../range/page-place';
@@ -157,6 +157,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     }
     return await stopped(error.message, job, migration, app);
   }
+  if (error instanceof HopelessError) return await stopped(error.message, job, migration, app);
   if (isRedisError(error, 'sameServer')) return await stopped(SAME_SERVER, job, migration, app);
   job.trouble(causeOf(error));
   await job.checkpoint().catch(() => undefined);

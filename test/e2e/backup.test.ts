@@ -294,8 +294,8 @@ describe('a restore', () => {
 
     expect(report).toMatchObject({ state: 'completed', counts: { copied: KEYS }, findings: 0 });
     expect(await digest(sides.UPGRADED)).toBe(await digest(sides.OLD));
-    const again = await app.refused({ source, target: 'UPGRADED', onConflict: 'fail' });
-    expect(again.body.error.code).toBe('targetNotEmpty');
+    const again = await app.run({ source, target: 'UPGRADED', onConflict: 'fail' });
+    expect(again).toMatchObject({ state: 'failed', cause: expect.stringContaining(`has ${KEYS} keys`) as string });
   });
 
   it('reads the file of another database, part of it, into others and under other names, from Blob storage', async () => {

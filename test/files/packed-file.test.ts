@@ -24,7 +24,7 @@ afterAll(async () => {
 
 async function look(name: string, bytes?: Buffer): Promise<SourceFile> {
   if (bytes !== undefined) await writeFile(path.join(folder, name), bytes);
-  return await lookThrough(store, name, `STORE/${name}`, 100_000);
+  return await lookThrough({ store, file: name, place: `STORE/${name}` }, 100_000);
 }
 
 const keysOf = ({ databases }: SourceFile) => databases.map(({ database, keys }) => [database, keys]);

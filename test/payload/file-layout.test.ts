@@ -5,7 +5,7 @@ import { crcOf, FUNCTION, SELECT, writeEnd, writeHead, writeKey } from '../../sr
 import { withFooter } from '../../src/payload/footer';
 import { Output } from '../../src/payload/output';
 import { readLibraries } from '../../src/payload/read-record';
-import { LayoutReader, type FileLayout } from '../../src/payload/file-layout';
+import { LayoutReader, layoutStateSchema, type FileLayout } from '../../src/payload/file-layout';
 
 const snapshot = readFileSync(path.resolve(__dirname, '../fixtures/redis-4.0.14.rdb'));
 
@@ -41,6 +41,33 @@ describe('the layout of a file', () => {
     expect(rest).toEqual(expected);
     if (largeBytes < 10_000) expect(large.length).toBeGreaterThan(10);
   });
+
+  it.each([
+    [65_536, 1 << 20],
+    [10_007, 4_096],
+    [300_003, 20],
+  ])(
+    'is the same when another reader goes on after every piece of %i bytes, and %i are large',
+    (pieceBytes, largeBytes) => {
+      let reader = new LayoutReader(largeBytes);
+      let longest = 0;
+      for (let at = 0; at < snapshot.length && !reader.isOver;) {
+        const piece = snapshot.subarray(at, at + pieceBytes + longest);
+        reader.push(piece);
+        const state = layoutStateSchema.parse(JSON.parse(JSON.stringify(reader.state())));
+        expect(state.at).toBe(reader.goesOnAt);
+        // In the middle of what is large nobody goes on: it must come in one piece at last.
+        longest = state.at === at ? longest + pieceBytes : 0;
+        reader = LayoutReader.from(state);
+        at = state.at;
+      }
+      const { large, ...rest } = reader.finish();
+      const { large: _, ...expected } = whole;
+      expect(rest).toEqual(expected);
+      expect(large).toEqual(layoutOf(snapshot, pieceBytes, largeBytes).large);
+      expect(reader.given).toBeGreaterThan(snapshot.length - pieceBytes);
+    },
+  );
 
   it('tells where a file ends to be good', () => {
     const cut = layoutOf(snapshot.subarray(0, 2_000_000), 100_000);

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { RedisPort, Reply } from '../../redis/redis-port';
 import { runScript } from '../../redis/scripts';
 import type { Converter } from '../converter';
@@ -81,12 +82,21 @@ async function countSessions(
   return { sessions, byApplication: Object.fromEntries(applications), locked, inVersion5, complete };
 }
 
+const amount = z.int().min(0);
+/** By database: sessions, and those of each application. */
+const keptCounts = z.array(z.tuple([amount, amount, z.array(z.tuple([z.string(), amount]))]));
+
 /** Counts the sessions of a file as it is looked through: which of them are locked, or version 5's as well, is not known before its end. */
 export function sessionCounter(
   { claims }: { readonly claims: Converter['claims'] },
   wants: PrepareContext['wants'],
+  state: unknown = [],
 ): FileCounter {
-  const counts = new Map<number, { sessions: number; readonly applications: Map<string, number> }>();
+  const counts = new Map(
+    keptCounts
+      .parse(state)
+      .map(([database, sessions, applications]) => [database, { sessions, applications: new Map(applications) }]),
+  );
   return {
     see: (database, key, type) => {
       if (type !== 'hash' || !isData(key) || !claims(key) || !wants(key, type)) return;
@@ -95,6 +105,7 @@ export function sessionCounter(
       of.sessions++;
       count(of.applications, applicationOf(key), 1);
     },
+    state: () => [...counts].map(([database, { sessions, applications }]) => [database, sessions, [...applications]]),
     facts: (databases) => {
       const applications = new Map<string, number>();
       let sum = 0;

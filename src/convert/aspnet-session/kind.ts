@@ -42,9 +42,9 @@ export const aspNetSessions: ConverterKind<SessionOptions> & { readonly options:
     return { ...(await countAllSessions(converter, options.braceless, context)) };
   },
 
-  counter: (options, wants) => {
+  counter: (options, wants, state) => {
     const converter = converterFor(options, NO_SERVERS);
-    return sessionCounter({ claims: (key) => converter.claims(key) }, wants);
+    return sessionCounter({ claims: (key) => converter.claims(key) }, wants, state);
   },
 
   make: converterFor,

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { RedisPort, Reply } from '../../redis/redis-port';
 import { runScript } from '../../redis/scripts';
 import type { ConversionFacts } from '../conversion-facts';
@@ -30,18 +31,23 @@ export async function countEntries(
   return to === 'strings' ? { entries: found, sliding, complete } : { strings: found, complete };
 }
 
+/** By database. */
+const keptCounts = z.array(z.tuple([z.int().min(0), z.int().min(0)]));
+
 /** Counts the keys of a file that are of the type: whether a hash is an entry, its fields tell, which nobody looks at yet. */
 export function entryCounter(
   { claims }: { readonly claims: Converter['claims'] },
   to: CacheOptions['to'],
   wants: PrepareContext['wants'],
+  state: unknown = [],
 ): FileCounter {
   const wanted = to === 'strings' ? 'hash' : 'string';
-  const found = new Map<number, number>();
+  const found = new Map(keptCounts.parse(state));
   return {
     see: (database, key, type) => {
       if (type === wanted && claims(key) && wants(key, type)) found.set(database, (found.get(database) ?? 0) + 1);
     },
+    state: () => [...found],
     facts: (databases) => {
       const sum = databases.reduce((total, database) => total + (found.get(database) ?? 0), 0);
       return to === 'strings' ? { hashes: sum, complete: true } : { strings: sum, complete: true };

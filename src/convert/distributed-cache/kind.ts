@@ -25,9 +25,9 @@ export const distributedCache: ConverterKind<CacheOptions> & { readonly options:
     const converter = new CacheConverter(options, NO_SERVERS);
     return await countEntries({ claims: (key) => converter.claims(key) }, options.to, context);
   },
-  counter: (options, wants) => {
+  counter: (options, wants, state) => {
     const converter = new CacheConverter(options, NO_SERVERS);
-    return entryCounter({ claims: (key) => converter.claims(key) }, options.to, wants);
+    return entryCounter({ claims: (key) => converter.claims(key) }, options.to, wants, state);
   },
   make: (options, surroundings) => new CacheConverter(options, surroundings),
   warnings: () => [],

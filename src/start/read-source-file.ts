@@ -1,0 +1,84 @@
+import type { App } from '../app/app';
+import { FileError } from '../files/file-error';
+import type { FileStore } from '../files/file-store';
+import { FileLook } from '../files/look-through';
+import { ExtentWalk } from '../keyspace/extent-walk';
+import { firstCourse } from '../migration/course';
+import { isUnread } from '../migration/file-facts';
+import { PlanRefusedError } from '../migration/plan-refusals';
+import { isFinal } from '../migration/rows';
+import { fileOf, nameOfSide } from '../migration/side-spec';
+import { HopelessError } from '../migration/stop';
+import { storedBytes } from '../payload/source-file';
+import type { RangeJob } from '../range/range-job';
+import { attemptOn } from '../range/range-sides';
+import { FileFindings, type ReadFile } from './file-findings';
+import { preparePlan } from './prepare-plan';
+import { claimTarget } from './target-claims';
+
+type ReadApp = Pick<App, 'connections' | 'files' | 'ledger' | 'settings' | 'watch'>;
+
+/**
+ * Reads the file that is the source, from where the last worker was, and plans then what becomes of what is in it. Nothing is written to
+ * the target before that plan stands in the migration's row.
+ * @throws HopelessError where the file is none that can be read, or something speaks against the migration
+ */
+export async function readSourceFile(job: RangeJob, app: ReadApp): Promise<void> {
+  try {
+    const read = await readOn(job, app);
+    await planRest(job, read, app);
+  } catch (error) {
+    if (error instanceof PlanRefusedError) {
+      const reasons = [error.message, ...error.details.map(({ message }) => message)];
+      throw new HopelessError(reasons.join(' '), { cause: error });
+    }
+    if (error instanceof FileError && error.asks === 'stop') throw new HopelessError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+async function readOn(job: RangeJob, app: ReadApp): Promise<ReadFile> {
+  const { plan } = job.migration;
+  const { file: head } = plan.source;
+  const spec = fileOf(plan.request.source);
+  if (spec === undefined || head === undefined) throw new Error('The source is no file.');
+  const packed = await app.ledger.surveys.get(job.row);
+  const findings = FileFindings.from(packed, plan.request, app.settings.bigKeyBytes);
+  job.attachSurvey(() => findings.pack());
+
+  const bytes = storedBytes(head);
+  const walk = new ExtentWalk(job.row, bytes);
+  let behind = job.row.share * bytes;
+  const attempt = attemptOn(job);
+  const files = app.files.get(spec.rdb);
+  const store: Pick<FileStore, 'read'> = { read: (...asked) => attempt(() => files.read(...asked)) };
+  const look = new FileLook({ store, file: spec.file, place: nameOfSide(spec) }, head, findings.reader);
+  let keptTo = findings.reader.goesOnAt;
+  for await (const read of look.goOn()) {
+    job.check();
+    const { goesOnAt } = findings.reader;
+    // Only what the next worker need not do again counts as done: inside a large value nothing does, nor what is unpacked once more.
+    if (goesOnAt > keptTo && read > behind && read < bytes) {
+      behind = read;
+      await job.add({}, [], walk.cursorAt(read));
+    } else job.progressed(goesOnAt > keptTo);
+    keptTo = Math.max(keptTo, goesOnAt);
+  }
+  return findings.whole(look.result());
+}
+
+async function planRest(job: RangeJob, read: ReadFile, app: ReadApp): Promise<void> {
+  const { id } = job.migration;
+  const now = await app.ledger.migrations.get(id);
+  // A worker before has planned it, and ended before it could say that it is done.
+  if (now === undefined || isFinal(now) || !isUnread(now.plan)) return;
+  const plan = await attemptOn(job)(() => preparePlan(now.plan.request, app, { read }));
+  await claimTarget(plan, id, app);
+  job.check();
+  await app.ledger.migrations.update(id, (row) =>
+    isFinal(row) || !isUnread(row.plan)
+      ? undefined
+      : { ...row, plan, course: { ...firstCourse(plan), walks: row.course.walks } },
+  );
+  app.watch.forget(id);
+}
