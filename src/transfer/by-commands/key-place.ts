@@ -35,6 +35,8 @@ const stream = z.object({
     ),
   }),
   ...{ consumers: amount, entries: amount, through: streamId, top: streamId, seen: streamId },
+  /** Numbers of what is pending that were too great to be exact. */
+  inexact: amount.default(0),
 });
 
 const body = z.discriminatedUnion('kind', [ordered, scanned, stream]);

@@ -189,6 +189,28 @@ describe('expiries of hash fields', () => {
   });
 });
 
+it.each([1, Infinity])(
+  'pending entries that change hands while their stream is copied are noticed (%s times)',
+  async (times) => {
+    const { client } = from;
+    const fill = client.pipeline();
+    for (let at = 1; at <= 1_000; at++) fill.xadd('key', `${at}-0`, 'field', 'x'.repeat(20));
+    await fill.exec();
+    await client.xgroup('CREATE', 'key', 'group', '0');
+    await client.call('XGROUP', 'CREATECONSUMER', 'key', 'group', 'other');
+    await client.xreadgroup('GROUP', 'group', 'one', 'COUNT', 1_000, 'STREAMS', 'key', '>');
+    const taken = Array.from({ length: 10 }, (_, at) => `${at * 100 + 1}-0`);
+    const claim = (time: number) =>
+      client.xclaim('key', 'group', time % 2 === 1 ? 'other' : 'one', 0, ...taken, 'JUSTID');
+
+    const outcome = await copyOver(from, to, disturbed('XRANGE', claim, times), to.port, 'key', { chunkBytes: 2_000 });
+
+    const changed = times === 1 ? [] : [{ kind: 'changed-while-read' }];
+    expect(outcome).toMatchObject({ kind: 'copied', losses: [{ kind: 'consumer-times' }, ...changed] });
+    if (times === 1) expect(await look(to, 'key')).toEqual(await look(from, 'key'));
+  },
+);
+
 describe('whether nobody wrote', () => {
   const mark = { process: 'a', at: 10_000, changes: 5, savedAt: 1_000, commands: 100 };
   const after = { ...mark, at: 11_000, commands: 103 };

@@ -93,6 +93,15 @@ forEveryPair((sides) => {
     expect(await copied('groups', 4_000)).toEqual(['consumer-times']);
   });
 
+  it('deliveries that are too many to be told exactly', async () => {
+    const { client } = sides().from;
+    await fill(client, 'great', 1, 3);
+    await client.xgroup('CREATE', 'great', 'g', '0');
+    await client.xreadgroup('GROUP', 'g', 'c', 'COUNT', 3, 'STREAMS', 'great', '>');
+    await client.xclaim('great', 'g', 'c', 0, '1-1', '2-2', 'RETRYCOUNT', '9007199254740993');
+    expect(await copied('great')).toEqual(['consumer-times', 'stream-facts']);
+  });
+
   it('pending entries whose messages are deleted: trimmed in front, in the middle, at the end', async () => {
     const { client } = sides().from;
     await fill(client, 'deleted', 1, 1_000);

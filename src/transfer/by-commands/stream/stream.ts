@@ -8,6 +8,7 @@ import type { BodyPlace } from '../key-place';
 import type { TemporaryKey } from '../temporary-key';
 import type { Body, BodyContext, Drift, Loss } from '../types';
 import { entriesAgree } from './entries-agree';
+import { pendingAgree } from './pending-agree';
 import { windowCommands } from './stream-commands';
 import { compareIds, formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../../../payload/stream-id';
 import {
@@ -33,7 +34,7 @@ export async function copyStream(context: BodyContext): Promise<Body> {
   if (kept === undefined) await temporary.write(foundation(temporary.name, info.groups));
   else await mustHold(temporary, kept);
   const consumers = kept?.consumers ?? (await copyConsumers(context, info.groups));
-  let { entries = 0, top = formatId(ZERO_ID) } = kept ?? {};
+  let { entries = 0, inexact = 0, top = formatId(ZERO_ID) } = kept ?? {};
   let bytes = context.kept?.bytes ?? 0;
   const stored = placedInfo(info);
   const start = kept === undefined ? ZERO_ID : idAfter(parseId(kept.through));
@@ -42,19 +43,28 @@ export async function copyStream(context: BodyContext): Promise<Body> {
     await temporary.write(windowCommands(temporary.name, window, entries === 0, options.clockOffsetMs));
     entries += window.entries.length;
     bytes += sizeOf(window.entries);
+    inexact += window.pending.filter(({ deliveries }) => !Number.isSafeInteger(deliveries)).length;
     top = formatId(greatest(parseId(top), ...window.entries.slice(-1), ...window.pending.slice(-1)));
     const through = formatId(window.through);
-    context.reached({ kind: 'stream', info: stored, consumers, entries, through, top, seen: formatId(ZERO_ID) }, bytes);
+    const place = { kind: 'stream', info: stored, consumers, entries, inexact, through, top } as const;
+    context.reached({ ...place, seen: formatId(ZERO_ID) }, bytes);
   }
   const made = await setFacts(context, info, entries);
-  const place = { kind: 'stream', info: stored, consumers, entries, through: formatId(info.lastId), top } as const;
+  const through = formatId(info.lastId);
+  const place = { kind: 'stream', info: stored, consumers, entries, inexact, through, top } as const;
+  const notTaken = pendingLoss(info, made);
   const looksAsRead = ({ seen }: StreamPlace) =>
     entriesAgree(context, parseId(seen), info.lastId, entries, (id) => {
       context.reached({ ...place, top: formatId(info.lastId), seen: formatId(id) }, bytes);
     });
   return {
     bytes,
-    losses: [...consumerLoss(consumers), ...pendingLoss(info, made), ...factLosses(context, info, made)],
+    losses: [
+      ...consumerLoss(consumers),
+      ...notTaken,
+      ...factLosses(context, info, made),
+      ...inexactLoss(inexactIn(info) + inexact),
+    ],
     check: async () => {
       const isStill = options.sourceIsStill === true;
       if (made.length !== entries) {
@@ -62,6 +72,8 @@ export async function copyStream(context: BodyContext): Promise<Body> {
         throw isStill ? new TemporaryLost(lacks) : new KeyChanged(lacks);
       }
       if (!isStill && kept !== undefined && !(await looksAsRead(kept))) return 'drifted';
+      const groups = isStill || notTaken.length > 0 ? [] : info.groups;
+      if (!(await pendingAgree(context, groups))) return 'drifted';
       return driftOf(info, await readStreamInfo(source, sourceKey), entries);
     },
   };
@@ -214,6 +226,19 @@ function pendingLoss(wanted: StreamInfo, made: StreamInfo): Loss[] {
   const count = lost.reduce((sum, each) => sum + each, 0);
   if (count === 0) return [];
   return [{ kind: 'pending-entry', count, message: 'the target did not take all pending entries' }];
+}
+
+/** How many of a stream's own numbers are greater than those that are exact here. */
+function inexactIn({ entriesAdded = 0, groups }: StreamInfo): number {
+  return [entriesAdded, ...groups.map(({ entriesRead = 0 }) => entriesRead)].filter((one) => !Number.isSafeInteger(one))
+    .length;
+}
+
+function inexactLoss(count: number): Loss[] {
+  if (count === 0) return [];
+  const message =
+    'numbers of the stream (deliveries, entries added or read) that are greater than 2^53 - 1 were carried over only about';
+  return [{ kind: 'stream-facts', count, message }];
 }
 
 function consumerLoss(count: number): Loss[] {
