@@ -72,11 +72,12 @@ const CONTENTS: Readonly<Record<string, (read: LargeRead) => Promise<Content>>> 
   },
   list: async ({ port, key, goOn }) => {
     const windows = new Windows(PARTS);
-    for (let at = 0; ; at += PARTS) {
+    for (;;) {
       goOn();
+      const at = windows.count;
       const items = asList(await port.call('LRANGE', key, String(at), String(at + PARTS - 1))).map(asBytes);
+      if (items.length === 0) return { length: at, print: printOfWindows('list', windows.end()) };
       for (const item of items) windows.add(inTurn([item]));
-      if (items.length < PARTS) return { length: windows.count, print: printOfWindows('list', windows.end()) };
     }
   },
   set: async (read) => {

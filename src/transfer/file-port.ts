@@ -30,8 +30,8 @@ export function answersFor(type: number): boolean {
 
 /**
  * Answers the commands by which a copy reads large keys (by-commands/), out of their records in a file: in constant memory for each key
- * that was asked for and not released, forward at the cost of one reading. A page of a stream's entries ends early where they are large: the
- * last one is empty.
+ * that was asked for and not released, forward at the cost of one reading. A page of a list, or of a stream's entries, ends early where these are large: only
+ * the last one is empty.
  */
 export class FilePort implements RedisPort {
   private readonly open = new Map<string, Promise<Value>>();
@@ -216,17 +216,21 @@ class Value {
     return Buffer.concat(parts, length);
   }
 
-  /** Elements of a list. */
+  /** Elements of a list; fewer where they are large, but none only where there are none. */
   async elements(index: number, count: number): Promise<Buffer[]> {
     if (index < this.reached.index) this.reached = { index: 0, place: this.first };
     const elements: Buffer[] = [];
+    let bytes = 0;
     let { index: at, place } = this.reached;
-    while (at < index + count && place < this.window.end) {
+    while (at < index + count && bytes < MOST_PAGE_BYTES && place < this.window.end) {
       // The unit that the last element is of is read again with the next ones.
       this.reached = { index: at, place };
-      const { units, next } = await this.unitsAt(place, this.hasNodes ? 1 : index + count - at);
+      const most = this.hasNodes ? 1 : index + count - at;
+      const { units, next } = await this.unitsAt(place, most, MOST_PAGE_BYTES - bytes);
       for (const { values } of units) {
-        elements.push(...values.slice(Math.max(0, index - at), Math.max(0, index + count - at)));
+        const asked = values.slice(Math.max(0, index - at), Math.max(0, index + count - at));
+        elements.push(...asked);
+        bytes += asked.reduce((sum, { length }) => sum + length, 0);
         at += values.length;
       }
       place = next;

@@ -69,6 +69,23 @@ describe.each([0, 1])('a record of server %i', (place) => {
     }
   });
 
+  it('gives no more of a list at once than there is memory for, and all of it in turn', async () => {
+    const { client } = server();
+    const elements = Array.from({ length: 40 }, (_, i) => (i % 4 === 0 ? Buffer.from(`${i}`) : randomBytes(300_000)));
+    await client.rpush('large elements', ...elements);
+    const { port, readBytes, size } = await portOf(server(), 'large elements');
+
+    const told: Buffer[] = [];
+    for (;;) {
+      const window = (await port.call('LRANGE', 'large elements', String(told.length), '100')) as Buffer[];
+      if (window.length === 0) break;
+      expect(window.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(1_048_576 + 300_000);
+      told.push(...window);
+    }
+    expect(areSame(told, elements)).toBe(true);
+    expect(readBytes()).toBeLessThan(2 * size);
+  });
+
   it.each([
     ['packed', Buffer.from(many.map((i) => `${i * 7_919}`).join(','))],
     ['plain', Buffer.from(many.map((i) => (i * 2_654_435_761) & 255))],

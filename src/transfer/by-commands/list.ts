@@ -56,8 +56,9 @@ async function* readWindows(
       ['LRANGE', sourceKey, '0', String(count - 1)],
     ]);
     const window = asList(head).map(asBytes);
-    // A list that comes whole in one reply is what it is, whatever LLEN said a moment before.
-    length = window.length < count ? window.length : asNumber(llen);
+    // A list that comes whole in one reply is what it is, whatever LLEN said a moment before. A page of a file ends early where elements are large.
+    const isWhole = window.length < count && options.sourceIsStill !== true;
+    length = isWhole ? window.length : asNumber(llen);
     tellLength(length);
     if (window.length === 0) return;
     index = window.length;
