@@ -33,6 +33,16 @@ export interface Beside {
   readonly place?: Buffer | undefined;
 }
 
+/** A range row as it stands in the storage. */
+export interface WrittenRange {
+  readonly name: string;
+  readonly etag: string;
+  /** By the storage's clock, ms since 1970. */
+  readonly writtenAt: number;
+  /** The row, or what stands in for it where it cannot be read. @throws NewerRowError */
+  readonly row: () => RangeRow;
+}
+
 /** The rows that say what each range has done; the only truth about progress. */
 export class RangeRows {
   constructor(private readonly table: TableClient) {}
@@ -98,18 +108,21 @@ export class RangeRows {
   }
 
   /**
-   * The range rows of a migration that were written since, with the time of the storage's writing, in no particular order.
+   * The range rows of a migration that were written since, with the time of the storage's writing, in no particular order. Each is
+   * read only when asked for: who knows its ETag need not.
    * @param since ms since 1970; undefined for all rows
    */
-  async *changedSince(
-    migration: string,
-    since: number | undefined,
-  ): AsyncGenerator<{ readonly row: RangeRow; readonly writtenAt: number }, void, undefined> {
+  async *changedSince(migration: string, since: number | undefined): AsyncGenerator<WrittenRange, void, undefined> {
     const written = since === undefined ? '' : ` and Timestamp ge datetime'${new Date(since).toISOString()}'`;
     for (const keys of [`RowKey lt '${SURVEY_KEYS.from}'`, `RowKey ge '${SURVEY_KEYS.to}'`]) {
       const filter = `PartitionKey eq '${rowKeyText(migration)}' and ${keys}${written}`;
       for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
-        yield { row: fromRange(entity), writtenAt: Date.parse(String(entity.timestamp)) || 0 };
+        yield {
+          name: String(entity.rowKey),
+          etag: entity.etag,
+          writtenAt: Date.parse(String(entity.timestamp)) || 0,
+          row: () => fromRange(entity),
+        };
       }
     }
   }

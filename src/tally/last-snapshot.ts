@@ -11,6 +11,8 @@ import { sumHeld, sumRanges } from './sum';
 /** Of so many ranges storage gives all rows in one answer: of more, a sum is shown as it was kept for so long, ms. */
 const RANGES_AN_ANSWER = 1_000;
 const FRESH_MS = 5_000;
+/** A report is asked for several times a second, by each who watches: rows that were read so long ago will do, ms. */
+const ROWS_FRESH_MS = 700;
 
 /**
  * The tally's last sum, brought up to date by the range rows: who reads it waits for no tally. What the sides told, and the
@@ -21,9 +23,9 @@ export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'led
   const now = app.ledger.now();
   const isFresh = last.progress.ranges.total > RANGES_AN_ANSWER && Math.abs(now - Date.parse(last.at)) < FRESH_MS;
   if (isFinal(migration) || isFresh) return last;
-  const rows = await app.ledger.ranges.list(migration.id).catch(undefinedIfUnreadable);
-  if (rows === undefined) return last;
-  const held = rowsOfPlan(migration, rows);
+  const seen = await app.ledger.seenRanges.list(migration.id, { maxAgeMs: ROWS_FRESH_MS }).catch(undefinedIfUnreadable);
+  if (seen === undefined) return last;
+  const held = rowsOfPlan(migration, seen.rows);
   const shards = sumShards(
     migration,
     last.shards ?? {},

@@ -108,7 +108,7 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
   // The sum is as old as the rows are.
   const now = app.ledger.now();
   const silenceMs = app.settings.silenceSeconds * 1_000;
-  const { rows, isWhole } = await app.ledger.seenRanges.list(id, whole);
+  const { rows, isWhole } = await app.ledger.seenRanges.list(id, { whole });
   const follower = isFollowed(known.plan) ? await app.ledger.live.get(id) : undefined;
   const held = rowsOfPlan(known, rows);
   const ofWalk = held.filter(({ phase }) => phase === known.phase);

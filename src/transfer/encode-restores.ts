@@ -20,7 +20,11 @@ export interface RestoreOptions extends WriteOptions {
 interface Frame {
   readonly head: Buffer;
   readonly tail: Buffer;
+  /** Of both together, bytes. */
+  readonly size: number;
 }
+
+const NO_USE = -1;
 
 /**
  * RESTORE key ttl payload [REPLACE] [ABSTTL] [IDLETIME | FREQ use] for each entry, written straight into one buffer, but for large payloads: an array for
@@ -31,30 +35,27 @@ export function encodeRestores(entries: readonly RestoreEntry[], options: Restor
   const replacing = replace ? ['REPLACE'] : [];
   const lasting = framesOf(replacing, kind);
   const expiring = framesOf([...replacing, ...(absoluteExpiry ? ['ABSTTL'] : [])], kind);
-  const ttlOf = (expiry: number) => (expiry === 0 || absoluteExpiry ? expiry : expiry - now);
-  /** -1 where none is given. */
-  const useOf = ({ use = -1 }: RestoreEntry) => (kind === undefined ? -1 : use);
-  const frameOf = (entry: RestoreEntry) =>
-    (entry.expiry === 0 ? lasting : expiring)[useOf(entry) < 0 ? 'plain' : 'withUse'];
+  const shift = absoluteExpiry ? 0 : now;
 
   let size = 0;
   for (const entry of entries) {
     const { key, expiry, payload } = entry;
-    const { head, tail } = frameOf(entry);
-    const use = useOf(entry);
-    size += head.length + bulkSize(key.length) + bulkSize(digitsOf(ttlOf(expiry)));
+    const use = kind === undefined ? NO_USE : (entry.use ?? NO_USE);
+    const frames = expiry === 0 ? lasting : expiring;
+    size += use < 0 ? frames.plain.size : frames.withUse.size + bulkSize(digitsOf(use));
+    size += bulkSize(key.length) + bulkSize(expiry === 0 ? 1 : digitsOf(expiry - shift));
     size += isLarge(payload) ? bulkFrameSize(payload.length) : bulkSize(payload.length);
-    size += tail.length + (use < 0 ? 0 : bulkSize(digitsOf(use)));
   }
   return new EncodedCommands(entries.length, size, (out, byReference) => {
     let at = 0;
     for (const entry of entries) {
       const { key, expiry, payload } = entry;
-      const { head, tail } = frameOf(entry);
-      const use = useOf(entry);
+      const use = kind === undefined ? NO_USE : (entry.use ?? NO_USE);
+      const frames = expiry === 0 ? lasting : expiring;
+      const { head, tail } = use < 0 ? frames.plain : frames.withUse;
       at = writeBytes(out, at, head);
       at = writeBulk(out, at, key);
-      at = writeBulkNumber(out, at, ttlOf(expiry));
+      at = writeBulkNumber(out, at, expiry === 0 ? 0 : expiry - shift);
       at = isLarge(payload) ? writeBulkByReference(out, at, payload, byReference) : writeBulk(out, at, payload);
       at = writeBytes(out, at, tail);
       if (use >= 0) at = writeBulkNumber(out, at, use);
@@ -71,8 +72,7 @@ function framesOf(
 
 /** @param more how many arguments stand behind the flags */
 function frame(flags: readonly string[], more: number): Frame {
-  return {
-    head: Buffer.from(`*${4 + flags.length + more}\r\n$7\r\nRESTORE\r\n`, 'latin1'),
-    tail: Buffer.from(flags.map((flag) => `$${flag.length}\r\n${flag}\r\n`).join(''), 'latin1'),
-  };
+  const head = Buffer.from(`*${4 + flags.length + more}\r\n$7\r\nRESTORE\r\n`, 'latin1');
+  const tail = Buffer.from(flags.map((flag) => `$${flag.length}\r\n${flag}\r\n`).join(''), 'latin1');
+  return { head, tail, size: head.length + tail.length };
 }

@@ -303,7 +303,7 @@ describe('range rows as they are seen', () => {
       () => ledger.now(),
     );
     const states = async (whole?: boolean) => {
-      const { rows, isWhole } = await seen.list(migration, whole);
+      const { rows, isWhole } = await seen.list(migration, { whole: whole === true });
       return [isWhole, ...rows.map(({ number, state }) => `${number} ${state}`)];
     };
     const untouched = ['0 planned', '1 planned', '2 planned', '3 planned'];
@@ -322,7 +322,8 @@ describe('range rows as they are seen', () => {
         async *changedSince(_, since) {
           await Promise.resolve();
           for (const each of since === undefined ? rows : [{ ...rows[1]!, state: 'done' as const }]) {
-            yield { row: each, writtenAt: each.state === 'done' ? 2_000 : 1_000 };
+            const { name, state } = each;
+            yield { name, etag: state, writtenAt: state === 'done' ? 2_000 : 1_000, row: () => each };
           }
         },
       },
