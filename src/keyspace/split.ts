@@ -1,8 +1,13 @@
-/**
- * Keys and bytes that one range should have: some tenths of a second for one of several walkers. An instance takes up to two dozen
- * ranges at once, so that a copy of more than a few seconds must have several times as many for another instance to take part.
- */
+/** Below it a range is not worth its messages and rows. Keys. */
 const KEYS_PER_RANGE = 8_192;
+/** So many ranges keep an instance busy. */
+const RANGES_OF_AN_INSTANCE = 16;
+/**
+ * Keys and bytes that one of more ranges should have: some tenths of a second for one of several walkers. An instance takes up to two
+ * dozen ranges at once, so that a copy of more than a few seconds must have several times as many for another instance to take part; but
+ * each costs some ten operations of the storage, and an instance as much CPU as 5,000 keys.
+ */
+const KEYS_PER_FURTHER_RANGE = 32_768;
 const BYTES_PER_RANGE = 33_554_432;
 /** With fewer keys a range meets many of its neighbours' too. */
 const LEAST_KEYS = 2_048;
@@ -15,7 +20,8 @@ const MOST_BITS = 14;
  */
 export function bitsFor(keys: number | undefined, bytes = 0): number {
   if (keys === undefined) return 0;
-  const wanted = Math.max(keys / KEYS_PER_RANGE, bytes / BYTES_PER_RANGE);
+  const few = Math.min(RANGES_OF_AN_INSTANCE, keys / KEYS_PER_RANGE);
+  const wanted = Math.max(few, keys / KEYS_PER_FURTHER_RANGE, bytes / BYTES_PER_RANGE);
   if (wanted <= 1) return 0;
   const most = Math.max(0, Math.floor(Math.log2(keys / LEAST_KEYS)));
   return Math.min(MOST_BITS, most, Math.max(2, Math.ceil(Math.log2(wanted))));
