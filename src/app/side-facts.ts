@@ -2,13 +2,13 @@ import type { App } from './app';
 import type { MigrationRow } from '../migration/rows';
 import { keysInAll, type OnOwnConnection } from '../redis/database-keys';
 import { withUnowned, type ShardTold } from '../migration/shards';
-import { RedisError } from '../redis/errors';
+import { idOf, type Doubt, type Owners } from '../redis/cluster-views';
+import { RedisError, type ErrorKind } from '../redis/errors';
 import { inTime } from '../redis/first-answers';
 import { mergeFacts } from '../redis/merge-facts';
 import { readServerFacts, type ServerFacts } from '../redis/probe';
-import type { RedisPort } from '../redis/redis-port';
 import type { ServerOfSide } from '../redis/routed-connection';
-import { addressText, type Master } from '../redis/topology';
+import { addressText } from '../redis/topology';
 import type { SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { isUnread } from '../migration/file-facts';
@@ -30,7 +30,7 @@ export interface Asked {
 /** Who watches a migration waits no longer for a side: it is asked again soon, and what is told of the other side must not be old. */
 const PATIENCE_MS = 4_000;
 /** For one master of a cluster: the others are not to be unheard for its sake. */
-const PATIENCE_FOR_ONE_MS = 3_000;
+const PATIENCE_FOR_ONE_MS = 2_500;
 
 /** Asks what a side tells now. */
 export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<App, 'connections'>): Promise<Asked> {
@@ -41,13 +41,15 @@ export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<
     const late = () => new RedisError('timeout', spec);
     const each = await inTime(askEach(spec, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
     shards = shardsOf(each);
-    return { facts: together(each, spec), trouble: null, shards };
+    const facts = together(each, spec);
+    await inTime(confirm(spec, each, app), late, PATIENCE_MS);
+    return { facts, trouble: null, shards };
   } catch (error) {
     return { facts: undefined, trouble: messageOf(error), shards };
   }
 }
 
-/** As `askSide`. @throws RedisError, also while the server reads its data from disk */
+/** As `askSide`. @throws RedisError, also while the server reads its data from disk, or it is not certain which masters a cluster has */
 export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'connections'>): Promise<SideFacts> {
   const { [side]: spec } = plan.request;
   // A file stays what it was: whoever reads it holds to that.
@@ -55,25 +57,52 @@ export async function factsOrThrow(plan: Plan, side: SideName, app: Pick<App, 'c
   return await loadedFacts(spec, app);
 }
 
-/** What the server of a connection tells, or the masters of a cluster together. @throws RedisError, also while it reads its data from disk */
+/** What the server of a connection tells, or the masters of a cluster together. @throws RedisError as `factsOrThrow` */
 export async function loadedFacts(name: string, app: Pick<App, 'connections'>): Promise<SideFacts> {
-  return together(await askEach(name, app), name);
+  return (await loadedServers(name, app)).facts;
 }
 
 /** What a side tells, and each of its servers. */
 export interface LoadedServers {
   readonly facts: SideFacts;
-  readonly servers: readonly { readonly facts: ServerFacts; readonly port: RedisPort; readonly master?: Master }[];
+  readonly servers: readonly ServerFacts[];
+  /** Of a cluster: who has which slots. */
+  readonly owners: Owners | undefined;
 }
 
-/** As `loadedFacts`, with what each master of a cluster tells; to be used at once. */
+/** As `loadedFacts`, with what each master of a cluster tells. @throws RedisError as `factsOrThrow` */
 export async function loadedServers(name: string, app: Pick<App, 'connections'>): Promise<LoadedServers> {
   const each = await askEach(name, app);
   const facts = together(each, name);
-  const servers = each.flatMap(({ facts: own, port, master }) =>
-    own instanceof RedisError || port instanceof RedisError ? [] : [{ facts: own, port, ...(master && { master }) }],
-  );
-  return { facts, servers };
+  const servers = each.flatMap(({ facts: own }) => (own instanceof RedisError ? [] : [own]));
+  return { facts, servers, owners: await confirm(name, each, app) };
+}
+
+const DOUBTS: Readonly<Record<Doubt, ErrorKind | undefined>> = {
+  differ: 'nodesDiffer',
+  unheard: 'nodeUnheard',
+  down: 'clusterDown',
+  // Whoever walks looks at each slot by itself.
+  moving: undefined,
+};
+
+/**
+ * Who the masters of a cluster are, after those that were taken for them have told what they are: what one node says of it is not enough,
+ * since one that was replaced, or is cut off from the others, goes on as if nothing had happened. Undefined of what is no cluster.
+ * @throws RedisError where that is not certain, or those that were asked are not all
+ */
+async function confirm(
+  name: string,
+  asked: readonly AskedServer[],
+  app: Pick<App, 'connections'>,
+): Promise<Owners | undefined> {
+  const ids = new Set(asked.flatMap(({ master }) => (master === undefined ? [] : idOf(master))));
+  if (ids.size === 0) return undefined;
+  const owners = await app.connections.get(name, 0).cluster.agreement();
+  const kind = owners.doubt === null ? undefined : DOUBTS[owners.doubt];
+  if (kind !== undefined) throw new RedisError(kind, name);
+  if (!owners.topology.masters.every((master) => ids.has(idOf(master)))) throw new RedisError('nodesDiffer', name);
+  return owners;
 }
 
 /** What a server told, or a master of a cluster. */

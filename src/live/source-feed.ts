@@ -1,13 +1,12 @@
 import type { App } from '../app/app';
-import { loadedFacts, loadedServers, type LoadedServers, type SideFacts } from '../app/side-facts';
+import { loadedFacts, loadedServers, type SideFacts } from '../app/side-facts';
 import { wallClock } from '../basics/wall-clock';
 import type { Plan } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
 import { SidesMetError, whySidesMet } from '../migration/same-server';
 import { hasOtherData, markOf, since, type Mark } from '../migration/since';
-import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { RedisError } from '../redis/errors';
-import { ownSlotsOf, type OwnSlots } from '../redis/node-list';
+import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { groupCallsOf, missedOnAny, type SourceMarks } from './blind-spots';
 
 /** A time in which every change of the source is told, by one process of it, or by all masters of a cluster. */
@@ -64,26 +63,19 @@ export class SourceFeed {
     return { runId, kind, source: marks, target: markOf(target), groupCalls: groupCallsOf(source) };
   }
 
-  /** What both sides tell now. @throws SidesMetError where they are not apart any more, RedisError */
+  /** What both sides tell now. @throws SidesMetError where they are not apart any more, RedisError, also where it is not certain which masters a cluster has */
   async look(): Promise<Look> {
     const { source, target } = this.names;
-    const [{ facts, servers }, ofTarget] = await Promise.all([
-      loadedServers(source, this.app).then(async ({ facts: told, servers: each }) => ({
-        facts: told,
-        servers: await Promise.all(each.map(markOfServer)),
-      })),
+    const [{ facts, servers, owners }, ofTarget] = await Promise.all([
+      loadedServers(source, this.app),
       loadedFacts(target, this.app),
     ]);
     const met = whySidesMet(this.plan, facts, ofTarget);
     if (met !== undefined) throw new SidesMetError(met);
-    const slots = servers.flatMap(({ own }) => own ?? []);
     const marks: SourceMarks = {
-      servers: servers.map(({ mark }) => mark),
-      slots: slots
-        .map(({ text }) => text)
-        .sort()
-        .join('\n'),
-      areMoving: slots.some(({ areMoving }) => areMoving),
+      servers: servers.map(markOf),
+      slots: owners?.slots ?? '',
+      areMoving: owners?.doubt === 'moving',
     };
     return { source: facts, marks, target: ofTarget };
   }
@@ -145,25 +137,4 @@ export class SourceFeed {
     });
     return opened;
   }
-}
-
-/** @throws RedisError of the connection */
-async function markOfServer({
-  facts,
-  port,
-  master,
-}: LoadedServers['servers'][number]): Promise<{ readonly mark: Mark; readonly own?: OwnSlots }> {
-  const mark = markOf(facts);
-  if (master === undefined) return { mark };
-  const replies = await port.pipeline([
-    ['CLUSTER', 'NODES'],
-    ['CLUSTER', 'INFO'],
-  ]);
-  const [nodes = '', info = ''] = replies.map((reply) => {
-    if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
-    return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
-  });
-  const own = ownSlotsOf(nodes, info);
-  // Where that is refused, CLUSTER SLOTS tells who has them, and not which are on their way.
-  return { mark, own: own ?? { text: JSON.stringify([master.id, master.slots]), areMoving: false } };
 }

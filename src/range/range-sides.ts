@@ -58,6 +58,8 @@ export function sideOf(
   const name = connectionOf(plan.request[side]);
   const apart = side === 'target' ? apartFromSource(job.migration) : undefined;
   const connection = app.connections.get(name, database, apart);
+  // What it knew may be from before the walk began, which may have begun for masters that were replaced.
+  if (plan[side].cluster) connection.cluster.suspect();
   const guard = { connection, runId };
   const governed = (port: RedisPort) => (side === 'source' || plan.inPlace ? governedPort(port, job.governor) : port);
   const port = governed(connection);

@@ -1,9 +1,11 @@
 import { firstOf } from '../basics/first-of';
 import { BulkConnection } from './bulk-connection';
+import { idOf, ownersOf, selfOfView, type Owners, type View } from './cluster-views';
 import type { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
+import { inTime } from './first-answers';
 import { NodeWays, STAGGER_MS } from './node-ways';
 import type { RedisPort } from './redis-port';
 import {
@@ -30,11 +32,16 @@ export interface ReachedNode {
   readonly trouble?: RedisError;
 }
 
+/** For so long a node is waited for that is asked who owns which slots, ms. */
+const PATIENCE_MS = 1_000;
+/** One that did not answer is not waited for again so soon, ms: an owner, whose word is needed, and any other node. */
+const SILENT_MS = { owner: 2_000, other: 30_000 };
+
 /** Who owns which slots, and this process's connections to the nodes: one for commands and one for writing in bulk to each. */
 export class Cluster {
   /** Whether it is one at all: set by who finds it out. Until then nothing else here is asked. */
   isOne = false;
-  private topology: Topology | undefined;
+  private owners: Owners | undefined;
   /** Slots that a node has said to be elsewhere since the topology was read. */
   private readonly moved = new Map<number, NodeAddress>();
   private refreshing: Promise<void> | undefined;
@@ -44,6 +51,8 @@ export class Cluster {
   private named: Promise<boolean> | undefined;
   private readonly lanes = new Map<string, RedisConnection>();
   private readonly bulks = new Map<string, BulkConnection>();
+  /** When nodes did not answer that were asked who owns which slots, by their addresses. */
+  private readonly silent = new Map<string, number>();
 
   private readonly ways: NodeWays;
 
@@ -84,9 +93,13 @@ export class Cluster {
     }
   }
 
+  private get topology(): Topology | undefined {
+    return this.owners?.topology;
+  }
+
   /** Whether it is known who owns which slots, as far as nothing has spoken against it. */
   get isKnown(): boolean {
-    return this.topology !== undefined && !this.isStale;
+    return this.owners !== undefined && !this.isStale;
   }
 
   /** Reads who owns which slots, where that is not known. @throws RedisError where no node tells */
@@ -217,6 +230,7 @@ export class Cluster {
   /** Ends all connections; no other is opened afterwards. */
   close(): void {
     this.isClosed = true;
+    this.ways.close();
     for (const connection of this.connections) connection.close();
   }
 
@@ -237,58 +251,125 @@ export class Cluster {
 
   /** Reads who owns which slots. @param first the node to be asked first @throws RedisError where no node tells */
   async refresh(first?: NodeAddress): Promise<void> {
-    this.refreshing ??= this.readTopology(first).finally(() => (this.refreshing = undefined));
+    this.refreshing ??= this.readOwners(first).finally(() => (this.refreshing = undefined));
     await this.refreshing;
   }
 
+  /** Who owns which slots, and whether that is certain, as all nodes say after this was called. @throws RedisError where no node tells */
+  async agreement(): Promise<Owners> {
+    // What is being read may have been asked for before.
+    await this.refreshing?.catch(() => undefined);
+    await this.refresh();
+    if (this.owners === undefined) throw new RedisError('clusterDown', this.name);
+    return this.owners;
+  }
+
   /**
-   * Asks the nodes that are known for what they know; the first answer counts, and one that is late has the next node asked beside it.
+   * Asks the nodes that are known for what they know, one that is late has the next node asked beside it; and then all that the first one
+   * that answers, or any other, names: it alone may have been replaced, and not know of it.
    * @throws RedisError, the seed's where none does
    */
-  private async readTopology(first: NodeAddress | undefined): Promise<void> {
+  private async readOwners(first: NodeAddress | undefined): Promise<void> {
     const { seed, topology } = this;
-    const asked = new Map(
+    const known = new Map(
       [...(first === undefined ? [] : [first]), ...(topology?.masters ?? []), ...(topology?.replicas ?? []), seed].map(
         ({ host, port }) => [addressText({ host, port }), { host, port }],
       ),
     );
     const asOf = new Map(this.moved);
-    const addresses = [...asked.values()];
+    const addresses = [...known.values()];
     const answer = await firstOf(
-      addresses.map((address) => async () => await this.askFor(address)),
+      addresses.map((address) => async () => await this.askFor(this.nodeAt(address))),
       STAGGER_MS,
       addresses.findIndex((address) => addressText(address) === addressText(seed)),
     );
-    this.topology = answer.topology;
-    this.ways.learn(idsOfTopology(answer.topology), answer.ofSeed);
+    this.learnFrom([answer]);
+    const views = [answer];
+    const heard = new Set([selfOfView(answer)]);
+    const asked = new Set([addressText(answer.node)]);
+    for (;;) {
+      const open = nodesIn(views).filter(
+        (node) => !asked.has(addressText(node)) && !(node.id !== undefined && heard.has(node.id)),
+      );
+      if (open.length === 0) break;
+      for (const node of open) asked.add(addressText(node));
+      const isOwner = (node: ClusterNode) => views.some(({ topology: { masters } }) => hasNode(masters, node));
+      const answers = await Promise.all(open.map((node) => this.viewOf(node, isOwner(node))));
+      for (const view of answers) {
+        if (view === undefined) continue;
+        views.push(view);
+        heard.add(selfOfView(view));
+      }
+    }
+    this.owners = ownersOf(views);
+    this.learnFrom(views);
     // What a node has said since may be newer.
     for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
     this.isStale = false;
     this.closeOthers();
   }
 
-  /** What a node knows of all; `ofSeed`: its CLUSTER NODES, where it is the one that the connection leads to. @throws RedisError */
-  private async askFor(address: NodeAddress): Promise<{ readonly topology: Topology; readonly ofSeed?: string }> {
-    const lane = await this.lane(address);
-    const [slots, nodes] = await lane.pipeline([
-      ['CLUSTER', 'SLOTS'],
-      ['CLUSTER', 'NODES'],
-    ]);
-    if (slots instanceof RedisError) throw slots;
-    const topology = parseTopology(slots ?? null, address.host);
-    const isSeed = addressText(address) === addressText(this.seed);
-    return { topology, ...(isSeed && Buffer.isBuffer(nodes) ? { ofSeed: nodes.toString('latin1') } : {}) };
+  private learnFrom(views: readonly View[]): void {
+    const ids = new Set(views.flatMap(({ topology }) => idsOfTopology(topology)));
+    const ofSeed = views.find(({ node, nodes }) => nodes !== '' && addressText(node) === addressText(this.seed));
+    this.ways.learn(ids, ofSeed?.nodes);
   }
 
-  /** Ends the connections to nodes that are no masters any more. */
-  private closeOthers(): void {
-    const masters = new Set([...this.masters, ...this.moved.values()].map(addressText));
-    for (const connections of [this.lanes, this.bulks]) {
-      for (const [address, connection] of connections) {
-        if (masters.has(address)) continue;
-        connection.close();
-        connections.delete(address);
-      }
+  /** What a node says, where it does in time. */
+  private async viewOf(node: ClusterNode, isOwner: boolean): Promise<View | undefined> {
+    const text = addressText(node);
+    const silentMs = performance.now() - (this.silent.get(text) ?? Number.NEGATIVE_INFINITY);
+    if (silentMs < (isOwner ? SILENT_MS.owner : SILENT_MS.other)) return undefined;
+    try {
+      const view = await inTime(this.askFor(node), () => new RedisError('timeout', this.name), PATIENCE_MS);
+      this.silent.delete(text);
+      return view;
+    } catch (error) {
+      if (!(error instanceof RedisError || error instanceof TypeError)) throw error;
+      this.silent.set(text, performance.now());
+      return undefined;
     }
   }
+
+  /** What a node knows of all. @throws RedisError */
+  private async askFor(node: ClusterNode): Promise<View> {
+    const lane = await this.lane(node);
+    const [slots = null, ...told] = await lane.pipeline([
+      ['CLUSTER', 'SLOTS'],
+      ['CLUSTER', 'NODES'],
+      ['CLUSTER', 'INFO'],
+    ]);
+    if (slots instanceof RedisError) throw slots;
+    const [nodes = '', info = ''] = told.map((reply) => {
+      if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
+      return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
+    });
+    return { node, topology: parseTopology(slots, node.host), nodes, info };
+  }
+
+  /** Ends the connections to nodes that are not its any more, and those for writing to such as are no masters. */
+  private closeOthers(): void {
+    const masters = [...this.masters, ...this.moved.values()].map(addressText);
+    const nodes = [...masters, ...(this.topology?.replicas ?? []).map(addressText)];
+    closeBut(new Set(masters), this.bulks);
+    closeBut(new Set(nodes), this.lanes);
+  }
+}
+
+function closeBut(kept: ReadonlySet<string>, connections: Map<string, { close(): void }>): void {
+  for (const [address, connection] of connections) {
+    if (kept.has(address)) continue;
+    connection.close();
+    connections.delete(address);
+  }
+}
+
+/** All nodes that views name, at each of the addresses that are told of them. */
+function nodesIn(views: readonly View[]): readonly ClusterNode[] {
+  const all = views.flatMap(({ topology: { masters, replicas } }) => [...masters, ...replicas]);
+  return [...new Map(all.map((node) => [addressText(node), node])).values()];
+}
+
+function hasNode(nodes: readonly ClusterNode[], node: ClusterNode): boolean {
+  return nodes.some((each) => idOf(each) === idOf(node));
 }

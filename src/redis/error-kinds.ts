@@ -134,6 +134,14 @@ const TABLE = {
     says: 'the server is a replica without its master and gives no data; work goes on when the master is back, otherwise give the master in the connection.',
   },
   clusterDown: { asks: 'retry', says: 'the cluster is down or does not serve all slots; work goes on when it does.' },
+  nodesDiffer: {
+    asks: 'retry',
+    says: 'the nodes of the cluster do not agree who has which slots; work goes on when they do.',
+  },
+  nodeUnheard: {
+    asks: 'retry',
+    says: 'a master of the cluster does not answer, so that it is not known whether another one has its place; work goes on when it is.',
+  },
   tryAgain: {
     asks: 'retry',
     says: 'the cluster is moving these keys to another node; work goes on when they are there.',

@@ -45,22 +45,26 @@ export function selfOf(nodes: string): NodeLine | undefined {
 export interface OwnSlots {
   /** Its id, config epoch and slots, those on their way among them. */
   readonly text: string;
-  /** Some slots are on their way to it or from it, or it says that its cluster is down: another node may have them by now. */
+  /** Some slots are on their way to it or from it. */
   readonly areMoving: boolean;
 }
 
 /**
- * The slots of the node that gave these replies, as its own line tells them; undefined where it has none. A slot that came
+ * The slots of the node that gave this reply of CLUSTER NODES, as its own line tells them; undefined where it has none. A slot that came
  * back bears a later epoch.
- * @param nodes of CLUSTER NODES
- * @param info of CLUSTER INFO; a master that most others cannot reach says there that its cluster failed
  */
-export function ownSlotsOf(nodes: string, info: string): OwnSlots | undefined {
+export function ownSlotsOf(nodes: string): OwnSlots | undefined {
   const self = selfOf(nodes);
   if (self === undefined) return undefined;
   const { id, epoch, slots, open } = self;
-  const isDown = /^cluster_state:fail/m.test(info);
-  return { text: JSON.stringify([id, epoch, slots, open, isDown]), areMoving: open.length > 0 || isDown };
+  return { text: JSON.stringify([id, epoch, slots, open]), areMoving: open.length > 0 };
+}
+
+/** The config epochs of the nodes of a reply of CLUSTER NODES, by their ids: of two that claim a slot the later one has it. */
+export function epochsOf(nodes: string): ReadonlyMap<string, bigint> {
+  return new Map(
+    linesOf(nodes).flatMap(({ id, epoch }) => (/^\d+$/.test(epoch) ? [[id, BigInt(epoch)] as const] : [])),
+  );
 }
 
 /** The ids of all nodes of a reply of CLUSTER NODES. */

@@ -59,6 +59,7 @@ export function certificateNames({ host }: NodeAddress, { tls, tlsHost, host: se
 export class NodeWays {
   private readonly found = new Map<string, ConnectionSettings>();
   private readonly finding = new Map<string, Promise<WayFound>>();
+  private readonly opening = new Set<RedisConnection>();
   /** The ids of nodes that the cluster is known to have. */
   private ids: ReadonlySet<string> = new Set();
   private shift = 0;
@@ -97,6 +98,11 @@ export class NodeWays {
     return await finding;
   }
 
+  /** Ends what is being tried. */
+  close(): void {
+    for (const connection of this.opening) connection.close();
+  }
+
   private async find(node: ClusterNode): Promise<WayFound> {
     const places = placesOf(node, this.seed, this.shift);
     // What led to another node is tried first; the sort keeps the order otherwise.
@@ -129,6 +135,7 @@ export class NodeWays {
       const settings = { ...seed, host, port, ...(tlsHost === undefined ? {} : { tlsHost }) };
       const connection = new RedisConnection(settings, 0, this.clientName, this.credentials);
       begun.push(connection);
+      this.opening.add(connection);
       try {
         await connection.ready();
         await this.recognise(connection, node);
@@ -137,6 +144,8 @@ export class NodeWays {
         connection.close();
         failure = error;
         if (!isRedisError(error, 'certificate')) break;
+      } finally {
+        this.opening.delete(connection);
       }
     }
     throw failure;

@@ -44,24 +44,40 @@ export function addressText({ host, port }: NodeAddress): string {
  */
 export function parseTopology(reply: Reply, seedHost: string): Topology {
   if (!Array.isArray(reply)) throw unexpected();
-  const masters = new Map<string, ClusterNode & { slots: (readonly [number, number])[] }>();
-  const replicas = new Map<string, ClusterNode>();
+  const masters = new Map<string, ClusterNode>();
+  const replicas: ClusterNode[] = [];
   const owners = new Array<ClusterNode | undefined>(SLOTS).fill(undefined);
   for (const run of reply) {
     if (!Array.isArray(run)) throw unexpected();
     const [first, last, ...nodes] = run;
     const [master, ...others] = nodes.map((node) => parseNode(node, seedHost));
     if (!isSlot(first) || !isSlot(last) || last < first || master === undefined) throw unexpected();
-    const known = masters.get(addressText(master)) ?? { ...master, slots: [] };
-    known.slots.push([first, last]);
+    const known = masters.get(addressText(master)) ?? master;
     masters.set(addressText(master), known);
     owners.fill(known, first, last + 1);
-    for (const other of others) replicas.set(addressText(other), other);
+    replicas.push(...others);
   }
-  const inOrder = [...masters.values()].map((each) => ({ ...each, slots: each.slots.sort(([a], [b]) => a - b) }));
+  return topologyOf(owners, replicas);
+}
+
+/** @param owners of each slot, by its number; one object for each node */
+export function topologyOf(owners: readonly (ClusterNode | undefined)[], replicas: readonly ClusterNode[]): Topology {
+  const masters = new Map<string, Master & { readonly slots: [number, number][] }>();
+  for (let first = 0; first < SLOTS;) {
+    const { [first]: owner } = owners;
+    let last = first;
+    while (last + 1 < SLOTS && owners[last + 1] === owner) last++;
+    if (owner !== undefined) {
+      const known = masters.get(addressText(owner)) ?? { ...owner, slots: [] };
+      known.slots.push([first, last]);
+      masters.set(addressText(owner), known);
+    }
+    first = last + 1;
+  }
   return {
-    masters: inOrder.sort((a, b) => (a.slots[0]?.[0] ?? 0) - (b.slots[0]?.[0] ?? 0)),
-    replicas: [...replicas.values()],
+    // In the order in which they were met.
+    masters: [...masters.values()],
+    replicas: [...new Map(replicas.map((each) => [addressText(each), each])).values()],
     ownerOf: (slot) => owners[slot],
   };
 }

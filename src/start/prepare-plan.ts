@@ -158,8 +158,7 @@ export async function tryFeeds(
   if (mode !== 'live') return {};
   const nothing = () => undefined;
   const events = { onNames: nothing, onFlush: nothing, onGap: nothing };
-  const { servers } = await loadedServers(connectionOf(source), app);
-  const sourceServers = servers.map(({ facts }) => facts);
+  const { servers: sourceServers } = await loadedServers(connectionOf(source), app);
   try {
     const feed = await app.connections.feed(connectionOf(source), FEEDS[live?.feed ?? 'auto'], events);
     feed.close();

@@ -4,8 +4,10 @@ import { hashSlot } from '../keyspace/hash-slot';
 import { cursorAt, firstSlotOf, lastSlotOf, ownCursorOf, slotOf, withOwnCursor } from '../keyspace/slot-walk';
 import { BeginsAnewError } from '../migration/stop';
 import type { Cluster } from '../redis/cluster';
+import type { RedisConnection } from '../redis/connection';
 import { RedisError } from '../redis/errors';
 import { selfOf } from '../redis/node-list';
+import { isSameLife, lifeOf, type ProcessLife } from '../redis/process-life';
 import type { Command, RedisPort } from '../redis/redis-port';
 import { addressText, type NodeAddress } from '../redis/topology';
 import { throwIfNotThere } from './large-slot';
@@ -15,12 +17,21 @@ import type { ScannedKeys } from './page-reader';
 /** So often it is looked whether slots have moved while a node is walked, ms. At a node's end it is looked in any case. */
 const LOOK_MS = 5_000;
 
+interface OwnerNode {
+  readonly first: number;
+  readonly node: NodeAddress;
+  /** Through which it was asked. */
+  readonly lane: RedisConnection;
+  readonly openings: number;
+  readonly life: ProcessLife;
+}
+
 /** Who had which slots of a range at a moment. */
 interface Owners {
   /** Another one as soon as a slot went from one node to another, also there and back, or a node is another process: 64 bits, not 0. */
   readonly claim: bigint;
   /** In the order of their first slots in the range. */
-  readonly nodes: readonly { readonly first: number; readonly node: NodeAddress; readonly runId: string }[];
+  readonly nodes: readonly OwnerNode[];
   /** The node that a slot was at, "host:port". */
   readonly at: (slot: number) => string | undefined;
 }
@@ -42,7 +53,7 @@ export class NodeReader implements PageReader {
 
   /** @param port sends each command to the node that owns its key */
   constructor(
-    private readonly cluster: Pick<Cluster, 'name' | 'lane' | 'masters' | 'ownerOf' | 'refresh' | 'suspect'>,
+    private readonly cluster: Pick<Cluster, 'name' | 'lane' | 'agreement' | 'suspect'>,
     range: CursorRange,
     private readonly port: RedisPort,
     private readonly limits: ReadLimits,
@@ -57,10 +68,11 @@ export class NodeReader implements PageReader {
     const { claim, own } = ownCursorOf(cursor);
     const owners = await this.ownersAt(claim);
     const at = owners.nodes.findIndex(({ first }) => first === slotOf(cursor));
-    const { node, runId } = owners.nodes[at] ?? {};
+    const { node, lane: asked, openings } = owners.nodes[at] ?? {};
     if (node === undefined) throw movedAway();
     const lane = await this.cluster.lane(node);
-    if (lane.runId !== runId) throw new BeginsAnewError('A node of the cluster is another process.');
+    // Another connection may lead to another process.
+    if (lane !== asked || lane.openings !== openings) await this.look(owners);
     const scanned = await this.scanNode(lane, own, count);
     if (scanned.next === 0n) await this.look(owners);
     const keys = scanned.keys.filter((key) => this.isAt(key, node, owners));
@@ -115,18 +127,29 @@ export class NodeReader implements PageReader {
 
   /** @throws BeginsAnewError where anything is not as it was; RedisError, also while slots are on their way */
   private async look(owners: Owners): Promise<void> {
-    const { claim } = await this.ask();
-    if (claim !== owners.claim) throw movedAway();
+    const now = await this.ask();
+    if (now.claim !== owners.claim) throw movedAway();
+    // Cursors are the process' own, and a connection may outlive it behind a proxy.
+    for (const [i, { life }] of owners.nodes.entries()) {
+      const later = now.nodes[i]?.life;
+      if (later === undefined || !isSameLife(life, later)) {
+        throw new BeginsAnewError('A node of the cluster is another process.');
+      }
+    }
+    this.owners = now;
   }
 
   private async ask(): Promise<Owners> {
     const { cluster, first, last } = this;
-    await cluster.refresh();
+    const { doubt, topology } = await cluster.agreement();
+    if (doubt === 'down') throw new RedisError('clusterDown', cluster.name);
+    if (doubt === 'differ') throw new RedisError('nodesDiffer', cluster.name);
     const addresses = new Map<string, NodeAddress>();
     const firstSlots = new Map<string, number>();
     const owners = new Map<number, string>();
     for (let slot = first; slot <= last; slot++) {
-      const node = cluster.ownerOf(slot);
+      const node = topology.ownerOf(slot);
+      if (node === undefined) throw new RedisError('clusterDown', cluster.name);
       const address = addressText(node);
       owners.set(slot, address);
       if (!addresses.has(address)) {
@@ -135,17 +158,18 @@ export class NodeReader implements PageReader {
       }
     }
     const told = createHash('sha256');
-    const nodes: { first: number; node: NodeAddress; runId: string }[] = [];
+    const nodes: OwnerNode[] = [];
     for (const [address, node] of addresses) {
       const lane = await cluster.lane(node);
-      const [reply] = await lane.pipeline([['CLUSTER', 'NODES']]);
-      if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
+      const { openings } = lane;
+      const [reply, info] = await lane.pipeline([['CLUSTER', 'NODES'], ['INFO']]);
+      for (const each of [reply, info]) if (each instanceof RedisError && each.asks === 'retry') throw each;
       const self = Buffer.isBuffer(reply) ? selfOf(reply.toString('latin1')) : undefined;
       if (self !== undefined) this.refuseIfNotThere(self, address, owners);
-      const { runId = '' } = lane;
-      const id = cluster.masters.find((master) => addressText(master) === address)?.id ?? '';
-      told.update(`${address} ${id} ${self?.epoch ?? ''} ${runId}\n`);
-      nodes.push({ first: firstSlots.get(address) ?? first, node, runId });
+      const life = lifeOf(Buffer.isBuffer(info) ? info.toString('latin1') : '');
+      const id = topology.masters.find((master) => addressText(master) === address)?.id ?? '';
+      told.update(`${address} ${id} ${self?.epoch ?? ''} ${life.name}\n`);
+      nodes.push({ first: firstSlots.get(address) ?? first, node, lane, openings, life });
     }
     for (const [slot, address] of owners) told.update(`${slot} ${address}\n`);
     this.lookedAt = performance.now();

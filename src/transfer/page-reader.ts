@@ -91,6 +91,7 @@ export class ScriptPageReader implements PageReader {
 /** The marks of read-keys.lua. */
 const BIG = 1;
 const LATER = 2;
+const ELSEWHERE = 3;
 /** How many keys are read at once when nothing tells their sizes. */
 const BLIND_PAGE = 32;
 /** Time that may pass on the server between its TIME and a PTTL before both are asked for again, ms. */
@@ -211,30 +212,39 @@ export function readNames(packedNames: Buffer): Buffer[] {
   return Array.from({ length: names.array() }, () => names.bytes());
 }
 
-/** Reads what read-keys.lua packed. Payloads are views of it. */
-export function readPacked(keys: readonly Buffer[], micros: number, entries: Buffer): ReadKeys {
+/**
+ * Reads what read-keys.lua packed. Payloads are views of it.
+ * @returns also the places of keys that the node that was asked does not have: they are to be read by commands of their own
+ */
+export function readPacked(
+  keys: readonly Buffer[],
+  micros: number,
+  entries: Buffer,
+): ReadKeys & { readonly elsewhere: readonly number[] } {
   const reader = new PackedReader(entries);
   const entriesOfKeys = reader.array();
   const uses = entriesOfKeys === 3 * keys.length && keys.length > 0 ? new Array<number>(keys.length) : undefined;
   if (uses === undefined && entriesOfKeys !== 2 * keys.length) throw unexpected();
   const expiries = new Array<number>(keys.length);
   const payloads = new Array<Payload>(keys.length);
+  const elsewhere: number[] = [];
   let bytes = 0;
   for (let i = 0; i < keys.length; i++) {
     const expiry = reader.number();
     const payload = reader.isBytes() ? reader.bytes() : reader.number();
     if (typeof payload !== 'number') bytes += payload.length;
+    else if (payload === ELSEWHERE) elsewhere.push(i);
     payloads[i] = payloadOf(expiry, payload);
     expiries[i] = Math.max(0, expiry);
     if (uses !== undefined) uses[i] = reader.number();
   }
-  return { keys, expiries, payloads, uses, bytes, micros };
+  return { keys, expiries, payloads, uses, bytes, micros, elsewhere };
 }
 
 function payloadOf(expiry: number, payload: Reply): Payload {
   // A TTL of 0 is the last millisecond: RESTORE would take it for "no expiry".
   if (Buffer.isBuffer(payload)) return expiry === -2 || expiry === 0 ? 'gone' : payload;
-  return payload === BIG ? 'big' : payload === LATER ? 'later' : 'gone';
+  return payload === BIG ? 'big' : payload === LATER || payload === ELSEWHERE ? 'later' : 'gone';
 }
 
 /** The reply of TIME in ms since 1970, as PTTL counts: whole milliseconds. */

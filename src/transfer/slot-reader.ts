@@ -2,16 +2,15 @@ import type { CursorRange } from '../keyspace/cursor';
 import { hashSlot } from '../keyspace/hash-slot';
 import { LARGEST_COUNT } from '../keyspace/page-size';
 import { cursorAt, INNER_END, innerOf, lastSlotOf, slotOf } from '../keyspace/slot-walk';
-import type { Cluster } from '../redis/cluster';
 import { RedisError } from '../redis/errors';
-import type { Argument, Command, Reply } from '../redis/redis-port';
-import { groupsByOwner } from '../redis/routing';
+import type { Argument, Command, RedisPort, Reply } from '../redis/redis-port';
+import { groupsByOwner, routedPipeline, type Nodes } from '../redis/routing';
 import { runScript, scripts, type Script } from '../redis/scripts';
 import type { NodeAddress } from '../redis/topology';
 import type { HeldBudget } from './bytes-in-flight';
 import { bytesOfWindow, collectNames, throwIfNotThere, WINDOW, windowFor } from './large-slot';
 import type { CollectOptions, LargeSlot, RunOnOwner } from './large-slot';
-import { list, microsOfTime, packed, readNames, readPacked, text } from './page-reader';
+import { list, microsOfTime, packed, PipelinePageReader, readNames, readPacked, text } from './page-reader';
 import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './page-reader';
 
 /** A slot with more keys than so many pages goes in pieces, if it has at least, or in any case where it has more than, so many. */
@@ -36,6 +35,8 @@ export interface Collecting extends CollectOptions {
  */
 export class SlotReader implements PageReader {
   private readonly limits: readonly string[];
+  /** Reads keys by commands of their own, each sent to where it is. */
+  private readonly single: PipelinePageReader;
   private readonly lastSlot: number;
   /** The slot that goes in pieces, and those of its names that were collected last. */
   private largeSlot: number | undefined;
@@ -46,11 +47,21 @@ export class SlotReader implements PageReader {
   private collectMicros = 0;
 
   constructor(
-    private readonly cluster: Pick<Cluster, 'name' | 'ownerOf' | 'lane' | 'suspect'>,
+    private readonly cluster: Nodes,
     range: CursorRange,
-    { bigKeyBytes, pageBytes, lookAtSizes, use }: ReadLimits,
+    limits: ReadLimits,
     private readonly collecting: Collecting = {},
   ) {
+    const { bigKeyBytes, pageBytes, lookAtSizes, use } = limits;
+    const routed: RedisPort = {
+      call: async (...command) => {
+        const [reply = null] = await routedPipeline(cluster, [command]);
+        if (reply instanceof RedisError) throw reply;
+        return reply;
+      },
+      pipeline: (commands) => routedPipeline(cluster, commands),
+    };
+    this.single = new PipelinePageReader(routed, limits);
     this.limits = [String(bigKeyBytes), String(pageBytes), lookAtSizes ? '1' : '0', use ?? ''];
     this.lastSlot = lastSlotOf(range);
   }
@@ -136,7 +147,9 @@ export class SlotReader implements PageReader {
     return { types: replies.slice(1, -1).map(text), micros: Math.max(1, (after ?? 0) - (before ?? 0)) };
   }
 
+  /** A key that has left its node for another one is read there by itself, and keeps none of the others waiting. */
   async read(keys: readonly Buffer[]): Promise<ReadKeys> {
+    const elsewhere: number[] = [];
     const expiries = new Array<number>(keys.length).fill(0);
     const payloads = new Array<Payload>(keys.length).fill('later');
     const uses = new Array<number>(keys.length).fill(-1);
@@ -151,10 +164,21 @@ export class SlotReader implements PageReader {
         payloads[place] = page.payloads[i] ?? 'gone';
         uses[place] = page.uses?.[i] ?? -1;
       });
+      elsewhere.push(...page.elsewhere.flatMap((i) => places[i] ?? []));
       bytes += page.bytes;
       micros = Math.max(micros, page.micros);
       // What is left is for the next call: one page's bytes are what one call may bring.
       if (bytes >= Number(this.limits[1])) break;
+    }
+    if (elsewhere.length > 0) {
+      this.cluster.suspect();
+      const alone = await this.single.read(elsewhere.map((place) => keys[place] ?? Buffer.alloc(0)));
+      elsewhere.forEach((place, i) => {
+        expiries[place] = alone.expiries[i] ?? 0;
+        payloads[place] = alone.payloads[i] ?? 'later';
+      });
+      bytes += alone.bytes;
+      micros = Math.max(micros, alone.micros);
     }
     return { keys, expiries, payloads, uses, bytes, micros };
   }

@@ -1,3 +1,4 @@
+import { hashSlot } from '../../src/keyspace/hash-slot';
 import type { MigrationReport } from '../../src/migration/report';
 import type { ServerName } from '../../local/servers/server-names';
 import type { AppProcess } from '../tools/app-process';
@@ -20,7 +21,8 @@ let writer: LiveWriter | undefined;
 beforeAll(async () => {
   [alone, cluster] = await Promise.all([
     stage.side('redis-7.0'),
-    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 1_000 }),
+    // No node is taken for gone because the machine is busy: whoever takes another one's place is told to.
+    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 30_000 }),
   ]);
   app = await stage.app({
     ...stage.connections({ ALONE: alone }),
@@ -64,6 +66,14 @@ async function ended(id: string): Promise<MigrationReport> {
   return await app.finished(id);
 }
 
+/** The replica of a master, by the place of that one. */
+async function replicaOf(place: number) {
+  const masterId = (await cluster.clients[place]!.call('CLUSTER', 'MYID')) as string;
+  const nodes = (await cluster.clients[place]!.cluster('NODES')) as string;
+  const [, id = '', port] = new RegExp(`^(\\S+) \\S+?:(\\d+)@\\S+ slave ${masterId} `, 'm').exec(nodes) ?? [];
+  return { id, client: cluster.clients[cluster.nodes.findIndex((node) => node.port === Number(port))]! };
+}
+
 async function expectEqual(): Promise<void> {
   const masters = await cluster.masters();
   let keys = 0;
@@ -104,8 +114,39 @@ it('a cluster is followed, while slots move, and the cut-over is proved', async 
 it('a master that is killed is a gap, and is followed where its replica takes its place', async () => {
   const id = await follow();
   // One that no slots were moved to: its replica must know all that it had.
+  const successor = await replicaOf(2);
   await cluster.nodes[2]!.kill();
+  await successor.client.cluster('FAILOVER', 'FORCE');
+  await cluster.agreed();
   await app.reportWhen(id, gaps(1));
   expect(await ended(id)).toMatchObject({ state: 'completed', live: { repaired: true } });
   await expectEqual();
+});
+
+it('a master that does not hear of its successor is not believed, and what that one took is on the target', async () => {
+  const id = await follow();
+  await writer?.stop();
+  // The one that the connection names: whoever asks it alone is told that nothing has happened.
+  const stale = cluster.clients[0]!;
+  const successor = await replicaOf(0);
+  const [, first = 0, last = 0] = (
+    /myself,master .*? (\d+)-(\d+)/.exec(String(await stale.cluster('NODES'))) ?? []
+  ).map(Number);
+  await stale.cluster('FORGET', successor.id);
+  await successor.client.cluster('FAILOVER', 'TAKEOVER');
+  const names: string[] = [];
+  for (let i = 0; names.length < 50; i++) {
+    const at = hashSlot(Buffer.from(`late:${i}`));
+    if (at >= first && at <= last) names.push(`late:${i}`);
+  }
+  await until(async () => (await successor.client.set(names[0]!, 'x').catch(() => null)) === 'OK');
+  for (const each of names) await successor.client.set(each, 'written to the successor');
+  await app.request('POST', `/api/migrations/${id}/cutover`);
+  await app.reportWhen(id, gaps(1));
+  await app.reportWhen(id, (report) => inStep(report) || report.live?.cutover != null);
+  await app.request('POST', `/api/migrations/${id}/cutover`);
+  expect(await app.finished(id)).toMatchObject({ state: 'completed', live: { repaired: true } });
+  expect(String(await stale.cluster('NODES'))).toMatch(/myself,master - .* \d+-\d+/);
+  const there = await Promise.all(names.map((each) => alone.client.get(each)));
+  expect(new Set(there)).toEqual(new Set(['written to the successor']));
 });

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashSlot, SLOTS } from '../../src/keyspace/hash-slot';
 import { Connections } from '../../src/redis/connections';
@@ -13,9 +14,11 @@ let connections: Connections;
 
 beforeAll(async () => {
   cluster = await startTestCluster('redis-7.0', { replicas: 1, nodeTimeoutMs: 1_000 });
+  await Promise.all(cluster.clients.map((client) => client.ping()));
 });
 beforeEach(async () => {
-  connections = new Connections({ REDIS_C: cluster.server.url }, 'keyferry-test');
+  const living = cluster.clients.findIndex(({ status }) => status === 'ready');
+  connections = new Connections({ REDIS_C: cluster.nodes[living]?.url }, 'keyferry-test');
   await connections.get('C', 0).ready();
 });
 afterEach(() => {
@@ -69,7 +72,7 @@ it('what is written in bulk comes to its nodes, and refusals have the places of 
   expect(values.map(String)).toEqual(keys.slice(0, 100).map((_, i) => String(i)));
 });
 
-it('a process is two clients to each master, and at most two more to the node that its connection names', async () => {
+it('a process is two clients to each master, one to each replica, and at most two more to the node that its connection names', async () => {
   const own = new Connections({ REDIS_C: cluster.server.url }, 'keyferry-few');
   const clients = async () =>
     await Promise.all(
@@ -90,7 +93,7 @@ it('a process is two clients to each master, and at most two more to the node th
       await port.servers();
       await own.roomOf('C');
     }
-    expect(await clients()).toEqual([4, 2, 2, 0, 0, 0]);
+    expect(await clients()).toEqual([4, 2, 2, 1, 1, 1]);
     // Where others have taken all but what that needs, it still works, and the room is that of the fullest node.
     const [, second] = cluster.clients;
     const taken = Number(/connected_clients:(\d+)/.exec(await second!.info('clients'))?.[1]);
@@ -172,6 +175,19 @@ it('a slot that is left half moved is written to and read', async () => {
     const replies = await port.pipeline(keys.flatMap((key): Command[] => [['MULTI'], ['GET', key], ['EXEC']]));
     expect(replies.filter((_, i) => i % 3 === 2).map(String)).toEqual(keys.map(() => 'new'));
     expect(await cluster.clients[1]!.call('ASKING')).toBe('OK');
+    // What has left, or is nowhere, keeps nothing else of the node from being read.
+    const neighbour = names(2_000).find((key) => hashSlot(key) > 12_000 && hashSlot(key) < slot)!;
+    const nowhere = Buffer.concat([Buffer.from('{'), keys[0]!, Buffer.from('}:nowhere')]);
+    await port.call('SET', neighbour, 'x');
+    for (const lookAtSizes of [true, false]) {
+      const limits = { bigKeyBytes: 1_000_000, pageBytes: 1_000_000, lookAtSizes };
+      const reader = new SlotReader(port.cluster, { index: 0, bits: 0 }, limits);
+      const { payloads } = await reader.read([nowhere, ...keys, neighbour]);
+      expect(payloads[0]).toBe('gone');
+      expect(payloads.slice(1).map((payload) => Buffer.isBuffer(payload))).toEqual(
+        [...keys, neighbour].map(() => true),
+      );
+    }
   } finally {
     for (const client of cluster.clients.slice(0, 3)) await client.cluster('SETSLOT', slot, 'STABLE');
   }
@@ -238,5 +254,41 @@ it('a master that is gone is told, and its replica is found', async () => {
     }
     expect(Date.now()).toBeLessThan(deadline);
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+});
+
+it('a master that does not hear of its successor is not believed, whoever is asked first', async () => {
+  const living = cluster.clients.filter(({ status }) => status === 'ready');
+  const nodes = (await living[0]!.cluster('NODES')) as string;
+  const [, nextId = '', port = '', id = ''] = /^(\S+) \S+?:(\d+)@\S+ slave (\S+) .* connected$/m.exec(nodes) ?? [];
+  const byId = new Map<string, Redis>();
+  for (const client of living) byId.set((await client.call('CLUSTER', 'MYID')) as string, client);
+  const [stale, next] = [byId.get(id)!, byId.get(nextId)!];
+  const { cluster: seen } = connections.get('C', 0);
+  const before = await seen.agreement();
+  expect(before.doubt).toBeNull();
+  expect(before.topology.masters.map((master) => master.id)).toContain(id);
+  await stale.cluster('FORGET', nextId);
+  await next.cluster('FAILOVER', 'TAKEOVER');
+  // Asked alone it tells that nothing has happened, and takes what is its successor's.
+  expect(await stale.cluster('NODES')).toMatch(new RegExp(`^${id} .* myself,master - .* \\d+-\\d+`, 'm'));
+  const seed = `redis://127.0.0.1:${stale.options.port!}`;
+  const others = new Connections({ REDIS_C: seed }, 'keyferry-test');
+  try {
+    await others.get('C', 0).ready();
+    await seen.refresh({ host: '127.0.0.1', port: stale.options.port! });
+    for (const each of [seen, others.get('C', 0).cluster]) {
+      const { doubt, topology, slots } = await each.agreement();
+      expect(doubt).toBeNull();
+      const ids = topology.masters.map((master) => master.id);
+      expect(ids).toContain(nextId);
+      expect(ids).not.toContain(id);
+      expect(slots).not.toBe(before.slots);
+    }
+    const [key] = names(2_000).filter((name) => seen.ownerOf(hashSlot(name)).port === Number(port));
+    await others.get('C', 0).call('SET', key!, 'sent to whoever is right');
+    expect(await next.get(key!)).toBe('sent to whoever is right');
+  } finally {
+    others.close();
   }
 });

@@ -1,4 +1,4 @@
-import { ownSlotsOf } from '../../src/redis/node-list';
+import { epochsOf, ownSlotsOf } from '../../src/redis/node-list';
 
 const nodes = (own: string) =>
   [
@@ -7,10 +7,8 @@ const nodes = (own: string) =>
     '',
   ].join('\n');
 
-const OK = 'cluster_state:ok\r\ncluster_slots_assigned:16384\r\n';
-
 describe('the slots of the node that answers', () => {
-  const atRest = ownSlotsOf(nodes('1 connected 0-9'), OK);
+  const atRest = ownSlotsOf(nodes('1 connected 0-9'));
   it.each([
     ['none', '1 connected', false],
     ['fewer', '1 connected 0-8', false],
@@ -18,24 +16,27 @@ describe('the slots of the node that answers', () => {
     ['on their way to it', '1 connected 0-9 [12-<-id2]', true],
     ['that came back', '7 connected 0-9', false],
   ])('%s: are not those that it had', (_, own, areMoving) => {
-    const now = ownSlotsOf(nodes(own), OK);
+    const now = ownSlotsOf(nodes(own));
     expect(now).toMatchObject({ areMoving });
     expect(now?.text).not.toBe(atRest?.text);
   });
 
   it('are told alike as long as they are the same', () => {
     expect(atRest?.areMoving).toBe(false);
-    expect(ownSlotsOf(nodes('1 disconnected 0-9'), '')).toEqual(atRest);
-  });
-
-  it('are not relied on where it says that its cluster is down', () => {
-    const now = ownSlotsOf(nodes('1 connected 0-9'), 'cluster_state:fail\r\ncluster_slots_assigned:16384\r\n');
-    expect(now).toMatchObject({ areMoving: true });
-    expect(now?.text).not.toBe(atRest?.text);
+    expect(ownSlotsOf(nodes('1 disconnected 0-9'))).toEqual(atRest);
   });
 
   it('are not known where it does not say which it is', () => {
-    expect(ownSlotsOf('id2 10.0.0.2:6379@16379 master - 0 1 2 connected 10-16383', OK)).toBeUndefined();
-    expect(ownSlotsOf('', OK)).toBeUndefined();
+    expect(ownSlotsOf('id2 10.0.0.2:6379@16379 master - 0 1 2 connected 10-16383')).toBeUndefined();
+    expect(ownSlotsOf('')).toBeUndefined();
   });
+});
+
+it('the epochs of the claims of all nodes are told', () => {
+  expect(epochsOf(nodes('7 connected 0-9'))).toEqual(
+    new Map([
+      ['id2', 2n],
+      ['id1', 7n],
+    ]),
+  );
 });

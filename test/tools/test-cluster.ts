@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startCluster, type ClusterOptions } from '../../local/servers/start-cluster';
 import type { RunningServer } from '../../local/servers/start-server';
 import type { ServerName } from '../../local/servers/server-names';
+
+const AGREEMENT_MS = 30_000;
 
 /** A running cluster, with a client to each node. */
 export interface TestCluster {
@@ -18,7 +21,9 @@ export interface TestCluster {
   flush(): Promise<void>;
   /** What `digest` of a server with the same keys gives; for an odd number of masters. */
   digest(): Promise<string>;
-  /** Moves slots with their keys from one node to another, as redis-cli does, a few keys at a time. */
+  /** Resolves when all nodes that live name the same owners of all slots, say that the cluster is up, and no slot is on its way. */
+  agreed(): Promise<void>;
+  /** Moves slots with their keys from one node to another, as redis-cli does, a few keys at a time. All nodes know of it when it resolves. */
   moveSlots(from: number, to: number, slots: readonly number[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -65,6 +70,7 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
       const sum = digests.reduce((a, b) => a ^ BigInt(`0x${b}`), 0n);
       return sum.toString(16).padStart(40, '0');
     },
+    agreed: () => agreed(clients),
     moveSlots: async (from, to, slots) => {
       const [source, target] = [client(from), client(to)];
       const [sourceId, targetId] = await Promise.all([source.cluster('MYID'), target.cluster('MYID')]);
@@ -80,10 +86,35 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
         for (const each of [target, source, ...(await masters())])
           await each.cluster('SETSLOT', slot, 'NODE', targetId);
       }
+      await agreed(clients);
     },
     close: async () => {
       for (const each of clients) each.disconnect();
       await cluster.kill();
     },
   };
+}
+
+/** @throws Error where they still do not after a while */
+async function agreed(clients: readonly Redis[]): Promise<void> {
+  const saidBy = async (client: Redis) => {
+    const [nodes, info] = await Promise.all([client.cluster('NODES'), client.cluster('INFO')]);
+    const lines = String(nodes)
+      .split('\n')
+      .flatMap((line) => {
+        const [id = '', , flags = '', , , , , , ...slots] = line.trim().split(' ');
+        return flags.includes('master') && slots.length > 0 ? [`${id} ${slots.join(' ')}`] : [];
+      });
+    return [...lines.sort(), /cluster_state:\w+/.exec(String(info))?.[0]].join('\n');
+  };
+  const began = performance.now();
+  for (;;) {
+    const living = clients.filter(({ status }) => status === 'ready');
+    const [first = '', ...others] = await Promise.all(living.map(saidBy));
+    const isUp = first.includes('cluster_state:ok') && !first.includes('[');
+    if (isUp && others.every((other) => other === first)) return;
+    if (performance.now() - began > AGREEMENT_MS)
+      throw new Error(`The nodes do not agree:\n${first}\n${others.join('\n')}`);
+    await sleep(20);
+  }
 }

@@ -1,7 +1,7 @@
 -- Put in front of scripts that read whole keys.
 -- read_keys(keys, big, left, look, use): MessagePack of an array with two entries for each key, or three where use is given:
 --   expiry in ms since 1970 (-1 none, -2 or 0 gone), payload | false (gone) | 1 (copy by commands: big, or of a type that DUMP gives
---   nothing of) | 2 (page is full: read again),
+--   nothing of) | 2 (page is full: read again) | 3 (this node of a cluster does not have it: its slot is on its way, or is another one's),
 --   what OBJECT FREQ or IDLETIME (use) says before the key is dumped, which counts as a use; -1 where it says nothing
 -- One string, because a reply of many short ones costs the reader several times as much.
 -- big: the big-key limit in bytes; left: the bytes that the page may have; look: estimate sizes by MEMORY USAGE first, so
@@ -40,6 +40,19 @@ local function settle_clock(keys, entries, width, first, last)
   clock = now_ms()
 end
 
+-- One such key is not to keep all others from being read.
+local function is_elsewhere(told)
+  local words = type(told) == 'table' and told.err
+  return words and (string.find(words, 'non local key', 1, true) or string.find(words, 'same slot', 1, true)) ~= nil
+end
+
+-- redis.pcall, but for keys that are elsewhere, fails as redis.call does.
+local function tried(command, ...)
+  local told = redis.pcall(command, ...)
+  if type(told) == 'table' and told.err and not is_elsewhere(told) then return call(command, ...) end
+  return told
+end
+
 local function read_keys(keys, big, left, look, use)
   local entries = {}
   -- A user may lack the right to it; tried on a key that may be asked for.
@@ -58,21 +71,26 @@ local function read_keys(keys, big, left, look, use)
     end
     if left <= 0 then
       payload = 2
-    elseif look and (call('MEMORY', 'USAGE', key) or 0) > big then
-      payload = 1
     else
-      payload = call('DUMP', key)
-      if not payload and call(ask, key) ~= -2 then
+      local size = look and tried('MEMORY', 'USAGE', key) or 0
+      if is_elsewhere(size) then
+        payload = 3
+      elseif size > big then
         payload = 1
-      elseif payload then
-        if #payload > big then
+      else
+        payload = tried('DUMP', key)
+        if is_elsewhere(payload) then
+          payload = 3
+        elseif payload and #payload > big then
           payload = 1
-        else
+        elseif payload then
           left = left - #payload
+        elseif call(ask, key) ~= -2 then
+          payload = 1
         end
       end
     end
-    if payload and payload ~= 2 then expiry = call(ask, key) end
+    if payload and payload ~= 2 and payload ~= 3 then expiry = call(ask, key) end
     entries[place] = expiry
     entries[place + 1] = payload
     if not has_expiretime and (i % KEYS_A_CLOCK == 0 or i == #keys) then
