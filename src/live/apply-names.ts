@@ -1,4 +1,6 @@
 import type { App } from '../app/app';
+import { comparisonOf } from '../compare/comparison-of';
+import { lookAtPage } from '../compare/first-look';
 import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames, type Names } from '../convert/names';
@@ -230,11 +232,33 @@ export class NameApplier {
     // Of a key that is gone the type is "none", which nobody selects.
     const mine = names.filter((_, i) => absent?.has(i) !== true && (!types || this.selection.wantsType(types[i])));
     if (mine.length === 0) return 0;
-    await this.beforeDeletion();
-    this.job.check();
     const commands = mine.map((name): Command => ['UNLINK', name]);
-    const replies = await target.attempt(async () => throwErrors(await target.port.pipeline(commands)));
-    return replies.filter((reply) => reply === 1).length;
+    let tries = 0;
+    const replies = await target.attempt(async () => {
+      await this.beforeDeletion();
+      this.job.check();
+      tries++;
+      return throwErrors(await target.port.pipeline(commands));
+    });
+    // Where an answer was lost, what was there before has gone by what it was the answer to.
+    return tries > 1 ? mine.length : replies.filter((reply) => reply === 1).length;
+  }
+
+  /** The places of keys that the target has and the source has in another form, or not at all. Throws as `apply` does. */
+  async differing(keys: readonly Buffer[]): Promise<ReadonlySet<number>> {
+    const { source, target } = this.sides;
+    const pairs = keys.map((key) => ({ source: key, target: this.names.onTarget(key) }));
+    const clock = await compareClocks(this.job, this.sides, this.app);
+    const look = await lookAtPage(
+      pairs,
+      undefined,
+      comparisonOf(this.job, this.app, { source, target }, clock, 'full'),
+    );
+    const absent = await absentFrom(
+      target,
+      look.gone.map((place) => pairs[place]?.target ?? Buffer.alloc(0)),
+    );
+    return new Set([...look.different, ...look.gone.filter((_, i) => !absent.has(i))]);
   }
 
   /** The names of all streams that have groups. */

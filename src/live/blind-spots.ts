@@ -32,7 +32,7 @@ export function missedSince(before: Mark, now: Mark): string | undefined {
 export interface SourceMarks {
   /** Of each server: of a cluster of its masters. */
   readonly servers: readonly Mark[];
-  /** Which of them has which slots of a cluster, as each tells itself; empty where it is none. */
+  /** Which of them has which slots of a cluster, as all nodes tell together; empty where it is none. */
   readonly slots: string;
   /** Some slots are on their way from one to another: what that leads to shows only when they have arrived. */
   readonly areMoving: boolean;
@@ -46,6 +46,22 @@ export function missedOnAny(before: SourceMarks, now: SourceMarks): string | und
     if (missed !== undefined) return missed;
   }
   return before.slots === now.slots ? undefined : MOVED;
+}
+
+/** How many changes the servers of a source count, at most; undefined where one does not tell. Of a process that has just begun that is all. */
+export function changesOf({ servers }: SourceMarks): number | undefined {
+  let sum = 0;
+  for (const { changes, restores, otherChanges } of servers) {
+    if (changes === undefined || restores === undefined || otherChanges === undefined) return undefined;
+    // A command may change many keys, and a snapshot sets their number back.
+    sum += Math.max(changes, restores + otherChanges);
+  }
+  return sum;
+}
+
+/** Whether a server of a source is another process than before. */
+export function isOtherProcess(before: SourceMarks, now: SourceMarks): boolean {
+  return before.servers.some((mark) => now.servers.every((other) => since(mark, other).process === 'changed'));
 }
 
 const RESTARTED = 'The source restarted, failed over or changed its replication.';

@@ -172,6 +172,12 @@ export class ChangedNames {
     this.bytes = 0;
   }
 
+  /** Whether a name is to be applied, or is being applied. */
+  isOpen(name: string): boolean {
+    const { waiting, again, taken, resting } = this.laneOf(name);
+    return waiting.has(name) || again.has(name) || taken.has(name) || resting.get(name)?.changed !== undefined;
+  }
+
   /** How many names are to be applied yet. */
   get size(): number {
     return this.lanes.reduce((sum, { waiting, again, taken, resting }) => {

@@ -9,18 +9,20 @@ import { redactFinding } from '../migration/redact-finding';
 import { isFinal, type KeyFinding, type MigrationRow } from '../migration/rows';
 import { SAME_SERVER, SidesMetError } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
+import { hasOtherData, since } from '../migration/since';
 import { SourceChangedError, StoppedError } from '../migration/stop';
 import type { SidesApp } from '../range/range-sides';
 import { isRedisError } from '../redis/errors';
 import { cursorProcessOf } from '../redis/probe';
 import { NameApplier } from './apply-names';
-import { FLUSHED } from './blind-spots';
+import { AppliedSample, isOlder } from './applied-sample';
+import { changesOf, FLUSHED, isOtherProcess } from './blind-spots';
 import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
 import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
 import { concernOf, placesOf } from './related-keys';
 import { Signal } from './signal';
-import { SourceFeed, type Session } from './source-feed';
+import { SourceFeed, type Look, type Session } from './source-feed';
 import { WriterWatch } from './writers';
 
 /** What following a source needs of the app. */
@@ -46,8 +48,7 @@ const HELD = 1 / 2;
 /** So many findings are held, each of one key. */
 const MOST_FINDINGS = 10_000;
 const MOST_BUILDERS = 16;
-const MOVING =
-  'Slots of the source are on their way from one master to another, or a master says that its cluster is down.';
+const MOVING = 'Slots of the source are on their way from one master to another.';
 /** What was told before it took the following over is applied once more after so long, ms. */
 const AGAIN_MS = 2_000;
 
@@ -68,6 +69,8 @@ interface Told {
 interface Database {
   readonly number: number;
   readonly names: ChangedNames;
+  /** What was brought to the target, to be held against a source that comes back. */
+  readonly sample: AppliedSample;
   applier: NameApplier | undefined;
 }
 
@@ -89,6 +92,8 @@ export class Follower implements Holder {
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
   private readonly concerns: (key: Buffer) => boolean;
   private session: Told | undefined;
+  /** What both sides were in the last session, and when the source gave its last sign in it. */
+  private before: { readonly facts: Session; signedAt: number } | undefined;
   /** The session that nothing came before, until its pass has begun. */
   private first: string | undefined;
   private migration: MigrationRow;
@@ -134,6 +139,7 @@ export class Follower implements Holder {
     this.databases = plan.databases.map((database) => ({
       number: database.database,
       names: new ChangedNames({ lanes, mostBytes, placeOf: placesOf(plan, database) }),
+      sample: new AppliedSample(),
       applier: undefined,
     }));
     for (const { names } of this.databases) names.keep();
@@ -168,7 +174,9 @@ export class Follower implements Holder {
 
   private inherit({ feed, facts, names }: Inherited): void {
     // Which groups of streams were changed before it listened it does not know.
-    this.beginWork({ id: this.row.session, facts: { ...facts, groupCalls: undefined } });
+    const session = { id: this.row.session, facts: { ...facts, groupCalls: undefined } };
+    this.makeAppliers(session);
+    this.beginSession(session);
     this.tookOverAt = performance.now();
     feed.listen(this.events());
     for (const { number, names: changed } of this.databases) {
@@ -210,7 +218,7 @@ export class Follower implements Holder {
         this.troubles.tick = null;
       } catch (error) {
         const met = causeOfMeeting(error);
-        if (met !== undefined) await this.sidesMet(met);
+        if (met !== undefined) await this.stopFor(met);
         else if (!(error instanceof StoppedError)) this.troubles.tick = wordsOf(error);
       }
       await this.ticked.wait(this.isUrgent ? QUICK_TICK_MS : TICK_MS);
@@ -250,6 +258,7 @@ export class Follower implements Holder {
           if (database !== undefined && database !== each.number) continue;
           for (const name of names) {
             if (!this.concerns(name)) continue;
+            each.sample.told(name);
             if (!each.names.note(name) && !this.overflowed) this.overflow();
           }
         }
@@ -318,6 +327,7 @@ export class Follower implements Holder {
       // Before the barrier, and before both sides are asked: of all that was changed before the mark, something is told then.
       const { standby } = this;
       await this.barrier();
+      if (this.before !== undefined) this.before.signedAt = performance.now();
       const missed = this.feed.missed(session.facts, await this.feed.look());
       if (missed !== undefined && this.session === session) this.gap(missed);
       else if (this.session === session) this.beginToAcknowledge(standby);
@@ -337,14 +347,27 @@ export class Follower implements Holder {
     this.findings.clear();
     this.hasMoreFindings = false;
     const session = { id: randomUUID(), facts };
-    this.beginWork(session);
+    this.makeAppliers(session);
+    const older = await this.whyOlder(facts);
+    if (this.ended) return;
+    if (older !== undefined) {
+      await this.stopFor(older);
+      return;
+    }
+    this.beginSession(session);
     this.first = this.row.listeningSince === null ? session.id : undefined;
     const listeningSince = this.app.ledger.time();
     this.row = { ...this.row, runId: facts.runId, feed: facts.kind, listeningSince, settled: false };
     this.changed.notify();
   }
 
-  private beginWork(session: Told): void {
+  private beginSession(session: Told): void {
+    for (const { sample } of this.databases) sample.clear();
+    this.before = { facts: session.facts, signedAt: performance.now() };
+    this.session = session;
+  }
+
+  private makeAppliers(session: Told): void {
     const { runId } = session.facts;
     for (const database of this.databases) {
       const process = cursorProcessOf({ cluster: this.migration.plan.source.cluster, runId });
@@ -352,7 +375,32 @@ export class Follower implements Holder {
       database.applier = new NameApplier(job, this.app, () => this.beforeDeletion(session));
       this.jobs.set(database.number, job);
     }
-    this.session = session;
+  }
+
+  /**
+   * Why a source that came back as another process is not to be followed: it has older data than what was brought to the target, as after
+   * a restart from an old snapshot. Undefined where nothing speaks for that, or it is asked to be followed whatever it has.
+   * @throws RedisError, StoppedError
+   */
+  private async whyOlder(facts: Session): Promise<string | undefined> {
+    const { before } = this;
+    if (before === undefined || this.migration.plan.request.force) return undefined;
+    if (!isOtherProcess(before.facts.source, facts.source)) return undefined;
+    // What the target has lost the source has otherwise.
+    if (hasOtherData(since(before.facts.target, facts.target))) return undefined;
+    const keys: { readonly ageMs: number; readonly differs: boolean }[] = [];
+    const unheardMs = performance.now() - before.signedAt;
+    for (const { sample, applier } of this.databases) {
+      const sampled = sample.keysAt(before.signedAt);
+      if (applier === undefined || sampled.length === 0) continue;
+      const differing = await applier.differing(sampled.map(({ key }) => key));
+      await this.feed.barrier();
+      // Those that were told to have changed since it is listened again say nothing.
+      sampled.forEach(({ key, ageMs }, i) => sample.has(key) && keys.push({ ageMs, differs: differing.has(i) }));
+    }
+    if (!isOlder({ keys, unheardMs, changes: changesOf(facts.source) })) return undefined;
+    const differing = keys.filter(({ differs }) => differs).length;
+    return `The source restarted, or failed over, with older data: of ${keys.length} keys that had not changed for a while when it was there last, it has ${differing} in another form or not at all. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration; if what it has now is right, with "force": true.`;
   }
 
   private beginToAcknowledge(standby: StandbyRow | undefined): void {
@@ -391,11 +439,7 @@ export class Follower implements Holder {
   private async beforeDeletion(session: Told): Promise<void> {
     if (this.session !== session) throw new StoppedError('lost');
     await this.barrier();
-    const missed = this.feed.missed(session.facts, await this.feed.look());
-    if (this.session !== session) throw new StoppedError('lost');
-    if (missed === undefined) return;
-    this.gap(missed);
-    throw new StoppedError('lost');
+    await this.lookIn(session);
   }
 
   /**
@@ -441,11 +485,21 @@ export class Follower implements Holder {
       this.cutOver.reset();
       return;
     }
-    await this.cutOver.step(session.facts, () => this.feed.look());
+    await this.cutOver.step(session.facts, () => this.lookIn(session));
     const { proof } = this.cutOver.stand;
     if (proof !== null && proof !== this.told) await this.tellFindings();
     this.told = proof;
     this.beats.notify();
+  }
+
+  /** What both sides tell, as long as that is of the same session. @throws StoppedError where it is not */
+  private async lookIn(session: Told): Promise<Look> {
+    const look = await this.feed.look();
+    const missed = this.feed.missed(session.facts, look);
+    if (this.session !== session) throw new StoppedError('lost');
+    if (missed === undefined) return look;
+    this.gap(missed);
+    throw new StoppedError('lost');
   }
 
   /**
@@ -510,7 +564,7 @@ export class Follower implements Holder {
       } catch (error) {
         for (const changed of taken) names.giveBack(lane, changed);
         const met = causeOfMeeting(error);
-        if (met !== undefined) await this.sidesMet(met);
+        if (met !== undefined) await this.stopFor(met);
         else if (error instanceof SourceChangedError) {
           this.feed.end();
           this.gap('The source restarted or failed over to another process.');
@@ -523,13 +577,19 @@ export class Follower implements Holder {
     }
   }
 
-  private async apply({ number, names, applier }: Database, lane: number, taken: readonly Changed[]): Promise<void> {
+  private async apply(
+    { number, names, sample, applier }: Database,
+    lane: number,
+    taken: readonly Changed[],
+  ): Promise<void> {
     if (applier === undefined) throw new StoppedError('lost');
     const applied = await applier.apply(taken.map(({ name }) => keyOf(name)));
     taken.forEach((changed, i) => {
       names.done(lane, changed, applied.readMs[i] ?? 0);
     });
     const idOf = (key: Buffer) => `${number} ${nameOf(key)}`;
+    const wrong = new Set(applied.findings.map(({ key }) => nameOf(key)));
+    for (const { name } of taken) if (!names.isOpen(name) && !wrong.has(name)) sample.add(name);
     for (const key of applied.keys) this.findings.delete(idOf(key));
     for (const finding of applied.findings) {
       if (this.findings.size >= MOST_FINDINGS) this.hasMoreFindings = true;
@@ -541,8 +601,8 @@ export class Follower implements Holder {
     if (this.isUrgent) this.ticked.notify();
   }
 
-  /** Both sides lead to one server: nothing is applied any more, by anybody. */
-  private async sidesMet(cause: string): Promise<void> {
+  /** Nothing is applied any more, by anybody. */
+  private async stopFor(cause: string): Promise<void> {
     this.troubles.tick = cause;
     try {
       await requestStop(this.id, cause, this.app);

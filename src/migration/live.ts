@@ -177,7 +177,7 @@ export const liveReportSchema = z.object({
   waiting: amount.describe('Changed keys that are to be applied.'),
   kept: amount.describe('Keys that are applied once more when the pass has ended.'),
   written: amount,
-  deleted: amount,
+  deleted: amount.describe('At least: what a reader did last before it was cut off or killed may not be counted.'),
   findings: amount.describe('Changed keys that are not as they should be on the target.'),
   gaps: amount.describe('How often changes may have been missed. Each is repaired by a pass.'),
   lastGap: z.string().nullable(),
@@ -340,7 +340,8 @@ export function lagOf({ lagMs, heartbeat, session }: LiveRow, works: boolean, no
   return works && session !== '' ? lagMs : lagMs + Math.max(0, now - Date.parse(heartbeat));
 }
 
-/** How far the following is: another text says that something was done. One that has nothing to do moves with every sign. */
-export function movedBy({ session, settled, written, deleted, step, waiting, heartbeat }: LiveRow): string {
-  return [session, settled, written, deleted, step, waiting === 0 ? heartbeat : ''].join(' ');
+/** How far the following is: another text says that something was done. One that has nothing to do, and nothing that holds it up, moves with every sign. */
+export function movedBy({ session, settled, written, deleted, step, waiting, trouble, heartbeat }: LiveRow): string {
+  const isIdle = session !== '' && waiting === 0 && trouble === null;
+  return [session, settled, written, deleted, step, isIdle ? heartbeat : ''].join(' ');
 }

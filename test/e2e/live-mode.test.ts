@@ -294,6 +294,22 @@ it('of a source that comes back with what it had long ago nothing is written ove
   expect([...values].filter((value) => !['newer', 'newest'].includes(String(value)))).toEqual([]);
 });
 
+it('of a source that comes back with as many keys, and older values, nothing is written over what the target has', async () => {
+  await fill(old, 2_000);
+  await old.client.save();
+  const id = await follow();
+  const keys = Array.from({ length: 30 }, (_, i) => `key:${i * 10 + 5}`);
+  for (const key of keys) await old.client.set(key, 'newest');
+  await until(async () => (await neu.client.mget(keys)).every((value) => value === 'newest'));
+  // What is younger it may lose as any server does that fails over.
+  await sleep(4_500);
+  await old.server.restart();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'failed', cause: expect.stringContaining('older data') as string });
+  expect(new Set(await neu.client.mget(keys))).toEqual(new Set(['newest']));
+  expect(await neu.client.dbsize()).toBe(2_000);
+});
+
 it('with "force" a flush is followed', async () => {
   await fill(old, 3_000);
   const id = await follow({ force: true });

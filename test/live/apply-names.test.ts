@@ -6,6 +6,7 @@ import { StoppedError } from '../../src/migration/stop';
 import { preparePlan } from '../../src/start/prepare-plan';
 import { compareServers, Stage, type Side } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
+import { startProxy } from '../tools/proxy';
 import { aMigration, aRequest } from '../tools/rows';
 import { options as sessionOptions } from '../convert/sessions/support/conversion';
 import { streamOf, ticksNow, Version4Session } from '../convert/sessions/support/version4';
@@ -223,6 +224,33 @@ it('counts what it deletes, and asks nobody where there is nothing to delete', a
   expect(await applied('a', 'never')).toMatchObject({ written: 0, deleted: 0 });
   await expect(applied('a', 'b')).rejects.toThrow(StoppedError);
   expect(await neu.client.exists('b')).toBe(1);
+});
+
+it('counts what it deletes where the answer is lost, and looks at the source again before it asks once more', async () => {
+  let isLost = false;
+  const proxy = await startProxy(neu.server.port, (client, server) => {
+    let isMute = false;
+    client.on('data', (chunk) => {
+      server.write(chunk);
+      if (isLost || !chunk.includes('UNLINK')) return;
+      [isLost, isMute] = [true, true];
+      setTimeout(() => client.destroy(), 50);
+    });
+    server.on('data', (chunk) => isMute || client.write(chunk));
+  });
+  try {
+    const cutOff = await stage.testApp({ OLD: old }, { REDIS_NEW: proxy.url });
+    let looks = 0;
+    const looked = () => Promise.resolve().then(() => void looks++);
+    await neu.client.mset('a', '1', 'b', '2');
+    const counted = await new NameApplier(job, cutOff, looked).apply(['a', 'b', 'c'].map((key) => Buffer.from(key)));
+    expect(isLost).toBe(true);
+    expect(counted.deleted).toBe(2);
+    expect(looks).toBe(2);
+    expect(await neu.client.dbsize()).toBe(0);
+  } finally {
+    await proxy.close();
+  }
 });
 
 it('finds the streams that have groups', async () => {

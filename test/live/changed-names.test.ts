@@ -33,7 +33,9 @@ it('a name that changes while it is applied is applied again', () => {
   note(set, 'a');
   // Not in the same moment: who has it writes first.
   expect(taken(set)).toEqual([]);
+  expect(set.isOpen('a')).toBe(true);
   if (changed !== undefined) set.done(0, changed, 0);
+  expect(set.isOpen('a')).toBe(true);
   expect(taken(set)).toEqual(['a']);
 });
 

@@ -1,0 +1,90 @@
+import { keyOf, nameOf } from './changed-names';
+
+/** A few are taken each second, so that many changes in one do not push out what was applied in others. */
+const MOST_A_SECOND = 32;
+const MOST = 1_024;
+/** So many are compared. */
+const MOST_COMPARED = 256;
+/** What was applied within so long of the last sign of a server it may lose when it ends without a word (AOF each second, a replica), ms. */
+const YOUNG_MS = 3_000;
+
+/** A key that was applied, and has not changed since as far as the source told. */
+export interface AppliedKey {
+  readonly key: Buffer;
+  /** For how long it had not changed when the source gave its last sign, ms. */
+  readonly ageMs: number;
+}
+
+/**
+ * Some of the keys of one database that were brought to the target, to be held against a source that comes back as another process: it must
+ * have them as they were.
+ */
+export class AppliedSample {
+  /** When each was applied, in that order, ms. */
+  private readonly applied = new Map<string, number>();
+  private second = { at: Number.NEGATIVE_INFINITY, taken: 0 };
+
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** A key was told to have changed. */
+  told(key: Buffer): void {
+    this.applied.delete(nameOf(key));
+  }
+
+  /** A key is on the target as it was on the source, and was not told to have changed since it was read. */
+  add(name: string): void {
+    const at = this.now();
+    if (at - this.second.at >= 1_000) this.second = { at, taken: 0 };
+    if (this.second.taken >= MOST_A_SECOND) return;
+    this.second.taken++;
+    // Some of each age stay.
+    if (this.applied.size >= MOST)
+      [...this.applied.keys()].forEach((old, i) => i % 2 === 0 && this.applied.delete(old));
+    this.applied.set(name, at);
+  }
+
+  has(key: Buffer): boolean {
+    return this.applied.has(nameOf(key));
+  }
+
+  /** Those that a source must have. @param signedAt when it gave its last sign, by the same clock */
+  keysAt(signedAt: number): AppliedKey[] {
+    const old = [...this.applied].filter(([, at]) => signedAt - at >= YOUNG_MS);
+    const step = Math.max(1, old.length / MOST_COMPARED);
+    return Array.from({ length: Math.min(old.length, MOST_COMPARED) }, (_, i) => old[Math.floor(i * step)])
+      .filter((each) => each !== undefined)
+      .map(([name, at]) => ({ key: keyOf(name), ageMs: signedAt - at }));
+  }
+
+  clear(): void {
+    this.applied.clear();
+  }
+}
+
+/** What a source that came back was seen to have of a sample. */
+export interface SampleSeen {
+  /** For how long each key had not changed before, ms, and whether it is another one, or gone. */
+  readonly keys: readonly { readonly ageMs: number; readonly differs: boolean }[];
+  /** For how long changes were told to nobody, ms. */
+  readonly unheardMs: number;
+  /** How many changes the process that came back counts since it began, at most; undefined where it does not tell. */
+  readonly changes: number | undefined;
+}
+
+/** Fewer than so many say nothing of what clients may have changed. */
+const LEAST_OF_MANY = 20;
+
+/**
+ * Whether a source that came back has older data than it had: more keys of the sample differ than it counts changes since it began. Where it
+ * counts as many, or does not tell, most of a large sample must differ, and far more than would be changed in such a time: a key that has not
+ * changed for a while is changed within a moment by the share that the moment is of both.
+ */
+export function isOlder({ keys, unheardMs, changes }: SampleSeen): boolean {
+  const differing = keys.filter(({ differs }) => differs).length;
+  if (differing === 0) return false;
+  if (changes !== undefined && differing > changes) return true;
+  const expected = keys.reduce((sum, { ageMs }) => sum + unheardMs / (ageMs + unheardMs), 0);
+  return (
+    keys.length >= LEAST_OF_MANY && differing >= keys.length / 2 && differing > 2 * expected + 4 * Math.sqrt(expected)
+  );
+}
