@@ -13,24 +13,33 @@ import type { RunStore } from '../runs/run-store';
  * @throws TroubleError
  */
 export async function refuseBusyTarget(run: RunFolder, store: RunStore): Promise<void> {
-  if (!writes(run.record)) return;
-  const address = spelling(run.record.target.address);
+  const mine = writtenBy(run.record);
+  if (mine.size === 0) return;
   for (const other of await store.all()) {
-    const { id, target } = other.record;
-    if (other.folder === run.folder || spelling(target.address) !== address || !writes(other.record)) continue;
+    const { id, wayBack, owner } = other.record;
+    if (other.folder === run.folder) continue;
+    const [address] = [...writtenBy(other.record)].filter(([written]) => mine.has(written)).map(([, told]) => told);
     const isFirst = id !== null || path.basename(other.folder) < path.basename(run.folder);
-    if (!isFirst || !isAlive(other.record.owner)) continue;
-    const advice = id === null ? '' : ` Wait for it, or end it: ${commandLine('cancel', id)}`;
+    if (address === undefined || !isFirst || !isAlive(owner)) continue;
+    const advice = id === null ? '' : ` Wait for it, or end it: ${commandLine('cancel', wayBack ?? id)}`;
     throw new TroubleError(
-      `Another command is writing to the target ${target.address} (migration ${id ?? 'starting'}).${advice}`,
+      `Another command is writing to the target ${address} (migration ${wayBack ?? id ?? 'starting'}).${advice}`,
     );
   }
 }
 
-function writes({ mode, report }: RunRecord): boolean {
-  if (report !== null && isEnded(report.state)) return false;
+/**
+ * The addresses of the servers that a command writes to, in one spelling, each with how it was given: its target, and its source from the
+ * moment on in which a cut-over was asked for that leads back.
+ */
+function writtenBy({ mode, report, source, target, wayBack }: RunRecord): Map<string, string> {
   const asked = mode ?? report?.mode;
-  return asked !== 'compare' && asked !== 'dry-run';
+  if (asked === 'compare' || asked === 'dry-run') return new Map();
+  const goesOn = report === null || !isEnded(report.state);
+  const back = report?.live?.cutover?.wayBack ?? null;
+  const leadsBack = wayBack !== undefined || (back !== null && back.state !== 'refused');
+  const sides = [...(goesOn ? [target] : []), ...(leadsBack ? [source] : [])];
+  return new Map(sides.map(({ address }) => [spelling(address), address]));
 }
 
 function isAlive(owner: ProcessMark | undefined): boolean {
