@@ -50,13 +50,22 @@ export function keyferryWith(
   return { name, copy: (source, target) => copyByApp(source, target, request, around, settings) };
 }
 
-async function copyByApp(
+/** The built app in a process of its own, between two servers. */
+export interface RunningApp {
+  /** Where it listens. */
+  readonly base: string;
+  readonly pid: number;
+  hasEnded(): boolean;
+  /** Ends it, and removes its data. */
+  end(): Promise<void>;
+}
+
+/** @param settings further ones of the app */
+export async function startApp(
   source: RunningServer,
   target: RunningServer,
-  request: Readonly<Record<string, unknown>>,
-  around: Around,
-  settings: Readonly<Record<string, string>>,
-): Promise<Cost> {
+  settings: Readonly<Record<string, string>> = {},
+): Promise<RunningApp> {
   const data = await mkdtemp(path.join(tmpdir(), 'keyferry-bench-'));
   const app = spawn(process.execPath, [...NODE_FLAGS, APP, '--port', '0', '--app', ROOT, '--data', data], {
     env: {
@@ -74,9 +83,36 @@ async function copyByApp(
       resolve();
     }),
   );
+  const end = async () => {
+    app.kill('SIGINT');
+    await ended;
+    await rm(data, { recursive: true, force: true });
+  };
   try {
-    const base = await listeningAt(app.stdout);
-    const pid = app.pid ?? 0;
+    return { base: await listeningAt(app.stdout), pid: app.pid ?? 0, hasEnded: () => app.exitCode !== null, end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** The document of a migration; undefined where the app, busy for seconds, closes a connection just as it is used again. */
+export async function documentOf<T>({ base, hasEnded }: RunningApp, id: string): Promise<T | undefined> {
+  const answer = await fetch(`${base}/api/migrations/${id}`).catch(() => undefined);
+  if (answer === undefined && hasEnded()) throw new Error('The app ended.');
+  return (await answer?.json()) as T | undefined;
+}
+
+async function copyByApp(
+  source: RunningServer,
+  target: RunningServer,
+  request: Readonly<Record<string, unknown>>,
+  around: Around,
+  settings: Readonly<Record<string, string>>,
+): Promise<Cost> {
+  const app = await startApp(source, target, settings);
+  try {
+    const { base, pid } = app;
     const cpu = cpuSeconds(pid);
     await around.before();
     const started = performance.now();
@@ -86,17 +122,12 @@ async function copyByApp(
     });
     const { id } = (await answer.json()) as { id: string };
     for (;;) {
-      // An app that is busy for seconds closes a connection that it had kept, just as it is used again.
-      const answer = await fetch(`${base}/api/migrations/${id}`).catch(() => undefined);
-      if (answer === undefined && app.exitCode !== null) throw new Error(`The app ended with ${app.exitCode}.`);
-      const document = (await answer?.json()) as
-        | {
-            readonly state: string;
-            readonly finishedAt: string | null;
-            readonly counts: { readonly copied: number; readonly converted: number; readonly repeats: number };
-            readonly findings: number;
-          }
-        | undefined;
+      const document = await documentOf<{
+        readonly state: string;
+        readonly finishedAt: string | null;
+        readonly counts: { readonly copied: number; readonly converted: number; readonly repeats: number };
+        readonly findings: number;
+      }>(app, id);
       if (document !== undefined && document.finishedAt !== null) {
         const { state, counts, findings } = document;
         const seconds = (performance.now() - started) / 1_000;
@@ -111,9 +142,7 @@ async function copyByApp(
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   } finally {
-    app.kill('SIGINT');
-    await ended;
-    await rm(data, { recursive: true, force: true });
+    await app.end();
   }
 }
 
