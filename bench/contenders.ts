@@ -55,7 +55,7 @@ export interface RunningApp {
   /** Where it listens. */
   readonly base: string;
   readonly pid: number;
-  hasEnded(): boolean;
+  readonly hasEnded: () => boolean;
   /** Ends it, and removes its data. */
   end(): Promise<void>;
 }

@@ -349,7 +349,7 @@ export class Follower implements Holder {
     const session = { id: randomUUID(), facts };
     this.makeAppliers(session);
     const older = await this.whyOlder(facts);
-    if (this.ended) return;
+    if (this.hasEnded) return;
     if (older !== undefined) {
       await this.stopFor(older);
       return;

@@ -32,7 +32,7 @@ async function cutOver(id: string, ...options: string[]): Promise<Running> {
   for (;;) {
     const run = here.start(['cutover', id, ...options]);
     await run.said(/Stop the writers|\S/);
-    if (/Stop the writers/.test(run.stderr)) return run;
+    if (run.stderr.includes('Stop the writers')) return run;
     expect(await run.end()).toMatchObject({ code: 3 });
   }
 }

@@ -143,7 +143,7 @@ it('a master that does not hear of its successor is not believed, and what that 
   for (const each of names) await successor.client.set(each, 'written to the successor');
   await app.request('POST', `/api/migrations/${id}/cutover`);
   await app.reportWhen(id, gaps(1));
-  await app.reportWhen(id, (report) => inStep(report) || report.live?.cutover != null);
+  await app.reportWhen(id, (report) => inStep(report) || (report.live?.cutover ?? null) !== null);
   await app.request('POST', `/api/migrations/${id}/cutover`);
   expect(await app.finished(id)).toMatchObject({ state: 'completed', live: { repaired: true } });
   expect(String(await stale.cluster('NODES'))).toMatch(/myself,master - .* \d+-\d+/);

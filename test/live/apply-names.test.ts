@@ -241,7 +241,10 @@ it('counts what it deletes where the answer is lost, and looks at the source aga
   try {
     const cutOff = await stage.testApp({ OLD: old }, { REDIS_NEW: proxy.url });
     let looks = 0;
-    const looked = () => Promise.resolve().then(() => void looks++);
+    const looked = () => {
+      looks++;
+      return Promise.resolve();
+    };
     await neu.client.mset('a', '1', 'b', '2');
     const counted = await new NameApplier(job, cutOff, looked).apply(['a', 'b', 'c'].map((key) => Buffer.from(key)));
     expect(isLost).toBe(true);

@@ -105,7 +105,7 @@ async function agreed(clients: readonly Redis[]): Promise<void> {
         const [id = '', , flags = '', , , , , , ...slots] = line.trim().split(' ');
         return flags.includes('master') && slots.length > 0 ? [`${id} ${slots.join(' ')}`] : [];
       });
-    return [...lines.sort(), /cluster_state:\w+/.exec(String(info))?.[0]].join('\n');
+    return [...lines.sort(), /cluster_state:\w+/.exec(info)?.[0]].join('\n');
   };
   const began = performance.now();
   for (;;) {

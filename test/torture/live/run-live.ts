@@ -141,34 +141,37 @@ class LiveRun {
 
   private async act(name: LiveFault): Promise<void> {
     const { app, old, neu } = this;
+    const storage = app.azurite()?.pid;
     switch (name) {
       case 'one reader is cut off':
-        return await this.cutReaders(1);
+        await this.cutReaders(1);
+        break;
       case 'both readers are cut off':
-        return await this.cutReaders(2);
+        await this.cutReaders(2);
+        break;
       case 'app is killed':
         await app.kill();
-        return await app.begin();
-      case 'app and storage are killed': {
-        const pid = app.azurite()?.pid;
+        await app.begin();
+        break;
+      case 'app and storage are killed':
         await app.kill();
-        if (pid !== undefined) process.kill(pid, 'SIGKILL');
-        return await app.begin();
-      }
-      case 'storage stands still': {
-        const pid = app.azurite()?.pid;
-        if (pid === undefined) return;
-        process.kill(pid, 'SIGSTOP');
+        if (storage !== undefined) process.kill(storage, 'SIGKILL');
+        await app.begin();
+        break;
+      case 'storage stands still':
+        if (storage === undefined) break;
+        process.kill(storage, 'SIGSTOP');
         await sleep(FROZEN_MS);
-        process.kill(pid, 'SIGCONT');
-        return;
-      }
+        process.kill(storage, 'SIGCONT');
+        break;
       case 'source restarts':
         await old.client.save();
-        return await old.server.restart();
+        await old.server.restart();
+        break;
       case 'target restarts':
         await neu.client.save();
-        return await neu.server.restart();
+        await neu.server.restart();
+        break;
       case 'source is flushed':
         await old.client.flushdb();
     }
@@ -192,7 +195,7 @@ class LiveRun {
   }
 
   private async sendBack(id: string): Promise<void> {
-    const report = await this.when(id, ({ live }) => live?.cutover?.quietSince != null);
+    const report = await this.when(id, ({ live }) => (live?.cutover?.quietSince ?? null) !== null);
     if (report.finishedAt === null) await this.old.client.set('live:late', 'written after it was quiet');
   }
 
@@ -214,13 +217,13 @@ class LiveRun {
       back = (await this.app.report(forward)).live?.cutover?.wayBack;
       return back?.state === 'started' || back?.state === 'refused';
     }, PATIENCE_MS);
-    // A source whose clients keys expired for is not what was proved, says it.
-    if (back?.migration == null) return [`The way back was refused: ${back?.refused ?? ''}`];
+    const id = back?.migration ?? null;
+    if (id === null) return [`The way back was refused: ${back?.refused ?? ''}`];
     this.writer = await this.write(this.neu);
-    await this.when(back.migration, inStep);
-    await this.askedFor(back.migration, false);
+    await this.when(id, inStep);
+    await this.askedFor(id, false);
     await this.writer.stop();
-    const report = await this.when(back.migration, ({ finishedAt }) => finishedAt !== null);
+    const report = await this.when(id, ({ finishedAt }) => finishedAt !== null);
     return await this.judge(report, this.neu, this.old);
   }
 }
