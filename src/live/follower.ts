@@ -15,13 +15,14 @@ import type { SidesApp } from '../range/range-sides';
 import { isRedisError } from '../redis/errors';
 import { cursorProcessOf } from '../redis/probe';
 import { NameApplier } from './apply-names';
-import { AppliedSample, isOlder } from './applied-sample';
+import { isOlder, type AppliedSample } from './applied-sample';
 import { changesOf, FLUSHED, isOtherProcess } from './blind-spots';
 import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
 import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
 import { concernOf, placesOf } from './related-keys';
 import { Signal } from './signal';
+import { SourceMemory } from './source-memory';
 import { SourceFeed, type Look, type Session } from './source-feed';
 import { WriterWatch } from './writers';
 
@@ -92,8 +93,6 @@ export class Follower implements Holder {
   private readonly findings = new Map<string, { readonly database: number; readonly finding: KeyFinding }>();
   private readonly concerns: (key: Buffer) => boolean;
   private session: Told | undefined;
-  /** What both sides were in the last session, and when the source gave its last sign in it. */
-  private before: { readonly facts: Session; signedAt: number } | undefined;
   /** The session that nothing came before, until its pass has begun. */
   private first: string | undefined;
   private migration: MigrationRow;
@@ -130,7 +129,9 @@ export class Follower implements Holder {
     /** Told when something has come that the tally may wait for, and is written down. */
     private readonly onNews: (id: string) => Promise<unknown> = () => Promise.resolve(),
     inherited?: Inherited,
+    private readonly memory = new SourceMemory(),
   ) {
+    memory.take(row.generation);
     this.migration = migration;
     const { plan } = migration;
     this.concerns = concernOf(plan);
@@ -139,7 +140,7 @@ export class Follower implements Holder {
     this.databases = plan.databases.map((database) => ({
       number: database.database,
       names: new ChangedNames({ lanes, mostBytes, placeOf: placesOf(plan, database) }),
-      sample: new AppliedSample(),
+      sample: memory.sampleOf(database.database),
       applier: undefined,
     }));
     for (const { names } of this.databases) names.keep();
@@ -179,8 +180,11 @@ export class Follower implements Holder {
     this.beginSession(session);
     this.tookOverAt = performance.now();
     feed.listen(this.events());
-    for (const { number, names: changed } of this.databases) {
-      for (const name of names.get(number) ?? []) if (!changed.note(name) && !this.overflowed) this.overflow();
+    for (const { number, names: changed, sample } of this.databases) {
+      for (const name of names.get(number) ?? []) {
+        sample.told(name);
+        if (!changed.note(name) && !this.overflowed) this.overflow();
+      }
     }
   }
 
@@ -327,7 +331,7 @@ export class Follower implements Holder {
       // Before the barrier, and before both sides are asked: of all that was changed before the mark, something is told then.
       const { standby } = this;
       await this.barrier();
-      if (this.before !== undefined) this.before.signedAt = performance.now();
+      this.memory.sign();
       const missed = this.feed.missed(session.facts, await this.feed.look());
       if (missed !== undefined && this.session === session) this.gap(missed);
       else if (this.session === session) this.beginToAcknowledge(standby);
@@ -354,6 +358,7 @@ export class Follower implements Holder {
       await this.stopFor(older);
       return;
     }
+    this.memory.forget();
     this.beginSession(session);
     this.first = this.row.listeningSince === null ? session.id : undefined;
     const listeningSince = this.app.ledger.time();
@@ -362,8 +367,7 @@ export class Follower implements Holder {
   }
 
   private beginSession(session: Told): void {
-    for (const { sample } of this.databases) sample.clear();
-    this.before = { facts: session.facts, signedAt: performance.now() };
+    this.memory.begin(session.facts);
     this.session = session;
   }
 
@@ -383,7 +387,7 @@ export class Follower implements Holder {
    * @throws RedisError, StoppedError
    */
   private async whyOlder(facts: Session): Promise<string | undefined> {
-    const { before } = this;
+    const { last: before } = this.memory;
     if (before === undefined || this.migration.plan.request.force) return undefined;
     if (!isOtherProcess(before.facts.source, facts.source)) return undefined;
     // What the target has lost the source has otherwise.

@@ -8,6 +8,7 @@ import { isFollowed } from '../migration/phases';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { begunFollowing } from './begun-following';
 import { Follower, type FollowApp } from './follower';
+import { SourceMemory } from './source-memory';
 import { begunStandby, Standby } from './standby';
 
 /** How often whoever waits looks whether it still has to, ms. */
@@ -58,6 +59,7 @@ class Reader {
  */
 export class Followers {
   private readonly readers = new Map<string, Reader[]>();
+  private readonly memories = new Map<string, SourceMemory>();
   private readonly stillness = new Stillness();
   private stopped = false;
 
@@ -93,7 +95,10 @@ export class Followers {
         id,
         this.readersOf(id).filter((each) => each !== reader),
       );
-      if (this.readersOf(id).length === 0) this.readers.delete(id);
+      if (this.readersOf(id).length === 0) {
+        this.readers.delete(id);
+        if (!reader.hasLeft) this.memories.delete(id);
+      }
       if (!reader.hasLeft) return;
     }
     if (!this.stopped) await this.app.queue.follow(migration);
@@ -138,11 +143,11 @@ export class Followers {
         // Who stands by goes first where a place has become free: it has heard what was told.
         if (leads === 'free' && standsBy === 'free') {
           const held = await live.take(begunFollowing(id, row, now, { lost: null }), row?.etag);
-          return this.add(id, new Follower(held, migration, this.app, this.onNews));
+          return this.add(id, new Follower(held, migration, this.app, this.onNews, undefined, this.memoryOf(id)));
         }
         if (leads !== 'free' && standsBy === 'free' && wantsStandby(plan)) {
           const held = await live.takeStandby(begunStandby(id, standby, now), standby?.etag);
-          return this.add(id, new Standby(held, migration, this.app, this.onNews));
+          return this.add(id, new Standby(held, migration, this.app, this.onNews, this.memoryOf(id)));
         }
       } catch (error) {
         if (!(error instanceof LostRowError)) throw error;
@@ -154,6 +159,12 @@ export class Followers {
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
     return undefined;
+  }
+
+  private memoryOf(id: string): SourceMemory {
+    const memory = this.memories.get(id) ?? new SourceMemory();
+    this.memories.set(id, memory);
+    return memory;
   }
 
   private add(id: string, current: Follower | Standby): Reader {

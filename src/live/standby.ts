@@ -9,6 +9,7 @@ import { Follower, MOST_BYTES, type FollowApp } from './follower';
 import { HeardNames } from './heard-names';
 import { concernOf } from './related-keys';
 import { Signal } from './signal';
+import { SourceMemory } from './source-memory';
 import { SourceFeed, type Session } from './source-feed';
 
 /** How often it says that it listens, and looks at whoever follows, ms. */
@@ -54,6 +55,7 @@ export class Standby {
     private readonly migration: MigrationRow,
     private readonly app: FollowApp,
     private readonly onNews?: (id: string) => Promise<unknown>,
+    private readonly memory = new SourceMemory(),
   ) {
     const { plan } = migration;
     this.concerns = concernOf(plan);
@@ -195,10 +197,17 @@ export class Standby {
     if (!inherits || session === undefined || this.facts !== session) {
       this.feed.end();
       const anew = inherits ? { ...taken, session: '', gaps: taken.gaps + 1, lastGap: this.lost } : taken;
-      return new Follower(anew, migration, this.app, this.onNews);
+      return new Follower(anew, migration, this.app, this.onNews, undefined, this.memory);
     }
     const names = new Map(Array.from(this.databases, ([database, heard]) => [database, heard.all()]));
-    return new Follower(taken, migration, this.app, this.onNews, { feed: this.feed, facts: session, names });
+    return new Follower(
+      taken,
+      migration,
+      this.app,
+      this.onNews,
+      { feed: this.feed, facts: session, names },
+      this.memory,
+    );
   }
 
   private events() {
