@@ -6,6 +6,7 @@ import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { RedisError, type Redirect } from './errors';
 import { inTime } from './first-answers';
+import { addressesOf } from './node-list';
 import { NodeWays, STAGGER_MS } from './node-ways';
 import type { RedisPort } from './redis-port';
 import {
@@ -306,7 +307,7 @@ export class Cluster {
     // What a node has said since may be newer.
     for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
     this.isStale = false;
-    this.closeOthers();
+    this.closeOthers(nodesIn(views));
   }
 
   private learnFrom(views: readonly View[]): void {
@@ -348,11 +349,10 @@ export class Cluster {
   }
 
   /** Ends the connections to nodes that are not its any more, and those for writing to such as are no masters. */
-  private closeOthers(): void {
+  private closeOthers(nodes: readonly NodeAddress[]): void {
     const masters = [...this.masters, ...this.moved.values()].map(addressText);
-    const nodes = [...masters, ...(this.topology?.replicas ?? []).map(addressText)];
     closeBut(new Set(masters), this.bulks);
-    closeBut(new Set(nodes), this.lanes);
+    closeBut(new Set([...masters, ...nodes.map(addressText)]), this.lanes);
   }
 }
 
@@ -366,8 +366,12 @@ function closeBut(kept: ReadonlySet<string>, connections: Map<string, { close():
 
 /** All nodes that views name, at each of the addresses that are told of them. */
 function nodesIn(views: readonly View[]): readonly ClusterNode[] {
-  const all = views.flatMap(({ topology: { masters, replicas } }) => [...masters, ...replicas]);
-  return [...new Map(all.map((node) => [addressText(node), node])).values()];
+  const told = views.flatMap(({ topology: { masters, replicas } }) => [...masters, ...replicas]);
+  const ids = new Set(told.map(idOf));
+  const others = views.flatMap(({ node, nodes }) =>
+    addressesOf(nodes).flatMap((other) => (ids.has(other.id) ? [] : { ...other, host: hostOf(other.host, node.host) })),
+  );
+  return [...new Map([...told, ...others].map((node) => [addressText(node), node])).values()];
 }
 
 function hasNode(nodes: readonly ClusterNode[], node: ClusterNode): boolean {

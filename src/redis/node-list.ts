@@ -4,6 +4,8 @@
  */
 interface NodeLine {
   readonly id: string;
+  /** Empty where it is not known, or not told. */
+  readonly host: string;
   /** Undefined where it tells none. */
   readonly port: number | undefined;
   readonly flags: readonly string[];
@@ -22,7 +24,13 @@ function linesOf(nodes: string): NodeLine[] {
     const port = Number(/:(\d{1,5})(?:@|,|$)/.exec(address)?.[1]);
     return [
       {
-        ...{ id, port: port >= 1 && port <= 65_535 ? port : undefined, flags: flags.split(','), epoch },
+        ...{
+          id,
+          host: address.slice(0, Math.max(0, address.lastIndexOf(':'))),
+          port: port >= 1 && port <= 65_535 ? port : undefined,
+          flags: flags.split(','),
+          epoch,
+        },
         slots: slots.flatMap((run): [number, number][] => {
           const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(run) ?? [];
           return first === undefined ? [] : [[Number(first), Number(last ?? first)]];
@@ -64,6 +72,13 @@ export function ownSlotsOf(nodes: string): OwnSlots | undefined {
 export function epochsOf(nodes: string): ReadonlyMap<string, bigint> {
   return new Map(
     linesOf(nodes).flatMap(({ id, epoch }) => (/^\d+$/.test(epoch) ? [[id, BigInt(epoch)] as const] : [])),
+  );
+}
+
+/** Where the nodes of a reply of CLUSTER NODES are, also those that CLUSTER SLOTS leaves out: replicas that have just come, masters without slots. */
+export function addressesOf(nodes: string): { readonly id: string; readonly host: string; readonly port: number }[] {
+  return linesOf(nodes).flatMap(({ id, host, port, flags }) =>
+    port === undefined || flags.includes('handshake') || flags.includes('noaddr') ? [] : [{ id, host, port }],
   );
 }
 

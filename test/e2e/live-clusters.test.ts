@@ -66,14 +66,6 @@ async function ended(id: string): Promise<MigrationReport> {
   return await app.finished(id);
 }
 
-/** The replica of a master, by the place of that one. */
-async function replicaOf(place: number) {
-  const masterId = (await cluster.clients[place]!.call('CLUSTER', 'MYID')) as string;
-  const nodes = (await cluster.clients[place]!.cluster('NODES')) as string;
-  const [, id = '', port] = new RegExp(`^(\\S+) \\S+?:(\\d+)@\\S+ slave ${masterId} `, 'm').exec(nodes) ?? [];
-  return { id, client: cluster.clients[cluster.nodes.findIndex((node) => node.port === Number(port))]! };
-}
-
 async function expectEqual(): Promise<void> {
   const masters = await cluster.masters();
   let keys = 0;
@@ -114,7 +106,7 @@ it('a cluster is followed, while slots move, and the cut-over is proved', async 
 it('a master that is killed is a gap, and is followed where its replica takes its place', async () => {
   const id = await follow();
   // One that no slots were moved to: its replica must know all that it had.
-  const successor = await replicaOf(2);
+  const successor = await cluster.replicaOf(2);
   await cluster.nodes[2]!.kill();
   await successor.client.cluster('FAILOVER', 'FORCE');
   await cluster.agreed();
@@ -128,7 +120,7 @@ it('a master that does not hear of its successor is not believed, and what that 
   await writer?.stop();
   // The one that the connection names: whoever asks it alone is told that nothing has happened.
   const stale = cluster.clients[0]!;
-  const successor = await replicaOf(0);
+  const successor = await cluster.replicaOf(0);
   const [, first = 0, last = 0] = (
     /myself,master .*? (\d+)-(\d+)/.exec(String(await stale.cluster('NODES'))) ?? []
   ).map(Number);

@@ -1,4 +1,4 @@
-import { epochsOf, ownSlotsOf } from '../../src/redis/node-list';
+import { addressesOf, epochsOf, ownSlotsOf } from '../../src/redis/node-list';
 
 const nodes = (own: string) =>
   [
@@ -39,4 +39,13 @@ it('the epochs of the claims of all nodes are told', () => {
       ['id1', 7n],
     ]),
   );
+});
+
+it('addresses of all nodes are told, but of those that have none', () => {
+  const others = ['id3 :0@0 master,noaddr - 0 0 0 disconnected', 'id4 :6379@16379,name slave id1 0 0 1 connected', ''];
+  expect(addressesOf(nodes('1 connected 0-9') + others.join('\n'))).toEqual([
+    { id: 'id2', host: '10.0.0.2', port: 6_379 },
+    { id: 'id1', host: '10.0.0.1', port: 6_379 },
+    { id: 'id4', host: '', port: 6_379 },
+  ]);
 });

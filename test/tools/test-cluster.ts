@@ -15,6 +15,8 @@ export interface TestCluster {
   readonly server: { readonly url: string };
   /** Those of its nodes that have slots now, as the node that answers first says. */
   masters(): Promise<{ readonly server: RunningServer; readonly client: Redis }[]>;
+  /** A replica of the master at a place. */
+  replicaOf(place: number): Promise<{ readonly id: string; readonly server: RunningServer; readonly client: Redis }>;
   /** Keys on those of its nodes that are masters. */
   keys(): Promise<number>;
   /** Removes all keys. */
@@ -54,6 +56,15 @@ export async function startTestCluster(name: ServerName, options: ClusterOptions
     clients,
     server: { url: cluster.url },
     masters: mastersNow,
+    replicaOf: async (place) => {
+      const master = client(place);
+      const [masterId, nodes] = await Promise.all([master.cluster('MYID'), master.cluster('NODES')]);
+      const line = new RegExp(`^(\\S+) \\S+?:(\\d+)@\\S+ slave ${masterId} `, 'm').exec(String(nodes));
+      const at = cluster.nodes.findIndex((node) => node.port === Number(line?.[2]));
+      const { [at]: server } = cluster.nodes;
+      if (line?.[1] === undefined || server === undefined) throw new Error(`Node ${place} has no replica.`);
+      return { id: line[1], server, client: client(at) };
+    },
     keys: async () => {
       const sizes = await Promise.all((await masters()).map((each) => each.dbsize()));
       return sizes.reduce((sum, size) => sum + size, 0);
