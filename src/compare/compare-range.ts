@@ -115,13 +115,13 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const ofConverters = suspects.filter((suspect) => suspect.claimed);
     const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
     const others = suspects.filter((suspect) => !suspect.claimed);
-    const { lacking, gone, rest } = await stillLacking(others, sides);
+    const { lacking, rest } = await stillLacking(others, sides.target);
     const plain = await examined([...rest, ...those(ofConverters, claimed.plain)], comparison);
     const byKey = new Map(ofConverters.map((suspect) => [suspect.source, suspect]));
     return {
-      counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone + gone }),
+      counts: addCounts(addCounts(noCounts, plain.counts), { same: claimed.same, expired: claimed.gone }),
       wrong: [
-        ...lacking.map((suspect) => ({ suspect, finding: findingOf(suspect.source, MISSING) })),
+        ...lacking.map((suspect) => ({ suspect, finding: new DifferenceFinding(suspect.source, MISSING) })),
         ...plain.wrong,
         ...claimed.wrong.flatMap((finding) => {
           const suspect = byKey.get(finding.key);
@@ -131,19 +131,24 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     };
   };
 
-  /** What the source has of missing keys, as far as their findings are kept. */
+  /** Of keys that the target lacks: what the source has, as far as their findings are kept, and which are gone from there too. */
   const end = async (wrong: readonly KeyFinding[]) => {
     const room = Math.max(0, FINDINGS_PER_RANGE - job.row.counts.findings);
-    const bare = wrong.slice(0, room).filter(({ message }) => message === MISSING.message);
+    const bare = wrong.filter(isBare);
+    const kept = wrong.slice(0, room).filter(isBare);
+    const beyond = bare.slice(kept.length);
     const { source } = sides;
-    const facts = await source.attempt(() => keyFacts(source.port, sourcesOfFindings(bare), source.scripts));
-    const known = new Map(bare.map((finding, i) => [finding, facts[i]]));
-    return await tellDifferences(
-      wrong.map((finding) => {
-        const fact = known.get(finding);
-        return fact === undefined ? finding : findingOf(finding.key, missing(fact));
-      }),
-    );
+    const facts = await source.attempt(() => keyFacts(source.port, sourcesOfFindings(kept), source.scripts));
+    const known = new Map(kept.map((finding, i) => [finding, facts[i]]));
+    const without = await absentOf(source, beyond);
+    const left = wrong.flatMap((finding) => {
+      if (without.has(finding)) return [];
+      if (!known.has(finding)) return [finding];
+      const fact = known.get(finding);
+      return fact === undefined ? [] : [new DifferenceFinding(finding.key, missing(fact))];
+    });
+    const told = await tellDifferences(left);
+    return { ...told, counts: { ...told.counts, expired: wrong.length - left.length } };
   };
 
   await walkRange(job, app, withOverviews(sides.source, comparison.depth, selection), {
@@ -183,24 +188,34 @@ function sourcesOfFindings(findings: readonly KeyFinding[]): Buffer[] {
   return findings.map(({ key }) => key);
 }
 
-/** Of those that the target lacked, and nobody need be asked what they are, those that it lacks still; and how many are gone from the source too. */
-async function stillLacking(suspects: readonly Suspect[], { source, target }: Compared['sides']) {
+/** Of those that the target lacked, and nobody need be asked what they are, those that it lacks still. */
+async function stillLacking(suspects: readonly Suspect[], target: Side) {
   const isAsked = (suspect: Suspect) => suspect.missing && suspect.known === undefined;
   const asked = suspects.filter(isAsked);
   const rest = suspects.filter((suspect) => !isAsked(suspect));
   const lacking: Suspect[] = [];
-  let gone = 0;
   for (let at = 0; at < asked.length; at += EXAMINED_AT_ONCE) {
     const some = asked.slice(at, at + EXAMINED_AT_ONCE);
-    const targets = some.map((pair) => pair.target);
-    const absent = await absentFrom(target, targets);
-    const missing = some.filter((_, i) => absent.has(i));
-    const without = await absentFrom(source, sourcesOf(missing));
-    lacking.push(...missing.filter((_, i) => !without.has(i)));
-    gone += without.size;
-    rest.push(...some.filter((_, i) => !absent.has(i)));
+    const absent = await absentFrom(
+      target,
+      some.map((pair) => pair.target),
+    );
+    some.forEach((suspect, i) => (absent.has(i) ? lacking : rest).push(suspect));
   }
-  return { lacking, gone, rest };
+  return { lacking, rest };
+}
+
+/** Those of findings whose keys a side does not have. */
+async function absentOf(side: Side, findings: readonly KeyFinding[]): Promise<ReadonlySet<KeyFinding>> {
+  const absent = new Set<KeyFinding>();
+  for (let at = 0; at < findings.length; at += EXAMINED_AT_ONCE) {
+    const some = findings.slice(at, at + EXAMINED_AT_ONCE);
+    const places = await absentFrom(side, sourcesOfFindings(some));
+    some.forEach((finding, i) => {
+      if (places.has(i)) absent.add(finding);
+    });
+  }
+  return absent;
 }
 
 /** Those of suspects that are of these keys. */
@@ -210,14 +225,24 @@ function those(suspects: readonly Suspect[], keys: readonly Buffer[]): Suspect[]
 }
 
 /** Its words are made where they are read. */
-function findingOf(key: Buffer, difference: Difference): KeyFinding {
-  return {
-    key,
-    code: difference.code,
-    get message() {
-      return difference.message;
-    },
-  };
+class DifferenceFinding implements KeyFinding {
+  constructor(
+    readonly key: Buffer,
+    readonly difference: Difference,
+  ) {}
+
+  get code(): Difference['code'] {
+    return this.difference.code;
+  }
+
+  get message(): string {
+    return this.difference.message;
+  }
+}
+
+/** Whether nobody was asked yet what the source has of it. */
+function isBare(finding: KeyFinding): boolean {
+  return finding instanceof DifferenceFinding && finding.difference === MISSING;
 }
 
 async function examined(suspects: readonly Suspect[], comparison: Comparison): Promise<Look<Suspect>> {
@@ -230,7 +255,7 @@ async function examined(suspects: readonly Suspect[], comparison: Comparison): P
       const result = results[i];
       if (result === 'same') counts.same++;
       else if (result === 'gone') counts.expired++;
-      else if (result !== undefined) wrong.push({ suspect, finding: findingOf(suspect.source, result) });
+      else if (result !== undefined) wrong.push({ suspect, finding: new DifferenceFinding(suspect.source, result) });
     });
   }
   return { wrong, counts };

@@ -709,7 +709,7 @@ export class Follower implements Holder {
   private async tellFindings(): Promise<void> {
     const { id, phase, epoch } = this.migration;
     const rows = [...this.findings.values()].map(({ database, finding }) =>
-      redactFinding({ migration: id, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
+      redactFinding(finding, { migration: id, database, phase, epoch }, this.app.settings.findingKeys),
     );
     if (rows.length > 0) await this.app.ledger.findings.add(rows);
   }

@@ -441,9 +441,8 @@ export class RangeJob implements StopSignal {
 
   private asFindings(found: readonly KeyFinding[]): Finding[] {
     const { migration, database, phase, epoch } = this.current;
-    return found.map((finding) =>
-      redactFinding({ migration, database, ...finding, phase, epoch }, this.app.settings.findingKeys),
-    );
+    const { findingKeys } = this.app.settings;
+    return found.map((finding) => redactFinding(finding, { migration, database, phase, epoch }, findingKeys));
   }
 
   private async write(): Promise<void> {
