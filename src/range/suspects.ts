@@ -18,6 +18,9 @@ export const roundsOfNames: Rounds = { looks: 3, everyMs: 300, most: 2_000, hold
 /** For values and their expiries, which applications write in several steps, and for what is to be deleted. */
 export const roundsOfValues: Rounds = { looks: 3, everyMs: 2_000, most: 20_000, holdMs: 5_000 };
 
+/** About so many wait in a process: each takes a kilobyte with its finding, and so does what is thrown away on the way. */
+const MOST_IN_PROCESS = 40_000;
+
 /** A suspect that is still wrong, and what is wrong with it. */
 export interface Wrong<Suspect> {
   readonly suspect: Suspect;
@@ -64,9 +67,11 @@ export class Suspects<Suspect> {
   private waiting: Suspect[] = [];
   private since = 0;
 
+  /** @param walks how many walks of the process have suspects */
   constructor(
     private readonly second: SecondLook<Suspect>,
     private readonly worker: Worker,
+    private readonly walks: () => number,
   ) {}
 
   add(suspects: readonly Suspect[]): void {
@@ -81,7 +86,8 @@ export class Suspects<Suspect> {
   /** Whether enough wait, or for long enough. */
   get due(): boolean {
     const { most, holdMs } = this.second.rounds;
-    return this.waiting.length >= most || (!this.none && performance.now() - this.since >= holdMs);
+    const share = Math.min(most, MOST_IN_PROCESS / this.walks());
+    return this.waiting.length >= share || (!this.none && performance.now() - this.since >= holdMs);
   }
 
   /** Looks again, round after round, and tells what is to be said of all that waited. Throws what ends the work. */

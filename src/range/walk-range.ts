@@ -49,6 +49,8 @@ export interface WalkApp {
   readonly settings: { readonly pageMicros: number };
 }
 
+let walksWithSuspects = 0;
+
 /**
  * Walks a range from its row's cursor to its end, page by page, and has a mode work on what it brings, while the next page is
  * read. Whatever is done behind it, the cursor never moves beyond a part that is not done, nor beyond one with suspects that
@@ -86,6 +88,7 @@ export async function walkRange<Suspect = never, Seen = never>(
   // Under a limit on bytes none: what the work on a part reads is not known before it is done.
   const mostInWork = plan.request.limits.bytesPerSecond > 0 ? 0 : PARTS_IN_WORK;
   const progress = new Progress(job, mode.secondLook);
+  if (mode.secondLook !== undefined) walksWithSuspects++;
   const inWork: { readonly part: Part<Seen>; readonly outcome: Promise<Outcome<Suspect>> }[] = [];
   const finishOldest = async () => {
     const [oldest] = inWork;
@@ -128,6 +131,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     if (mayCount && error.reason === 'deadline' && !progress.isBroken) await keepAhead();
     throw error;
   } finally {
+    if (mode.secondLook !== undefined) walksWithSuspects--;
     origin.end?.();
     await Promise.allSettled(inWork.map(({ outcome }) => outcome));
   }
@@ -148,7 +152,7 @@ class Progress<Suspect> {
     private readonly job: RangeJob,
     secondLook: SecondLook<Suspect> | undefined,
   ) {
-    this.suspects = secondLook && new Suspects(secondLook, job);
+    this.suspects = secondLook && new Suspects(secondLook, job, () => walksWithSuspects);
   }
 
   async add(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<void> {
