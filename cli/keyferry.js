@@ -85,10 +85,14 @@ const MMAP_THRESHOLD = '262144';
 /** Hands everything to another Node: arguments, streams, signals, and the exit code back. */
 function runWith(node) {
   // The channel tells the other process when this one is gone without a signal that could be handed on.
-  const child = spawn(node, ['--max-semi-space-size=16', entry, ...process.argv.slice(2)], {
-    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
-    env: { MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD, ...process.env },
-  });
+  const child = spawn(
+    node,
+    ['--max-semi-space-size=16', '--heap-growing-percent=50', entry, ...process.argv.slice(2)],
+    {
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      env: { MALLOC_MMAP_THRESHOLD_: MMAP_THRESHOLD, ...process.env },
+    },
+  );
   // The other process decides whether a hangup is meant for it.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

@@ -1,3 +1,4 @@
+import { sha1Of } from '../basics/sha1';
 import { isRedisError, isTooLong, type RedisError } from '../redis/errors';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import type { ChunkBudget } from '../transfer/by-commands';
@@ -5,7 +6,7 @@ import { firstCount, nextCount } from '../transfer/by-commands/chunk-size';
 import { readInBudget } from '../transfer/by-commands/chunks';
 import { asBytes, asFields, asList, asNumber, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
 import { readingPort, type Side } from '../transfer/side';
-import { asOneText, inTurn, sha1Of, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
+import { asOneText, inTurn, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
 import { SPACE, type ValueWindow, type WindowReader } from './value-prints';
 
 /** As in fingerprint-values.lua: both must cut ordered values into the same windows. */

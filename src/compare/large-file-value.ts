@@ -1,3 +1,4 @@
+import { sha1Of } from '../basics/sha1';
 import { unitsOf } from '../payload/value-units';
 import { isStream } from '../payload/stream';
 import type { StreamGroup } from '../payload/stream-content';
@@ -7,7 +8,7 @@ import { readStreamInfo } from '../transfer/by-commands/stream/stream-info';
 import { PENDING_BYTES } from '../transfer/file-stream';
 import { fieldTimes } from '../transfer/by-commands/hash';
 import { asBytes, asFields, asList, asNumber } from '../transfer/by-commands/replies';
-import { inTurn, sha1Of, sizeOfTexts } from '../transfer/by-commands/texts';
+import { inTurn, sizeOfTexts } from '../transfer/by-commands/texts';
 import { numberOf, PARTS, spelled, TEXT } from './command-windows';
 import {
   entryPieces,

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { sha1Of } from '../basics/sha1';
 import type { KeyNotes } from '../range/page-place';
 
 /** A window of a value, as fingerprint-values.lua tells it. */
@@ -58,14 +58,10 @@ function added(state: PrintState, { type, next, print, expiringFields, unknown }
     type,
     from: next === '' ? null : next,
     sum: isSum ? (state.sum + Number(print)) % SPACE : state.sum,
-    chain: isSum && became === '' ? state.chain : sha1(`${state.chain} ${became} ${print}`),
+    chain: isSum && became === '' ? state.chain : sha1Of(`${state.chain} ${became} ${print}`),
     expiring: state.expiring + expiringFields,
     ...(unknown !== undefined && { unknown }),
   };
-}
-
-function sha1(text: string): string {
-  return createHash('sha1').update(text).digest('hex');
 }
 
 /** The fingerprint of an ordered value of which all windows are known. */
@@ -88,7 +84,10 @@ export async function valuePrints(
   goOn: () => void = () => undefined,
   notes?: KeyNotes,
 ): Promise<ValuePrint[]> {
-  const prints = keys.map((key) => printSchema.catch(atStart).parse(notes?.get(key) ?? atStart));
+  const prints = keys.map((key) => {
+    const noted = notes?.get(key);
+    return noted === undefined ? atStart : printSchema.catch(atStart).parse(noted);
+  });
   let open = keys.flatMap((_, place) => (prints[place]?.from === null ? [] : [place]));
   while (open.length > 0) {
     goOn();

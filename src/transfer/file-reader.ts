@@ -1,6 +1,7 @@
 import type { CursorRange } from '../keyspace/cursor';
 import { ExtentWalk } from '../keyspace/extent-walk';
 import type { FileKey, TooLargeToRead } from '../convert/file-keys';
+import { freeBuffers } from '../basics/free-buffers';
 import { FileError } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
@@ -14,6 +15,13 @@ import type { PageReader, Payload, ReadKeys, ReadLimits, ScannedKeys } from './p
 
 /** Read at once, and once more ahead. */
 const WINDOW_BYTES = 262_144;
+/** Of windows that are read, and of what they were put together from, so many bytes and more are given back at once. */
+const LEAST_FREED = 65_536;
+
+/**
+ * Keys of a page: a file gives them faster than anybody takes them, and what waits takes a kilobyte for each key, however small its value is.
+ */
+const MOST_KEYS = 500;
 
 interface Entry {
   readonly record: KeyRecord;
@@ -181,7 +189,8 @@ export class FileReader implements PageReader {
     const entries: Entry[] = [];
     let bytes = 0;
     let offset = this.walk.offsetOf(cursor);
-    while (offset < this.total && entries.length < count && bytes < this.limits.pageBytes) {
+    const most = Math.min(count, MOST_KEYS);
+    while (offset < this.total && entries.length < most && bytes < this.limits.pageBytes) {
       const { at, left } = this.physical(offset);
       const largeEnd = this.largeEnds.get(at);
       const read = (reader: ByteReader) =>
@@ -265,6 +274,8 @@ export class FileReader implements PageReader {
     this.ahead = undefined;
     const more = isAhead ? await ahead.bytes : await this.bytesAt(from, length - kept.length);
     this.window = { start: at, bytes: kept.length === 0 ? more : Buffer.concat([kept, more]) };
+    // What was read out of them are copies.
+    freeBuffers(kept.length === 0 ? bytes : [bytes, more], LEAST_FREED);
     if (isAhead && this.window.bytes.length < least) {
       const rest = await this.bytesAt(at + this.window.bytes.length, least - this.window.bytes.length);
       this.window = { start: at, bytes: Buffer.concat([this.window.bytes, rest]) };

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sha1Of } from '../basics/sha1';
 
 /** How full the table becomes. */
 const LOAD = 0.75;
@@ -73,8 +74,8 @@ export class KeyTable {
 
   /** The upper half is not 0, which marks what is free. */
   private digestOf(key: Buffer): [upper: number, lower: number] {
-    const digest = createHash('sha1').update(this.secret).update(key).digest();
-    return [digest.readUInt32LE(0) || 1, digest.readUInt32LE(4)];
+    const digest = sha1Of([this.secret, key]);
+    return [Number.parseInt(digest.slice(0, 8), 16) || 1, Number.parseInt(digest.slice(8, 16), 16)];
   }
 }
 

@@ -65,6 +65,7 @@ export class AppProcess {
       [
         // As `npm start` has it.
         '--max-semi-space-size=16',
+        '--heap-growing-percent=50',
         path.join(root, HOST),
         '--app',
         root,

@@ -55,7 +55,18 @@ export class App {
     const root = repositoryRoot();
     const main = path.join(root, 'dist/local/main.js');
     const started = OwnProcess.start(
-      ['--max-semi-space-size=16', main, '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
+      [
+        '--max-semi-space-size=16',
+        '--heap-growing-percent=50',
+        main,
+        '--app',
+        root,
+        '--port',
+        '0',
+        '--data',
+        this.dataFolder,
+        '--verbose',
+      ],
       { ...inherited(), ...this.settings },
       shiftMs,
     );

@@ -1,3 +1,4 @@
+import { sha1Of } from '../../basics/sha1';
 import { asksOf, isRedisError } from '../../redis/errors';
 import type { Command, RedisPort, Reply } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
@@ -6,7 +7,7 @@ import { guessOf, readInBudget } from './chunks';
 import { KeyChanged, TemporaryLost } from './conditions';
 import { lookSidesOf, type LookSide } from './look-sides';
 import { asBytes, asList, asNumber, throwErrors } from './replies';
-import { inTurn, sha1Of, sizeOfTexts } from './texts';
+import { inTurn, sizeOfTexts } from './texts';
 import type { BodyContext, Drift } from './types';
 
 /** The types whose elements have no order of their own. */

@@ -1,3 +1,4 @@
+import { sha1Of } from '../../basics/sha1';
 import { asksOf } from '../../redis/errors';
 import type { Command } from '../../redis/redis-port';
 import { runScript, scripts } from '../../redis/scripts';
@@ -5,7 +6,7 @@ import { readInBudget } from './chunks';
 import { TemporaryLost } from './conditions';
 import { lookSidesOf, type LookSide } from './look-sides';
 import { asBytes, asList, asNumber, readSource } from './replies';
-import { inTurn, sha1Of, sizeOfTexts } from './texts';
+import { inTurn, sizeOfTexts } from './texts';
 import type { BodyContext, Drift } from './types';
 
 /** Elements larger than this do not go through a script, which would hold them several times. Bytes. */

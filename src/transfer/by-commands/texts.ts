@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { Sha1 } from '../../basics/sha1';
 
 /**
  * Texts one after the other, each with its length before it, so that no other texts give the same; as fingerprint.lua joins them.
@@ -19,26 +19,22 @@ export function sizeOfTexts(texts: readonly Buffer[]): number {
   return texts.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** SHA-1 of pieces as of all of them together, as hexadecimal digits. */
-export function sha1Of(pieces: readonly Buffer[]): string {
-  const digest = new TextsDigest();
-  digest.add(pieces);
-  return digest.hex();
-}
-
-/** The same of pieces that come bit by bit. */
+/** SHA-1 of pieces that come bit by bit. */
 export class TextsDigest {
-  private readonly hash = createHash('sha1');
+  private readonly digest = new Sha1();
 
   add(pieces: readonly Buffer[]): void {
-    for (const piece of pieces) this.hash.update(piece);
+    for (const piece of pieces) this.digest.add(piece);
   }
 
   hex(): string {
-    return this.hash.digest('hex');
+    return this.digest.hex();
   }
 }
 
+/** Most texts are short. */
+const LENGTHS = Array.from({ length: 1_024 }, (_, length) => Buffer.from(`${length}:`));
+
 function lengthOf(length: number): Buffer {
-  return Buffer.from(`${length}:`);
+  return LENGTHS[length] ?? Buffer.from(`${length}:`);
 }

@@ -1,9 +1,10 @@
+import { sha1Of } from '../../../basics/sha1';
 import { runScript, scripts } from '../../../redis/scripts';
 import { firstCount, nextCount } from '../chunk-size';
 import { guessOf, readInBudget } from '../chunks';
 import { lookSidesOf, type LookSide } from '../look-sides';
 import { asBytes, asList, asNumber, readSource } from '../replies';
-import { asOneText, inTurn, sha1Of, sizeOfTexts } from '../texts';
+import { asOneText, inTurn, sizeOfTexts } from '../texts';
 import type { BodyContext } from '../types';
 import { formatId, idAfter, parseId, type StreamId } from '../../../payload/stream-id';
 
