@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { repositoryRoot } from '../../local/servers/repository-root';
 import type { ErrorDocument, FindingsPage } from '../../src/api/documents';
 import type { MigrationList, MigrationReport } from '../../src/migration/report';
 import { OwnProcess } from './own-process';
 
-const root = path.resolve(__dirname, '../..');
+const root = repositoryRoot();
 /** The local host, or another one that takes its options. */
 const HOST = process.env.E2E_HOST ?? 'dist/local/main.js';
 /** For a host that demands keys. */

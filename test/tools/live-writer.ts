@@ -143,8 +143,9 @@ class Writer implements LiveWriter {
     const answered = sent
       // Of a single command the refusal is thrown, and what else is thrown is of the connection.
       .catch((error: unknown) => (error instanceof Error && error.name === 'ReplyError' ? [error] : []))
-      .then((refusals) => {
-        // Keys that expired by themselves cannot be renamed; a cluster that changes refuses some.
+      .then((errors) => {
+        // Keys that expired by themselves cannot be renamed; a cluster that changes refuses some. What is lost with a connection is none.
+        const refusals = errors.filter(({ name }) => name === 'ReplyError');
         this.failure ??= refusals.find(({ message }) => !/no such key|CLUSTERDOWN|TRYAGAIN|MOVED/.test(message));
       });
     this.pending.add(answered);
