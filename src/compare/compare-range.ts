@@ -20,7 +20,7 @@ import { comparisonOf, depthOf } from './comparison-of';
 import { missing, MISSING, type Difference } from './difference';
 import { examine, type Comparison, type Pair } from './examine';
 import { FileValues } from './file-values';
-import { lookAtPage } from './first-look';
+import { lookAtPage, lookAtPresent, NamesFirst } from './first-look';
 import { keyFacts } from './key-facts';
 import type { Overview } from './overview';
 import { withOverviews } from './overview-reader';
@@ -70,6 +70,8 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     onBoth,
   };
 
+  const namesFirst = new NamesFirst();
+
   const looks = job.place.notes('looks');
   const memory: LooksMemory<Suspect> = {
     get: ({ source }) => lookedAt.parse(looks.get(source)),
@@ -92,7 +94,11 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const ofConverters = all.filter((suspect) => suspect.claimed);
     const claimed = await lookAtClaimed(sourcesOf(ofConverters), claimedContext);
     const pairs = [...all.filter((suspect) => !suspect.claimed), ...those(ofConverters, claimed.plain)];
-    const look = await lookAtPage(pairs, ofConverters.length === 0 ? seen : undefined, comparison);
+    const look =
+      seen === undefined && namesFirst.areAsked
+        ? await lookAtPresent(pairs, comparison)
+        : await lookAtPage(pairs, ofConverters.length === 0 ? seen : undefined, comparison);
+    namesFirst.note(look.missing.length, pairs.length);
     const suspectsAt = (places: readonly number[], missing: boolean) =>
       places.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false, missing }));
     return {
@@ -151,13 +157,18 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     return { ...told, counts: { ...told.counts, expired: wrong.length - left.length } };
   };
 
-  await walkRange(job, app, withOverviews(sides.source, comparison.depth, selection), {
-    selection,
-    converters: [],
-    wantsValues: () => values !== undefined,
-    work,
-    secondLook: { rounds: roundsOfValues, everyMs, memory, look, end },
-  });
+  await walkRange(
+    job,
+    app,
+    withOverviews(sides.source, comparison.depth, selection, () => namesFirst.areAsked),
+    {
+      selection,
+      converters: [],
+      wantsValues: () => values !== undefined,
+      work,
+      secondLook: { rounds: roundsOfValues, everyMs, memory, look, end },
+    },
+  );
 }
 
 /** What is compared: of a file its values come with its pages, a server is asked for them. */

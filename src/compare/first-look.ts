@@ -1,3 +1,4 @@
+import { absentFrom } from '../transfer/side';
 import { compareValues, examine, type Comparison, type Examined, type Pair } from './examine';
 import { compareOverviews, overviewOf, type FirstLook, type Overview } from './overview';
 
@@ -9,6 +10,39 @@ export interface Sorted {
   /** With another expiry; their values may differ too. */
   readonly otherExpiry: readonly number[];
   readonly different: readonly number[];
+}
+
+/** So many of a page's keys, as a part, are missing on the target where the next page is likely to be so, too. */
+const MOST = 0.9;
+
+/** Where the target lacks nearly all, it is asked for names first: what the source has of the others need not be read. */
+export class NamesFirst {
+  private lacking = false;
+
+  get areAsked(): boolean {
+    return this.lacking;
+  }
+
+  /** Notes how many of a page's keys were missing. */
+  note(missing: number, keys: number): void {
+    if (keys > 0) this.lacking = missing >= MOST * keys;
+  }
+}
+
+/** As `lookAtPage`, at those keys only that the target has. */
+export async function lookAtPresent(pairs: readonly Pair[], comparison: Comparison): Promise<Sorted> {
+  const absent = await absentFrom(comparison.target, names(pairs, 'target'));
+  const places = pairs.map((_, place) => place).filter((place) => !absent.has(place));
+  const present = places.flatMap((place) => pairs[place] ?? []);
+  const look = await lookAtPage(present, undefined, comparison);
+  const back = (found: readonly number[]) => found.flatMap((at) => places[at] ?? []);
+  return {
+    gone: back(look.gone),
+    same: back(look.same),
+    missing: [...absent, ...back(look.missing)],
+    otherExpiry: back(look.otherExpiry),
+    different: back(look.different),
+  };
 }
 
 /**

@@ -6,12 +6,18 @@ import { scanWithOverview, type Depth, type Overview } from './overview';
 /**
  * The same origin, whose pages of names come with an overview of their keys, in one round trip, where scripts can do that. Keys
  * that are not selected are not looked at: the user may have no right to.
+ * @param namesAlone whether the next page's keys are better not looked at yet
  */
-export function withOverviews(origin: Origin, depth: Depth, { all }: Pick<Selection, 'all'>): Origin<Overview> {
+export function withOverviews(
+  origin: Origin,
+  depth: Depth,
+  { all }: Pick<Selection, 'all'>,
+  namesAlone: () => boolean = () => false,
+): Origin<Overview> {
   if (!origin.scripts || !all) return origin;
   const { reader } = origin;
   const scan = async (cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys<Overview>> => {
-    if (withTypes) return await reader.scan(cursor, count, true);
+    if (withTypes || namesAlone()) return await reader.scan(cursor, count, withTypes);
     const { overview, ...page } = await scanWithOverview(origin.port, cursor, count, depth);
     return { ...page, seen: overview };
   };

@@ -56,6 +56,27 @@ it('finds what is missing, different and extra', async () => {
   });
 });
 
+it.each(['quick', 'full'])(
+  'finds each difference among keys of which the target lacks nearly all: %s',
+  async (verify) => {
+    const keys = 12_000;
+    const [here, there] = [old, neu].map(({ client }) => client.pipeline());
+    for (let i = 0; i < keys; i++) {
+      here!.set(`key ${i}`, `value ${i}`);
+      if (i % 40 === 0) there!.set(`key ${i}`, `value ${i}`);
+      if (i % 40 === 1) there!.set(`key ${i}`, 'another value for it');
+    }
+    await Promise.all([here!.exec(), there!.exec()]);
+    const { report } = await run(app, { mode: 'compare', verify });
+    expect(report).toMatchObject({
+      state: 'completedWithDifferences',
+      findings: keys - keys / 40,
+      counts: { scanned: keys, same: keys / 40, different: keys / 40, extra: 0, expired: 0 },
+      tally: { missing: keys - keys / 20 },
+    });
+  },
+);
+
 it('tells long texts apart, from their own fingerprints too', async () => {
   const long = 'long'.repeat(2_000);
   const hash = createHash('sha1').update(long).digest('hex');
