@@ -37,12 +37,16 @@ export function adaptCount(count: number, micros: number, wantedMicros: number):
   return Math.min(LARGEST_COUNT, Math.max(1, Math.round(count * factor)));
 }
 
+/** To read so few keys again costs less than the calls that it saves. */
+const FEW_LEFT = 64;
+
 /**
  * COUNT cut to the keys that are left, so that a page seldom goes beyond its range. Hash tables fill by chance, so three
- * standard deviations are left for the next pages; after `emptyPages` pages without a key it grows again, since COUNT
- * also bounds the empty buckets that a call looks at.
+ * standard deviations are left for the next pages, and one where few keys are left; after `emptyPages` pages without a key it grows
+ * again, since COUNT also bounds the empty buckets that a call looks at.
  */
 export function cutToRange(count: number, keysLeft: number, emptyPages: number): number {
-  const safe = Math.max(1, Math.floor(keysLeft - 3 * Math.sqrt(keysLeft)));
+  const spread = (keysLeft > FEW_LEFT ? 3 : 1) * Math.sqrt(keysLeft);
+  const safe = Math.max(1, Math.floor(keysLeft - spread));
   return Math.min(count, safe * 2 ** Math.min(emptyPages, 12));
 }

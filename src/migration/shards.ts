@@ -117,34 +117,62 @@ interface Stretch {
   readonly keys: number | undefined;
 }
 
-function sumOver(told: readonly ShardTold[], rows: readonly RangeRow[]): Shard[] {
+/** Slots one after the other that one shard has, or none. */
+interface OwnedRun {
+  readonly first: number;
+  /** The first slot behind it. */
+  readonly end: number;
+  readonly shard: number | undefined;
+}
+
+/** All slots in their order. */
+function ownedRuns(told: readonly ShardTold[]): OwnedRun[] {
   const ownerOf = new Array<number | undefined>(SLOTS).fill(undefined);
   told.forEach(({ slots }, shard) => {
     for (const [first, last] of slots) ownerOf.fill(shard, first, last + 1);
   });
+  const runs: OwnedRun[] = [];
+  for (let [first, slot] = [0, 1]; slot <= SLOTS; slot++) {
+    if (slot < SLOTS && ownerOf[slot] === ownerOf[first]) continue;
+    runs.push({ first, end: slot, shard: ownerOf[first] });
+    first = slot;
+  }
+  return runs;
+}
+
+/** What runs have of an interval. */
+function within(runs: readonly OwnedRun[], first: number, end: number): OwnedRun[] {
+  return runs.flatMap((run) =>
+    run.end <= first || run.first >= end
+      ? []
+      : { shard: run.shard, first: Math.max(first, run.first), end: Math.min(end, run.end) },
+  );
+}
+
+function sumOver(told: readonly ShardTold[], rows: readonly RangeRow[]): Shard[] {
+  const runs = ownedRuns(told);
   const passed = told.map(() => 0);
   const walked: (number | undefined)[] = told.map(() => 0);
   const heldUp: (string | null)[] = told.map(() => null);
   for (const row of rows) {
     const first = firstSlotOf(row);
     const next = nextSlotOf(row);
-    for (let slot = first; slot < next; slot++) {
-      const owner = ownerOf[slot];
-      if (owner !== undefined) passed[owner] = (passed[owner] ?? 0) + 1;
+    for (const { shard, first: from, end } of within(runs, first, next)) {
+      if (shard !== undefined) passed[shard] = (passed[shard] ?? 0) + end - from;
     }
     for (const { first: from, end, keys } of stretchesOf(row, first, next)) {
       if (keys === 0) continue;
-      const owners = new Set(ownerOf.slice(from, end));
-      const [only] = owners;
+      const owners = new Set(within(runs, from, end).map(({ shard }) => shard));
       for (const owner of owners) {
         if (owner === undefined) continue;
         const before = walked[owner];
-        const isKnown = owners.size === 1 && owner === only && before !== undefined && keys !== undefined;
+        const isKnown = owners.size === 1 && before !== undefined && keys !== undefined;
         walked[owner] = isKnown ? before + keys : undefined;
       }
     }
-    const at = ownerOf[Math.min(next, lastSlotOf(row))];
-    if (at !== undefined && row.state === 'active') heldUp[at] ??= row.trouble;
+    const slot = Math.min(next, lastSlotOf(row));
+    const [at] = within(runs, slot, slot + 1);
+    if (at?.shard !== undefined && row.state === 'active') heldUp[at.shard] ??= row.trouble;
   }
   return told.map(({ node, slots, keys, trouble }, i) => ({
     ...{ node, slots, keys, trouble },

@@ -149,6 +149,15 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     this.isOpen = true;
   }
 
+  /** What many ranges send in one turn of the event loop goes out together: to a node of a cluster each sends only a part of a page. */
+  private holdUntilTurnEnds(socket: Socket): void {
+    if (socket.writableCorked > 0) return;
+    socket.cork();
+    setImmediate(() => {
+      socket.uncork();
+    });
+  }
+
   private send(
     socket: Socket,
     commands: EncodedCommands,
@@ -156,9 +165,8 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
   ): Promise<ReadonlyMap<number, RedisError>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ commands, refusals: new Map(), onText, answered: 0, resolve, reject });
-      socket.cork();
+      this.holdUntilTurnEnds(socket);
       for (const piece of commands.pieces) socket.write(piece);
-      socket.uncork();
     });
   }
 }
