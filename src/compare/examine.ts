@@ -7,7 +7,7 @@ import { differingFields, fieldExpiries } from './field-expiries';
 import { keyFacts, type KeyFacts } from './key-facts';
 import type { Depth } from './overview';
 import type { KnownValue } from './known-value';
-import { scriptWindows } from './script-windows';
+import { scriptWindows, scriptWindowsByKey, scriptWindowsByNode } from './script-windows';
 import { valuePrints, type ValuePrint, type WindowReader } from './value-prints';
 
 /** A key on the source, and the name it should have on the target. */
@@ -85,7 +85,7 @@ export async function compareValues(pairs: readonly Pair[], comparison: Comparis
   if (pairs.length === 0) return [];
   const { source, target, expiriesAgree, budget, goOn, notes } = comparison;
   const prints = (side: Side, keys: readonly Buffer[], noted: KeyNotes | undefined): Promise<ValuePrint[]> => {
-    const windows = side.scripts ? scriptWindows(side.port) : commandWindows(side, budget);
+    const windows = windowsOf(side, budget);
     const read: WindowReader = (asked, froms) => side.attempt(() => windows(asked, froms));
     return valuePrints(read, keys, goOn, noted);
   };
@@ -112,6 +112,14 @@ export async function compareValues(pairs: readonly Pair[], comparison: Comparis
       return { agree, fieldsThatDiffer: differingFields(ours, theirs, expiriesAgree) };
     }),
   );
+}
+
+function windowsOf(side: Side, budget: ChunkBudget): WindowReader {
+  if (side.scripts) return scriptWindows(side.port);
+  const byCommands = commandWindows(side, budget);
+  if (side.clusterScripts === undefined) return byCommands;
+  const byKey = scriptWindowsByKey(side.port, byCommands);
+  return side.clusterScripts === 'byNode' ? scriptWindowsByNode(side.port, byKey) : byKey;
 }
 
 function mayBeEqual(here: KeyFacts | undefined, there: KeyFacts | undefined): boolean {

@@ -1,7 +1,7 @@
 import type { App } from '../app/app';
 import { innerOf, ownCursorOf, slotOf } from '../keyspace/slot-walk';
 import { writesTarget, type SideName } from '../migration/phases';
-import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
+import type { DatabasePlan, Plan, WalkedDatabase } from '../migration/plan';
 import { apartFromSource } from '../migration/same-server';
 import { connectionOf } from '../migration/side-spec';
 import { useCarried } from '../migration/use-kind';
@@ -83,8 +83,14 @@ export function sideOf(
     port,
     careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') },
     scripts: plan[side].abilities.scripts,
+    ...(plan[side].cluster && { clusterScripts: seesNodes(plan[side].abilities) ? 'byNode' : 'byKey' }),
     attempt: attemptOn(job, guard),
   };
+}
+
+/** Whether it was tried on every master that scripts see all of its keys. */
+function seesNodes({ cursorOrder, nodeWalks }: Plan[SideName]['abilities']): boolean {
+  return cursorOrder === true && nodeWalks === undefined;
 }
 
 /** Makes calls on several connections, and again while what fails passes by itself; trouble is told in the range's row. */

@@ -2,9 +2,12 @@ import { fieldExpiries } from '../../src/compare/field-expiries';
 import { keyFacts } from '../../src/compare/key-facts';
 import { knownValue } from '../../src/compare/known-value';
 import { commandWindows, spelled } from '../../src/compare/command-windows';
-import { scriptWindows } from '../../src/compare/script-windows';
+import { scriptWindows, scriptWindowsByKey, scriptWindowsByNode } from '../../src/compare/script-windows';
 import { valuePrints } from '../../src/compare/value-prints';
+import { hashSlot } from '../../src/keyspace/hash-slot';
+import { Connections } from '../../src/redis/connections';
 import { fillFieldExpiries, fillOdd } from '../e2e/support/fill-odd';
+import { startTestCluster } from '../tools/test-cluster';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
 let servers: TestServer[];
@@ -30,6 +33,40 @@ it('are the same on every server and in every encoding, and by script and by com
   const [first, ...others] = all.flat();
   for (const other of others) expect(other).toEqual(first);
   expect(new Set(first!.map(({ print }) => print)).size).toBeGreaterThan(60);
+});
+
+it('are the same in a cluster: by node, key by key, and by commands', async () => {
+  const [server] = servers;
+  await server!.client.flushall();
+  await fillOdd(server!);
+  const keys = await server!.client.keysBuffer('*');
+  const expected = await valuePrints(scriptWindows(await server!.connect()), keys);
+  const cluster = await startTestCluster('redis-6.0', { masters: 2 });
+  const connections = new Connections({ REDIS_CLUSTER: cluster.server.url }, 'keyferry-test-prints');
+  try {
+    const port = connections.get('CLUSTER', 0);
+    await port.ready();
+    const payloads = await Promise.all(keys.map((key) => server!.client.dumpBuffer(key)));
+    await port.pipeline(keys.map((key, i) => ['RESTORE', key, '0', payloads[i]!]));
+    const never = () => Promise.reject(new Error('Asked for by another way.'));
+    const byKey = scriptWindowsByKey(port, never);
+    for (const windows of [scriptWindowsByNode(port, never), byKey, commandWindows({ port })]) {
+      expect(await valuePrints(windows, keys)).toEqual(expected);
+    }
+    // Of a slot that is on its way a node has not all keys for itself.
+    const [first, second] = cluster.clients;
+    const [key] = keys;
+    const slot = hashSlot(key!);
+    const owns = (await first!.call('EXISTS', key!).catch(() => 0)) === 1;
+    const [from, to] = owns ? [first!, second!] : [second!, first!];
+    await to.cluster('SETSLOT', slot, 'IMPORTING', (await from.cluster('MYID')) as unknown as string);
+    await from.cluster('SETSLOT', slot, 'MIGRATING', (await to.cluster('MYID')) as unknown as string);
+    await from.call('MIGRATE', '127.0.0.1', String(to.options.port), key!, '0', '5000');
+    expect(await valuePrints(scriptWindowsByNode(port, byKey), keys)).toEqual(expected);
+  } finally {
+    connections.close();
+    await cluster.close();
+  }
 });
 
 it('are the same of a payload as of the key that it is of, whatever the server and the encoding', async () => {

@@ -1,5 +1,6 @@
 -- Fingerprints of whole values, a window of each key at a time. Writes nothing.
 -- KEYS the keys   ARGV for each key where its window begins: "" at first, then what the reply said
+-- Without KEYS, for keys of several slots that a node of a cluster has: ARGV each key and where its window begins, by turns
 -- Reply: for each key { type, where the next window begins | "" at the end, fingerprint, parts in it, fields that expire }
 --   string, list, zset, stream: fingerprints of windows are told one after the other; set, hash: numbers to be added up.
 -- Windows: 256 KiB of a string, 512 parts of anything else. After 4 MiB of strings or 4,096 parts the rest of the keys wait,
@@ -79,15 +80,24 @@ readers.stream = function(key, from)
   return next, sha1(joined(texts)), #pending, 0
 end
 
+local keys, froms = KEYS, ARGV
+if #KEYS == 0 then
+  keys, froms = {}, {}
+  for i = 1, #ARGV, 2 do
+    keys[#keys + 1] = ARGV[i]
+    froms[#froms + 1] = ARGV[i + 1]
+  end
+end
+
 local replies, done = {}, 0
-for i = 1, #KEYS do
-  local kind = call('TYPE', KEYS[i]).ok
+for i = 1, #keys do
+  local kind = call('TYPE', keys[i]).ok
   if kind == 'none' or not readers[kind] then
     replies[i] = { kind, '', '', 0, 0 }
   elseif done > MOST then
     replies[i] = { kind, '', '', -1, 0 }
   else
-    local next, print, parts, expiring = readers[kind](KEYS[i], ARGV[i])
+    local next, print, parts, expiring = readers[kind](keys[i], froms[i])
     done = done + parts + 1
     replies[i] = { kind, next, print, parts, expiring }
   end
