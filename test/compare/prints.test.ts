@@ -59,8 +59,8 @@ it('are the same in a cluster: by node, key by key, and by commands', async () =
     const slot = hashSlot(key!);
     const owns = (await first!.call('EXISTS', key!).catch(() => 0)) === 1;
     const [from, to] = owns ? [first!, second!] : [second!, first!];
-    await to.cluster('SETSLOT', slot, 'IMPORTING', (await from.cluster('MYID')) as unknown as string);
-    await from.cluster('SETSLOT', slot, 'MIGRATING', (await to.cluster('MYID')) as unknown as string);
+    await to.cluster('SETSLOT', slot, 'IMPORTING', await from.cluster('MYID'));
+    await from.cluster('SETSLOT', slot, 'MIGRATING', await to.cluster('MYID'));
     await from.call('MIGRATE', '127.0.0.1', String(to.options.port), key!, '0', '5000');
     expect(await valuePrints(scriptWindowsByNode(port, byKey), keys)).toEqual(expected);
   } finally {
