@@ -5,7 +5,7 @@ import { BadPayloadError } from '../payload/byte-reader';
 import { typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
 import { answersFor } from '../transfer/file-port';
-import { NotInPiecesError } from '../transfer/file-stream';
+import { NotInPiecesError } from '../transfer/file-stream/exact';
 import { asNumber } from '../transfer/by-commands/replies';
 import type { ReadKeys } from '../transfer/page-reader';
 import type { Pair } from './examine';

@@ -5,7 +5,7 @@ import type { StreamGroup } from '../payload/stream-content';
 import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../payload/stream-id';
 import { readStreamInfo } from '../transfer/by-commands/stream/stream-info';
-import { PENDING_BYTES } from '../transfer/file-stream';
+import { PENDING_BYTES } from '../transfer/file-stream/groups';
 import { fieldTimes } from '../transfer/by-commands/hash';
 import { asBytes, asFields, asList, asNumber } from '../transfer/by-commands/replies';
 import { inTurn, sizeOfTexts } from '../transfer/by-commands/texts';

@@ -3,6 +3,9 @@ import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
 /** Read at once. */
 const WINDOW_BYTES = 1_048_576;
 
+/** Read together by `manyOf`. */
+const MANY = 1_000;
+
 /** Reads what stands at places of a file, mostly one behind the other, with as many bytes in memory as that needs. */
 export class ByteWindow {
   private start = 0;
@@ -44,4 +47,21 @@ export class ByteWindow {
       this.start = place;
     }
   }
+}
+
+/** As many as are in memory, one at least, and no more than `left`. */
+export function manyOf<T>(reader: ByteReader, left: number, read: (reader: ByteReader) => T): T[] {
+  const many: T[] = [];
+  const most = Math.min(left, MANY);
+  while (many.length < most) {
+    const before = reader.at;
+    try {
+      many.push(read(reader));
+    } catch (error) {
+      if (!(error instanceof EndsTooEarlyError) || many.length === 0) throw error;
+      reader.at = before;
+      break;
+    }
+  }
+  return many;
 }

@@ -10,7 +10,7 @@ import type { Command, RedisPort, Reply } from '../redis/redis-port';
 import type { Abilities } from './by-commands';
 import { GREATEST_ID, parseId, ZERO_ID, type StreamId } from '../payload/stream-id';
 import { ByteWindow } from './byte-window';
-import { FileStream } from './file-stream';
+import { FileStream } from './file-stream/file-stream';
 
 /** What the commands that it answers are those of. */
 export const FILE_PORT: Abilities = { major: 8, minor: 0, valkey: false };

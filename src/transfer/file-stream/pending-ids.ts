@@ -1,6 +1,6 @@
-import type { ByteReader } from '../payload/byte-reader';
-import { ID_BYTES } from '../payload/stream-id';
-import type { ByteWindow } from './byte-window';
+import type { ByteReader } from '../../payload/byte-reader';
+import { ID_BYTES } from '../../payload/stream-id';
+import type { ByteWindow } from '../byte-window';
 
 const FEWEST = 16;
 const MOST = 4_096;
