@@ -68,11 +68,13 @@ const MARKER_PAUSE_MS = 20;
 class RateWriter {
   private readonly child: ChildProcess;
   private readonly lines: AsyncIterator<string>;
+  private readonly ended: Promise<unknown>;
 
   constructor(source: RunningServer, perSecond: number) {
     this.child = spawn(process.execPath, [path.join(__dirname, 'rate-writer.js'), source.url, String(perSecond)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
+    this.ended = once(this.child, 'exit');
     if (this.child.stdout === null) throw new Error('unreachable');
     this.lines = createInterface(this.child.stdout)[Symbol.asyncIterator]();
   }
@@ -84,9 +86,8 @@ class RateWriter {
 
   /** Ends it. Resolves when all that it sent is answered. */
   async stop(): Promise<void> {
-    const ended = once(this.child, 'exit');
     this.child.stdin?.end();
-    await ended;
+    await this.ended;
   }
 
   private async told(): Promise<number> {
@@ -215,7 +216,7 @@ async function round(source: RunningServer, target: RunningServer, rate: number,
       ...{ appCpu, targetCpu, lags, left: names, drainMs, pauseMs },
     };
   } finally {
-    await writer.stop().catch(() => undefined);
+    await writer.stop();
     await app?.end();
   }
 }

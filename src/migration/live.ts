@@ -340,8 +340,13 @@ export function lagOf({ lagMs, heartbeat, session }: LiveRow, works: boolean, no
   return works && session !== '' ? lagMs : lagMs + Math.max(0, now - Date.parse(heartbeat));
 }
 
+type Moving = Pick<
+  LiveRow,
+  'session' | 'settled' | 'written' | 'deleted' | 'step' | 'waiting' | 'trouble' | 'heartbeat'
+>;
+
 /** How far the following is: another text says that something was done. One that has nothing to do, and nothing that holds it up, moves with every sign. */
-export function movedBy({ session, settled, written, deleted, step, waiting, trouble, heartbeat }: LiveRow): string {
+export function movedBy({ session, settled, written, deleted, step, waiting, trouble, heartbeat }: Moving): string {
   const isIdle = session !== '' && waiting === 0 && trouble === null;
   return [session, settled, written, deleted, step, isIdle ? heartbeat : ''].join(' ');
 }

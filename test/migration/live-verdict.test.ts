@@ -1,5 +1,5 @@
 import { noCounts } from '../../src/migration/counts';
-import type { LiveFacts } from '../../src/migration/live';
+import { movedBy, type LiveFacts } from '../../src/migration/live';
 import { makePhases } from '../../src/migration/phases';
 import { standsStill, type Mark, type Since } from '../../src/migration/since';
 import { verdict, type SideNow, type TallyFacts } from '../../src/migration/verdict';
@@ -160,4 +160,23 @@ it.each<[string, Partial<Mark>, boolean]>([
     commandsProcessed: 100,
   };
   expect(standsStill(before, { ...before, ...changes })).toBe(expected);
+});
+
+it.each([
+  ['it has nothing to do', {}, true],
+  ['changes wait, and none is applied', { waiting: 3 }, false],
+  ['nobody listens, or the nodes of a cluster disagree', { session: '' }, false],
+  ['something holds it up', { trouble: 'A side does not answer.' }, false],
+])('with a sign it moves: %s', (_, changes, moves) => {
+  const row = {
+    session: 's1',
+    settled: true,
+    written: 1,
+    deleted: 0,
+    step: null,
+    waiting: 0,
+    trouble: null,
+    ...changes,
+  };
+  expect(movedBy({ ...row, heartbeat: 'later' }) !== movedBy({ ...row, heartbeat: 'before' })).toBe(moves);
 });
