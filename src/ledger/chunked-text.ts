@@ -14,10 +14,25 @@ export function toChunks(name: string, value: unknown): Record<string, string> {
 
 /** Reads the value of `toChunks`. */
 export function fromChunks(name: string, entity: Readonly<Record<string, unknown>>): unknown {
+  return JSON.parse(joined(name, entity)) as unknown;
+}
+
+/** A value as JSON in one property of this name, or spread as by `toChunks` where it is too long for one. */
+export function toText(name: string, value: unknown): Record<string, string> {
+  const text = JSON.stringify(value);
+  return text.length <= CHUNK ? { [name]: text } : toChunks(name, value);
+}
+
+/** The JSON of `toText` under its name, where it was spread; nothing where it stands there already. */
+export function textOf(name: string, entity: Readonly<Record<string, unknown>>): Record<string, string> {
+  return entity[`${name}0`] === undefined ? {} : { [name]: joined(name, entity) };
+}
+
+function joined(name: string, entity: Readonly<Record<string, unknown>>): string {
   let text = '';
   for (let i = 0; ; i++) {
     const chunk = entity[`${name}${i}`];
-    if (typeof chunk !== 'string') return JSON.parse(text) as unknown;
+    if (typeof chunk !== 'string') return text;
     text += chunk;
   }
 }

@@ -8,7 +8,7 @@ import {
   type MigrationState,
   type UnreadableMigration,
 } from '../migration/rows';
-import { toChunks } from './chunked-text';
+import { textOf, toChunks, toText } from './chunked-text';
 import {
   chunksOrUndefined,
   created,
@@ -156,9 +156,9 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     walkedRunId: row.walkedRunId,
     cancelRequested: row.cancelRequested,
     cutoverRequestedAt: row.cutoverRequestedAt ?? '',
-    ...(row.wayBack === undefined ? {} : { wayBack: JSON.stringify(row.wayBack), wayBackDue: isWayBackDue(row) }),
+    ...(row.wayBack === undefined ? {} : { ...toText('wayBack', row.wayBack), wayBackDue: isWayBackDue(row) }),
     stopCause: textForPeople(row.stopCause),
-    course: JSON.stringify(row.course),
+    ...toText('course', row.course),
     startedAt: row.startedAt,
     finishedAt: row.finishedAt ?? '',
     cause: row.cause ?? '',
@@ -172,7 +172,12 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
 /** @throws UnreadableRowError */
 function fromPlan(entity: Entity): MigrationRow {
   const id = String(entity.rowKey);
-  const stored = { ...entity, plan: chunksOrUndefined('plan', entity) };
+  const stored = {
+    ...entity,
+    plan: chunksOrUndefined('plan', entity),
+    ...textOf('course', entity),
+    ...textOf('wayBack', entity),
+  };
   const { version: _, ...row } = mustParse(`The row of the migration "${id}"`, migrationSchema, stored);
   const plan = row.plan as unknown as Plan;
   // Rows of earlier versions have no course.

@@ -1,3 +1,4 @@
+import { processesOf, togetherOf } from '../redis/merge-facts';
 import type { ServerFacts } from '../redis/probe';
 import type { Plan } from './plan';
 import { walksOf, type LookDepth, type SideName, type Walk } from './phases';
@@ -18,7 +19,7 @@ export interface Course {
   readonly restarts: { readonly source: number; readonly target: number };
   /** How often databases of the source were exchanged while it was walked; more than `MOST_EXCHANGES` where it was not walked anew for one. */
   readonly exchanges: number;
-  /** The run ids that each side has had, in the order in which they were first met; the latest of many. */
+  /** The run ids that each side has had, in the order in which they were first met; the first and the latest of many. Of a cluster each has what was new in it. */
   readonly met: { readonly source: readonly string[]; readonly target: readonly string[] };
   /** How often a process of a side was met again after another one: one that restarts never is. */
   readonly returns: { readonly source: number; readonly target: number };
@@ -85,14 +86,21 @@ export function see(course: Course, side: SideName, now: Mark): Course {
   const { seen, restarts, met, returns } = course;
   if (since(seen[side], now).process !== 'changed') return course;
   const isOther = now.runId !== '' && now.runId !== seen[side].runId;
-  const isBack = isOther && met[side].includes(now.runId);
+  const known = new Set(met[side].flatMap(processesOf));
+  const others = processesOf(now.runId).filter((process) => !known.has(process));
+  const isBack = isOther && others.length === 0;
   return {
     ...course,
     seen: { ...seen, [side]: processOf(now) },
     restarts: { ...restarts, [side]: restarts[side] + 1 },
-    met: isOther && !isBack ? { ...met, [side]: [...met[side], now.runId].slice(-MOST_MET) } : met,
+    met: isOther && !isBack ? { ...met, [side]: remember(met[side], togetherOf(others)) } : met,
     returns: isBack ? { ...returns, [side]: returns[side] + 1 } : returns,
   };
+}
+
+/** A cluster that few nodes of were replaced is still mostly the one that was met first. */
+function remember([first, ...others]: readonly string[], runId: string): readonly string[] {
+  return first === undefined ? [runId] : [first, ...[...others, runId].slice(1 - MOST_MET)];
 }
 
 /**

@@ -10,7 +10,7 @@ import { storageClients, type StorageClients } from '../../src/ledger/storage-cl
 import { noCounts } from '../../src/migration/counts';
 import { firstSnapshot } from '../../src/migration/report';
 import type { Plan } from '../../src/migration/plan';
-import { aMigration, aPlan, aRange, aRequest } from '../tools/rows';
+import { aMigration, aPlan, aRange, aRequest, plainTarget } from '../tools/rows';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
 let storage: TestStorage;
@@ -51,6 +51,22 @@ describe('plan rows', () => {
     const without = freshId();
     await ledger.migrations.create(aMigration({ id: without, plan: plan as Plan }));
     expect((await ledger.migrations.get(without))?.plan.conversions).toEqual([]);
+  });
+
+  it('of a migration between large clusters come back, whose run ids are longer than a property of the storage', async () => {
+    const runId = Array.from({ length: 384 }, (_, i) => String(i).padStart(40, 'a')).join('+');
+    const row = aMigration({ id: freshId(), plan: aPlan({ target: { ...plainTarget, runId } }) });
+    expect(JSON.stringify(row.course).length).toBeGreaterThan(32_768);
+    const proved = { source: row.course.source, target: row.course.target, targetKeys: 1 };
+    const wayBack = { migration: null, refused: null, trouble: null, proved, attempt: null };
+    await ledger.migrations.create({ ...row, wayBack });
+    const found = await ledger.migrations.get(row.id);
+    expect([found?.course, found?.wayBack]).toEqual([row.course, wayBack]);
+    // What is short again by then leaves nothing of the longer one behind.
+    const short = aMigration({ id: row.id }).course;
+    await ledger.migrations.update(row.id, (now) => ({ ...now, course: short, wayBack: undefined }));
+    const after = await ledger.migrations.get(row.id);
+    expect([after?.course, after?.wayBack]).toEqual([short, undefined]);
   });
 
   it('are created once', async () => {

@@ -128,4 +128,19 @@ describe('a side that is one process and another', () => {
     expect(unsteady(after(restarts), 'source', aPlan())).toMatch(/The source restarted.* 32 times/);
     expect(unsteady(after(restarts.slice(1)), 'source', aPlan())).toBeUndefined();
   });
+
+  it('remembers each process of a large cluster once, however often its nodes are replaced', () => {
+    const nodes = Array.from({ length: 384 }, (_, i) => String(i).padStart(40, 'a'));
+    const clusterOf = (replaced: number) =>
+      [...nodes.slice(replaced), ...nodes.slice(0, replaced).map((_, i) => `b${i}`)].sort().join('+');
+    const { target } = aPlan();
+    const first = firstCourse({ source: { ...plan.source, runId: clusterOf(0) }, target });
+    let course = first;
+    for (let replaced = 1; replaced <= 40; replaced++) course = see(course, 'source', { runId: clusterOf(replaced) });
+    const met = course.met.source.flatMap((runId) => runId.split('+'));
+    // More than there is room for, one by one; those that are there still are remembered together then.
+    expect(new Set(met)).toEqual(new Set([...nodes, ...Array.from({ length: 40 }, (_, i) => `b${i}`)]));
+    expect(met).toHaveLength(384 + 40);
+    expect(see(course, 'source', { runId: clusterOf(39) }).returns.source).toBe(1);
+  });
 });
