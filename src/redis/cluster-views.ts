@@ -37,6 +37,8 @@ export function selfOfView({ node, nodes }: View): string | undefined {
   return selfOf(nodes)?.id ?? node.id;
 }
 
+type Epochs = ReturnType<typeof epochsOf>;
+
 interface Claim {
   readonly id: string;
   readonly epoch: bigint;
@@ -55,8 +57,9 @@ export function ownersOf(views: readonly View[]): Owners {
   if (first === undefined) throw new RangeError('Nobody was asked.');
   const heard = new Map<string, View>();
   for (const view of views) for (const id of namesOfSelf(view)) heard.set(id, view);
-  const claimed = latestOf(views, (id, view) => (heard.get(id) ?? view) === view);
-  const named = latestOf(views, () => true);
+  const told = new Map(views.map((view) => [view, epochsOf(view.nodes)]));
+  const claimed = latestOf(told, (id, view) => (heard.get(id) ?? view) === view);
+  const named = latestOf(told, () => true);
   const nodes = nodesBy(views, heard);
   // Who is only named may still have it, and says where it is.
   const owners = claimed.latest.map((claim, slot) => nodes.get((claim ?? named.latest[slot])?.id ?? ''));
@@ -102,15 +105,19 @@ function namesOfSelf(view: View): string[] {
 }
 
 /** Of each slot the latest claim of those that count; and the slots that have two that are equally late. */
-function latestOf(views: readonly View[], counts: (id: string, view: View) => boolean) {
+function latestOf(told: ReadonlyMap<View, Epochs>, counts: (id: string, view: View) => boolean) {
   const latest = new Array<Claim | undefined>(SLOTS).fill(undefined);
   const contested = new Set<number>();
-  for (const view of views) {
-    const epochs = epochsOf(view.nodes);
+  // In a large cluster hundreds of nodes say the same: said again, a claim changes nothing.
+  const said = new Set<string>();
+  for (const [view, epochs] of told) {
     for (const master of view.topology.masters) {
       const claim = { id: idOf(master), epoch: epochs.get(idOf(master)) ?? -1n };
       if (!counts(claim.id, view)) continue;
       for (const [first, last] of master.slots) {
+        const words = `${claim.id} ${claim.epoch} ${first} ${last}`;
+        if (said.has(words)) continue;
+        said.add(words);
         for (let slot = first; slot <= last; slot++) {
           const { [slot]: known } = latest;
           if (known === undefined || claim.epoch > known.epoch) {

@@ -17,36 +17,47 @@ interface NodeLine {
   readonly open: readonly number[];
 }
 
-function linesOf(nodes: string): NodeLine[] {
-  return nodes.split('\n').flatMap((line): NodeLine[] => {
-    const [id = '', address = '', flags = '', , , , epoch = '', , ...slots] = line.trim().split(' ');
+/** A line without what it says of slots: each of hundreds of nodes tells of all of them. */
+type NodeHead = Omit<NodeLine, 'slots' | 'open'>;
+
+function headsOf(nodes: string): NodeHead[] {
+  return nodes.split('\n').flatMap((line): NodeHead[] => {
+    const [id = '', address = '', flags = '', , , , epoch = ''] = line.trim().split(' ', 7);
     if (flags === '') return [];
     const port = Number(/:(\d{1,5})(?:@|,|$)/.exec(address)?.[1]);
     return [
       {
-        ...{
-          id,
-          host: address.slice(0, Math.max(0, address.lastIndexOf(':'))),
-          port: port >= 1 && port <= 65_535 ? port : undefined,
-          flags: flags.split(','),
-          epoch,
-        },
-        slots: slots.flatMap((run): [number, number][] => {
-          const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(run) ?? [];
-          return first === undefined ? [] : [[Number(first), Number(last ?? first)]];
-        }),
-        open: slots.flatMap((run) => {
-          const slot = /^\[(\d+)-/.exec(run)?.[1];
-          return slot === undefined ? [] : [Number(slot)];
-        }),
+        id,
+        host: address.slice(0, Math.max(0, address.lastIndexOf(':'))),
+        port: port >= 1 && port <= 65_535 ? port : undefined,
+        flags: flags.split(','),
+        epoch,
       },
     ];
   });
 }
 
+function slotsOf(line: string): Pick<NodeLine, 'slots' | 'open'> {
+  const [, , , , , , , , ...slots] = line.trim().split(' ');
+  return {
+    slots: slots.flatMap((run): [number, number][] => {
+      const [, first, last] = /^(\d+)(?:-(\d+))?$/.exec(run) ?? [];
+      return first === undefined ? [] : [[Number(first), Number(last ?? first)]];
+    }),
+    open: slots.flatMap((run) => {
+      const slot = /^\[(\d+)-/.exec(run)?.[1];
+      return slot === undefined ? [] : [Number(slot)];
+    }),
+  };
+}
+
 /** What the node that gave this reply of CLUSTER NODES says of itself; undefined where it does not. @see https://redis.io/docs/latest/commands/cluster-nodes/ */
 export function selfOf(nodes: string): NodeLine | undefined {
-  return linesOf(nodes).find(({ flags }) => flags.includes('myself'));
+  for (const line of nodes.split('\n')) {
+    const [head] = line.includes('myself') ? headsOf(line) : [];
+    if (head?.flags.includes('myself') === true) return { ...head, ...slotsOf(line) };
+  }
+  return undefined;
 }
 
 /** Which slots a node says that it has: another text as soon as any was on its way. */
@@ -71,18 +82,18 @@ export function ownSlotsOf(nodes: string): OwnSlots | undefined {
 /** The config epochs of the nodes of a reply of CLUSTER NODES, by their ids: of two that claim a slot the later one has it. */
 export function epochsOf(nodes: string): ReadonlyMap<string, bigint> {
   return new Map(
-    linesOf(nodes).flatMap(({ id, epoch }) => (/^\d+$/.test(epoch) ? [[id, BigInt(epoch)] as const] : [])),
+    headsOf(nodes).flatMap(({ id, epoch }) => (/^\d+$/.test(epoch) ? [[id, BigInt(epoch)] as const] : [])),
   );
 }
 
 /** Where the nodes of a reply of CLUSTER NODES are, also those that CLUSTER SLOTS leaves out: replicas that have just come, masters without slots. */
 export function addressesOf(nodes: string): { readonly id: string; readonly host: string; readonly port: number }[] {
-  return linesOf(nodes).flatMap(({ id, host, port, flags }) =>
+  return headsOf(nodes).flatMap(({ id, host, port, flags }) =>
     port === undefined || flags.includes('handshake') || flags.includes('noaddr') ? [] : [{ id, host, port }],
   );
 }
 
 /** The ids of all nodes of a reply of CLUSTER NODES. */
 export function idsOf(nodes: string): string[] {
-  return linesOf(nodes).map(({ id }) => id);
+  return headsOf(nodes).map(({ id }) => id);
 }
