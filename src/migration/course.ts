@@ -86,21 +86,26 @@ export function see(course: Course, side: SideName, now: Mark): Course {
   const { seen, restarts, met, returns } = course;
   if (since(seen[side], now).process !== 'changed') return course;
   const isOther = now.runId !== '' && now.runId !== seen[side].runId;
-  const known = new Set(met[side].flatMap(processesOf));
-  const others = processesOf(now.runId).filter((process) => !known.has(process));
-  const isBack = isOther && others.length === 0;
+  const isBack = isOther && withoutThose(met[side], now.runId) === '';
   return {
     ...course,
     seen: { ...seen, [side]: processOf(now) },
     restarts: { ...restarts, [side]: restarts[side] + 1 },
-    met: isOther && !isBack ? { ...met, [side]: remember(met[side], togetherOf(others)) } : met,
+    met: isOther && !isBack ? { ...met, [side]: remember(met[side], now.runId) } : met,
     returns: isBack ? { ...returns, [side]: returns[side] + 1 } : returns,
   };
 }
 
-/** A cluster that few nodes of were replaced is still mostly the one that was met first. */
+/** Those that it is now are always among them. */
 function remember([first, ...others]: readonly string[], runId: string): readonly string[] {
-  return first === undefined ? [runId] : [first, ...[...others, runId].slice(1 - MOST_MET)];
+  const kept = [...(first === undefined ? [] : [first]), ...others.slice(2 - MOST_MET)];
+  return [...kept, withoutThose(kept, runId)];
+}
+
+/** The run id that stands for its processes that are not among others. */
+function withoutThose(others: readonly string[], runId: string): string {
+  const known = new Set(others.flatMap(processesOf));
+  return togetherOf(processesOf(runId).filter((process) => !known.has(process)));
 }
 
 /**

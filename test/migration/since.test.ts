@@ -138,8 +138,9 @@ describe('a side that is one process and another', () => {
     let course = first;
     for (let replaced = 1; replaced <= 40; replaced++) course = see(course, 'source', { runId: clusterOf(replaced) });
     const met = course.met.source.flatMap((runId) => runId.split('+'));
-    // More than there is room for, one by one; those that are there still are remembered together then.
+    // More than there is room for, one by one: those that are there still are remembered together then.
     expect(new Set(met)).toEqual(new Set([...nodes, ...Array.from({ length: 40 }, (_, i) => `b${i}`)]));
+    expect(course.met.source).toHaveLength(32);
     expect(met).toHaveLength(384 + 40);
     expect(see(course, 'source', { runId: clusterOf(39) }).returns.source).toBe(1);
   });
