@@ -117,9 +117,8 @@ export async function compareValues(pairs: readonly Pair[], comparison: Comparis
 function windowsOf(side: Side, budget: ChunkBudget): WindowReader {
   if (side.scripts) return scriptWindows(side.port);
   const byCommands = commandWindows(side, budget);
-  if (side.clusterScripts === undefined) return byCommands;
-  const byKey = scriptWindowsByKey(side.port, byCommands);
-  return side.clusterScripts === 'byNode' ? scriptWindowsByNode(side.port, byKey) : byKey;
+  if (side.nodeScripts !== true) return byCommands;
+  return scriptWindowsByNode(side.port, scriptWindowsByKey(side.port, byCommands));
 }
 
 function mayBeEqual(here: KeyFacts | undefined, there: KeyFacts | undefined): boolean {

@@ -83,7 +83,7 @@ export function sideOf(
     port,
     careful: { reading: careful('replyTooLong'), writing: careful('valueTooLong') },
     scripts: plan[side].abilities.scripts,
-    ...(plan[side].cluster && { clusterScripts: seesNodes(plan[side].abilities) ? 'byNode' : 'byKey' }),
+    nodeScripts: plan[side].cluster && seesNodes(plan[side].abilities),
     attempt: attemptOn(job, guard),
   };
 }

@@ -24,8 +24,8 @@ export interface Side {
   readonly careful?: CarefulPorts | undefined;
   /** Scripts may be called. */
   readonly scripts: boolean;
-  /** Of a cluster: scripts over one key may be tried, or also over all keys that a node has, which they were seen to see. */
-  readonly clusterScripts?: 'byKey' | 'byNode' | undefined;
+  /** Of a cluster: scripts may be called over the keys that a node has, which they were seen to see. */
+  readonly nodeScripts?: boolean;
   /** The places of those keys that it does not have; missing where the port is asked. */
   readonly absent?: (keys: readonly Buffer[]) => Promise<ReadonlySet<number>>;
   /** What converters read of it where it is a file; missing where they ask the port. */
