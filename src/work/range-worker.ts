@@ -20,7 +20,7 @@ import { SAME_SERVER, whySidesMet } from '../migration/same-server';
 import { isRedisError } from '../redis/errors';
 
 /** What a worker needs of the app. */
-type WorkerApp = WorkApp & JobApp & Pick<App, 'queue'>;
+export type WorkerApp = WorkApp & JobApp & Pick<App, 'queue'>;
 
 /** How long a range that hands itself on because of trouble waits, seconds. */
 const TROUBLE_DELAY_S = 5;
@@ -34,12 +34,13 @@ const LONGEST_DELAY_S = 60;
  * by two workers at once: who took the row last goes on, the other one's writes to the row fail and it stops.
  * @throws the error that will not pass by itself, after writing it into the row: the queue delivers again, and at last
  * to the poison queue
+ * @param workOf what is done with the keys of a range
  */
-export async function workOnRange(message: RangeMessage, app: WorkerApp): Promise<void> {
-  await app.telemetry.inRange(message, () => work(message, app));
+export async function workOnRange(message: RangeMessage, app: WorkerApp, workOf = rangeWorkOf): Promise<void> {
+  await app.telemetry.inRange(message, () => work(message, app, workOf));
 }
 
-async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
+async function work(message: RangeMessage, app: WorkerApp, workOf: typeof rangeWorkOf): Promise<RangeEnd> {
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
@@ -58,7 +59,7 @@ async function work(message: RangeMessage, app: WorkerApp): Promise<RangeEnd> {
   const job = await claim(row, migration, message, await placeOf(row, app), app);
   if (job === undefined) return 'idle';
   try {
-    await rangeWorkOf(migration)(job, app);
+    await workOf(migration)(job, app);
     await job.settle('done');
     await continueChain(job.row, migration, app, job.owedMs);
     return 'done';
