@@ -46,8 +46,9 @@ export class Cluster {
   /** Slots that a node has said to be elsewhere since the topology was read. */
   private readonly moved = new Map<number, NodeAddress>();
   private refreshing: Promise<void> | undefined;
-  /** The topology may be out of date, and is read again before anything else is sent. */
-  private isStale = true;
+  /** How often the topology was held to be out of date, and how often as of the beginning of the last reading: it is read again where they differ. */
+  private suspicions = 1;
+  private suspicionsRead = 0;
   private isClosed = false;
   private named: Promise<boolean> | undefined;
   private readonly lanes = new Map<string, RedisConnection>();
@@ -100,17 +101,19 @@ export class Cluster {
 
   /** Whether it is known who owns which slots, as far as nothing has spoken against it. */
   get isKnown(): boolean {
-    return this.owners !== undefined && !this.isStale;
+    return this.owners !== undefined && this.suspicionsRead === this.suspicions;
   }
 
   /** Reads who owns which slots, where that is not known. @throws RedisError where no node tells */
   async ready(): Promise<void> {
     if (!this.isKnown) await this.refresh();
+    // What was being read may have been asked for before it was suspected.
+    if (!this.isKnown) await this.refresh();
   }
 
   /** Has the topology read again before the next call: a node was lost, or is no master any more. */
   suspect(): void {
-    this.isStale = true;
+    this.suspicions++;
   }
 
   /** Takes over what a node says of a slot. Where it has moved, others may have as well: they are asked for. */
@@ -151,20 +154,25 @@ export class Cluster {
 
   /** The open connection to a node. @throws RedisError */
   async lane(address: NodeAddress): Promise<RedisConnection> {
-    this.refuseIfClosed();
-    const text = addressText(address);
-    const known = this.lanes.get(text);
-    if (known?.runId !== undefined) return known;
     try {
-      const { connection } = await this.ways.open(this.nodeAt(address));
-      if (known !== undefined && known !== connection) known.close();
-      this.lanes.set(text, connection);
-      this.closeIfEnded(connection);
-      return connection;
+      return await this.laneTo(address);
     } catch (error) {
       this.suspect();
       throw error;
     }
+  }
+
+  /** As `lane`, for who reads the topology itself: that a node is not reached is a part of what is read. */
+  private async laneTo(address: NodeAddress): Promise<RedisConnection> {
+    this.refuseIfClosed();
+    const text = addressText(address);
+    const known = this.lanes.get(text);
+    if (known?.runId !== undefined) return known;
+    const { connection } = await this.ways.open(this.nodeAt(address));
+    if (known !== undefined && known !== connection) known.close();
+    this.lanes.set(text, connection);
+    this.closeIfEnded(connection);
+    return connection;
   }
 
   /** The open connection to a node for writing in bulk. @throws RedisError */
@@ -271,7 +279,7 @@ export class Cluster {
    * @throws RedisError, the seed's where none does
    */
   private async readOwners(first: NodeAddress | undefined): Promise<void> {
-    const { seed, topology } = this;
+    const { seed, topology, suspicions } = this;
     const known = new Map(
       [...(first === undefined ? [] : [first]), ...(topology?.masters ?? []), ...(topology?.replicas ?? []), seed].map(
         ({ host, port }) => [addressText({ host, port }), { host, port }],
@@ -306,7 +314,7 @@ export class Cluster {
     this.learnFrom(views);
     // What a node has said since may be newer.
     for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
-    this.isStale = false;
+    this.suspicionsRead = suspicions;
     this.closeOthers(nodesIn(views));
   }
 
@@ -334,7 +342,7 @@ export class Cluster {
 
   /** What a node knows of all. @throws RedisError */
   private async askFor(node: ClusterNode): Promise<View> {
-    const lane = await this.lane(node);
+    const lane = await this.laneTo(node);
     const [slots = null, ...told] = await lane.pipeline([
       ['CLUSTER', 'SLOTS'],
       ['CLUSTER', 'NODES'],

@@ -211,6 +211,17 @@ it('tells the use of keys with their values, read slot by slot or by name', asyn
   }
 });
 
+it('what is suspected while it is read is read again', async () => {
+  const { cluster: known } = connections.get('C', 0);
+  expect(known.isKnown).toBe(true);
+  const reading = known.refresh();
+  known.suspect();
+  await reading;
+  expect(known.isKnown).toBe(false);
+  await known.ready();
+  expect(known.isKnown).toBe(true);
+});
+
 it('a master that takes connections and never answers keeps nobody from asking the others who owns what', async () => {
   const { cluster: known } = connections.get('C', 0);
   await Promise.all(known.masters.map((master) => known.lane(master)));
