@@ -4,7 +4,7 @@ import { isCurrent } from '../migration/course';
 import type { HistoryReport } from '../migration/history';
 import { makeLiveReport } from '../migration/live';
 import { isFollowed } from '../migration/phases';
-import { isSign } from '../migration/rows';
+import { isFinal, isSign } from '../migration/rows';
 import { keyText } from '../migration/key-text';
 import type { FindingReport, FindingsPage } from './documents';
 import { makeRangesReport, type RangesReport } from '../tally/range-states';
@@ -51,7 +51,8 @@ export async function getRanges(id: string, app: Pick<App, 'ledger' | 'settings'
   await app.ledger.ensure();
   const row = await app.ledger.migrations.get(id);
   if (row === undefined) return undefined;
-  const rows = rowsOfPlan(row, await app.ledger.ranges.list(id, row.phase), 'current');
+  const seen = await app.ledger.seenRanges.list(id, { whole: isFinal(row) });
+  const rows = rowsOfPlan(row, seen.rows, 'current');
   return makeRangesReport(
     row,
     rows.filter(({ number }) => number >= 0),

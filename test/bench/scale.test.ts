@@ -49,6 +49,13 @@ describe('a simulated migration of many ranges into a large cluster', () => {
     const visit = operations.take();
     expect(visit).toMatchObject({ 'queue messages': 0, conflicts: 0 });
     expect(visit['table reads'] + visit['table queries'] + visit['table writes']).toBeLessThanOrEqual(8);
+    await simulation.touch(['copy-00004']);
+    operations.take();
+    const all = jest.spyOn(simulation.process.ledger.ranges, 'list');
+    expect((await getRanges(simulation.id, simulation.process))?.databases[0]?.states).toHaveLength(RANGES);
+    // What a visit has seen is not read again.
+    expect(all).not.toHaveBeenCalled();
+    expect(operations.take()).toMatchObject({ 'table reads': 1, 'table queries': 2, 'table writes': 0 });
   });
 
   it('is done by many workers without conflicts, each range once, and the sums are right', async () => {
