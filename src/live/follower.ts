@@ -609,6 +609,9 @@ export class Follower implements Holder {
   private async stopFor(cause: string): Promise<void> {
     this.troubles.tick = cause;
     try {
+      // Who has not the row any more may have found what others have done since.
+      await this.write();
+      if (this.hasEnded) return;
       await requestStop(this.id, cause, this.app);
       this.end();
       await this.onNews(this.id);

@@ -242,6 +242,12 @@ export function isFinal(row: Pick<MigrationRow, 'state'>): boolean {
   return finalStates.includes(row.state);
 }
 
+/** Whether a migration is still in the walk that it was in: what a worker of that walk has found says something of it. */
+export function isSameWalk(now: Walk, then: Walk): boolean {
+  return now.epoch === then.epoch && now.phase === then.phase && now.pass === then.pass;
+}
+type Walk = Pick<MigrationRow, 'epoch' | 'phase' | 'pass'>;
+
 /** Whether a migration has ended and its way back, which was asked for, is neither started nor refused. */
 export function isWayBackDue({ state, wayBack }: Pick<MigrationRow, 'state' | 'wayBack'>): boolean {
   return wayBack?.migration === null && wayBack.refused === null && isFinal({ state });

@@ -6,6 +6,7 @@ import {
   backAtStart,
   FINDINGS_PER_RANGE,
   isFinal,
+  isSameWalk,
   type FilePiece,
   type Finding,
   type KeyFinding,
@@ -510,7 +511,7 @@ export class RangeJob implements StopSignal {
     try {
       const migration = await this.app.watch.get(this.migration.id);
       if (this.settled) return;
-      if (migration === undefined || isFinal(migration) || isPast(migration, this.migration)) this.stop('lost');
+      if (migration === undefined || isFinal(migration) || !isSameWalk(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
       else if (performance.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000)
         await this.checkpoint();
@@ -543,9 +544,4 @@ function keptOf({ cursor, share, counts, borders, piece, inside, findingRuns }: 
 
 function moment() {
   return { monotonic: performance.now(), wall: wallClock() };
-}
-
-/** Whether a migration is no longer in the walk that a job belongs to. */
-function isPast(now: MigrationRow, { epoch, phase }: MigrationRow): boolean {
-  return now.epoch !== epoch || now.phase !== phase;
 }

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { rangeMessage } from '../ledger/range-queue';
-import { resetIfOlder, isFinal, isSettled, type MigrationRow } from '../migration/rows';
+import { resetIfOlder, isFinal, isSameWalk, isSettled, type MigrationRow } from '../migration/rows';
 import { firstOfChains } from '../range/chain';
 import { mustWalkAnew, see, unsteady } from '../migration/course';
 import { phaseOf, walksOf } from '../migration/phases';
@@ -37,7 +37,7 @@ export async function restartRanges(
     unsteady(see(seen.course, side, mark), side, seen.plan) ??
     (side === 'source' ? whyStop(seen, now, before) : undefined);
   if (stop !== undefined) {
-    await stopMigration(seen.id, stop, app);
+    await stopMigration(seen, stop, app);
     return 'stopped';
   }
   let won = false as boolean;
@@ -69,17 +69,18 @@ export async function restartRanges(
 
 /** Notes that the endpoint of the walked side has led to another process, beside the one that is walked. */
 async function noteMet(
-  { id, plan, ...place }: MigrationRow,
+  seen: MigrationRow,
   met: string,
   app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<'same' | 'stopped'> {
-  const { side } = phaseOf(plan, place);
+  const { id, plan } = seen;
+  const { side } = phaseOf(plan, seen);
   const migration = await app.ledger.migrations.update(id, (row) => {
     const course = see(row.course, side, { runId: met });
-    return isFinal(row) || course === row.course ? undefined : { ...row, course };
+    return isFinal(row) || !isSameWalk(row, seen) || course === row.course ? undefined : { ...row, course };
   });
   const stop = migration && unsteady(migration.course, side, plan);
   if (stop === undefined) return 'same';
-  await stopMigration(id, stop, app);
+  await stopMigration(seen, stop, app);
   return 'stopped';
 }

@@ -3,7 +3,15 @@ import { readableMigration } from '../app/readable-migration';
 import { requestStop } from '../app/request-stop';
 import type { RangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
-import { isFinal, isSettled, isSign, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import {
+  isFinal,
+  isSameWalk,
+  isSettled,
+  isSign,
+  resetIfOlder,
+  type MigrationRow,
+  type RangeRow,
+} from '../migration/rows';
 import { shapesOf } from '../migration/rows-of-plan';
 import { continueChain } from '../range/chain';
 
@@ -95,13 +103,16 @@ export async function failRange(
   }
 }
 
-/** As `requestStop`, with the ranges settled that nobody works on; when all are, it has failed with this cause. */
+/**
+ * As `requestStop`, with the ranges settled that nobody works on; when all are, it has failed with this cause.
+ * @param seen as it was when the cause was found: what was found in a walk that is over says nothing of the next one
+ */
 export async function stopMigration(
-  id: string,
+  seen: MigrationRow,
   cause: string,
   app: Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow | undefined> {
-  const migration = await requestStop(id, cause, app);
+  const migration = await requestStop(seen.id, cause, app, (row) => isSameWalk(row, seen));
   if (migration?.stopCause === cause && !isFinal(migration)) await settleUntouched(migration, app);
   return migration;
 }

@@ -201,7 +201,7 @@ async function applyVerdict(
   proved: ProvedSides | null,
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
-  if (decision.kind === 'stop') return (await stopMigration(migration.id, decision.cause, app)) ?? migration;
+  if (decision.kind === 'stop') return (await stopMigration(migration, decision.cause, app)) ?? migration;
   if (!isEnd(decision)) return migration;
   const after = await app.ledger.migrations.update(migration.id, (row) =>
     // Whatever has come since the visit began makes the verdict void: another visit, a new epoch or phase, a reason to stop.

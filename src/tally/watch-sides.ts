@@ -28,7 +28,7 @@ export async function watchSides(
 ): Promise<MigrationRow> {
   const { id, plan } = known;
   const met = source && target && whySidesMet(plan, source, target);
-  if (met !== undefined) return (await stopMigration(id, met, app)) ?? known;
+  if (met !== undefined) return (await stopMigration(known, met, app)) ?? known;
   const others = {
     source: othersThan(source, plan.request.source, app),
     target: othersThan(target, plan.request.target, app),
@@ -60,12 +60,12 @@ export async function watchSides(
     migration = await note(seen);
     for (const side of sideNames) {
       const stop = unsteady(migration.course, side, plan);
-      if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
+      if (stop !== undefined) return (await stopMigration(known, stop, app)) ?? migration;
     }
   }
   if (target !== undefined && !plan.inPlace && target.runId !== migration.course.claimed) {
     const other = await claimAlso(known, target.runId, app);
-    if (other !== undefined) return (await stopMigration(id, alsoWritten(other), app)) ?? migration;
+    if (other !== undefined) return (await stopMigration(known, alsoWritten(other), app)) ?? migration;
     // Written after the claim: a crash in between only repeats it.
     migration = await note((course) => ({ ...course, claimed: target.runId }));
   }
@@ -80,9 +80,9 @@ export async function watchSource(
   shards: readonly ShardTold[] | undefined,
   app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry' | 'watch'>,
 ): Promise<MigrationRow> {
-  const { id, plan, course } = migration;
+  const { plan, course } = migration;
   const stop = whyStop(migration, source, before, shards);
-  if (stop !== undefined) return (await stopMigration(id, stop, app)) ?? migration;
+  if (stop !== undefined) return (await stopMigration(migration, stop, app)) ?? migration;
   // Another process its workers see by themselves; in the same one, only its replication id tells.
   const mark = markOf(source);
   const ofSource = sinceOfSource(course, mark);
@@ -94,7 +94,7 @@ export async function watchSource(
     return ofSource.swapped && !isFollowed(plan) ? await noteExchange(migration, app) : migration;
   }
   await restartRanges(migration, source.runId, source, before, app);
-  return (await app.ledger.migrations.get(id)) ?? migration;
+  return (await app.ledger.migrations.get(migration.id)) ?? migration;
 }
 
 /** Databases were exchanged, and nothing is walked anew for it: the verdict must leave a doubt. */

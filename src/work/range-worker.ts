@@ -118,6 +118,8 @@ function debtOf({ plan }: MigrationRow, message: RangeMessage, app: Pick<App, 'l
 }
 
 async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
+  // What concerns the whole migration only says who still has the range: what others have done since looks wrong to whoever has not.
+  if (isOfMigration(error)) await job.checkpoint();
   if (error instanceof StoppedError) {
     if (error.reason === 'lost') return 'lost';
     if (error.reason === 'cancelled') {
@@ -165,8 +167,16 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   throw error;
 }
 
-async function stopped(cause: string, job: RangeJob, { id }: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
-  await stopMigration(id, cause, app);
+/** Whether what ended the work may end, or begin anew, more than the range. */
+function isOfMigration(error: unknown): boolean {
+  const kinds = [SourceChangedError, SourceDoubtError, HopelessError];
+  return kinds.some((kind) => error instanceof kind) || isRedisError(error, 'sameServer');
+}
+
+async function stopped(cause: string, job: RangeJob, migration: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
+  const now = await stopMigration(migration, cause, app);
+  // It is in another walk by now, in which the cause counts no more, and the row is as well.
+  if (now?.cancelRequested !== true) return 'lost';
   await job.settle('cancelled');
   return 'cancelled';
 }

@@ -8,6 +8,8 @@ import { getReport } from '../../src/api/read-migrations';
 import type { RangeMessage } from '../../src/ledger/range-queue';
 import { parseMigrationRequest } from '../../src/migration/request';
 import { startMigration } from '../../src/start/start-migration';
+import { stopMigration } from '../../src/tally/settle-ranges';
+import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
 import { run } from '../tools/modes';
@@ -142,6 +144,49 @@ describe.each(['plain.rdb', 'packed.rdb.gz'])('of %s', (file) => {
     await cancelMigration(id, app);
     await visitMigration(id, app);
   });
+});
+
+it('a worker that was held while it planned does not stop for keys that its own migration has written since', async () => {
+  const [id, message] = await begun({ onConflict: 'fail' });
+  let goOn: () => void = () => undefined;
+  const metBy = app.connections.metBy.bind(app.connections);
+  const isHeld = new Promise<void>((held) => {
+    jest.spyOn(app.connections, 'metBy').mockImplementationOnce(async (...asked) => {
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+        held();
+      });
+      return await metBy(...asked);
+    });
+  });
+  const first = workOnRange(message, app);
+  await isHeld;
+  await workOnRange(message, app);
+  const { due } = (await visitMigration(id, app))!;
+  await startPhase(id, due!, app);
+  const [ofCopy, ...others] = await app.takeMessages();
+  await workOnRange(ofCopy!, app);
+  expect(await target.client.dbsize()).toBeGreaterThan(0);
+  goOn();
+  await first;
+
+  expect(await app.ledger.migrations.get(id)).toMatchObject({ stopCause: null, cancelRequested: false });
+  for (const other of others) await workOnRange(other, app);
+  await visitMigration(id, app);
+  expect(await getReport(id, app)).toMatchObject({ counts: { copied: KEYS }, cause: null });
+  await cancelMigration(id, app);
+  await visitMigration(id, app);
+});
+
+it('what was found in a walk that is over does not stop the migration', async () => {
+  const [id, message] = await begun();
+  const seen = (await app.ledger.migrations.get(id))!;
+  await workOnRange(message, app);
+  await startPhase(id, (await visitMigration(id, app))!.due!, app);
+  expect(await stopMigration(seen, 'old', app)).toMatchObject({ phase: 'copy', stopCause: null });
+  const now = (await app.ledger.migrations.get(id))!;
+  expect(await stopMigration(now, 'of now', app)).toMatchObject({ stopCause: 'of now', cancelRequested: true });
+  await visitMigration(id, app);
 });
 
 describe('what speaks against it by what is in the file ends it, and nothing is written', () => {
