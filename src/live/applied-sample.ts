@@ -11,6 +11,8 @@ const YOUNG_MS = 3_000;
 /** A key that was applied, and has not changed since as far as the source told. */
 export interface AppliedKey {
   readonly key: Buffer;
+  /** Or else the source had it no more, and it was taken from the target. */
+  readonly isThere: boolean;
   /** For how long it had not changed when the source gave its last sign, ms. */
   readonly ageMs: number;
 }
@@ -20,8 +22,8 @@ export interface AppliedKey {
  * have them as they were.
  */
 export class AppliedSample {
-  /** When each was applied, in that order, ms. */
-  private readonly applied = new Map<string, number>();
+  /** In the order in which they were applied. */
+  private readonly applied = new Map<string, { readonly at: number; readonly isThere: boolean }>();
   private second = { at: Number.NEGATIVE_INFINITY, taken: 0 };
 
   constructor(private readonly now: () => number = () => performance.now()) {}
@@ -32,7 +34,7 @@ export class AppliedSample {
   }
 
   /** A key is on the target as it was on the source, and was not told to have changed since it was read. */
-  add(name: string): void {
+  add(name: string, isThere: boolean): void {
     const at = this.now();
     if (at - this.second.at >= 1_000) this.second = { at, taken: 0 };
     if (this.second.taken >= MOST_A_SECOND) return;
@@ -40,7 +42,7 @@ export class AppliedSample {
     // Some of each age stay.
     if (this.applied.size >= MOST)
       [...this.applied.keys()].forEach((old, i) => i % 2 === 0 && this.applied.delete(old));
-    this.applied.set(name, at);
+    this.applied.set(name, { at, isThere });
   }
 
   has(key: Buffer): boolean {
@@ -49,11 +51,11 @@ export class AppliedSample {
 
   /** Those that a source must have. @param signedAt when it gave its last sign, by the same clock */
   keysAt(signedAt: number): AppliedKey[] {
-    const old = [...this.applied].filter(([, at]) => signedAt - at >= YOUNG_MS);
+    const old = [...this.applied].filter(([, { at }]) => signedAt - at >= YOUNG_MS);
     const step = Math.max(1, old.length / MOST_COMPARED);
     return Array.from({ length: Math.min(old.length, MOST_COMPARED) }, (_, i) => old[Math.floor(i * step)])
       .filter((each) => each !== undefined)
-      .map(([name, at]) => ({ key: keyOf(name), ageMs: signedAt - at }));
+      .map(([name, { at, isThere }]) => ({ key: keyOf(name), isThere, ageMs: signedAt - at }));
   }
 
   clear(): void {
@@ -67,24 +69,29 @@ export interface SampleSeen {
   readonly keys: readonly { readonly ageMs: number; readonly differs: boolean }[];
   /** For how long changes were told to nobody, ms. */
   readonly unheardMs: number;
+  /** Of that, the time before the process that came back began: what was changed in it, that one does not count. */
+  readonly uncountedMs: number;
   /** How many changes the process that came back counts since it began, at most; undefined where it does not tell. */
   readonly changes: number | undefined;
 }
 
+/** Fewer that differ than so many may have been changed on the target by somebody else. */
+const LEAST_DIFFERING = 3;
 /** Fewer than so many say nothing of what clients may have changed. */
 const LEAST_OF_MANY = 20;
 
 /**
- * Whether a source that came back has older data than it had: more keys of the sample differ than it counts changes since it began. Where it
- * counts as many, or does not tell, most of a large sample must differ, and far more than would be changed in such a time: a key that has not
- * changed for a while is changed within a moment by the share that the moment is of both.
+ * Whether a source that came back has older data than it had: more keys of the sample differ than it counts changes since it began, and were
+ * likely changed before that. Where it counts as many, or does not tell, most of a large sample must differ, and far more than would be
+ * changed in such a time: a key that has not changed for a while is changed within a moment by the share that the moment is of both.
  */
-export function isOlder({ keys, unheardMs, changes }: SampleSeen): boolean {
+export function isOlder({ keys, unheardMs, uncountedMs, changes }: SampleSeen): boolean {
   const differing = keys.filter(({ differs }) => differs).length;
-  if (differing === 0) return false;
-  if (changes !== undefined && differing > changes) return true;
-  const expected = keys.reduce((sum, { ageMs }) => sum + unheardMs / (ageMs + unheardMs), 0);
-  return (
-    keys.length >= LEAST_OF_MANY && differing >= keys.length / 2 && differing > 2 * expected + 4 * Math.sqrt(expected)
-  );
+  if (differing < LEAST_DIFFERING) return false;
+  const mostIn = (ms: number) => {
+    const expected = keys.reduce((sum, { ageMs }) => sum + ms / (ageMs + ms), 0);
+    return 2 * expected + 4 * Math.sqrt(expected);
+  };
+  if (changes !== undefined && differing > changes + mostIn(uncountedMs)) return true;
+  return keys.length >= LEAST_OF_MANY && differing >= keys.length / 2 && differing > mostIn(unheardMs);
 }

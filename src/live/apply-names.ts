@@ -17,6 +17,7 @@ import { named, splitLater } from '../transfer/range-pages';
 import { sortByConverter } from '../transfer/sort-by-converter';
 import { absentFrom, typesOn, unwantedOn } from '../transfer/side';
 import type { Sink } from '../transfer/sink';
+import type { AppliedKey } from './applied-sample';
 import { nameOf } from './changed-names';
 import { readTimes, TimedSource } from './read-times';
 import { relatedTo } from './related-keys';
@@ -29,6 +30,8 @@ export interface Applied {
   readonly deleted: number;
   /** Of the keys that are not as they should be on the target; all others are. */
   readonly findings: readonly KeyFinding[];
+  /** Of the keys, by their names as text, whether each is there: those that the source and the target have under one name, and in one form. */
+  readonly asTheyAre: ReadonlyMap<string, boolean>;
   /** What reading each key took on the source, ms, in the order of the keys. */
   readonly readMs: readonly number[];
 }
@@ -49,6 +52,7 @@ interface Written {
   written: number;
   /** By the key as text. */
   readonly findings: Map<string, KeyFinding>;
+  readonly asTheyAre: Map<string, boolean>;
   /** What reading each key took on the source, ms; by the key as text. */
   readonly readMs: Map<string, number>;
 }
@@ -83,7 +87,7 @@ export class NameApplier {
    * @throws StoppedError, SourceChangedError, or the error that does not pass
    */
   async apply(keys: readonly Buffer[]): Promise<Applied> {
-    const sums: Written = { written: 0, findings: new Map(), readMs: new Map() };
+    const sums: Written = { written: 0, findings: new Map(), asTheyAre: new Map(), readMs: new Map() };
     const applied: Buffer[] = [];
     const extra = new Map<string, Buffer>();
     for (let open = keys; open.length > 0;) {
@@ -95,12 +99,13 @@ export class NameApplier {
       open = [...origins.values()].flat();
     }
     const deleted = await this.delete([...extra.values()]);
-    const { written, findings, readMs } = sums;
+    const { written, findings, asTheyAre, readMs } = sums;
     return {
       keys: applied,
       written,
       deleted,
       findings: [...findings.values()],
+      asTheyAre,
       readMs: keys.map((key) => readMs.get(nameOf(key)) ?? 0),
     };
   }
@@ -116,6 +121,7 @@ export class NameApplier {
       sums,
     );
     const gone = new Set(await this.write(plain, sums));
+    for (const key of plain) if (this.isAsItIs(key)) sums.asTheyAre.set(nameOf(key), !gone.has(key));
     const taken = [...plain.filter((key) => !gone.has(key)), ...made].map((key) => nameOf(this.names.onTarget(key)));
     const isTaken = new Set(taken);
     const untaken = keys.filter((key) => this.mayBeMade(key) && !isTaken.has(nameOf(this.names.onTarget(key))));
@@ -123,6 +129,11 @@ export class NameApplier {
     const hadKeys = this.converters.length > 0 && this.job.migration.plan.targetKeysAtStart !== 0;
     const absent = hadKeys ? await absentFrom(source, untaken) : undefined;
     return untaken.filter((_, i) => absent?.has(i) !== false).map((key) => this.names.onTarget(key));
+  }
+
+  /** Whether nothing but a key itself decides what the target has under its name. */
+  private isAsItIs(key: Buffer): boolean {
+    return !this.mayShareNames && this.converters.every((converter) => converter.family(key) === undefined);
   }
 
   /** Whether something may be on the target under the name of a key: as it is, or made of one that is selected. */
@@ -244,21 +255,27 @@ export class NameApplier {
     return tries > 1 ? mine.length : replies.filter((reply) => reply === 1).length;
   }
 
-  /** The places of keys that the target has and the source has in another form, or not at all. Throws as `apply` does. */
-  async differing(keys: readonly Buffer[]): Promise<ReadonlySet<number>> {
+  /**
+   * The places of keys that the source has in another form than was applied, or has no more, or again. Those that the target has lost are
+   * not among them, nor streams: their groups change without being told. Throws as `apply` does.
+   */
+  async differing(keys: readonly Pick<AppliedKey, 'key' | 'isThere'>[]): Promise<ReadonlySet<number>> {
     const { source, target } = this.sides;
-    const pairs = keys.map((key) => ({ source: key, target: this.names.onTarget(key) }));
+    const pairs = keys.map(({ key }) => ({ source: key, target: this.names.onTarget(key) }));
     const clock = await compareClocks(this.job, this.sides, this.app);
     const look = await lookAtPage(
       pairs,
       undefined,
       comparisonOf(this.job, this.app, { source, target }, clock, 'full'),
     );
-    const absent = await absentFrom(
+    const gone = new Set(look.gone);
+    const back = keys.map((_, place) => place).filter((place) => keys[place]?.isThere === false && !gone.has(place));
+    const others = [...look.different, ...look.gone].filter((place) => keys[place]?.isThere === true);
+    const types = await typesOn(
       target,
-      look.gone.map((place) => pairs[place]?.target ?? Buffer.alloc(0)),
+      others.flatMap((place) => pairs[place]?.target ?? []),
     );
-    return new Set([...look.different, ...look.gone.filter((_, i) => !absent.has(i))]);
+    return new Set([...back, ...others.filter((_, i) => types[i] !== 'none' && types[i] !== 'stream')]);
   }
 
   /** The names of all streams that have groups. */

@@ -28,10 +28,15 @@ export function missedSince(before: Mark, now: Mark): string | undefined {
   return undefined;
 }
 
+/** Of one server of a source. */
+export interface ServerMark extends Mark {
+  readonly uptimeSeconds?: number | undefined;
+}
+
 /** What tells of all servers of a source whether changes of it may be missed. */
 export interface SourceMarks {
   /** Of each server: of a cluster of its masters. */
-  readonly servers: readonly Mark[];
+  readonly servers: readonly ServerMark[];
   /** Which of them has which slots of a cluster, as all nodes tell together; empty where it is none. */
   readonly slots: string;
   /** Some slots are on their way from one to another: what that leads to shows only when they have arrived. */

@@ -393,16 +393,21 @@ export class Follower implements Holder {
     // What the target has lost the source has otherwise.
     if (hasOtherData(since(before.facts.target, facts.target))) return undefined;
     const keys: { readonly ageMs: number; readonly differs: boolean }[] = [];
-    const unheardMs = performance.now() - before.signedAt;
     for (const { sample, applier } of this.databases) {
       const sampled = sample.keysAt(before.signedAt);
       if (applier === undefined || sampled.length === 0) continue;
-      const differing = await applier.differing(sampled.map(({ key }) => key));
+      const differing = await applier.differing(sampled);
       await this.feed.barrier();
       // Those that were told to have changed since it is listened again say nothing.
       sampled.forEach(({ key, ageMs }, i) => sample.has(key) && keys.push({ ageMs, differs: differing.has(i) }));
     }
-    if (!isOlder({ keys, unheardMs, changes: changesOf(facts.source) })) return undefined;
+    // All that was changed until it was compared is counted then.
+    const { marks } = await this.feed.look();
+    const unheardMs = performance.now() - before.signedAt;
+    const [{ uptimeSeconds = 0 } = {}] = marks.servers;
+    // Of whole seconds, the beginning and now.
+    const uncountedMs = Math.max(0, unheardMs - Math.max(0, uptimeSeconds - 1) * 1_000);
+    if (!isOlder({ keys, unheardMs, uncountedMs, changes: changesOf(marks) })) return undefined;
     const differing = keys.filter(({ differs }) => differs).length;
     return `The source restarted, or failed over, with older data: of ${keys.length} keys that had not changed for a while when it was there last, it has ${differing} in another form or not at all. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration; if what it has now is right, with "force": true.`;
   }
@@ -593,7 +598,10 @@ export class Follower implements Holder {
     });
     const idOf = (key: Buffer) => `${number} ${nameOf(key)}`;
     const wrong = new Set(applied.findings.map(({ key }) => nameOf(key)));
-    for (const { name } of taken) if (!names.isOpen(name) && !wrong.has(name)) sample.add(name);
+    for (const { name } of taken) {
+      const isThere = applied.asTheyAre.get(name);
+      if (isThere !== undefined && !names.isOpen(name) && !wrong.has(name)) sample.add(name, isThere);
+    }
     for (const key of applied.keys) this.findings.delete(idOf(key));
     for (const finding of applied.findings) {
       if (this.findings.size >= MOST_FINDINGS) this.hasMoreFindings = true;

@@ -73,7 +73,7 @@ export class SourceFeed {
     const met = whySidesMet(this.plan, facts, ofTarget);
     if (met !== undefined) throw new SidesMetError(met);
     const marks: SourceMarks = {
-      servers: servers.map(markOf),
+      servers: servers.map((server) => ({ ...markOf(server), uptimeSeconds: server.uptimeSeconds })),
       slots: owners?.slots ?? '',
       areMoving: owners?.doubt === 'moving',
     };

@@ -31,6 +31,8 @@ export interface ServerFacts extends Databases {
   readonly role: string;
   /** Of the process; empty where it is not told. */
   readonly runId: string;
+  /** For how long the process runs. */
+  readonly uptimeSeconds?: number | undefined;
   readonly usedMemory?: number | undefined;
   /** 0: no limit. */
   readonly maxMemory?: number | undefined;
@@ -127,6 +129,7 @@ export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnCo
     cluster: infoField(info, 'cluster_enabled') === '1',
     role: infoField(info, 'role') ?? 'unknown',
     runId: infoField(info, 'run_id') ?? '',
+    uptimeSeconds: infoNumber(info, 'uptime_in_seconds'),
     usedMemory: infoNumber(info, 'used_memory'),
     maxMemory: infoNumber(info, 'maxmemory'),
     evictionPolicy: infoField(info, 'maxmemory_policy') ?? 'unknown',

@@ -10,12 +10,12 @@ beforeEach(() => {
 
 it('has keys that have not changed for a while when the source gave its last sign', () => {
   const applied = sample();
-  applied.add('old');
-  applied.add('changed');
+  applied.add('old', true);
+  applied.add('changed', true);
   now = 5_000;
-  applied.add('young');
+  applied.add('young', true);
   applied.told(Buffer.from('changed'));
-  expect(applied.keysAt(6_000)).toEqual([{ key: Buffer.from('old'), ageMs: 6_000 }]);
+  expect(applied.keysAt(6_000)).toEqual([{ key: Buffer.from('old'), isThere: true, ageMs: 6_000 }]);
   expect(names(applied.keysAt(8_000))).toEqual(['old', 'young']);
   expect(applied.has(Buffer.from('changed'))).toBe(false);
   applied.clear();
@@ -26,7 +26,7 @@ it('stays small, and has some of each age', () => {
   const applied = sample();
   for (let second = 0; second < 100; second++) {
     now = second * 1_000;
-    for (let i = 0; i < 1_000; i++) applied.add(`${second}:${i}`);
+    for (let i = 0; i < 1_000; i++) applied.add(`${second}:${i}`, true);
   }
   const keys = applied.keysAt(now);
   expect(keys.length).toBeLessThanOrEqual(256);
@@ -38,13 +38,21 @@ it('stays small, and has some of each age', () => {
 const seen = (keys: number, differing: number, ageMs: number, rest: Partial<SampleSeen> = {}): SampleSeen => ({
   keys: Array.from({ length: keys }, (_, i) => ({ ageMs, differs: i < differing })),
   unheardMs: 2_000,
+  uncountedMs: 0,
   changes: 1_000,
   ...rest,
 });
 
 it.each<[string, SampleSeen, boolean]>([
   ['nothing differs', seen(100, 0, 60_000, { changes: 0 }), false],
-  ['one differs, and nobody has written', seen(1, 1, 4_000, { changes: 0 }), true],
+  ['three differ, and nobody has written', seen(3, 3, 4_000, { changes: 0 }), true],
+  ['two differ, which somebody else may have changed on the target', seen(100, 2, 60_000, { changes: 0 }), false],
+  [
+    'some differ that may have been changed before it ended',
+    seen(100, 6, 60_000, { changes: 0, uncountedMs: 2_000 }),
+    false,
+  ],
+  ['more differ than may have been', seen(100, 20, 60_000, { changes: 0, uncountedMs: 2_000 }), true],
   ['more differ than were written', seen(100, 6, 60_000, { changes: 5 }), true],
   ['as many differ as were written', seen(5, 5, 3_600_000, { changes: 5 }), false],
   ['most differ, and many were written', seen(100, 90, 60_000), true],

@@ -256,6 +256,32 @@ it('counts what it deletes where the answer is lost, and looks at the source aga
   }
 });
 
+it('tells what the source has otherwise than it was applied: changed, gone, or back; not what is told by nobody', async () => {
+  const { client } = old;
+  await client.mset('same', '1', 'changed', '1', 'gone', '1', 'lost', '1', 'back', '1', 'away', '1', 'never', '1');
+  await client.xadd('stream', '1-1', 'f', 'v');
+  await client.xgroup('CREATE', 'stream', 'g', '0');
+  const all = ['same', 'changed', 'gone', 'lost', 'back', 'away', 'never', 'stream'];
+  await applied(...all);
+  await client.del('back', 'away', 'never');
+  const { asTheyAre } = await applied(...all);
+  const seen = all.map((key) => ({ key: Buffer.from(key), isThere: asTheyAre.get(key) ?? true }));
+  expect(seen.filter(({ isThere }) => !isThere).map(({ key }) => key.toString())).toEqual(['back', 'away', 'never']);
+  await client.mset('changed', '2', 'back', '1');
+  await client.del('gone');
+  await client.xreadgroup('GROUP', 'g', 'c', 'STREAMS', 'stream', '>');
+  await neu.client.del('lost');
+  await neu.client.set('away', 'of somebody');
+  const differing = await applier.differing(seen);
+  expect([...differing].map((place) => all[place]).sort()).toEqual(['back', 'changed', 'gone']);
+});
+
+it('of keys whose names others may have it does not say that both sides have them as they are', async () => {
+  applier = makeApplier({ rename: [{ from: '^a:', to: 'b:' }] });
+  await old.client.mset('a:1', 'x', 'b:1', 'y');
+  expect((await applied('a:1', 'b:1')).asTheyAre.size).toBe(0);
+});
+
 it('finds the streams that have groups', async () => {
   await old.client.xadd('plain', '1-1', 'f', 'v');
   await old.client.xadd('grouped', '1-1', 'f', 'v');
@@ -435,8 +461,9 @@ describe('sessions that are converted', () => {
     await old.client.rpush('S:list', 'x');
     await old.client.set('other', 'x');
     await feed.barrier();
-    const { findings } = await applied('S:entry', 'S:slides', 'S:list', 'other');
+    const { findings, asTheyAre } = await applied('S:entry', 'S:slides', 'S:list', 'other');
     expect(findings).toMatchObject([{ code: 'cache-sliding' }]);
+    expect([...asTheyAre]).toEqual([['other', true]]);
     expect([await neu.client.get('S:entry'), await neu.client.type('S:list')]).toEqual(['one', 'list']);
     await old.client.hset('S:entry', 'data', 'two');
     await old.client.del('S:list', 'other');
