@@ -324,6 +324,20 @@ export const rights: readonly Right[] = [
   })),
   {
     side: 'target',
+    for: 'streams that go by ordinary commands',
+    commands: ['XPENDING'],
+    asked: copies,
+    without: 'pending entries that another consumer claims while their stream is copied may be left with the first one',
+  },
+  {
+    side: 'target',
+    for: 'streams that go by ordinary commands and take longer than a message',
+    commands: ['XRANGE'],
+    asked: copies,
+    without: 'such streams become findings',
+  },
+  {
+    side: 'target',
     for: 'restore from a file with function libraries',
     commands: ['FUNCTION LIST', 'FUNCTION LOAD'],
     asked: restoresLibraries,

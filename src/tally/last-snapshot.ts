@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
-import { isFinal, type MigrationRow } from '../migration/rows';
+import { isFinal, type MigrationRow, type RangeRow } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { percentOf } from '../migration/progress';
 import { firstSnapshot, type Snapshot } from '../migration/report';
@@ -23,9 +23,8 @@ export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'led
   const now = app.ledger.now();
   const isFresh = last.progress.ranges.total > RANGES_AN_ANSWER && Math.abs(now - Date.parse(last.at)) < FRESH_MS;
   if (isFinal(migration) || isFresh) return last;
-  const seen = await app.ledger.seenRanges.list(migration.id, { maxAgeMs: ROWS_FRESH_MS }).catch(undefinedIfUnreadable);
-  if (seen === undefined) return last;
-  const held = rowsOfPlan(migration, seen.rows);
+  const held = await rowsHeld(migration, app);
+  if (held === undefined) return last;
   const shards = sumShards(
     migration,
     last.shards ?? {},
@@ -36,6 +35,17 @@ export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'led
     ...workDone(migration, sumHeld(migration, held), last, now),
     ...(shards === undefined ? {} : { shards }),
   };
+}
+
+/** The range rows as the plan means them; undefined while one cannot be read. */
+async function rowsHeld(migration: MigrationRow, { ledger }: Pick<App, 'ledger'>): Promise<RangeRow[] | undefined> {
+  const look = async (maxAgeMs: number) => {
+    const seen = await ledger.seenRanges.list(migration.id, { maxAgeMs }).catch(undefinedIfUnreadable);
+    return seen && rowsOfPlan(migration, seen.rows);
+  };
+  const held = await look(ROWS_FRESH_MS);
+  // What the plan knows and was not there may have begun since: a phase, or all of it again.
+  return held?.some(({ broken }) => broken === true) === true ? await look(-1) : held;
 }
 
 /**

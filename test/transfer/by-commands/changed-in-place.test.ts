@@ -211,6 +211,16 @@ it.each([1, Infinity])(
   },
 );
 
+it('streams with pending entries are copied where the target does not tell which', async () => {
+  await from.client.xadd('key', '1-0', 'field', 'value');
+  await from.client.xgroup('CREATE', 'key', 'group', '0');
+  await from.client.xreadgroup('GROUP', 'group', 'one', 'STREAMS', 'key', '>');
+  await to.client.call('ACL', 'SETUSER', 'limited', 'on', '>secret', '~*', '+@all', '-xpending');
+  const limited = portOver(to.client.duplicate({ username: 'limited', password: 'secret' }));
+  expect(await copyOver(from, to, from.port, limited, 'key')).toMatchObject({ kind: 'copied' });
+  expect(await to.client.xpending('key', 'group')).toMatchObject([1, '1-0', '1-0', [['one', '1']]]);
+});
+
 describe('whether nobody wrote', () => {
   const mark = { process: 'a', at: 10_000, changes: 5, savedAt: 1_000, commands: 100 };
   const after = { ...mark, at: 11_000, commands: 103 };

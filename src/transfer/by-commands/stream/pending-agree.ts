@@ -1,4 +1,5 @@
 import type { Command, Reply } from '../../../redis/redis-port';
+import { isRedisError } from '../../../redis/errors';
 import { formatId, idAfter, parseId, ZERO_ID, type StreamId } from '../../../payload/stream-id';
 import { asBytes, asList, asNumber, readSource } from '../replies';
 import type { BodyContext } from '../types';
@@ -7,7 +8,10 @@ import type { GroupInfo } from './stream-info';
 /** Asked for at once. */
 const PENDING = 1_000;
 
-/** Whether both sides have the same pending in these groups, with the same consumers and as often delivered: what no count of a group tells. */
+/**
+ * Whether both sides have the same pending in these groups, with the same consumers and as often delivered: what no count of a group tells.
+ * True also where the target refuses to say.
+ */
 export async function pendingAgree(context: BodyContext, groups: readonly GroupInfo[]): Promise<boolean> {
   const { source, sourceKey, temporary } = context;
   for (const { name } of groups.filter(({ pending }) => pending > 0)) {
@@ -18,8 +22,9 @@ export async function pendingAgree(context: BodyContext, groups: readonly GroupI
       const ask = (key: Buffer): Command => ['XPENDING', key, name, from, '+', String(PENDING)];
       const [[here], [there]] = await Promise.all([
         readSource(source, [ask(sourceKey)]),
-        temporary.ask([ask(temporary.name)]),
+        temporary.ask([ask(temporary.name)]).catch(refusal),
       ]);
+      if (there === 'refused') return true;
       const [ours, theirs] = [asList(here), asList(there)];
       if (textOf(ours) !== textOf(theirs)) return false;
       const last = ours.at(-1);
@@ -30,6 +35,12 @@ export async function pendingAgree(context: BodyContext, groups: readonly GroupI
     }
   }
   return true;
+}
+
+/** What a copy does not need and may not do is no reason not to copy. */
+function refusal(error: unknown): ['refused'] {
+  if (isRedisError(error, 'noRight', 'unknownCommand')) return ['refused'];
+  throw error;
 }
 
 function textOf(page: readonly Reply[]): string {
