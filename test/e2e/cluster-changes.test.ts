@@ -16,7 +16,8 @@ let cluster: TestCluster;
 beforeAll(async () => {
   [alone, cluster] = await Promise.all([
     stage.side(name),
-    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 1_000 }),
+    // Long enough that on a busy machine no node is taken for dead, which may lose what its replica has not got yet.
+    startTestCluster(name, { replicas: 1, nodeTimeoutMs: 4_000 }),
   ]);
   await alone.client.eval(
     "for i = 1, ARGV[1] do if i % 3 == 0 then redis.call('RPUSH', 'list:' .. i, i, i + 1) else redis.call('SET', 'key:' .. i, i) end end",
