@@ -57,6 +57,7 @@ export class SeenRanges {
       known.askedAt = now;
       return { rows: rowsOf(known.rows), isWhole };
     }
+    const began = this.clock();
     const before = known?.rows ?? new Map<string, SeenRow>();
     const rows = isWhole ? new Map<string, SeenRow>() : before;
     let newest = isWhole ? 0 : known.newest;
@@ -68,8 +69,15 @@ export class SeenRanges {
       // Another look may have come back before this one.
       else if (writtenAt >= (rows.get(name)?.writtenAt ?? 0)) rows.set(name, { row: row(), etag, writtenAt });
     }
-    if (isWhole) this.seen.set(migration, { rows, newest, wholeAt: now, readAt: now, askedAt: now });
-    else Object.assign(known, { newest, readAt: now, askedAt: now });
+    // What was written while a long look went on may lie in front of what it read last.
+    newest = Math.min(newest, began);
+    if (isWhole) {
+      // Shorter looks may have come back meanwhile.
+      for (const [name, seen] of this.seen.get(migration)?.rows ?? []) {
+        if (seen.writtenAt > (rows.get(name)?.writtenAt ?? began)) rows.set(name, seen);
+      }
+      this.seen.set(migration, { rows, newest, wholeAt: now, readAt: now, askedAt: now });
+    } else Object.assign(known, { newest, readAt: now, askedAt: now });
     return { rows: rowsOf(rows), isWhole };
   }
 

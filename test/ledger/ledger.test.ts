@@ -353,6 +353,53 @@ describe('range rows as they are seen', () => {
     expect((await later.list(migration)).isWhole).toBe(true);
     expect(read).toBeGreaterThan(0);
   });
+
+  it('are not missed where they are written while a long look goes on, nor forgotten by a whole one', async () => {
+    const migration = freshId();
+    const rows = Array.from({ length: 3 }, (_, i) => aRange(i, { migration, name: rangeName('copy', i) }));
+    const asked: (number | undefined)[] = [];
+    let now = 100_000;
+    let during = (): Promise<void> => Promise.resolve();
+    let told = rows.map((row) => ({ row, writtenAt: 90_000 }));
+    const seen = new SeenRanges(
+      {
+        async *changedSince(_, since) {
+          asked.push(since);
+          for (const at of [0, 1, 2]) {
+            const { row, writtenAt } = told[at]!;
+            if (since !== undefined && writtenAt < since) continue;
+            yield { name: row.name, etag: `${writtenAt} ${row.state}`, writtenAt, row: () => row };
+            if (at !== 1) continue;
+            const held = during;
+            during = () => Promise.resolve();
+            await held();
+          }
+        },
+      },
+      () => now,
+    );
+    await seen.list(migration);
+    // A look of twenty seconds: its last row is written at its end, the first one again soon after it was read.
+    during = () => {
+      now = 120_000;
+      told = [
+        { row: { ...rows[0]!, state: 'done' }, writtenAt: 101_000 },
+        { row: rows[1]!, writtenAt: 90_000 },
+        { row: { ...rows[2]!, state: 'active' }, writtenAt: 120_000 },
+      ];
+      return Promise.resolve();
+    };
+    const states = async (whole = false) => (await seen.list(migration, { whole })).rows.map(({ state }) => state);
+    await states();
+    expect(await states()).toEqual(['done', 'planned', 'active']);
+    expect(asked.at(-1)).toBeLessThanOrEqual(100_000);
+    // A whole look that began before a shorter one ended.
+    during = async () => {
+      told = told.with(1, { row: { ...rows[1]!, state: 'done' }, writtenAt: 121_000 });
+      await states();
+    };
+    expect((await states(true))[1]).toBe('done');
+  });
 });
 
 describe('findings of ranges', () => {
