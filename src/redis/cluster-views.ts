@@ -1,6 +1,6 @@
 import { SLOTS } from '../keyspace/hash-slot';
-import { epochsOf, ownSlotsOf, selfOf } from './node-list';
-import { addressText, topologyOf, type ClusterNode, type Topology } from './topology';
+import { epochsOf, idsOf, ownSlotsOf, selfOf } from './node-list';
+import { addressText, idsOfTopology, topologyOf, type ClusterNode, type Topology } from './topology';
 
 /** What one node of a cluster says of all of it. */
 export interface View {
@@ -35,6 +35,18 @@ export function idOf(node: ClusterNode): string {
 /** Who a view is of; undefined where it does not tell. */
 export function selfOfView({ node, nodes }: View): string | undefined {
   return selfOf(nodes)?.id ?? node.id;
+}
+
+/**
+ * Whether a view is of another cluster: a node that was taken out of one keeps its connections, and may be in another, or alone. Never so
+ * of one that tells no ids.
+ * @param known the ids of nodes that the cluster has had
+ */
+export function isStranger(view: View, known: readonly string[]): boolean {
+  const told = new Set([...idsOfTopology(view.topology), ...idsOf(view.nodes)]);
+  const self = selfOfView(view);
+  const others = known.filter((id) => id !== self);
+  return told.size > 0 && others.length > 0 && !others.some((id) => told.has(id));
 }
 
 type Epochs = ReturnType<typeof epochsOf>;

@@ -1,6 +1,6 @@
 import { firstOf } from '../basics/first-of';
 import { BulkConnection } from './bulk-connection';
-import { idOf, ownersOf, selfOfView, type Owners, type View } from './cluster-views';
+import { idOf, isStranger, ownersOf, selfOfView, type Owners, type View } from './cluster-views';
 import type { RedisConnection } from './connection';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
@@ -260,7 +260,12 @@ export class Cluster {
 
   /** Reads who owns which slots. @param first the node to be asked first @throws RedisError where no node tells */
   async refresh(first?: NodeAddress): Promise<void> {
-    this.refreshing ??= this.readOwners(first).finally(() => (this.refreshing = undefined));
+    this.refreshing ??= this.readOwners(first)
+      .catch((error: unknown) => {
+        this.suspect();
+        throw error;
+      })
+      .finally(() => (this.refreshing = undefined));
     await this.refreshing;
   }
 
@@ -274,9 +279,9 @@ export class Cluster {
   }
 
   /**
-   * Asks the nodes that are known for what they know, one that is late has the next node asked beside it; and then all that the first one
-   * that answers, or any other, names: it alone may have been replaced, and not know of it.
-   * @throws RedisError, the seed's where none does
+   * Asks the nodes that are known for what they know, one that is late has the next node asked beside it; and then all others that are
+   * known, or that any that answers names: the first alone may have been replaced, or taken out of the cluster, and not know of it.
+   * @throws RedisError, the seed's where none does; where there were masters, and those that answer name none
    */
   private async readOwners(first: NodeAddress | undefined): Promise<void> {
     const { seed, topology, suspicions } = this;
@@ -287,30 +292,39 @@ export class Cluster {
     );
     const asOf = new Map(this.moved);
     const addresses = [...known.values()];
+    const before = addresses.map((address) => this.nodeAt(address));
     const answer = await firstOf(
-      addresses.map((address) => async () => await this.askFor(this.nodeAt(address))),
+      before.map((node) => async () => await this.askFor(node)),
       STAGGER_MS,
       addresses.findIndex((address) => addressText(address) === addressText(seed)),
     );
     this.learnFrom([answer]);
-    const views = [answer];
+    const ids = topology === undefined ? [] : idsOfTopology(topology);
+    const views = isStranger(answer, ids) ? [] : [answer];
     const heard = new Set([selfOfView(answer)]);
     const asked = new Set([addressText(answer.node)]);
     for (;;) {
-      const open = nodesIn(views).filter(
+      // As it is told, where it was known by another name.
+      const named = new Map([...before, ...nodesIn(views)].map((node) => [addressText(node), node]));
+      const open = [...named.values()].filter(
         (node) => !asked.has(addressText(node)) && !(node.id !== undefined && heard.has(node.id)),
       );
       if (open.length === 0) break;
       for (const node of open) asked.add(addressText(node));
-      const isOwner = (node: ClusterNode) => views.some(({ topology: { masters } }) => hasNode(masters, node));
+      const isOwner = (node: ClusterNode) =>
+        [topology, ...views.map((view) => view.topology)].some((each) => hasNode(each?.masters ?? [], node));
       const answers = await Promise.all(open.map((node) => this.viewOf(node, isOwner(node))));
       for (const view of answers) {
         if (view === undefined) continue;
-        views.push(view);
+        if (!isStranger(view, ids)) views.push(view);
         heard.add(selfOfView(view));
       }
     }
-    this.owners = ownersOf(views);
+    const owners = views.length === 0 ? undefined : ownersOf(views);
+    // Nobody who answers is a node of what it was: that is no reason to forget where its slots are.
+    const isLost = this.masters.length > 0 && owners?.topology.masters.length === 0;
+    if (owners === undefined || isLost) throw new RedisError('clusterDown', this.name);
+    this.owners = owners;
     this.learnFrom(views);
     // What a node has said since may be newer.
     for (const [slot, owner] of asOf) if (this.moved.get(slot) === owner) this.moved.delete(slot);
@@ -319,7 +333,8 @@ export class Cluster {
   }
 
   private learnFrom(views: readonly View[]): void {
-    const ids = new Set(views.flatMap(({ topology }) => idsOfTopology(topology)));
+    const told = views.map((view) => view.topology);
+    const ids = new Set([this.topology, ...told].flatMap((each) => (each === undefined ? [] : idsOfTopology(each))));
     const ofSeed = views.find(({ node, nodes }) => nodes !== '' && addressText(node) === addressText(this.seed));
     this.ways.learn(ids, ofSeed?.nodes);
   }

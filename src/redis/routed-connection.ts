@@ -94,8 +94,10 @@ export class RoutedConnection implements RedisPort {
   async eachServer(patienceMs?: number): Promise<readonly ServerOfSide[]> {
     if (!this.cluster.isOne) return [{ port: this.admits === undefined ? this.seed : this }];
     await this.cluster.refresh();
+    const { masters } = this.cluster;
+    if (masters.length === 0) throw new RedisError('clusterDown', this.name);
     return await Promise.all(
-      this.cluster.masters.map(async (master): Promise<ServerOfSide> => {
+      masters.map(async (master): Promise<ServerOfSide> => {
         try {
           const lane = this.cluster.lane(master);
           const late = () => new RedisError('timeout', this.name);

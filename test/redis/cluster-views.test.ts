@@ -1,4 +1,4 @@
-import { ownersOf, type Doubt, type View } from '../../src/redis/cluster-views';
+import { isStranger, ownersOf, type Doubt, type View } from '../../src/redis/cluster-views';
 import { parseTopology } from '../../src/redis/topology';
 
 type Run = readonly [first: number, last: number, owner: string];
@@ -174,4 +174,16 @@ it('slots that went and came back are told by another text', () => {
   expect(ownersOf([two, one]).slots).toBe(slots);
   expect(ownersOf(back)).toMatchObject({ doubt: null });
   expect(ownersOf(back).slots).not.toBe(slots);
+});
+
+it.each<[string, View, readonly string[], boolean]>([
+  ['nothing was known', one, [], false],
+  ['only itself was known', one, ['n1'], false],
+  ['it names another that was known', one, ['n1', 'n2', 'n9'], false],
+  ['it is alone', view('n1', [[0, 16_383, 'n1']], { n1: 9 }), ['n1', 'n2'], true],
+  ['it has no slots, and is alone', view('n1', [], { n1: 0 }), ['n1', 'n2'], true],
+  ['it is among others', one, ['n1', 'n8', 'n9'], true],
+  ['it tells no ids', { ...one, topology: parseTopology([], 'h'), nodes: '' }, ['n1', 'n2'], false],
+])('a view of another cluster counts for nothing: %s', (_, told, known, expected) => {
+  expect(isStranger(told, known)).toBe(expected);
 });

@@ -306,3 +306,51 @@ it('a master that does not hear of its successor is not believed, whoever is ask
     others.close();
   }
 });
+
+it('a node that was taken out, and answers first, makes nothing forgotten of its cluster', async () => {
+  const living = cluster.clients.flatMap((client, i) => (client.status === 'ready' ? [{ client, i }] : []));
+  const roles = await Promise.all(
+    living.map(async ({ client }) => String(((await client.call('ROLE')) as unknown[])[0])),
+  );
+  const out = living[roles.indexOf('slave')]!;
+  const { url, port } = cluster.nodes[out.i]!;
+  const left = new Connections({ REDIS_C: url }, 'keyferry-test');
+  const fresh = new Connections({ REDIS_C: url }, 'keyferry-test');
+  const last = new Connections({ REDIS_C: url }, 'keyferry-test');
+  try {
+    await left.get('C', 0).ready();
+    await last.get('C', 0).ready();
+    const seen = left.get('C', 0).cluster;
+    const ids = () => seen.masters.map((master) => master.id);
+    const before = ids();
+    expect(before).toHaveLength(3);
+    const id = await out.client.call('CLUSTER', 'MYID');
+    const others = living.filter(({ i }) => i !== out.i);
+    for (const { client } of others) await client.call('CLUSTER', 'FORGET', id as string);
+    await out.client.call('CLUSTER', 'RESET', 'HARD');
+    await seen.refresh({ host: '127.0.0.1', port });
+    expect(ids()).toEqual(before);
+    expect((await seen.agreement()).doubt).toBeNull();
+    // Not even where it claims all slots, and later than they do.
+    await out.client.call('CLUSTER', 'SET-CONFIG-EPOCH', '1000');
+    await out.client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await seen.refresh({ host: '127.0.0.1', port });
+    expect(ids()).toEqual(before);
+    expect((await seen.agreement()).doubt).toBeNull();
+    await out.client.call('CLUSTER', 'FLUSHSLOTS');
+    // Who knows of nothing else has no masters to ask.
+    await fresh.get('C', 0).ready();
+    await expect(fresh.get('C', 0).eachServer()).rejects.toMatchObject({ kind: 'clusterDown' });
+    // It alone is there: what it says is nothing of what there was.
+    for (const { i } of others) await cluster.nodes[i]!.kill();
+    const { cluster: alone } = last.get('C', 0);
+    await expect(alone.refresh()).rejects.toMatchObject({ kind: 'clusterDown' });
+    expect(alone.masters.map((master) => master.id)).toEqual(before);
+    expect(alone.isKnown).toBe(false);
+    await expect(alone.agreement()).rejects.toMatchObject({ asks: 'retry' });
+  } finally {
+    left.close();
+    fresh.close();
+    last.close();
+  }
+});
