@@ -33,7 +33,7 @@ export interface ReachedNode {
   readonly trouble?: RedisError;
 }
 
-/** For so long a node is waited for that is asked who owns which slots, ms. */
+/** For so long a node is waited for that is asked who owns which slots, and of which nothing else comes meanwhile, ms. */
 const PATIENCE_MS = 1_000;
 /** One that did not answer is not waited for again so soon, ms: an owner, whose word is needed, and any other node. */
 const SILENT_MS = { owner: 2_000, other: 30_000 };
@@ -345,7 +345,10 @@ export class Cluster {
     const silentMs = performance.now() - (this.silent.get(text) ?? Number.NEGATIVE_INFINITY);
     if (silentMs < (isOwner ? SILENT_MS.owner : SILENT_MS.other)) return undefined;
     try {
-      const view = await inTime(this.askFor(node), () => new RedisError('timeout', this.name), PATIENCE_MS);
+      const late = () => new RedisError('timeout', this.name);
+      const lane = await inTime(this.laneTo(node), late, PATIENCE_MS);
+      // Pages that were asked for before may be long.
+      const view = await inTime(viewOver(lane, node), late, PATIENCE_MS, () => lane.bytesRead);
       this.silent.delete(text);
       return view;
     } catch (error) {
@@ -355,20 +358,8 @@ export class Cluster {
     }
   }
 
-  /** What a node knows of all. @throws RedisError */
   private async askFor(node: ClusterNode): Promise<View> {
-    const lane = await this.laneTo(node);
-    const [slots = null, ...told] = await lane.pipeline([
-      ['CLUSTER', 'SLOTS'],
-      ['CLUSTER', 'NODES'],
-      ['CLUSTER', 'INFO'],
-    ]);
-    if (slots instanceof RedisError) throw slots;
-    const [nodes = '', info = ''] = told.map((reply) => {
-      if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
-      return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
-    });
-    return { node, topology: parseTopology(slots, node.host), nodes, info };
+    return await viewOver(await this.laneTo(node), node);
   }
 
   /** Ends the connections to nodes that are not its any more, and those for writing to such as are no masters. */
@@ -377,6 +368,21 @@ export class Cluster {
     closeBut(new Set(masters), this.bulks);
     closeBut(new Set([...masters, ...nodes.map(addressText)]), this.lanes);
   }
+}
+
+/** What a node knows of all. @throws RedisError */
+async function viewOver(lane: RedisConnection, node: ClusterNode): Promise<View> {
+  const [slots = null, ...told] = await lane.pipeline([
+    ['CLUSTER', 'SLOTS'],
+    ['CLUSTER', 'NODES'],
+    ['CLUSTER', 'INFO'],
+  ]);
+  if (slots instanceof RedisError) throw slots;
+  const [nodes = '', info = ''] = told.map((reply) => {
+    if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
+    return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
+  });
+  return { node, topology: parseTopology(slots, node.host), nodes, info };
 }
 
 function closeBut(kept: ReadonlySet<string>, connections: Map<string, { close(): void }>): void {

@@ -50,6 +50,11 @@ export class RedisConnection implements RedisPort, Switchable {
     return this.usedAt;
   }
 
+  /** How many bytes have come since it was opened; 0 while not connected. */
+  get bytesRead(): number {
+    return this.socket?.bytesRead ?? 0;
+  }
+
   get name(): string {
     return this.settings.name;
   }

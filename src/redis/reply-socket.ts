@@ -99,6 +99,11 @@ export class ReplySocket {
     return opened;
   }
 
+  /** How many bytes have come. */
+  get bytesRead(): number {
+    return this.socket?.bytesRead ?? 0;
+  }
+
   /** Sends a command. Its secrets are in no error. @throws RedisError */
   async call(command: Command): Promise<Told> {
     const [reply = null] = await this.send([command]);
