@@ -66,6 +66,8 @@ export async function loadedFacts(name: string, app: Pick<App, 'connections'>): 
 export interface LoadedServers {
   readonly facts: SideFacts;
   readonly servers: readonly ServerFacts[];
+  /** Of a cluster: the ids of these, in their order, as `owners` names them. */
+  readonly ids: readonly (string | undefined)[];
   /** Of a cluster: who has which slots. */
   readonly owners: Owners | undefined;
 }
@@ -75,7 +77,8 @@ export async function loadedServers(name: string, app: Pick<App, 'connections'>)
   const each = await askEach(name, app);
   const facts = together(each, name);
   const servers = each.flatMap(({ facts: own }) => (own instanceof RedisError ? [] : [own]));
-  return { facts, servers, owners: await confirm(name, each, app) };
+  const ids = each.map(({ master }) => (master === undefined ? undefined : idOf(master)));
+  return { facts, servers, ids, owners: await confirm(name, each, app) };
 }
 
 const DOUBTS: Readonly<Record<Doubt, ErrorKind | undefined>> = {

@@ -49,9 +49,9 @@ export class AppliedSample {
     return this.applied.has(nameOf(key));
   }
 
-  /** Those that a source must have. @param signedAt when it gave its last sign, by the same clock */
-  keysAt(signedAt: number): AppliedKey[] {
-    const old = [...this.applied].filter(([, { at }]) => signedAt - at >= YOUNG_MS);
+  /** Those that a server must have. @param signedAt when it gave its last sign, by the same clock @param has whether a key is one of its own */
+  keysAt(signedAt: number, has: (key: Buffer) => boolean = () => true): AppliedKey[] {
+    const old = [...this.applied].filter(([name, { at }]) => signedAt - at >= YOUNG_MS && has(keyOf(name)));
     const step = Math.max(1, old.length / MOST_COMPARED);
     return Array.from({ length: Math.min(old.length, MOST_COMPARED) }, (_, i) => old[Math.floor(i * step)])
       .filter((each) => each !== undefined)

@@ -31,6 +31,8 @@ export function missedSince(before: Mark, now: Mark): string | undefined {
 /** Of one server of a source. */
 export interface ServerMark extends Mark {
   readonly uptimeSeconds?: number | undefined;
+  /** Of a cluster: whether a key is in one of its slots. Not there: it has all. */
+  readonly has?: ((key: Buffer) => boolean) | undefined;
 }
 
 /** What tells of all servers of a source whether changes of it may be missed. */
@@ -53,20 +55,16 @@ export function missedOnAny(before: SourceMarks, now: SourceMarks): string | und
   return before.slots === now.slots ? undefined : MOVED;
 }
 
-/** How many changes the servers of a source count, at most; undefined where one does not tell. Of a process that has just begun that is all. */
-export function changesOf({ servers }: SourceMarks): number | undefined {
-  let sum = 0;
-  for (const { changes, restores, otherChanges } of servers) {
-    if (changes === undefined || restores === undefined || otherChanges === undefined) return undefined;
-    // A command may change many keys, and a snapshot sets their number back.
-    sum += Math.max(changes, restores + otherChanges);
-  }
-  return sum;
+/** How many changes a server counts, at most; undefined where it does not tell. Of a process that has just begun that is all. */
+export function changesOf({ changes, restores, otherChanges }: Mark): number | undefined {
+  if (changes === undefined || restores === undefined || otherChanges === undefined) return undefined;
+  // A command may change many keys, and a snapshot sets their number back.
+  return Math.max(changes, restores + otherChanges);
 }
 
-/** Whether a server of a source is another process than before. */
-export function isOtherProcess(before: SourceMarks, now: SourceMarks): boolean {
-  return before.servers.some((mark) => now.servers.every((other) => since(mark, other).process === 'changed'));
+/** The servers of a source that are other processes than all that it had before. */
+export function othersSince(before: SourceMarks, now: SourceMarks): readonly ServerMark[] {
+  return now.servers.filter((server) => before.servers.every((mark) => since(mark, server).process === 'changed'));
 }
 
 const RESTARTED = 'The source restarted, failed over or changed its replication.';

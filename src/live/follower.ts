@@ -16,7 +16,7 @@ import { isRedisError } from '../redis/errors';
 import { cursorProcessOf } from '../redis/probe';
 import { NameApplier } from './apply-names';
 import { isOlder, type AppliedSample } from './applied-sample';
-import { changesOf, FLUSHED, isOtherProcess } from './blind-spots';
+import { changesOf, FLUSHED, othersSince, type ServerMark } from './blind-spots';
 import { ChangedNames, keyOf, nameOf, type Changed } from './changed-names';
 import { CutOver } from './cut-over';
 import { FollowJob, type Holder } from './follow-job';
@@ -369,6 +369,8 @@ export class Follower implements Holder {
   private beginSession(session: Told): void {
     this.memory.begin(session.facts);
     this.session = session;
+    // Where nothing waits, no lane would tell that its trouble is over.
+    if (this.waiting === 0) this.troubles.lane = null;
   }
 
   private makeAppliers(session: Told): void {
@@ -389,25 +391,36 @@ export class Follower implements Holder {
   private async whyOlder(facts: Session): Promise<string | undefined> {
     const { last: before } = this.memory;
     if (before === undefined || this.migration.plan.request.force) return undefined;
-    if (!isOtherProcess(before.facts.source, facts.source)) return undefined;
     // What the target has lost the source has otherwise.
     if (hasOtherData(since(before.facts.target, facts.target))) return undefined;
+    // Of a cluster each by itself: what the others have and count says nothing of it.
+    for (const server of othersSince(before.facts.source, facts.source)) {
+      const older = await this.whyOlderOn(server, before.signedAt, facts);
+      if (older !== undefined) return older;
+    }
+    return undefined;
+  }
+
+  /** As `whyOlder`, of one server that is another process than before. */
+  private async whyOlderOn(server: ServerMark, signedAt: number, facts: Session): Promise<string | undefined> {
     const keys: { readonly ageMs: number; readonly differs: boolean }[] = [];
     for (const { sample, applier } of this.databases) {
-      const sampled = sample.keysAt(before.signedAt);
+      const sampled = sample.keysAt(signedAt, server.has);
       if (applier === undefined || sampled.length === 0) continue;
       const differing = await applier.differing(sampled);
       await this.feed.barrier();
       // Those that were told to have changed since it is listened again say nothing.
       sampled.forEach(({ key, ageMs }, i) => sample.has(key) && keys.push({ ageMs, differs: differing.has(i) }));
     }
+    if (keys.length === 0) return undefined;
     // All that was changed until it was compared is counted then.
-    const { marks } = await this.feed.look();
-    const unheardMs = performance.now() - before.signedAt;
-    const [{ uptimeSeconds = 0 } = {}] = marks.servers;
+    const look = await this.feed.look();
+    const now = look.marks.servers.find(({ runId }) => runId === server.runId);
+    if (now === undefined || this.feed.missed(facts, look) !== undefined) throw new StoppedError('lost');
+    const unheardMs = performance.now() - signedAt;
     // Of whole seconds, the beginning and now.
-    const uncountedMs = Math.max(0, unheardMs - Math.max(0, uptimeSeconds - 1) * 1_000);
-    if (!isOlder({ keys, unheardMs, uncountedMs, changes: changesOf(marks) })) return undefined;
+    const uncountedMs = Math.max(0, unheardMs - Math.max(0, (now.uptimeSeconds ?? 0) - 1) * 1_000);
+    if (!isOlder({ keys, unheardMs, uncountedMs, changes: changesOf(now) })) return undefined;
     const differing = keys.filter(({ differs }) => differs).length;
     return `The source restarted, or failed over, with older data: of ${keys.length} keys that had not changed for a while when it was there last, it has ${differing} in another form or not at all. The migration was stopped so that nothing on the target is replaced or deleted on its account. Once the source is as it should be, start a new migration; if what it has now is right, with "force": true.`;
   }

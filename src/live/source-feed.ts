@@ -1,10 +1,12 @@
 import type { App } from '../app/app';
 import { loadedFacts, loadedServers, type SideFacts } from '../app/side-facts';
 import { wallClock } from '../basics/wall-clock';
+import { hashSlot } from '../keyspace/hash-slot';
 import type { Plan } from '../migration/plan';
 import { connectionOf } from '../migration/side-spec';
 import { SidesMetError, whySidesMet } from '../migration/same-server';
 import { hasOtherData, markOf, since, type Mark } from '../migration/since';
+import { idOf } from '../redis/cluster-views';
 import { RedisError } from '../redis/errors';
 import type { Feed, FeedEvents, FeedKind } from '../redis/feed-connection';
 import { groupCallsOf, missedOnAny, type SourceMarks } from './blind-spots';
@@ -66,14 +68,25 @@ export class SourceFeed {
   /** What both sides tell now. @throws SidesMetError where they are not apart any more, RedisError, also where it is not certain which masters a cluster has */
   async look(): Promise<Look> {
     const { source, target } = this.names;
-    const [{ facts, servers, owners }, ofTarget] = await Promise.all([
+    const [{ facts, servers, ids, owners }, ofTarget] = await Promise.all([
       loadedServers(source, this.app),
       loadedFacts(target, this.app),
     ]);
     const met = whySidesMet(this.plan, facts, ofTarget);
     if (met !== undefined) throw new SidesMetError(met);
+    const hasOf = (id: string | undefined) => {
+      if (owners === undefined || id === undefined) return undefined;
+      return (key: Buffer) => {
+        const owner = owners.topology.ownerOf(hashSlot(key));
+        return owner !== undefined && idOf(owner) === id;
+      };
+    };
     const marks: SourceMarks = {
-      servers: servers.map((server) => ({ ...markOf(server), uptimeSeconds: server.uptimeSeconds })),
+      servers: servers.map((server, i) => ({
+        ...markOf(server),
+        uptimeSeconds: server.uptimeSeconds,
+        has: hasOf(ids[i]),
+      })),
       slots: owners?.slots ?? '',
       areMoving: owners?.doubt === 'moving',
     };

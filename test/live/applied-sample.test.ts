@@ -17,6 +17,7 @@ it('has keys that have not changed for a while when the source gave its last sig
   applied.told(Buffer.from('changed'));
   expect(applied.keysAt(6_000)).toEqual([{ key: Buffer.from('old'), isThere: true, ageMs: 6_000 }]);
   expect(names(applied.keysAt(8_000))).toEqual(['old', 'young']);
+  expect(names(applied.keysAt(8_000, (key) => key.equals(Buffer.from('young'))))).toEqual(['young']);
   expect(applied.has(Buffer.from('changed'))).toBe(false);
   applied.clear();
   expect(applied.keysAt(8_000)).toEqual([]);

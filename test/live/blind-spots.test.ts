@@ -1,4 +1,11 @@
-import { groupCallsOf, missedOnAny, missedSince, type SourceMarks } from '../../src/live/blind-spots';
+import {
+  changesOf,
+  groupCallsOf,
+  missedOnAny,
+  missedSince,
+  othersSince,
+  type SourceMarks,
+} from '../../src/live/blind-spots';
 import type { Mark } from '../../src/migration/since';
 
 const before: Mark = {
@@ -39,6 +46,16 @@ describe('of a source of several servers', () => {
     areMoving: false,
   };
   const [one, other] = marks.servers as [Mark, Mark];
+
+  it('those that are other processes are told apart, and count their changes for themselves', () => {
+    const begun = { ...other, runId: 'c', changes: 2, restores: 0, otherChanges: 1 };
+    const others = othersSince(marks, { ...marks, servers: [{ ...one, changes: 9_000 }, begun] });
+    expect(others).toEqual([begun]);
+    expect(others.map(changesOf)).toEqual([2]);
+    expect(changesOf({ ...begun, restores: undefined })).toBeUndefined();
+    expect(othersSince(marks, marks)).toEqual([]);
+  });
+
   it.each<[string, Partial<SourceMarks>, RegExp | undefined]>([
     ['nothing happened', { servers: [other, one] }, undefined],
     ['one is another process', { servers: [one, { ...other, runId: 'c' }] }, /restarted/],
