@@ -24,6 +24,7 @@ import { concernOf, placesOf } from './related-keys';
 import { Signal } from './signal';
 import { SourceMemory } from './source-memory';
 import { SourceFeed, type Look, type Session } from './source-feed';
+import { marksOfALook } from './standby-beat';
 import { WriterWatch } from './writers';
 
 /** What following a source needs of the app. */
@@ -65,6 +66,13 @@ export interface Inherited {
 interface Told {
   readonly id: string;
   readonly facts: Session;
+}
+
+/** A session whose feed has ended here, why, and the first mark of one that stands by that was read after that. */
+interface Severed {
+  readonly session: Told;
+  readonly reason: string;
+  mark: number | undefined;
 }
 
 interface Database {
@@ -120,6 +128,8 @@ export class Follower implements Holder {
   private tookOverAt: number | undefined;
   /** It leaves the following to one that stands by, which has heard what was not told here. */
   private isLeft = false;
+  /** The feed of a session has ended, and it is not known yet whether another one may go on with it. */
+  private severed: Severed | undefined;
 
   /** @param row as it was taken */
   constructor(
@@ -280,11 +290,50 @@ export class Follower implements Holder {
   /** The feed has ended: one that stands by may have heard what is missed here. */
   private cutOff(reason: string): void {
     const { standby, session } = this;
-    if (session !== undefined && standby !== undefined && standby.holder !== '' && standby.covers === session.id) {
-      if (this.ended) return;
+    if (this.ended) return;
+    if (session === undefined || !covers(standby, session)) {
+      this.gap(reason);
+      return;
+    }
+    this.session = undefined;
+    this.severed = { session, reason, mark: undefined };
+    this.settling = undefined;
+    this.acknowledging = undefined;
+    this.cutOver.reset();
+    this.ticked.notify();
+  }
+
+  /**
+   * Leaves to one that stands by where the source is the same process: what it had, to be held against what comes back as another one, is
+   * known here alone. While it does not answer here, that one's marks tell: it has looked since, and vouches for the session.
+   * @throws RedisError while that is not known
+   */
+  private async leaveOrStay(): Promise<void> {
+    const { severed: cut } = this;
+    if (cut === undefined) return;
+    let failed: unknown;
+    const look = await this.feed.look().catch((error: unknown) => {
+      failed = error;
+      return undefined;
+    });
+    if (failed instanceof SidesMetError) throw failed;
+    const standby = await this.app.ledger.live.getStandby(this.id);
+    if (this.ended || this.severed !== cut) return;
+    const vouches = covers(standby, cut.session);
+    if (vouches && look === undefined) {
+      const { mark } = standby;
+      cut.mark ??= mark;
+      if (mark - cut.mark < marksOfALook(this.app.settings.silenceSeconds)) throw failed;
+    }
+    const isOther = look !== undefined && othersSince(cut.session.facts.source, look.marks).length > 0;
+    if (vouches && !isOther) {
       this.isLeft = true;
       this.end();
-    } else this.gap(reason);
+      return;
+    }
+    this.severed = undefined;
+    this.session = cut.session;
+    this.gap(cut.reason);
   }
 
   /** Some changes may have been missed: what is told from now on is another session, and must have its own pass. */
@@ -324,7 +373,8 @@ export class Follower implements Holder {
   // What is done each moment.
 
   private async tick(): Promise<void> {
-    await this.renewSession();
+    await this.leaveOrStay();
+    if (!this.ended) await this.renewSession();
     const { session } = this;
     if (session !== undefined && performance.now() - this.lookedAt >= LOOK_MS) {
       this.lookedAt = performance.now();
@@ -344,7 +394,7 @@ export class Follower implements Holder {
   }
 
   private async renewSession(): Promise<void> {
-    if (this.session !== undefined) return;
+    if (this.session !== undefined || this.severed !== undefined) return;
     const facts = await this.feed.begin();
     if (this.ended) return;
     // What was wrong before is looked at by the pass that this session must have.
@@ -701,19 +751,20 @@ export class Follower implements Holder {
 
   private stand() {
     const { quietSince, ...found } = this.cutOver.stand;
+    // One that was cut off here is still that which another one may go on with.
+    const session = this.session ?? this.severed?.session;
     const proof = found.proof === this.told ? found.proof : null;
     const step = proof === found.proof ? found.step : 'drain';
     return {
       // While slots are on their way it is known that another session will begin: none may be relied on.
-      session: this.session?.facts.source.areMoving === false ? this.session.id : '',
+      session: session?.facts.source.areMoving === false ? session.id : '',
       heartbeat: this.app.ledger.time(),
       // Once all is proved only expiries are told, which the target knows by itself.
       waiting: proof === null ? this.waiting : 0,
       kept: this.databases.reduce((sum, { names }) => sum + names.keptSize, 0),
       lagMs: proof === null ? Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))) : 0,
       findings: this.findings.size + (this.hasMoreFindings ? 1 : 0),
-      trouble:
-        this.troubles.lane ?? this.troubles.tick ?? (this.session?.facts.source.areMoving === true ? MOVING : null),
+      trouble: this.troubles.lane ?? this.troubles.tick ?? (session?.facts.source.areMoving === true ? MOVING : null),
       step,
       quietSince,
       proof,
@@ -737,6 +788,11 @@ export class Follower implements Holder {
     );
     if (rows.length > 0) await this.app.ledger.findings.add(rows);
   }
+}
+
+/** Whether one that stands by has said that it could go on with a session. */
+function covers(standby: StandbyRow | undefined, session: Told): standby is StandbyRow {
+  return standby !== undefined && standby.holder !== '' && standby.covers === session.id;
 }
 
 /** Why the migration must stop, where something was found to lead to a server of the other side. */

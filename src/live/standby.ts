@@ -11,11 +11,8 @@ import { concernOf } from './related-keys';
 import { Signal } from './signal';
 import { SourceMemory } from './source-memory';
 import { SourceFeed, type Session } from './source-feed';
+import { beatMs, LOOK_MS } from './standby-beat';
 
-/** How often it says that it listens, and looks at whoever follows, ms. */
-const BEAT_MS = 500;
-/** How often it is looked whether the feed lives, and what no feed tells, ms. */
-const LOOK_MS = 1_000;
 /** Whoever follows stops half a silence after its last sign (`HELD` in follower.ts); so much of one later it is taken for gone. */
 const GONE = 0.6;
 
@@ -91,7 +88,7 @@ export class Standby {
         this.row = { ...this.row, trouble: error instanceof Error ? error.message : 'An unknown error.' };
       }
       if (follower === undefined && !this.ended) {
-        await this.beats.wait(Math.min(BEAT_MS, this.app.settings.silenceSeconds * 100));
+        await this.beats.wait(beatMs(this.app.settings.silenceSeconds));
       }
     }
     this.ended = true;
