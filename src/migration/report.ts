@@ -125,6 +125,11 @@ export function readingOf(
   return { reading: { bytes: Math.floor(share * of), of } };
 }
 
+/** What has ended is not being read. */
+function withoutReading({ reading: _, ...progress }: Progress): Progress {
+  return progress;
+}
+
 /** What is told before the tally has added up for the first time. */
 export function firstSnapshot(row: MigrationRow): Snapshot {
   const total = shapesOf(row.plan, row.phase).length;
@@ -172,7 +177,7 @@ export function makeReport(row: MigrationRow, snapshot: Snapshot, live?: LiveRep
       keysAtStart: plan.request.target === null ? null : (plan.targetKeysAtStart ?? null),
       keysNow: keysOfTarget(row, snapshot),
     },
-    progress: snapshot.progress,
+    progress: row.finishedAt === null ? snapshot.progress : withoutReading(snapshot.progress),
     counts,
     tally: {
       sourceKeys: snapshot.sourceKeysNow ?? atStart,

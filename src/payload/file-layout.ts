@@ -242,6 +242,11 @@ export class LayoutReader {
     if (!isLast && this.window.length > this.largeBytes && !this.isOver) this.passLarge();
   }
 
+  /** How many large records there were. */
+  get largeSoFar(): number {
+    return this.large.length;
+  }
+
   /** What is larger than the window is gone over in pieces. */
   private passLarge(): void {
     const reader = new ByteReader(this.window, 0, this.window.length);

@@ -1,11 +1,12 @@
 import type { App } from '../app/app';
-import { FileError } from '../files/file-error';
+import { FileError, type FileTrouble } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { FileLook } from '../files/look-through';
 import { ExtentWalk } from '../keyspace/extent-walk';
 import { firstCourse } from '../migration/course';
 import { isUnread } from '../migration/file-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
+import type { RefusalCode } from '../migration/refusal-codes';
 import { isFinal } from '../migration/rows';
 import { fileOf, nameOfSide } from '../migration/side-spec';
 import { HopelessError } from '../migration/stop';
@@ -29,12 +30,29 @@ export async function readSourceFile(job: RangeJob, app: ReadApp): Promise<void>
     await planRest(job, read, app);
   } catch (error) {
     if (error instanceof PlanRefusedError) {
-      const reasons = [error.message, ...error.details.map(({ message }) => message)];
-      throw new HopelessError(reasons.join(' '), { cause: error });
+      const words = [error.message, ...error.details.map(({ message }) => message)].join(' ');
+      throw PASSING.has(error.code) ? new Error(words, { cause: error }) : new HopelessError(words, { cause: error });
     }
-    if (error instanceof FileError && error.asks === 'stop') throw new HopelessError(error.message, { cause: error });
+    if (error instanceof FileError && FOR_GOOD.has(error.trouble)) {
+      throw new HopelessError(error.message, { cause: error });
+    }
     throw error;
   }
+}
+
+/** What a failover may look like: told, and tried again with the message, before what was read is given up. */
+const PASSING: ReadonlySet<RefusalCode> = new Set(['severalServers', 'sameReplication', 'targetIsReplica']);
+/** What no further try changes. */
+const FOR_GOOD: ReadonlySet<FileTrouble> = new Set(['changed', 'noRdb', 'packedTooLarge']);
+
+/** Where they stand is kept in the plan's row, and in the state of the reading, which hold a MiB each. */
+const MOST_LARGE = 10_000;
+
+function checkLarge(large: number, bigKeyBytes: number): void {
+  if (large <= MOST_LARGE) return;
+  throw new HopelessError(
+    `The file has more than ${MOST_LARGE} keys that are larger than KEYFERRY_BIG_KEY_MIB (${bigKeyBytes / 1_048_576}): raise it, and start again.`,
+  );
 }
 
 async function readOn(job: RangeJob, app: ReadApp): Promise<ReadFile> {
@@ -56,7 +74,8 @@ async function readOn(job: RangeJob, app: ReadApp): Promise<ReadFile> {
   let keptTo = findings.reader.goesOnAt;
   for await (const read of look.goOn()) {
     job.check();
-    const { goesOnAt } = findings.reader;
+    const { goesOnAt, largeSoFar } = findings.reader;
+    checkLarge(largeSoFar, app.settings.bigKeyBytes);
     // Only what the next worker need not do again counts as done: inside a large value nothing does, nor what is unpacked once more.
     if (goesOnAt > keptTo && read > behind && read < bytes) {
       behind = read;
@@ -64,6 +83,7 @@ async function readOn(job: RangeJob, app: ReadApp): Promise<ReadFile> {
     } else job.progressed(goesOnAt > keptTo);
     keptTo = Math.max(keptTo, goesOnAt);
   }
+  checkLarge(findings.reader.largeSoFar, app.settings.bigKeyBytes);
   return findings.whole(look.result());
 }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { CLOSED_PORT } from '../../local/servers/free-port';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { getReport } from '../../src/api/read-migrations';
 import type { RangeMessage } from '../../src/ledger/range-queue';
@@ -174,6 +175,24 @@ it('a worker that was held while it planned does not stop for keys that its own 
   for (const other of others) await workOnRange(other, app);
   await visitMigration(id, app);
   expect(await getReport(id, app)).toMatchObject({ counts: { copied: KEYS }, cause: null });
+  await cancelMigration(id, app);
+  await visitMigration(id, app);
+});
+
+it('a target that is a replica for a moment is waited for', async () => {
+  const [id, message] = await begun();
+  await target.client.call('REPLICAOF', '127.0.0.1', String(CLOSED_PORT));
+  try {
+    await expect(workOnRange(message, app)).rejects.toThrow(/replica/);
+    expect(await app.ledger.ranges.get(id, RANGE)).toMatchObject({
+      trouble: expect.stringMatching(/replica/) as string,
+    });
+  } finally {
+    await target.client.call('REPLICAOF', 'NO', 'ONE');
+  }
+  await workOnRange(message, app);
+  expect((await app.ledger.ranges.get(id, RANGE))?.state).toBe('done');
+  expect((await planOf(id))?.databases).toHaveLength(4);
   await cancelMigration(id, app);
   await visitMigration(id, app);
 });
