@@ -234,7 +234,7 @@ describe('a backup whose app is killed', () => {
     const id = await app.migrate({
       source: 'OLD',
       target: { rdb: 'BACKUPS', file: 'killed.rdb' },
-      limits: { keysPerSecond: 6_000 },
+      limits: { keysPerSecond: 3_000 },
     });
     for (const keys of [3_000, 8_000]) {
       await app.reportWhen(id, ({ counts }) => counts.copied > keys);
