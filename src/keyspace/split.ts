@@ -1,11 +1,10 @@
 /** Below it a range is not worth its messages and rows. Keys. */
 const KEYS_PER_RANGE = 8_192;
-/** So many ranges keep an instance busy. */
-const RANGES_OF_AN_INSTANCE = 16;
+/** So many ranges keep several instances busy: one takes up to two dozen at once. */
+const RANGES_OF_INSTANCES = 64;
 /**
- * Keys and bytes that one of more ranges should have: some tenths of a second for one of several walkers. An instance takes up to two
- * dozen ranges at once, so that a copy of more than a few seconds must have several times as many for another instance to take part; but
- * each costs some ten operations of the storage, and an instance as much CPU as 5,000 keys.
+ * Keys and bytes that one of more ranges should have: some tenths of a second for one of several walkers. Each costs some ten operations
+ * of the storage, and an instance as much CPU as some thousand keys.
  */
 const KEYS_PER_FURTHER_RANGE = 32_768;
 const BYTES_PER_RANGE = 33_554_432;
@@ -20,7 +19,7 @@ const MOST_BITS = 14;
  */
 export function bitsFor(keys: number | undefined, bytes = 0): number {
   if (keys === undefined) return 0;
-  const few = Math.min(RANGES_OF_AN_INSTANCE, keys / KEYS_PER_RANGE);
+  const few = Math.min(RANGES_OF_INSTANCES, keys / KEYS_PER_RANGE);
   const wanted = Math.max(few, keys / KEYS_PER_FURTHER_RANGE, bytes / BYTES_PER_RANGE);
   if (wanted <= 1) return 0;
   const most = Math.max(0, Math.floor(Math.log2(keys / LEAST_KEYS)));
