@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
+import { NODE_FLAGS } from '../local/node-flags';
 import type { RunningServer } from '../local/servers/start-server';
 import { cpuSeconds, peakMemoryMiB } from './process-usage';
 
@@ -23,11 +24,6 @@ export interface Contender {
 }
 
 const APP = path.join(__dirname, '..', 'local', 'main.js');
-/**
- * As npm start has them: a small young generation keeps the process small and costs nothing measurable, and so does an old one that is collected
- * when half as much again is there as was left the last time, where a large machine would wait for four times as much.
- */
-const NODE_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=50'];
 /** As the command and `infra/` have it. */
 const MALLOC = { MALLOC_MMAP_THRESHOLD_: '262144' };
 const ROOT = path.join(__dirname, '..', '..');

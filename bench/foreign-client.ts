@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { quantile } from './median';
 
 /**
  * A client that has nothing to do with the migration: GET and SET by turns at a steady rate, in a process of its own.
@@ -20,10 +21,9 @@ async function main(url: string, perSecond: number): Promise<void> {
   const redis = new Redis(url);
   let taken: number[] = [];
   process.stdin.on('data', () => {
-    const sorted = taken.sort((a, b) => a - b);
     taken = [];
-    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
-    const line: Latencies = { operations: sorted.length, p50: at(0.5), p99: at(0.99), longest: at(1) };
+    const at = (share: number) => quantile(share, taken) || 0;
+    const line: Latencies = { operations: taken.length, p50: at(0.5), p99: at(0.99), longest: at(1) };
     process.stdout.write(`${JSON.stringify(line)}\n`);
   });
   process.stdin.on('end', () => {

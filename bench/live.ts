@@ -12,7 +12,7 @@ import { readConnectionSettings } from '../src/redis/connection-settings';
 import { openFeeds } from '../src/redis/feed-connection';
 import { documentOf, startApp, type RunningApp } from './contenders';
 import { emptied, keysOn, withServers, type Servers } from './measure';
-import { median } from './median';
+import { median, quantile } from './median';
 import { parseCount } from './option-values';
 import { cpuSeconds } from './process-usage';
 import type { Written } from './rate-writer';
@@ -249,11 +249,6 @@ async function roundOfRiot(
   }
 }
 
-function at(share: number, values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
-
 const HEAD = [
   'writes/s wanted',
   'written/s',
@@ -279,8 +274,8 @@ function rowOf(rate: number, rounds: readonly Round[]): string[] {
     of((one) => one.followed, 2),
     of((one) => one.appCpu),
     of((one) => one.targetCpu),
-    of((one) => at(0.5, one.lags), 1),
-    of((one) => at(0.99, one.lags), 1),
+    of((one) => quantile(0.5, one.lags), 1),
+    of((one) => quantile(0.99, one.lags), 1),
     of((one) => one.left),
     of((one) => one.drainMs),
     of((one) => one.pauseMs / 1_000, 2),
@@ -301,7 +296,7 @@ async function main(): Promise<void> {
         const one = await round(source, target, rate, options);
         rounds.push(one);
         console.log(
-          `${rate}/s, round ${number}: lag p99 ${at(0.99, one.lags).toFixed(1)} ms, pause ${(one.pauseMs / 1_000).toFixed(2)} s`,
+          `${rate}/s, round ${number}: lag p99 ${quantile(0.99, one.lags).toFixed(1)} ms, pause ${(one.pauseMs / 1_000).toFixed(2)} s`,
         );
       }
       rows.push(rowOf(rate, rounds));
@@ -310,7 +305,7 @@ async function main(): Promise<void> {
       const one = await roundOfRiot(riot, source, target, rate, options);
       ofRiot.push([
         ...[rate.toLocaleString('en'), one.perSecond.toFixed(0), one.followed.toFixed(2)],
-        ...[at(0.5, one.lags).toFixed(1), at(0.99, one.lags).toFixed(1)],
+        ...[quantile(0.5, one.lags).toFixed(1), quantile(0.99, one.lags).toFixed(1)],
       ]);
     }
   } finally {

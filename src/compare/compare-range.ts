@@ -146,7 +146,8 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const { source } = sides;
     const facts = await source.attempt(() => keyFacts(source.port, sourcesOfFindings(kept), source.scripts));
     const known = new Map(kept.map((finding, i) => [finding, facts[i]]));
-    const without = await absentOf(source, beyond);
+    const absent = await absentAmong(source, sourcesOfFindings(beyond));
+    const without = new Set(beyond.filter((_, i) => absent.has(i)));
     const left = wrong.flatMap((finding) => {
       if (without.has(finding)) return [];
       if (!known.has(finding)) return [finding];
@@ -204,27 +205,19 @@ async function stillLacking(suspects: readonly Suspect[], target: Side) {
   const isAsked = (suspect: Suspect) => suspect.missing && suspect.known === undefined;
   const asked = suspects.filter(isAsked);
   const rest = suspects.filter((suspect) => !isAsked(suspect));
-  const lacking: Suspect[] = [];
-  for (let at = 0; at < asked.length; at += EXAMINED_AT_ONCE) {
-    const some = asked.slice(at, at + EXAMINED_AT_ONCE);
-    const absent = await absentFrom(
-      target,
-      some.map((pair) => pair.target),
-    );
-    some.forEach((suspect, i) => (absent.has(i) ? lacking : rest).push(suspect));
-  }
-  return { lacking, rest };
+  const absent = await absentAmong(
+    target,
+    asked.map((pair) => pair.target),
+  );
+  rest.push(...asked.filter((_, i) => !absent.has(i)));
+  return { lacking: asked.filter((_, i) => absent.has(i)), rest };
 }
 
-/** Those of findings whose keys a side does not have. */
-async function absentOf(side: Side, findings: readonly KeyFinding[]): Promise<ReadonlySet<KeyFinding>> {
-  const absent = new Set<KeyFinding>();
-  for (let at = 0; at < findings.length; at += EXAMINED_AT_ONCE) {
-    const some = findings.slice(at, at + EXAMINED_AT_ONCE);
-    const places = await absentFrom(side, sourcesOfFindings(some));
-    some.forEach((finding, i) => {
-      if (places.has(i)) absent.add(finding);
-    });
+/** The places of those keys that a side does not have, however many are asked for. */
+async function absentAmong(side: Side, keys: readonly Buffer[]): Promise<ReadonlySet<number>> {
+  const absent = new Set<number>();
+  for (let at = 0; at < keys.length; at += EXAMINED_AT_ONCE) {
+    for (const place of await absentFrom(side, keys.slice(at, at + EXAMINED_AT_ONCE))) absent.add(at + place);
   }
   return absent;
 }

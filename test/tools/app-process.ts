@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NODE_FLAGS } from '../../local/node-flags';
 import { repositoryRoot } from '../../local/servers/repository-root';
 import type { ErrorDocument, FindingsPage } from '../../src/api/documents';
 import type { MigrationList, MigrationReport } from '../../src/migration/report';
@@ -64,9 +65,7 @@ export class AppProcess {
     this.earlier = this.log;
     const started = OwnProcess.start(
       [
-        // As `npm start` has it.
-        '--max-semi-space-size=16',
-        '--heap-growing-percent=50',
+        ...NODE_FLAGS,
         path.join(root, HOST),
         '--app',
         root,

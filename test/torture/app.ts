@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NODE_FLAGS } from '../../local/node-flags';
 import { repositoryRoot } from '../../local/servers/repository-root';
 import type { MigrationReport } from '../../src/migration/report';
 import { OwnProcess } from '../tools/own-process';
@@ -55,18 +56,7 @@ export class App {
     const root = repositoryRoot();
     const main = path.join(root, 'dist/local/main.js');
     const started = OwnProcess.start(
-      [
-        '--max-semi-space-size=16',
-        '--heap-growing-percent=50',
-        main,
-        '--app',
-        root,
-        '--port',
-        '0',
-        '--data',
-        this.dataFolder,
-        '--verbose',
-      ],
+      [...NODE_FLAGS, main, '--app', root, '--port', '0', '--data', this.dataFolder, '--verbose'],
       { ...inherited(), ...this.settings },
       shiftMs,
     );
