@@ -77,7 +77,7 @@ param queueBatchSize int = 8
 @description('An instance fetches again when no more than this many ranges are being worked on.')
 @minValue(0)
 @maxValue(64)
-param queueNewBatchThreshold int = 16
+param queueNewBatchThreshold int = 8
 
 @description('Whether instances are spread over availability zones, where the region has them.')
 param zoneRedundant bool = false

@@ -1,10 +1,10 @@
 /** Below it a range is not worth its messages and rows. Keys. */
 const KEYS_PER_RANGE = 8_192;
-/** So many ranges keep several instances busy: one takes up to two dozen at once. */
-const RANGES_OF_INSTANCES = 64;
+/** So many ranges keep two instances busy: one takes half of them at once (host.json). More of them pay for those that a longer copy brings. */
+const RANGES_OF_INSTANCES = 32;
 /**
  * Keys and bytes that one of more ranges should have: some tenths of a second for one of several walkers. Each costs some ten operations
- * of the storage, and an instance as much CPU as some thousand keys.
+ * of the storage, and an instance as much CPU as 5,000 keys.
  */
 const KEYS_PER_FURTHER_RANGE = 32_768;
 const BYTES_PER_RANGE = 33_554_432;

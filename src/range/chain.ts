@@ -3,32 +3,26 @@ import { debt, rangeMessage } from '../ledger/range-queue';
 import type { Snapshot } from '../migration/report';
 import { isSettled, rangeName, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { shapesOf } from '../migration/rows-of-plan';
-import { parallelRangesOf } from './range-shape';
+import { chainsOf, parallelRangesOf } from './range-shape';
 
 /**
- * With a limit of P parallel ranges, P messages are sent at first, and whoever settles range i sends range i + P of the
- * same phase. So P ranges are at work at any time, over all instances, without anybody counting.
+ * The ranges of a phase are in P chains: of each the first is sent at first, and whoever settles range i sends range i + P of the
+ * same phase. So no more than P ranges are at work or in the queue at any time, over all instances, without anybody counting.
  */
-export function firstOfChains<T>(ranges: readonly T[], parallelRanges: number): readonly T[] {
-  return parallelRanges === 0 ? ranges : ranges.slice(0, parallelRanges);
-}
-
-/** The number of the range that follows `number` in its chain; undefined where there are no chains. */
-export function nextInChain(number: number, parallelRanges: number): number | undefined {
-  return parallelRanges === 0 ? undefined : number + parallelRanges;
+export function nextInChain(number: number, chains: number): number {
+  return number + chains;
 }
 
 /** The first unsettled range of each chain: what must be in the queue or at work. */
 export function headsOfChains(
   ranges: readonly RangeRow[],
-  parallelRanges: number,
+  chains: number,
   settled: (row: RangeRow) => boolean,
 ): RangeRow[] {
-  const open = ranges.filter((row) => !settled(row));
-  if (parallelRanges === 0) return open;
   const heads = new Map<number, RangeRow>();
-  for (const row of open) {
-    const chain = row.number % parallelRanges;
+  for (const row of ranges) {
+    if (settled(row)) continue;
+    const chain = row.number % chains;
     const head = heads.get(chain);
     if (head === undefined || row.number < head.number) heads.set(chain, row);
   }
@@ -40,7 +34,7 @@ export function lanesOf(
   { plan, phase, epoch }: MigrationRow,
   rows: readonly RangeRow[],
 ): NonNullable<Snapshot['lanes']> {
-  return { phase, epoch, left: headsOfChains(rows, parallelRangesOf(plan), isSettled).length };
+  return { phase, epoch, left: headsOfChains(rows, chainsOf(plan), isSettled).length };
 }
 
 /**
@@ -66,14 +60,10 @@ export async function continueChain(
   app: Pick<App, 'ledger' | 'queue'>,
   owedMs = 0,
 ): Promise<void> {
-  const parallel = parallelRangesOf(migration.plan);
+  const chains = chainsOf(migration.plan);
   const { length } = shapesOf(migration.plan, row.phase);
   // A row that is lost or cannot be read must not hold up those behind it.
-  for (
-    let next = nextInChain(row.number, parallel);
-    next !== undefined && next < length;
-    next = nextInChain(next, parallel)
-  ) {
+  for (let next = nextInChain(row.number, chains); next < length; next = nextInChain(next, chains)) {
     const name = rangeName(row.phase, next);
     const following = await app.ledger.ranges.get(migration.id, name);
     if (following === undefined || following.broken) continue;

@@ -5,6 +5,8 @@ import type { Plan, WalkedDatabase } from '../migration/plan';
 
 /** With a limit on keys or bytes per second and none on parallel ranges, so many ranges share it. */
 const RANGES_UNDER_LIMIT = 8;
+/** Ranges that nothing limits are in so many chains: more than all instances work on, and no more than are quickly put on the queue. */
+const CHAINS_WITHOUT_LIMIT = 1_024;
 /** Under a limit on latency: pages of several ranges would wait for each other at the source, and other clients for all of them. */
 const RANGES_UNDER_LATENCY = 1;
 /** Of a promised latency, what the pages of all ranges at work take together: the rest is for other clients, and for answers that were late by chance. */
@@ -34,6 +36,12 @@ export function parallelRangesOf({ request: { limits }, databases }: Pick<Plan, 
   // So many that their pages, each of the shortest time, still fit the latency together.
   const fitting = maxSourceLatencyMs === 0 ? most : Math.floor(microsOfPages(maxSourceLatencyMs) / SHORTEST_PAGE);
   return Math.max(1, Math.min(most, fitting, keysPerSecond === 0 ? most : keysPerSecond, ranges));
+}
+
+/** In how many chains the ranges of a phase stand (`chain.ts`). */
+export function chainsOf(plan: Pick<Plan, 'request' | 'databases'>): number {
+  const parallel = parallelRangesOf(plan);
+  return parallel === 0 ? CHAINS_WITHOUT_LIMIT : parallel;
 }
 
 /**

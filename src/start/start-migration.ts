@@ -12,7 +12,7 @@ import { firstCourse } from '../migration/course';
 import { phaseAt, sideNames, stationOf } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { PlanRefusedError } from '../migration/plan-refusals';
-import { parallelRangesOf } from '../range/range-shape';
+import { chainsOf } from '../range/range-shape';
 import { preparePlan, type CheckTold } from './prepare-plan';
 import { BadRequestError, type MigrationRequest } from '../migration/request';
 import { shapesOf } from '../migration/rows-of-plan';
@@ -182,7 +182,7 @@ function hasRows({ phasesWithRows }: MigrationRow, phase: string): boolean {
 /** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
 export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
   const ranges = (await app.ledger.ranges.list(row.id, row.phase)).map((range) => resetIfOlder(range, row));
-  const heads = headsOfChains(ranges, parallelRangesOf(row.plan), isSettled);
+  const heads = headsOfChains(ranges, chainsOf(row.plan), isSettled);
   await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
 }
 

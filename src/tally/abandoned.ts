@@ -5,6 +5,10 @@ import { headsOfChains } from '../range/chain';
 export interface Watched {
   /** For how long a row has been as it is, ms. */
   readonly stillFor: (row: RangeRow) => number;
+  /** How many chains the ranges are in. */
+  readonly chains: number;
+  /** Whether no more ranges are sent than may be at work at once, so that none waits long for its turn. */
+  readonly isLimited: boolean;
   /** How often its message was sent again since its worker gave a sign. */
   readonly sentAgain: (row: RangeRow) => number;
   /** After how long without a sign a worker is gone, ms. */
@@ -23,13 +27,12 @@ const MOST_SILENCES = 64;
  */
 export function abandonedRanges(
   rows: readonly RangeRow[],
-  parallelRanges: number,
-  { stillFor, sentAgain, silenceMs }: Watched,
+  { chains, isLimited, stillFor, sentAgain, silenceMs }: Watched,
 ): RangeRow[] {
   const allStill = rows.every((row) => stillFor(row) >= silenceMs);
-  return headsOfChains(rows, parallelRanges, isSettled).filter((row) => {
+  return headsOfChains(rows, chains, isSettled).filter((row) => {
     if (row.state === 'active') return stillFor(row) >= silenceMs;
-    if (!allStill && parallelRanges === 0) return false;
+    if (!allStill && !isLimited) return false;
     const silences = Math.min(MOST_SILENCES, (allStill ? 1 : LANE_SILENCES) * 2 ** sentAgain(row));
     return stillFor(row) >= silenceMs * silences;
   });

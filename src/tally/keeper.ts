@@ -6,7 +6,7 @@ import { LostRowError } from '../ledger/range-rows';
 import { wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
 import { isFinal, isWayBackDue, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
-import { parallelRangesOf } from '../range/range-shape';
+import { chainsOf, parallelRangesOf } from '../range/range-shape';
 import { startWayBack } from '../start/start-way-back';
 import { abandonedRanges } from './abandoned';
 import type { VisitApp } from './tally-visit';
@@ -192,8 +192,9 @@ export class Keeper {
     }
     const abandoned = abandonedRanges(
       rows.map((row) => resetIfOlder(row, migration)),
-      parallelRangesOf(plan),
       {
+        chains: chainsOf(plan),
+        isLimited: parallelRangesOf(plan) > 0,
         stillFor: (row) => this.stillness.stillFor(nameOf(row), row.etag),
         sentAgain: (row) => this.sentAgain.get(nameOf(row)) ?? 0,
         silenceMs: this.silenceMs,

@@ -1,10 +1,8 @@
 import type { App } from '../app/app';
-import { rangeMessage } from '../ledger/range-queue';
-import { resetIfOlder, isFinal, isSameWalk, isSettled, type MigrationRow } from '../migration/rows';
-import { firstOfChains } from '../range/chain';
+import { isFinal, isSameWalk, type MigrationRow } from '../migration/rows';
 import { mustWalkAnew, see, unsteady } from '../migration/course';
 import { phaseOf, walksOf } from '../migration/phases';
-import { parallelRangesOf } from '../range/range-shape';
+import { sendOpenRanges } from '../start/start-migration';
 import type { SideFacts } from '../app/side-facts';
 import { markOf, since } from '../migration/since';
 import { whyStop, type SeenBefore } from './source-loss';
@@ -60,10 +58,7 @@ export async function restartRanges(
     'keyferry.migration': seen.id,
     'keyferry.epoch': migration.epoch,
   });
-  const rows = await app.ledger.ranges.list(migration.id, migration.phase);
-  const open = rows.filter((row) => !isSettled(resetIfOlder(row, migration)));
-  const first = firstOfChains(open, parallelRangesOf(migration.plan));
-  await app.queue.send(first.map((row) => rangeMessage(migration, row.name)));
+  await sendOpenRanges(migration, app);
   return 'begun';
 }
 

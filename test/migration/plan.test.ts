@@ -95,7 +95,7 @@ describe('a plan to compare', () => {
   it('walks the target too, in ranges of its own', () => {
     expect(plan({ request: { mode: 'compare' }, target, targetAbilities: { cursorOrder: true } })).toMatchObject({
       databases: [{ database: 0, keys: 1_000, bits: 0 }],
-      targetDatabases: [{ database: 0, keys: 1_000_000, bits: 6 }],
+      targetDatabases: [{ database: 0, keys: 1_000_000, bits: 5 }],
     });
   });
 

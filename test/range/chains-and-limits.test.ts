@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { isSettled } from '../../src/migration/rows';
-import { firstOfChains, headsOfChains, nextInChain } from '../../src/range/chain';
+import { headsOfChains, nextInChain } from '../../src/range/chain';
 import {
+  chainsOf,
   chunkBytesOf,
   expectedKeysOf,
   pageLimitsOf,
@@ -16,13 +17,13 @@ describe('chains of ranges', () => {
       fc.property(fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 70 }), (count, parallel) => {
         const rows = Array.from({ length: count }, (_, i) => aRange(i));
         const done = new Set<number>();
-        let open: number[] = firstOfChains(rows, parallel).map(({ number }) => number);
+        let open: number[] = headsOfChains(rows, parallel, isSettled).map(({ number }) => number);
         while (open.length > 0) {
           expect(open.length).toBeLessThanOrEqual(parallel);
           const [number = -1, ...others] = open;
           expect(done.has(number)).toBe(false);
           done.add(number);
-          const next = nextInChain(number, parallel) ?? -1;
+          const next = nextInChain(number, parallel);
           open = next < count ? [...others, next] : others;
         }
         expect(done.size).toBe(count);
@@ -37,8 +38,7 @@ describe('chains of ranges', () => {
         .map(({ number }) => number)
         .sort(),
     ).toEqual([1, 4]);
-    expect(headsOfChains(rows, 0, isSettled).map(({ number }) => number)).toEqual([1, 4, 5]);
-    expect(nextInChain(5, 0)).toBeUndefined();
+    expect(headsOfChains(rows, 1_024, isSettled).map(({ number }) => number)).toEqual([1, 4, 5]);
   });
 });
 
@@ -59,6 +59,7 @@ describe('limits', () => {
     [{ keysPerSecond: 3 }, 5, 3, 1],
   ])('of %j over 2^%d ranges: %d at once, %d keys a second each', (limits, bits, parallel, rate) => {
     expect(parallelRangesOf(plan(limits, bits))).toBe(parallel);
+    expect(chainsOf(plan(limits, bits))).toBe(parallel === 0 ? 1_024 : parallel);
     expect(shareOfRange(plan(limits, bits)).keysPerSecond).toBe(rate);
   });
 

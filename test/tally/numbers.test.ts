@@ -94,11 +94,14 @@ it('a range that is settled is not one that nobody works on', () => {
 describe('ranges that are sent again', () => {
   const silenceMs = 60_000;
   const [moving, silent] = [silenceMs - 1, silenceMs];
+  const WITHOUT_LIMIT = 1_024;
   const abandoned = (states: readonly [RangeState, number][], parallel = 0, sentAgain = 0) =>
     abandonedRanges(
       states.map(([state], number) => aRange(number, { state })),
-      parallel,
-      { stillFor: ({ number }) => states[number]![1], sentAgain: () => sentAgain, silenceMs },
+      {
+        ...{ chains: parallel === 0 ? WITHOUT_LIMIT : parallel, isLimited: parallel > 0 },
+        ...{ stillFor: ({ number }) => states[number]![1], sentAgain: () => sentAgain, silenceMs },
+      },
     ).map(({ number }) => number);
 
   it('are active ones whose worker is silent', () => {
