@@ -35,7 +35,29 @@ const LONGEST_LINE = 65_536;
 const LONG = 16_384;
 const END_OF_LINE = 2;
 
-const KINDS = '+-:$*_,(#=!~>%';
+const CR = 0x0d;
+const LF = 0x0a;
+const ZERO = 0x30;
+
+/** The first bytes of values. */
+const KIND = {
+  status: 0x2b, // +
+  error: 0x2d, // -
+  number: 0x3a, // :
+  bulk: 0x24, // $
+  array: 0x2a, // *
+  null: 0x5f, // _
+  double: 0x2c, // ,
+  big: 0x28, // (
+  boolean: 0x23, // #
+  verbatim: 0x3d, // =
+  bulkError: 0x21, // !
+  set: 0x7e, // ~
+  push: 0x3e, // >
+  map: 0x25, // %
+} as const;
+type Kind = (typeof KIND)[keyof typeof KIND];
+const KINDS: ReadonlySet<number> = new Set(Object.values(KIND));
 const NOTHING = Buffer.alloc(0);
 const OK = Buffer.from('OK');
 
@@ -94,48 +116,47 @@ export class RespReader {
   /** Reads the scalar, or the head of an aggregate, at a place; the place behind it, undefined where it is not whole yet. */
   private one(bytes: Buffer, at: number): number | undefined {
     const { longestString } = this.options;
-    const kind = String.fromCharCode(bytes[at] ?? 0);
-    if (!KINDS.includes(kind)) throw new UnreadableReplyError();
-    const end = bytes.indexOf('\r\n', at + 1, 'latin1');
-    if (end === -1) {
+    const kind = bytes[at] ?? 0;
+    if (!isKind(kind)) throw new UnreadableReplyError();
+    const end = endOfLine(bytes, at + 1);
+    if (end === undefined) {
       if (bytes.length - at > LONGEST_LINE) throw new UnreadableReplyError();
       return undefined;
     }
-    const line = bytes.toString('latin1', at + 1, end);
-    const behind = end + 2;
+    const behind = end + END_OF_LINE;
     switch (kind) {
-      case '+':
-      case ',':
-      case '(':
-      case '#':
-        this.whole(line === 'OK' ? OK : bytes.subarray(at + 1, end), false);
+      case KIND.bulk:
+      case KIND.verbatim:
+        return this.string(bytes, behind, sizeIn(bytes, at + 1, end, longestString), itself);
+      case KIND.number:
+        this.whole(wholeNumberIn(bytes, at + 1, end) ?? Number(bytes.toString('latin1', at + 1, end)), false);
         return behind;
-      case '-':
+      case KIND.array:
+      case KIND.set:
+        this.aggregate(sizeIn(bytes, at + 1, end, MOST_ITEMS), false);
+        return behind;
+      case KIND.status:
+      case KIND.double:
+      case KIND.big:
+      case KIND.boolean: {
+        const text = bytes.subarray(at + 1, end);
+        this.whole(text.equals(OK) ? OK : text, false);
+        return behind;
+      }
+      case KIND.error:
         this.whole(this.error(bytes.subarray(at + 1, end)), false);
         return behind;
-      case ':':
-        this.whole(Number(line), false);
-        return behind;
-      case '_':
+      case KIND.null:
         this.whole(null, false);
         return behind;
-      case '$':
-      case '=':
-        return this.string(bytes, behind, sizeOf(line, longestString), itself);
-      case '!':
-        return this.string(bytes, behind, sizeOf(line, longestString), (text) => this.error(text));
-      case '*':
-      case '~':
-        this.aggregate(sizeOf(line, MOST_ITEMS), false);
+      case KIND.bulkError:
+        return this.string(bytes, behind, sizeIn(bytes, at + 1, end, longestString), (text) => this.error(text));
+      case KIND.push:
+        this.aggregate(sizeIn(bytes, at + 1, end, MOST_ITEMS), true);
         return behind;
-      case '>':
-        this.aggregate(sizeOf(line, MOST_ITEMS), true);
+      case KIND.map:
+        this.aggregate(2 * sizeIn(bytes, at + 1, end, MOST_ITEMS), false);
         return behind;
-      case '%':
-        this.aggregate(2 * sizeOf(line, MOST_ITEMS), false);
-        return behind;
-      default:
-        throw new UnreadableReplyError();
     }
   }
 
@@ -180,9 +201,36 @@ export class RespReader {
   }
 }
 
-function sizeOf(line: string, most: number): number {
-  const size = Number(line);
-  if (!Number.isInteger(size) || size < -1 || size > most || line === '') throw new UnreadableReplyError();
+function isKind(byte: number): byte is Kind {
+  return KINDS.has(byte);
+}
+
+/** The place of the end of line behind a place; undefined where it has not come yet. */
+function endOfLine(bytes: Buffer, from: number): number | undefined {
+  // Most lines have few digits: a call of the engine for each would cost more than all else.
+  for (let at = from; at < bytes.length - 1; at++) if (bytes[at] === CR && bytes[at + 1] === LF) return at;
+  return undefined;
+}
+
+/** So many digits are a safe integer whatever they are. */
+const SAFE_DIGITS = 15;
+
+/** A number written as digits alone, as nearly all are; undefined for any other. */
+function wholeNumberIn(bytes: Buffer, from: number, end: number): number | undefined {
+  if (end === from || end - from > SAFE_DIGITS) return undefined;
+  let value = 0;
+  for (let at = from; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** @throws UnreadableReplyError */
+function sizeIn(bytes: Buffer, from: number, end: number, most: number): number {
+  const size = wholeNumberIn(bytes, from, end) ?? Number(bytes.toString('latin1', from, end));
+  if (!Number.isInteger(size) || size < -1 || size > most || end === from) throw new UnreadableReplyError();
   return size;
 }
 
