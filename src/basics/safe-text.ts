@@ -4,6 +4,9 @@
  */
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
+/** Most texts have nothing else: to look for what is unsafe among all of Unicode takes many times longer. */
+const PLAIN = /^[ -~]*$/;
+
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
@@ -13,6 +16,7 @@ const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t'
  */
 export function safeText(text: string, limit = Number.POSITIVE_INFINITY): string {
   if (text.length <= limit) {
+    if (PLAIN.test(text)) return text;
     const safe = text.replace(UNSAFE, spelled);
     if (safe.length <= limit) return safe;
   }

@@ -64,10 +64,11 @@ export const MISSING: Difference = { code: 'missing', message: 'The key is on th
 
 /** Most differences of many are looked at again or only counted: words are made for those that are read. */
 function told(code: Difference['code'], words: () => string): Difference {
+  let text: string | undefined;
   return {
     code,
     get message() {
-      return words();
+      return (text ??= words());
     },
   };
 }
