@@ -67,16 +67,20 @@ export class App {
     return undefined;
   }
 
-  /** While the work lasts, another host on the same storage runs beside this one, or alone; it is killed in the end. */
-  async joined(work: () => Promise<void>): Promise<void> {
-    const folder = `${this.dataFolder}-beside`;
-    await mkdir(folder, { recursive: true });
-    const beside = new App(folder, this.settings);
-    await beside.begin();
+  /** While the work lasts, so many other hosts on the same storage run beside this one, or alone; they are killed in the end, one after the other. */
+  async joined(others: number, work: () => Promise<void>): Promise<void> {
+    const beside: App[] = [];
     try {
+      for (let number = 1; number <= others; number++) {
+        const folder = `${this.dataFolder}-beside-${number}`;
+        await mkdir(folder, { recursive: true });
+        const other = new App(folder, this.settings);
+        beside.push(other);
+        await other.begin();
+      }
       await work();
     } finally {
-      await beside.end('SIGKILL');
+      for (const other of beside) await other.end('SIGKILL');
     }
   }
 

@@ -57,6 +57,17 @@ const loseless: readonly Persistence[] = ['aof'];
 /** An hour. */
 export const CLOCK_SET_BACK_MS = 3_600_000;
 
+/** Other hosts run beside the app, which is killed and started again in their midst, before they are killed. */
+async function beside(others: number, { app }: Stage, { ms }: PlannedFault): Promise<void> {
+  await app.joined(others, async () => {
+    await sleep(ms);
+    await app.end('SIGKILL');
+    await sleep(2 * ms);
+    await app.begin();
+    await sleep(ms);
+  });
+}
+
 /** Everything that can befall a migration. */
 export const faults = {
   'kill app': {
@@ -87,15 +98,13 @@ export const faults = {
   },
   'a second host, and each killed once': {
     part: 'app',
-    weight: 6,
-    act: async ({ app }, { ms }) =>
-      app.joined(async () => {
-        await sleep(ms);
-        await app.end('SIGKILL');
-        await sleep(2 * ms);
-        await app.begin();
-        await sleep(ms);
-      }),
+    weight: 4,
+    act: async (stage, fault) => beside(1, stage, fault),
+  },
+  'three hosts, and each killed once': {
+    part: 'app',
+    weight: 3,
+    act: async (stage, fault) => beside(2, stage, fault),
   },
   'half-open storage': {
     part: 'storage',
