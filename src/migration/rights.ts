@@ -90,12 +90,6 @@ const ofConnections: readonly Omit<Right, 'side'>[] = [
   },
   {
     for: 'everything',
-    commands: ['CLIENT NO-TOUCH'],
-    asked: always,
-    without: 'keys that are looked at count as used there, as always before 7.2',
-  },
-  {
-    for: 'everything',
     commands: ['CLUSTER'],
     asked: always,
     without: 'whether it is a node of a cluster is known only where INFO tells',
@@ -127,6 +121,15 @@ const ofConnections: readonly Omit<Right, 'side'>[] = [
     without: 'its modules are known only as far as INFO tells',
   },
 ];
+
+/** Nodes of a cluster are not sent it. */
+const notToCount = (side: SideName): Right => ({
+  side,
+  for: 'servers that are no clusters',
+  commands: ['CLIENT NO-TOUCH'],
+  asked: (facts) => !facts[side].cluster,
+  without: 'keys that are looked at count as used there, as always before 7.2',
+});
 
 const valuesByScript: Omit<Right, 'side'> = {
   for: 'comparisons of values',
@@ -261,6 +264,7 @@ export const rights: readonly Right[] = [
     without: 'a cut-over does not tell who still writes',
   },
   ...ofConnections.map((right): Right => ({ side: 'source', ...right })),
+  notToCount('source'),
   { side: 'source', for: 'comparisons and syncs', commands: LENGTHS, asked: compares },
   ...TYPES.map(([type, reading]): Right => ({
     side: 'source',
@@ -351,6 +355,7 @@ export const rights: readonly Right[] = [
     without: 'temporary keys that a crash leaves there stay for up to 15 minutes',
   },
   ...ofConnections.map((right): Right => ({ side: 'target', ...right })),
+  notToCount('target'),
   { side: 'target', for: 'comparisons and syncs', commands: ['TYPE', 'PTTL', ...LENGTHS], asked: compares },
   ...TYPES.map(([type, reading]): Right => ({
     side: 'target',

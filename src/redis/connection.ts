@@ -2,7 +2,7 @@ import { wallClock } from '../basics/wall-clock';
 import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
-import { infoField } from './info';
+import { modeOf } from './info';
 import type { Admits, Switchable } from './lane';
 import type { Command, RedisPort, Reply } from './redis-port';
 import { ReplySocket } from './reply-socket';
@@ -112,8 +112,7 @@ export class RedisConnection implements RedisPort, Switchable {
         this.forget(socket);
       },
     });
-    // Valkey calls it so from 8.0.
-    this.mode = infoField(socket.info, 'redis_mode') ?? infoField(socket.info, 'server_mode');
+    this.mode = modeOf(socket.info);
     if (this.mode === 'sentinel') {
       socket.close();
       throw new RedisError('sentinel', settings.name);

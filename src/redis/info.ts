@@ -15,6 +15,11 @@ export function infoField(info: string, name: string): string | undefined {
   return undefined;
 }
 
+/** "standalone", "cluster" or "sentinel"; Valkey calls the field otherwise from 8.0. Undefined where the server does not say it. */
+export function modeOf(info: string): string | undefined {
+  return infoField(info, 'redis_mode') ?? infoField(info, 'server_mode');
+}
+
 /** A field that is a whole number; undefined where it is not there, not a number, or not to be told exactly by one. */
 export function infoNumber(info: string, name: string): number | undefined {
   const text = infoField(info, name);

@@ -5,7 +5,7 @@ import { EncodedCommands } from './encoded-command';
 import { endSilent } from './end-silent';
 import { isRedisError, RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
-import { infoField } from './info';
+import { infoField, modeOf } from './info';
 import { openSocket, whyNotOpen } from './open-socket';
 import type { Command } from './redis-port';
 import { RespReader, UnreadableReplyError, type Told } from './resp-reader';
@@ -154,13 +154,7 @@ export class ReplySocket {
    * @throws RedisError what the first of the answers says that it cannot do without, or what the server said before it hung up
    */
   private async signIn(needed: readonly Command[]): Promise<void> {
-    const asked: Command[] = [
-      ...needed,
-      ['INFO', 'server'],
-      ['CLIENT', 'SETNAME', this.options.clientName],
-      // From 7.2: what is looked at does not count as used.
-      ['CLIENT', 'NO-TOUCH', 'ON'],
-    ];
+    const asked: Command[] = [...needed, ['INFO', 'server'], ['CLIENT', 'SETNAME', this.options.clientName]];
     const answers = await this.send(asked);
     const info = answers[needed.length];
     // Without the right to INFO a restart of the server cannot be told from a lost connection.
@@ -170,6 +164,9 @@ export class ReplySocket {
     if (!Buffer.isBuffer(info)) return;
     this.info = info.toString('latin1');
     this.runId = infoField(this.info, 'run_id') ?? '';
+    // From 7.2: what is looked at does not count as used. Never to a node of a cluster: those of Redis 8.0.2 and Valkey 8.1.1 were seen to crash
+    // at the next command for a key whose slot is on its way. Nobody waits for it: what is sent goes behind it.
+    if (modeOf(this.info) === 'standalone') this.send([['CLIENT', 'NO-TOUCH', 'ON']]).catch(() => undefined);
   }
 
   private read(bytes: Buffer): void {
