@@ -1,3 +1,4 @@
+import { partOf, processesOf } from '../redis/merge-facts';
 import type { ServerFacts } from '../redis/probe';
 
 /** What a server told of its own life at one moment, to be held against what it tells later. */
@@ -128,13 +129,30 @@ export function wasReset(before: Mark, now: Mark): boolean {
   return COUNTERS.some((name) => (now[name] ?? 0) < (before[name] ?? 0) && now[name] !== undefined);
 }
 
+/** What became of the process, or of those that stand for a cluster together: as a whole what became of the first that is not the same. */
+function processSince(before: Mark, now: Mark): Since['process'] {
+  if (before.runId !== now.runId) return 'changed';
+  const processes = processesOf(now.runId);
+  if (processes.length < 2) return oneSince(before, now);
+  const partsOf = ({ role, replicationId, formerReplicationId }: Mark, place: number): Life => ({
+    runId: processes[place] ?? '',
+    role,
+    replicationId: partOf(replicationId, place),
+    formerReplicationId: partOf(formerReplicationId, place),
+  });
+  return processes.every((_, place) => oneSince(partsOf(before, place), partsOf(now, place)) === 'same')
+    ? 'same'
+    : 'changed';
+}
+
+type Life = Pick<Mark, 'runId' | 'role' | 'replicationId' | 'formerReplicationId'>;
+
 /**
  * A server that became another one's replica has that one's data set, under that one's replication id; promoted again, it has a
  * new id and that one as the former. A master takes a new id, and no former, when its first replica comes or its last one has
  * been gone for long; a replica that is promoted keeps its data, and its id as the former one.
  */
-function processSince(before: Mark, now: Mark): Since['process'] {
-  if (before.runId !== now.runId) return 'changed';
+function oneSince(before: Life, now: Life): Since['process'] {
   const [one, other] = [before.replicationId, now.replicationId];
   if (one === undefined || other === undefined) return now.runId === '' ? 'unknown' : 'same';
   if (one === other) return 'same';

@@ -14,6 +14,24 @@ export function togetherOf(runIds: readonly string[]): string {
   return runIds.includes('') ? '' : [...runIds].sort().join(AND);
 }
 
+/** So much of a replication id stands for it: large clusters have hundreds, which are kept. */
+const PART_OF_ID = 10;
+
+/** Of each process, in the order of the run ids together, a part of what it tells, empty where it tells none; undefined where there is no such order. */
+function eachOf(all: readonly ServerFacts[], of: (facts: ServerFacts) => string | undefined): string | undefined {
+  if (all.some(({ runId }) => runId === '')) return undefined;
+  const told = [...all]
+    .sort((a, b) => (a.runId < b.runId ? -1 : 1))
+    .map((facts) => (of(facts) ?? '').slice(0, PART_OF_ID));
+  return told.every((id) => id === '') ? undefined : told.join(AND);
+}
+
+/** What is told of one process of several that stand for a side together, by its place; or of the only one. */
+export function partOf(told: string | undefined, place: number): string | undefined {
+  const part = told?.split(AND)[place];
+  return part === '' ? undefined : part;
+}
+
 /**
  * What the masters of a cluster tell, as of one server: numbers are sums, and unknown where one node does not tell its own. The
  * version is the lowest. The run ids together stand for the cluster: after a failover they are others.
@@ -31,6 +49,8 @@ export function mergeFacts(all: readonly ServerFacts[]): ServerFacts {
     cluster: true,
     role: all.find(({ role }) => role !== 'master')?.role ?? 'master',
     runId: togetherOf(all.map(({ runId }) => runId)),
+    replicationId: eachOf(all, ({ replicationId }) => replicationId),
+    formerReplicationId: eachOf(all, ({ formerReplicationId }) => formerReplicationId),
     usedMemory: sum(({ usedMemory }) => usedMemory),
     // Without a limit on one node there is none on the whole.
     maxMemory: all.some(({ maxMemory }) => maxMemory === 0) ? 0 : sum(({ maxMemory }) => maxMemory),

@@ -97,6 +97,28 @@ describe('since a mark', () => {
   });
 });
 
+describe('of the masters of a cluster', () => {
+  const cluster: Mark = { runId: 'a+b+c', role: 'master', replicationId: '1+2+3', formerReplicationId: '++9' };
+  it.each<[string, Partial<Mark>, string]>([
+    ['all are what they were', {}, 'same'],
+    ['another one is among them', { runId: 'a+b+d' }, 'changed'],
+    ['the first replica of one came', { replicationId: '1+8+3' }, 'same'],
+    [
+      'one was replaced and has its place again, with the data of its successor',
+      { replicationId: '1+8+3', formerReplicationId: '+7+9' },
+      'changed',
+    ],
+    [
+      'one that had been promoted was left by its last replica',
+      { replicationId: '1+2+8', formerReplicationId: '++' },
+      'same',
+    ],
+    ['a version before told no ids', { replicationId: undefined, formerReplicationId: undefined }, 'same'],
+  ])('%s', (_, changes, process) => {
+    expect(since(cluster, { ...cluster, ...changes }).process).toBe(process);
+  });
+});
+
 describe('a target was written to by nobody but the migration', () => {
   it.each<[string, Partial<Mark>, number, boolean]>([
     ['with as many RESTOREs as it says', { restores: 195 }, 100, true],

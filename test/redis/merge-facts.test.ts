@@ -1,4 +1,4 @@
-import { mergeFacts, processesOf } from '../../src/redis/merge-facts';
+import { mergeFacts, partOf, processesOf } from '../../src/redis/merge-facts';
 import { plainSource } from '../tools/rows';
 import type { ServerFacts } from '../../src/redis/probe';
 
@@ -42,6 +42,25 @@ describe('what the masters of a cluster tell together', () => {
       node({ version: '6.10.1', maxMemory: 100 }),
     ]);
     expect(facts).toMatchObject({ version: '6.2.9', maxMemory: 0, evictionPolicy: 'allkeys-lru', loading: true });
+  });
+
+  it('has what each process tells of its replication, in the order of their run ids', () => {
+    const facts = mergeFacts([
+      node({ runId: 'b', replicationId: '2222222222222222', formerReplicationId: '3333333333333333' }),
+      node({ runId: 'a', replicationId: '1111111111111111' }),
+      node({ runId: 'c', replicationId: undefined }),
+    ]);
+    expect(facts).toMatchObject({ replicationId: '1111111111+2222222222+', formerReplicationId: '+3333333333+' });
+    expect([0, 1, 2].map((place) => partOf(facts.replicationId, place))).toEqual([
+      '1111111111',
+      '2222222222',
+      undefined,
+    ]);
+    expect(
+      mergeFacts([node({ runId: 'a', replicationId: '1' }), node({ runId: '', replicationId: '2' })]),
+    ).toMatchObject({
+      replicationId: undefined,
+    });
   });
 
   it('has no process where one node tells none', () => {
