@@ -144,7 +144,7 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
     const kept = wrong.slice(0, room).filter(isBare);
     const beyond = bare.slice(kept.length);
     const { source } = sides;
-    const facts = await source.attempt(() => keyFacts(source.port, sourcesOfFindings(kept), source.scripts));
+    const facts = await source.attempt(() => keyFacts(source, sourcesOfFindings(kept)));
     const known = new Map(kept.map((finding, i) => [finding, facts[i]]));
     const absent = await absentAmong(source, sourcesOfFindings(beyond));
     const without = new Set(beyond.filter((_, i) => absent.has(i)));
@@ -161,7 +161,7 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
   await walkRange(
     job,
     app,
-    withOverviews(sides.source, comparison.depth, selection, () => namesFirst.areAsked),
+    withOverviews(sides.source, sides.target, comparison.depth, selection, () => namesFirst.areAsked),
     {
       selection,
       converters: [],

@@ -42,9 +42,8 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
   if (pairs.length === 0) return [];
   const { source, target, depth, expiriesAgree } = comparison;
   const [here, there] = await Promise.all([
-    known(pairs)?.map((value) => value.facts()) ??
-      source.attempt(() => keyFacts(source.port, names(pairs, 'source'), source.scripts)),
-    target.attempt(() => keyFacts(target.port, names(pairs, 'target'), target.scripts)),
+    known(pairs)?.map((value) => value.facts()) ?? source.attempt(() => keyFacts(source, names(pairs, 'source'))),
+    target.attempt(() => keyFacts(target, names(pairs, 'target'))),
   ]);
   const comparable = pairs.map((_, i) => i).filter((i) => depth === 'full' && mayBeEqual(here[i], there[i]));
   const values = new Map<number, ComparedValue>();

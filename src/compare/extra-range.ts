@@ -78,7 +78,7 @@ export async function extraRange(
 
   const look = async (keys: readonly Buffer[]) => {
     const still = await withoutOrigin(keys);
-    const facts = await target.attempt(() => keyFacts(target.port, still, target.scripts));
+    const facts = await target.attempt(() => keyFacts(target, still));
     const wrong = still.flatMap((key, i) => {
       const there = facts[i];
       return there === undefined ? [] : [{ suspect: key, finding: { key, ...extra(there) } }];

@@ -1,6 +1,7 @@
+import { keysByServer } from '../redis/redis-port';
 import { absentFrom } from '../transfer/side';
 import { compareValues, examine, type Comparison, type Examined, type Pair } from './examine';
-import { compareOverviews, overviewOf, type FirstLook, type Overview } from './overview';
+import { compareOverviews, hasOverviews, overviewOf, type FirstLook, type Overview } from './overview';
 
 /** What a look at many keys at once says of them, as places. */
 export interface Sorted {
@@ -35,14 +36,7 @@ export async function lookAtPresent(pairs: readonly Pair[], comparison: Comparis
   const places = pairs.map((_, place) => place).filter((place) => !absent.has(place));
   const present = places.flatMap((place) => pairs[place] ?? []);
   const look = await lookAtPage(present, undefined, comparison);
-  const back = (found: readonly number[]) => found.flatMap((at) => places[at] ?? []);
-  return {
-    gone: back(look.gone),
-    same: back(look.same),
-    missing: [...absent, ...back(look.missing)],
-    otherExpiry: back(look.otherExpiry),
-    different: back(look.different),
-  };
+  return joined([{ ...NOTHING, missing: [...absent] }, backAt(places, look)]);
 }
 
 /**
@@ -55,11 +49,53 @@ export async function lookAtPage(
   seen: Overview | undefined,
   comparison: Comparison,
 ): Promise<Sorted> {
-  const { source, target, depth } = comparison;
+  const { source, target } = comparison;
   // Overviews are made by scripts; where one side allows none, every key is looked at by itself.
-  if (!source.scripts || !target.scripts || pairs.length === 0) return sorted(await examine(pairs, comparison));
-  const here = seen ?? (await source.attempt(() => overviewOf(source.port, names(pairs, 'source'), depth)));
-  const there = await target.attempt(() => overviewOf(target.port, names(pairs, 'target'), depth, here.kinds));
+  if (!hasOverviews(source) || !hasOverviews(target) || pairs.length === 0) {
+    return sorted(await examine(pairs, comparison));
+  }
+  if (source.scripts && target.scripts) return await lookTogether(pairs, seen, comparison);
+  const looks = (await pairsByServers(pairs, comparison)).map(async (places) => {
+    const some = places.flatMap((place) => pairs[place] ?? []);
+    return backAt(places, await lookTogether(some, undefined, comparison));
+  });
+  return joined(await Promise.all(looks));
+}
+
+/** So many keys one call looks over: pages of names are as large as they come. */
+const KEYS_TOGETHER = 512;
+
+function inPieces(places: readonly number[], most: number): readonly (readonly number[])[] {
+  const pieces: (readonly number[])[] = [];
+  for (let at = 0; at < places.length; at += most) pieces.push(places.slice(at, at + most));
+  return pieces;
+}
+
+/** Those pairs, by their places, whose keys are on one server of each side. */
+async function pairsByServers(
+  pairs: readonly Pair[],
+  { source, target }: Comparison,
+): Promise<readonly (readonly number[])[]> {
+  const onSource = await source.attempt(() => Promise.resolve(keysByServer(source.port, names(pairs, 'source'))));
+  const onTarget = await target.attempt(() => Promise.resolve(keysByServer(target.port, names(pairs, 'target'))));
+  const serverOf = new Map(onTarget.flatMap((places, server) => places.map((place) => [place, server] as const)));
+  return onSource.flatMap((places) => {
+    const groups = onTarget.map((): number[] => []);
+    for (const place of places) groups[serverOf.get(place) ?? 0]?.push(place);
+    return groups.flatMap((group) => inPieces(group, KEYS_TOGETHER));
+  });
+}
+
+/** The same of pairs whose keys are on one server of each side. */
+async function lookTogether(
+  pairs: readonly Pair[],
+  seen: Overview | undefined,
+  comparison: Comparison,
+): Promise<Sorted> {
+  const { source, target, depth } = comparison;
+  const here = seen ?? (await source.attempt(() => overviewOf(source, names(pairs, 'source'), depth)));
+  const there = here && (await target.attempt(() => overviewOf(target, names(pairs, 'target'), depth, here.kinds)));
+  if (here === undefined || there === undefined) return sorted(await examine(pairs, comparison));
   const look: FirstLook = compareOverviews(pairs.length, here, there, comparison.expiriesAgree);
   const equal = await equalOf(look.unsure, pairs, comparison);
   return {
@@ -79,6 +115,31 @@ export async function equalOf(
   const asked = places.map((place) => pairs[place]).filter((pair) => pair !== undefined);
   const values = await compareValues(asked, comparison);
   return new Set(places.filter((_, i) => values[i]?.agree === true && values[i].fieldsThatDiffer === 0));
+}
+
+const NOTHING: Sorted = { gone: [], same: [], missing: [], otherExpiry: [], different: [] };
+
+/** What was said of some, with the places that they have among all. */
+function backAt(places: readonly number[], look: Sorted): Sorted {
+  const back = (found: readonly number[]) => found.flatMap((at) => places[at] ?? []);
+  return {
+    gone: back(look.gone),
+    same: back(look.same),
+    missing: back(look.missing),
+    otherExpiry: back(look.otherExpiry),
+    different: back(look.different),
+  };
+}
+
+function joined(looks: readonly Sorted[]): Sorted {
+  const all = (of: (look: Sorted) => readonly number[]) => looks.flatMap(of);
+  return {
+    gone: all(({ gone }) => gone),
+    same: all(({ same }) => same),
+    missing: all(({ missing }) => missing),
+    otherExpiry: all(({ otherExpiry }) => otherExpiry),
+    different: all(({ different }) => different),
+  };
 }
 
 function sorted(results: readonly Examined[]): Sorted {

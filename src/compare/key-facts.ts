@@ -1,8 +1,10 @@
-import { keysByServer, type Command, type RedisPort } from '../redis/redis-port';
+import { RedisError } from '../redis/errors';
+import { keysByServer, type Command, type RedisPort, type Reply } from '../redis/redis-port';
 import { PackedReader } from '../redis/message-pack';
-import { runScript, scripts } from '../redis/scripts';
+import { runOnNode, runScript, scripts } from '../redis/scripts';
 import { clockMs } from '../transfer/page-reader';
 import { asBytes, asList, asNumber, throwErrors } from '../transfer/by-commands/replies';
+import type { Side } from '../transfer/side';
 
 /** What can be told of a key without its value. */
 export interface KeyFacts {
@@ -27,23 +29,43 @@ const KEYS_AT_ONCE = 200;
 const SPREAD_MS = 5;
 const TRIES = 4;
 
+/** A side as it is asked for facts. */
+export type AskedSide = Pick<Side, 'port' | 'scripts' | 'nodeScripts'>;
+
 /** Facts of keys, by a script or by ordinary commands; undefined where there is no such key. Throws the server's error, or the connection's. */
-export async function keyFacts(
-  port: RedisPort,
-  keys: readonly Buffer[],
-  useScripts: boolean,
-): Promise<(KeyFacts | undefined)[]> {
+export async function keyFacts(side: AskedSide, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
   const facts: (KeyFacts | undefined)[] = [];
   for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
     const some = keys.slice(at, at + KEYS_AT_ONCE);
-    facts.push(...(useScripts ? await factsByScript(port, some) : await factsByServer(port, some)));
+    facts.push(...(side.scripts ? await factsByScript(side.port, some) : await factsByServer(side, some)));
   }
   return facts;
 }
 
 async function factsByScript(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+  const facts = await told(keys, () => runScript(port, scripts.keyFacts, keys, []));
+  if (facts instanceof RedisError) throw facts;
+  return facts;
+}
+
+/** Undefined where the node does not have all of them for itself, since slots are on their way, or does not allow it. */
+async function factsByNode(
+  port: RedisPort,
+  keys: readonly Buffer[],
+): Promise<readonly (KeyFacts | undefined)[] | undefined> {
+  const facts = await told(keys, () => runOnNode(port, scripts.keyFacts, keys[0] ?? '', keys));
+  return facts instanceof RedisError ? undefined : facts;
+}
+
+/** What key-facts.lua tells, asked for again where time passed in it; or why it does not. */
+async function told(
+  keys: readonly Buffer[],
+  ask: () => Promise<Reply | RedisError>,
+): Promise<(KeyFacts | undefined)[] | RedisError> {
   for (let tries = 1; ; tries++) {
-    const [, before, after, packed] = asList(await runScript(port, scripts.keyFacts, keys, []));
+    const reply = await ask();
+    if (reply instanceof RedisError) return reply;
+    const [, before, after, packed] = asList(reply);
     const now = asNumber(before);
     if (asNumber(after) - now > SPREAD_MS && tries < TRIES) continue;
     const facts = new PackedReader(asBytes(packed));
@@ -57,14 +79,13 @@ async function factsByScript(port: RedisPort, keys: readonly Buffer[]): Promise<
 }
 
 /** Expiries are told against the clock of the server that has the key. */
-async function factsByServer(port: RedisPort, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
+async function factsByServer({ port, nodeScripts }: AskedSide, keys: readonly Buffer[]) {
   const facts = new Array<KeyFacts | undefined>(keys.length).fill(undefined);
   await Promise.all(
     keysByServer(port, keys).map(async (places) => {
-      const found = await factsOf(
-        port,
-        places.map((place) => keys[place] ?? Buffer.alloc(0)),
-      );
+      const names = places.map((place) => keys[place] ?? Buffer.alloc(0));
+      const byNode = nodeScripts === true ? await factsByNode(port, names) : undefined;
+      const found = byNode ?? (await factsOf(port, names));
       places.forEach((place, i) => (facts[place] = found[i]));
     }),
   );

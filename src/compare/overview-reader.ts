@@ -1,5 +1,6 @@
 import type { Selection } from '../migration/selection';
 import type { PageReader, ScannedKeys } from '../transfer/page-reader';
+import type { AskedSide } from './key-facts';
 import type { Origin } from '../transfer/side';
 import { scanWithOverview, type Depth, type Overview } from './overview';
 
@@ -10,11 +11,13 @@ import { scanWithOverview, type Depth, type Overview } from './overview';
  */
 export function withOverviews(
   origin: Origin,
+  target: AskedSide,
   depth: Depth,
   { all }: Pick<Selection, 'all'>,
   namesAlone: () => boolean = () => false,
 ): Origin<Overview> {
-  if (!origin.scripts || !all) return origin;
+  // Of a cluster they are made of the keys that one node has of each side: not of a page.
+  if (!origin.scripts || !target.scripts || !all) return origin;
   const { reader } = origin;
   const scan = async (cursor: bigint, count: number, withTypes: boolean): Promise<ScannedKeys<Overview>> => {
     if (withTypes || namesAlone()) return await reader.scan(cursor, count, withTypes);

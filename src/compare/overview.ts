@@ -1,7 +1,9 @@
 import { PackedReader } from '../redis/message-pack';
 import type { RedisPort, Reply } from '../redis/redis-port';
-import { runScript, scripts } from '../redis/scripts';
+import { RedisError } from '../redis/errors';
+import { runOnNode, runScript, scripts } from '../redis/scripts';
 import type { ScannedKeys } from '../transfer/page-reader';
+import type { AskedSide } from './key-facts';
 
 /** How closely keys are compared. quick: existence, type, length, expiry. full: the values too. */
 export type Depth = 'quick' | 'full';
@@ -22,18 +24,29 @@ export interface Overview {
   digest(group: number): string;
 }
 
+/** Whether a side's keys can be looked over, all together or those of each of its nodes. */
+export function hasOverviews({ scripts: together, nodeScripts }: AskedSide): boolean {
+  return together || nodeScripts === true;
+}
+
 /**
- * Looks over the keys named.
+ * Looks over the keys named, which one server has.
  * @param kinds their types as the other side has seen them, which spares this one the question; empty where unknown
+ * @returns undefined where the node of a cluster does not have all of them for itself, since slots are on their way, or does not allow it
  * @throws the server's error, or the connection's
  */
 export async function overviewOf(
-  port: RedisPort,
+  { port, scripts: together }: AskedSide,
   keys: readonly Buffer[],
   depth: Depth,
   kinds = '',
-): Promise<Overview> {
-  const reply = list(await runScript(port, scripts.keysOverview, keys, [depth, kinds]));
+): Promise<Overview | undefined> {
+  const args = [depth, kinds];
+  const told = together
+    ? await runScript(port, scripts.keysOverview, keys, args)
+    : await runOnNode(port, scripts.keysOverview, keys[0] ?? '', [...args, ...keys]);
+  if (told instanceof RedisError) return undefined;
+  const reply = list(told);
   return makeOverview(bytes(reply[1]), bytes(reply[2]), bytes(reply[3]), bytes(reply[4]));
 }
 

@@ -1,6 +1,6 @@
 import { isRedisError, RedisError } from '../redis/errors';
 import { keysByServer, type Command, type RedisPort, type Reply } from '../redis/redis-port';
-import { runScript, scripts } from '../redis/scripts';
+import { runOnNode, runScript, scripts } from '../redis/scripts';
 import { asBytes, asList, asNumber } from '../transfer/by-commands/replies';
 import type { ValueWindow, WindowReader } from './value-prints';
 
@@ -28,17 +28,8 @@ export function scriptWindowsByNode(port: RedisPort, oneByOne: WindowReader): Wi
   return async (keys, froms) => {
     const windows = new Array<ValueWindow | 'later'>(keys.length).fill('later');
     for (const places of keysByServer(port, keys)) {
-      const some = places.map((place) => keys[place] ?? '');
-      const turns = places.flatMap((place, i) => [some[i] ?? '', froms[place] ?? '']);
-      // What has no key goes where the next command goes.
-      const ask = (...way: [string, string]) =>
-        port.pipeline([
-          [...way, '0', ...turns],
-          ['EXISTS', some[0] ?? ''],
-        ]);
-      const { sha1, source } = scripts.fingerprintValues;
-      let [reply = null] = await ask('EVALSHA', sha1);
-      if (isRedisError(reply, 'scriptUnknown')) [reply = null] = await ask('EVAL', source);
+      const turns = places.flatMap((place) => [keys[place] ?? '', froms[place] ?? '']);
+      const reply = await runOnNode(port, scripts.fingerprintValues, turns[0] ?? '', turns);
       if (reply instanceof RedisError) return await oneByOne(keys, froms);
       asList(reply).forEach((window, i) => (windows[places[i] ?? 0] = windowOf(window)));
     }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isRedisError } from './errors';
+import { isRedisError, type RedisError } from './errors';
 import type { Argument, Command, RedisPort, Reply } from './redis-port';
 
 /** A Lua script with the name that EVALSHA calls it by. */
@@ -71,4 +71,27 @@ export async function runScript(
     if (!isRedisError(error, 'scriptUnknown')) throw error;
     return await port.call('EVAL', script.source, ...rest);
   }
+}
+
+/**
+ * Runs a script on the node of a cluster that has a key, over keys that stand in its arguments: keys of several slots may not be its KEYS. A
+ * key that the node does not have for itself makes the script fail.
+ * @returns what the node refuses it for, or what the script fails by, is an error in the reply's place
+ */
+export async function runOnNode(
+  port: RedisPort,
+  { sha1, source }: Script,
+  key: Argument,
+  args: readonly Argument[],
+): Promise<Reply | RedisError> {
+  const ask = async (...way: [string, string]) => {
+    // What has no key goes where the next command goes.
+    const [reply = null] = await port.pipeline([
+      [...way, '0', ...args],
+      ['EXISTS', key],
+    ]);
+    return reply;
+  };
+  const reply = await ask('EVALSHA', sha1);
+  return isRedisError(reply, 'scriptUnknown') ? await ask('EVAL', source) : reply;
 }

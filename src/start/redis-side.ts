@@ -68,11 +68,9 @@ export function redisTarget(name: string, app: SideApp): PlanSide<TargetAbilitie
           ? await probeClusterTarget(connection, await mastersOf(connection), target, trial)
           : await probeTarget(connection, target, trial);
         const abilities = { ...tried, ...ownKeys };
+        // By that its keys are compared too, which a copy does where its target failed over.
+        if (target.cluster) return { ...abilities, ...(await probeClusterWalk(await connection.servers(), trial)) };
         if (request.mode !== 'sync' && !looksForExtra(request)) return abilities;
-        if (target.cluster) {
-          const walk = await probeClusterWalk(await connection.servers(), trial);
-          return { ...abilities, ...walk };
-        }
         const port = app.connections.get(name, largestIn(target.databases));
         await port.ready();
         return { ...abilities, cursorOrder: await hasCursorOrder(port) };

@@ -8,7 +8,7 @@ import type { SurveySource } from './survey-part';
 /** A server that is surveyed: it is asked what its keys are. */
 export function askedSource(source: Side, options: FactsOptions, gate: PayloadGate): SurveySource {
   return {
-    factsOf: (_page, keys) => source.attempt(() => readKeyFacts(source.port, keys, options)),
+    factsOf: (_page, keys) => source.attempt(() => readKeyFacts(source, keys, options)),
     passageOf: (_key, payload, type) => passageOf(payload, type, gate),
   };
 }

@@ -1,5 +1,7 @@
-import type { RedisPort, Command, Reply } from '../redis/redis-port';
-import { runScript, scripts } from '../redis/scripts';
+import { RedisError } from '../redis/errors';
+import { keysByServer, type RedisPort, type Command, type Reply } from '../redis/redis-port';
+import { runOnNode, runScript, scripts } from '../redis/scripts';
+import type { Side } from '../transfer/side';
 
 /** What a key is, without its value. */
 export interface KeyFacts {
@@ -15,7 +17,6 @@ export interface KeyFacts {
 }
 
 export interface FactsOptions {
-  readonly scripts: boolean;
   readonly memoryUsage: boolean;
   readonly lookForFieldExpiries: boolean;
   readonly bigKeyBytes: number;
@@ -23,17 +24,29 @@ export interface FactsOptions {
 
 /** Asks what keys are; undefined for those that are gone. Throws the server's error, or the connection's. */
 export async function readKeyFacts(
-  port: RedisPort,
+  { port, scripts: together, nodeScripts }: Pick<Side, 'port' | 'scripts' | 'nodeScripts'>,
   keys: readonly Buffer[],
   options: FactsOptions,
 ): Promise<(KeyFacts | undefined)[]> {
   if (keys.length === 0) return [];
-  return options.scripts ? await byScript(port, keys, options) : await byPipeline(port, keys, options);
+  if (together) return factsIn(await runScript(port, scripts.survey, keys, argsOf(options)), keys);
+  if (nodeScripts !== true) return await byPipeline(port, keys, options);
+  const facts = new Array<KeyFacts | undefined>(keys.length).fill(undefined);
+  for (const places of keysByServer(port, keys)) {
+    const names = places.map((place) => keys[place] ?? Buffer.alloc(0));
+    const reply = await runOnNode(port, scripts.survey, names[0] ?? '', [...argsOf(options), ...names]);
+    // The node does not have all of them for itself, since slots are on their way, or does not allow it.
+    const found = reply instanceof RedisError ? await byPipeline(port, names, options) : factsIn(reply, names);
+    places.forEach((place, i) => (facts[place] = found[i]));
+  }
+  return facts;
 }
 
-async function byScript(port: RedisPort, keys: readonly Buffer[], options: FactsOptions) {
-  const args = [options.memoryUsage ? '1' : '0', options.lookForFieldExpiries ? '1' : '0', String(options.bigKeyBytes)];
-  const reply = await runScript(port, scripts.survey, keys, args);
+function argsOf({ memoryUsage, lookForFieldExpiries, bigKeyBytes }: FactsOptions): readonly string[] {
+  return [memoryUsage ? '1' : '0', lookForFieldExpiries ? '1' : '0', String(bigKeyBytes)];
+}
+
+function factsIn(reply: Reply, keys: readonly Buffer[]): (KeyFacts | undefined)[] {
   if (!Array.isArray(reply)) throw new Error('The server answered in an unexpected form.');
   return keys.map((_, i) => {
     const [type, encoding, ttl, bytes, fields] = reply.slice(5 * i + 1, 5 * i + 6);

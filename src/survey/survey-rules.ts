@@ -20,7 +20,6 @@ export function surveyRules(
   const fieldExpiries = request.target === null || hasFieldExpiry(abilitiesOf(target));
   return {
     facts: {
-      scripts: source.abilities.scripts,
       memoryUsage: source.abilities.memoryUsage,
       lookForFieldExpiries: source.abilities.dump && hasFieldExpiry(abilitiesOf(source)) && !fieldExpiries,
       bigKeyBytes,

@@ -80,7 +80,7 @@ export async function syncRange(job: RangeJob, app: SidesApp & WalkApp): Promise
     return { counts: sum, findings };
   };
 
-  await walkRange<never, Overview>(job, app, withOverviews(source, comparison.depth, selection), {
+  await walkRange<never, Overview>(job, app, withOverviews(source, sides.target, comparison.depth, selection), {
     selection,
     converters,
     wantsValues: () => false,

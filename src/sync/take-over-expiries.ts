@@ -16,7 +16,7 @@ export async function takeOverExpiries(
 ): Promise<{ readonly set: number; readonly gone: number }> {
   if (pairs.length === 0) return { set: 0, gone: 0 };
   const names = pairs.map((pair) => pair.source);
-  const facts = await source.attempt(() => keyFacts(source.port, names, source.scripts));
+  const facts = await source.attempt(() => keyFacts(source, names));
   const commands = pairs.flatMap((pair, i): Command[] => {
     const there = facts[i];
     if (there === undefined) return [];

@@ -78,11 +78,14 @@ it('are the same of a payload as of the key that it is of, whatever the server a
     const keys = await client.keysBuffer('*');
     const port = await server.connect();
     const prints = await valuePrints(scriptWindows(port), keys);
-    const facts = await keyFacts(port, keys, false);
+    const facts = await keyFacts({ port, scripts: false }, keys);
     await client.pexpire(keys[0]!, 3_600_000);
     await client.pexpireat(keys[1]!, 4_102_444_800_123);
     const names = [...keys, Buffer.from('of no key'), Buffer.alloc(0)];
-    const [byScript, byCommands] = [await keyFacts(port, names, true), await keyFacts(port, names, false)];
+    const [byScript, byCommands] = [
+      await keyFacts({ port, scripts: true }, names),
+      await keyFacts({ port, scripts: false }, names),
+    ];
     for (const told of [byScript, byCommands]) {
       expect(Math.abs(told[1]!.expiry - 4_102_444_800_123)).toBeLessThan(50);
       expect(Math.abs(told[0]!.expiry - byCommands[0]!.expiry)).toBeLessThan(50);

@@ -1,5 +1,5 @@
 -- What keys are, without their values. Writes nothing.
--- KEYS the keys
+-- KEYS the keys   ARGV the keys where KEYS is empty: of several slots of a cluster's node, which takes no such KEYS
 -- Reply: microseconds this took, this server's clock in ms since 1970 before and after, and MessagePack of an array with three entries for
 --   each key: its type; 0 gone, 1 without an expiry, otherwise 2 and the ms until it expires; 0 or 1 and its length (bytes of a string,
 --   parts of anything else, none of types of modules)
@@ -13,8 +13,9 @@ end
 
 local before = now_ms()
 local facts = {}
-for i = 1, #KEYS do
-  local key = KEYS[i]
+local keys = #KEYS > 0 and KEYS or ARGV
+for i = 1, #keys do
+  local key = keys[i]
   local ttl = call('PTTL', key)
   local type, expiry, length = 'none', 0, 0
   if ttl > 0 or ttl == -1 then

@@ -1,5 +1,6 @@
 -- Put in front of scripts that look over many keys at once.
--- overview(keys, full, kinds): states, times, digests, kinds
+-- overview(keys, full, kinds, apart): states, times, digests, kinds
+--   apart    they are of several slots: no command may name two of them
 --   kinds    a character a key for its type: "s"tring, "l"ist, "S"et, "z"set, "h"ash, strea"m", "?" others
 --            and those left out, "-" gone; given, they are what the other side has seen and need not be asked for
 --   states   a character a key: "0" gone, "1" there, "2" there with an expiry; "3" and "4" the same of a key whose value
@@ -136,13 +137,13 @@ local function short_strings(keys, first, last, kinds)
   return texts
 end
 
-local function overview(keys, full, given)
+local function overview(keys, full, given, apart)
   look_for_expiretime(keys)
   local states, times, digests, kinds = {}, {}, {}, {}
   local left = MOST_BYTES
   for first = 1, #keys, GROUP do
     local last = math.min(first + GROUP - 1, #keys)
-    local texts = full and given and short_strings(keys, first, last, given) or {}
+    local texts = full and given and not apart and short_strings(keys, first, last, given) or {}
     local parts, expiries, expiring = {}, {}, false
     local clock = not has_expiretime and now_ms()
     for i = first, last do
