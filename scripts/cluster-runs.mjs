@@ -27,8 +27,11 @@ for (let run = 1; run <= Number(runs); run++) {
     });
     const seconds = ((Date.now() - began) / 1_000).toFixed(0);
     console.log(`${version}, run ${run} of ${runs}: ${status === 0 ? 'well' : 'FAILED'} (${seconds} s)`);
-    for (const line of readFileSync(file, 'utf8').split('\n').filter(Boolean)) {
-      const { what, missing, doubled } = JSON.parse(line);
+    const told = readFileSync(file, 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
+    for (const { what, missing, doubled } of told.filter((each) => each.what !== undefined)) {
       all.migrations++;
       all.missing += missing;
       all.doubled += doubled;
@@ -37,6 +40,7 @@ for (let run = 1; run <= Number(runs); run++) {
     all.runs++;
     if (status === 0) continue;
     all.failed++;
+    for (const each of told) console.log(JSON.stringify(each));
     console.log(stderr);
   }
 }

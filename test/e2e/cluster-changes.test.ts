@@ -47,23 +47,44 @@ async function failOver(master: number): Promise<void> {
   throw new Error(`Node ${master} has no replica.`);
 }
 
-/** Tells scripts/cluster-runs.mjs how many keys of the source the target lacks, and how many were copied more than once. */
-async function tell(what: string, { counts }: MigrationReport, keysOnTarget: number): Promise<void> {
+/** Tells scripts/cluster-runs.mjs something. */
+async function tell(told: object): Promise<void> {
   const { CLUSTER_RUNS: file } = process.env;
-  const told = { what, missing: KEYS - keysOnTarget, doubled: counts.copied - keysOnTarget };
-  if (file !== undefined) await appendFile(file, `${JSON.stringify(told)}\n`);
+  if (file !== undefined) await appendFile(file, `${JSON.stringify({ at: new Date().toISOString(), ...told })}\n`);
+}
+
+/** How far a test is: where it stands shows by the last of these. */
+const step = (what: string) => tell({ step: what });
+
+/** How many keys of the source the target lacks, and how many were copied more than once. */
+async function tellEnd(what: string, report: MigrationReport, keysOnTarget: number): Promise<void> {
+  const { state, counts, tally, warnings } = report;
+  await tell({
+    what,
+    missing: KEYS - keysOnTarget,
+    doubled: counts.copied - keysOnTarget,
+    state,
+    counts,
+    tally,
+    warnings,
+  });
 }
 
 it('a cluster that changes while it is written to has every key', async () => {
   const id = await app.migrate({ source: 'ALONE', target: 'CLUSTER', limits });
   await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await step('it is written to');
   // Slots to and fro, and a replica that takes over.
   await cluster.moveSlots(0, 1, slots(100, 150));
+  await step('slots have moved');
   await cluster.moveSlots(1, 0, slots(100, 50));
+  await step('slots have moved back');
   await cluster.moveSlots(2, 0, slots(12_000, 150));
+  await step('others have moved');
   await failOver(1);
+  await step('a replica was told to take over');
   const report = await app.finished(id);
-  await tell('into a cluster: three reshards and a failover', report, await cluster.keys());
+  await tellEnd('into a cluster: three reshards and a failover', report, await cluster.keys());
   expect(report).toMatchObject({ state: 'completed', counts: { failed: 0 }, tally: { missing: 0 } });
   expect(await cluster.keys()).toBe(KEYS);
   expect(await cluster.digest()).toBe(await digest(alone));
@@ -73,11 +94,15 @@ it('a cluster that changes while it is read brings every key, and none twice', a
   await alone.client.flushall();
   const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
   await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await step('it is read');
   await cluster.moveSlots(0, 2, slots(3_000, 150));
+  await step('slots have moved');
   await cluster.moveSlots(0, 2, slots(12_000, 100));
+  await step('others have moved');
   await failOver(0);
+  await step('a replica was told to take over');
   const report = await app.finished(id);
-  await tell('out of a cluster: two reshards and a failover', report, await alone.client.dbsize());
+  await tellEnd('out of a cluster: two reshards and a failover', report, await alone.client.dbsize());
   expect(report).toMatchObject({
     state: 'completed',
     counts: { scanned: KEYS, repeats: 0, copied: KEYS, failed: 0 },
@@ -91,10 +116,12 @@ it('a master that is killed while the cluster is read holds up its slots, until 
   await alone.client.flushall();
   const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
   await app.reportWhen(id, ({ counts }) => counts.copied > 2_000);
+  await step('it is read again');
   await cluster.nodes[2]!.kill();
+  await step('a master was killed');
   await app.reportWhen(id, ({ shards }) => shards?.source?.some(({ trouble }) => trouble !== null) === true);
   const report = await app.finished(id);
-  await tell('out of a cluster: a master that is killed', report, await alone.client.dbsize());
+  await tellEnd('out of a cluster: a master that is killed', report, await alone.client.dbsize());
   expect(report).toMatchObject({ counts: { scanned: KEYS, repeats: 0, copied: KEYS, failed: 0 }, findings: 0 });
   expect(report.state).toBe('completed');
   expect(report.warnings.join()).toMatch(/source restarted, failed over/);
