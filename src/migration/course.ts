@@ -128,6 +128,11 @@ export function severalProcesses(connection: string, processes: number): string 
   return `The connection "${connection}" leads to ${processes} different server processes in turns: its endpoint is a name of several replicas, or a load balancer before them. A migration needs one and the same server all the time: give the address of one of them.`;
 }
 
+/** The same of one that leads to nodes of several clusters. */
+export function severalClusters(connection: string, clusters: number): string {
+  return `The connection "${connection}" leads to nodes of ${clusters} different clusters in turns: its endpoint is a name that several of them have, as while one takes the place of another. Give the address of a node of the one that is meant.`;
+}
+
 /** What became of the target since the walk began: it may have been another process in between, too. */
 export function sinceOfTarget(course: Course, now: Mark): Since {
   if (course.restarts.target > course.restartsBefore) return { ...UNTOLD, process: 'changed' };

@@ -19,7 +19,7 @@ export interface ToldFacts {
   readonly target: ServerFacts;
   readonly choices: readonly DatabaseChoice[];
   readonly addresses?: Addresses;
-  /** The run ids of the processes that connections to each side, opened at the same time, led to. */
+  /** The run ids of the processes that connections to each side, opened at the same time, led to; one of each cluster. */
   readonly processes?: { readonly source: readonly string[]; readonly target: readonly string[] };
 }
 

@@ -2,7 +2,7 @@ import { keysIn, sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
 import type { CommandName } from '../redis/rights';
 import { looksForExtra, targetKeysIn } from './choose-databases';
-import { severalProcesses } from './course';
+import { severalClusters, severalProcesses } from './course';
 import { sideNames, type SideName } from './phases';
 import type { MemoryFacts, RightFacts, ToldFacts, TriedFacts } from './plan-facts';
 import type { RefusalCode } from './refusal-codes';
@@ -70,7 +70,7 @@ export const RULES_OF_TOLD: readonly Rule<ToldFacts>[] = [
     path: side,
     inDryRun: 'refused',
     reasons: ({ request, [side]: { cluster }, processes: { [side]: met } = { source: [], target: [] } }) =>
-      when(met.length > 1 && !cluster, () => severalProcesses(nameOfSide(request[side]), met.length)),
+      when(met.length > 1, () => (cluster ? severalClusters : severalProcesses)(nameOfSide(request[side]), met.length)),
   })),
   {
     code: 'clusterNotSupported',

@@ -1,5 +1,5 @@
 import { SLOTS } from '../keyspace/hash-slot';
-import { epochsOf, idsOf, ownSlotsOf, selfOf } from './node-list';
+import { epochsOf, idsOf, lostReplicasOf, ownSlotsOf, selfOf } from './node-list';
 import { addressText, idsOfTopology, topologyOf, type ClusterNode, type Topology } from './topology';
 
 /** What one node of a cluster says of all of it. */
@@ -25,6 +25,11 @@ export interface Owners {
   readonly doubt: Doubt | null;
   /** Another text as soon as any slot was on its way: where CLUSTER NODES is refused, as soon as any has another owner. */
   readonly slots: string;
+  /**
+   * Where there is only one master: how many of its replicas neither it reaches nor have answered here. If one of them was made a master by
+   * force, nobody tells.
+   */
+  readonly unseen: number;
 }
 
 /** What a node is told apart by: its address may be told in several ways. */
@@ -99,6 +104,7 @@ export function ownersOf(views: readonly View[]): Owners {
       .map(({ master, told }) => told?.text ?? JSON.stringify([idOf(master), master.slots]))
       .sort()
       .join('\n'),
+    unseen: own.length === 1 ? lostReplicasOf(own[0]?.view?.nodes ?? '').filter((id) => !heard.has(id)).length : 0,
   };
 }
 

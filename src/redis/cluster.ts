@@ -99,6 +99,11 @@ export class Cluster {
     return this.owners?.topology;
   }
 
+  /** Who owns which slots, as it was read last. */
+  get known(): Owners | undefined {
+    return this.owners;
+  }
+
   /** Whether it is known who owns which slots, as far as nothing has spoken against it. */
   get isKnown(): boolean {
     return this.owners !== undefined && this.suspicionsRead === this.suspicions;
@@ -117,8 +122,8 @@ export class Cluster {
   }
 
   /** Takes over what a node says of a slot. Where it has moved, others may have as well: they are asked for. */
-  redirected({ kind, slot, host, port }: Redirect): NodeAddress {
-    const address = { host: hostOf(host, this.seed.host), port };
+  redirected({ kind, slot, host, port }: Redirect, from: NodeAddress): NodeAddress {
+    const address = { host: hostOf(host, from.host), port };
     if (kind === 'moved') {
       this.moved.set(slot, address);
       // Nobody waits for it: what it would say of this slot is known.
@@ -129,9 +134,7 @@ export class Cluster {
 
   /** The node that owns a slot. @throws RedisError where none does, or that is not known */
   ownerOf(slot: number): NodeAddress {
-    const owner = this.moved.get(slot) ?? this.topology?.ownerOf(slot);
-    if (owner === undefined) throw new RedisError('clusterDown', this.name);
-    return owner;
+    return this.moved.get(slot) ?? this.topology?.ownerOf(slot) ?? this.nobody();
   }
 
   /** The masters that own slots; none before `ready`. */
@@ -147,8 +150,12 @@ export class Cluster {
 
   /** The node for what has no key. @throws RedisError where none is known */
   get anyMaster(): NodeAddress {
-    const [first] = this.masters;
-    if (first !== undefined) return first;
+    return this.masters[0] ?? this.nobody();
+  }
+
+  /** Whoever tries again reads anew who has what: by then somebody may. @throws RedisError */
+  private nobody(): never {
+    this.suspect();
     throw new RedisError('clusterDown', this.name);
   }
 
@@ -190,11 +197,26 @@ export class Cluster {
     try {
       await bulk.ready();
       this.closeIfEnded(bulk);
+      await this.recognise(address, bulk.processId);
       return bulk;
     } catch (error) {
+      bulk.close();
       this.suspect();
       throw error;
     }
+  }
+
+  /**
+   * Looks once more who is at the address of a node, where a connection beside the one for commands leads to another process: only by that
+   * one it was seen that the node is there, and the address may have become another server's since.
+   * @throws RedisError where it is not there any more
+   */
+  async recognise(address: NodeAddress, processId: string): Promise<void> {
+    const lane = this.lanes.get(addressText(address));
+    const runId = lane?.runId ?? '';
+    if (runId === '' || processId === '' || runId === processId) return;
+    lane?.close();
+    await this.lane(address);
   }
 
   /** How a node is reached. @throws RedisError */
@@ -352,7 +374,7 @@ export class Cluster {
       this.silent.delete(text);
       return view;
     } catch (error) {
-      if (!(error instanceof RedisError || error instanceof TypeError)) throw error;
+      if (!(error instanceof RedisError)) throw error;
       this.silent.set(text, performance.now());
       return undefined;
     }
@@ -366,7 +388,8 @@ export class Cluster {
   private closeOthers(nodes: readonly NodeAddress[]): void {
     const masters = [...this.masters, ...this.moved.values()].map(addressText);
     closeBut(new Set(masters), this.bulks);
-    closeBut(new Set([...masters, ...nodes.map(addressText)]), this.lanes);
+    // By the name that the connection has it is asked each time, whatever it announces.
+    closeBut(new Set([...masters, ...nodes.map(addressText), addressText(this.seed)]), this.lanes);
   }
 }
 
@@ -382,7 +405,12 @@ async function viewOver(lane: RedisConnection, node: ClusterNode): Promise<View>
     if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
     return Buffer.isBuffer(reply) ? reply.toString('latin1') : '';
   });
-  return { node, topology: parseTopology(slots, node.host), nodes, info };
+  try {
+    return { node, topology: parseTopology(slots, node.host), nodes, info };
+  } catch (error) {
+    // No node answers so: others may be in its place, or it is on its way to be one.
+    throw error instanceof TypeError ? new RedisError('otherNode', lane.name, { cause: error }) : error;
+  }
 }
 
 function closeBut(kept: ReadonlySet<string>, connections: Map<string, { close(): void }>): void {

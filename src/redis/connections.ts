@@ -13,6 +13,7 @@ import type { Admits } from './lane';
 import { LanePool } from './lane-pool';
 import { ownOfCluster, ownOfServer, type Own } from './own-connections';
 import { RoutedBulk, RoutedConnection } from './routed-connection';
+import { idsToldBy, oneOfEach } from './told-ids';
 
 /** How many connections the ranges of one database share. */
 const LANES = 2;
@@ -133,8 +134,8 @@ export class Connections {
   }
 
   /**
-   * Opens so many further connections to database 0 at the same time, and gives the run ids of the processes that they led to.
-   * Those that the server does not take are left out.
+   * Opens so many further connections to database 0 at the same time, and gives the run ids of the processes that they led to, of those
+   * that are of one cluster the first. Those that the server does not take, and nodes that do not tell of which cluster they are, are left out.
    */
   async metBy(name: string, count: number): Promise<string[]> {
     const settings = readConnectionSettings(name, this.settings);
@@ -144,8 +145,15 @@ export class Connections {
       this.newConnection(name, 0),
     );
     try {
-      await Promise.allSettled(open.map((connection) => connection.ready()));
-      return [...new Set(open.flatMap(({ runId }) => (runId === undefined || runId === '' ? [] : runId)))];
+      const isCluster = this.clusters.get(name)?.isOne === true;
+      const asked = open.map(async (connection) => {
+        await connection.ready();
+        const { runId = '' } = connection;
+        const ids = isCluster ? (await idsToldBy(connection)).ids : [runId];
+        return { runId, ids };
+      });
+      const met = (await Promise.allSettled(asked)).flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+      return oneOfEach(met.filter(({ runId, ids }) => runId !== '' && ids.length > 0)).map(({ runId }) => runId);
     } finally {
       for (const connection of open) connection.close();
     }

@@ -39,7 +39,7 @@ export class RedisError extends Error {
 export interface Redirect {
   readonly kind: 'moved' | 'ask';
   readonly slot: number;
-  /** Empty where the node does not tell it: that of the connection. */
+  /** Empty, or "?", where the node does not tell it: its own. */
   readonly host: string;
   readonly port: number;
 }
@@ -113,6 +113,8 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
   [/no such key|requires the key to exist/i, 'noSuchKey'],
   // What a script says of a key that is on another node.
   [/access a non local key in a cluster node/i, 'moved'],
+  // And while the node that runs it holds the cluster for down: a script without KEYS is begun all the same.
+  [/while the cluster is down/i, 'clusterDown'],
 ];
 
 /**

@@ -97,3 +97,17 @@ export function addressesOf(nodes: string): { readonly id: string; readonly host
 export function idsOf(nodes: string): string[] {
   return headsOf(nodes).map(({ id }) => id);
 }
+
+/**
+ * The ids of those replicas of the node that gave this reply of CLUSTER NODES which it does not reach: it says that they failed, or that there
+ * is no link to them.
+ */
+export function lostReplicasOf(nodes: string): string[] {
+  const self = selfOf(nodes);
+  if (self === undefined) return [];
+  return nodes.split('\n').flatMap((line) => {
+    const [id = '', , flags = '', master, , , , link] = line.trim().split(' ', 8);
+    const isLost = link === 'disconnected' || /(^|,)fail\??(,|$)/.test(flags);
+    return master === self.id && isLost ? [id] : [];
+  });
+}

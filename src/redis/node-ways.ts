@@ -5,8 +5,9 @@ import type { ConnectionSettings } from './connection-settings';
 import type { CredentialSource } from './credentials';
 import { isRedisError, RedisError } from './errors';
 import { mappedNode } from './node-map';
-import { idsOf, selfOf } from './node-list';
-import { addressText, idsOfTopology, parseTopology, type ClusterNode, type NodeAddress } from './topology';
+import { selfOf } from './node-list';
+import { idsToldBy } from './told-ids';
+import { addressText, type ClusterNode, type NodeAddress } from './topology';
 
 /** A way, or a node, that gives no answer for so long has the next one tried beside it, ms. */
 export const STAGGER_MS = 300;
@@ -154,17 +155,8 @@ export class NodeWays {
   /** @throws RedisError where it is a server of another cluster, or another node of this one */
   private async recognise(connection: RedisConnection, node: ClusterNode): Promise<void> {
     if (this.ids.size === 0) return;
-    const replies = await connection.pipeline([
-      ['CLUSTER', 'NODES'],
-      ['CLUSTER', 'SLOTS'],
-    ]);
-    for (const reply of replies) if (reply instanceof RedisError && reply.asks === 'retry') throw reply;
-    const [nodes, slots] = replies;
-    const text = Buffer.isBuffer(nodes) ? nodes.toString('latin1') : '';
-    const self = selfOf(text);
-    const isOther = self !== undefined && node.id !== undefined && self.id !== node.id;
-    // A user may lack the right to NODES.
-    const ids = [...idsOf(text), ...(Array.isArray(slots) ? idsOfTopology(parseTopology(slots, '')) : [])];
+    const { self, ids } = await idsToldBy(connection);
+    const isOther = self !== undefined && node.id !== undefined && self !== node.id;
     if (isOther || !ids.some((id) => this.ids.has(id))) throw new RedisError('otherNode', this.seed.name);
   }
 }

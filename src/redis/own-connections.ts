@@ -103,16 +103,25 @@ export function ownOfServer(options: OpenedWith, database: number): OwnOpener {
 
 /** To the nodes of a cluster that the call speaks to, opened as it does. */
 export function ownOfCluster(cluster: Cluster, options: Omit<OpenedWith, 'settings'>): OwnOpener {
-  const nodes = new Map<string, OwnOfServer>();
+  const nodes = new Set<OwnOfServer>();
+  const opened = new Map<string, Promise<OwnOfServer>>();
+  /** Those whose connection for writing in bulk is known to lead to the node. */
+  const recognised = new Set<OwnOfServer>();
   let isClosed = false;
+  const openAt = async (address: NodeAddress, settings: ConnectionSettings): Promise<OwnOfServer> => {
+    const own = new OwnOfServer({ ...options, settings }, 0);
+    nodes.add(own);
+    await own.open();
+    if (isClosed) own.close();
+    await cluster.recognise(address, own.lane.runId ?? '');
+    return own;
+  };
   const nodeAt = async (address: NodeAddress): Promise<OwnOfServer> => {
     const settings = await cluster.wayTo(address);
     const text = addressText(address);
-    const own = nodes.get(text) ?? new OwnOfServer({ ...options, settings }, 0);
-    nodes.set(text, own);
-    await own.open();
-    if (isClosed) own.close();
-    return own;
+    const own = opened.get(text) ?? openAt(address, settings);
+    opened.set(text, own);
+    return await own;
   };
   const own: Nodes = {
     name: cluster.name,
@@ -120,7 +129,7 @@ export function ownOfCluster(cluster: Cluster, options: Omit<OpenedWith, 'settin
     get anyMaster() {
       return cluster.anyMaster;
     },
-    redirected: (redirect) => cluster.redirected(redirect),
+    redirected: (redirect, from) => cluster.redirected(redirect, from),
     suspect: () => {
       cluster.suspect();
     },
@@ -128,6 +137,8 @@ export function ownOfCluster(cluster: Cluster, options: Omit<OpenedWith, 'settin
     bulk: async (address) => {
       const node = await nodeAt(address);
       await node.openBulk();
+      if (!recognised.has(node)) await cluster.recognise(address, node.bulk.processId);
+      recognised.add(node);
       return node.bulk;
     },
   };
@@ -149,10 +160,10 @@ export function ownOfCluster(cluster: Cluster, options: Omit<OpenedWith, 'settin
         bulk: { ready: () => cluster.ready(), sendKeyed: (keys, encode) => routedSend(own, keys, encode) },
       };
     },
-    isOneLost: async () => (await Promise.all([...nodes.values()].map((node) => node.isOneLost()))).includes(true),
+    isOneLost: async () => (await Promise.all([...nodes].map((node) => node.isOneLost()))).includes(true),
     close: () => {
       isClosed = true;
-      for (const node of nodes.values()) node.close();
+      for (const node of nodes) node.close();
     },
   };
 }

@@ -28,6 +28,10 @@ export interface ServerFacts extends Databases {
   /** The Redis version whose commands it speaks: Valkey 8.1 says 7.2.4. */
   readonly compatibleVersion: string;
   readonly cluster: boolean;
+  /** Slots of the cluster were on their way from one node to another while these were asked: numbers of keys may be too large, or too small. */
+  readonly slotsMoved?: true;
+  /** Of a cluster with one master: how many of its replicas neither it reaches nor have answered here. */
+  readonly unseenReplicas?: number;
   readonly role: string;
   /** Of the process; empty where it is not told. */
   readonly runId: string;
@@ -104,7 +108,7 @@ export interface TargetAbilities {
   readonly modules?: readonly LoadedModule[];
   /** RESTORE … ABSTTL, from 5.0. */
   readonly absoluteExpiry: boolean;
-  /** As of the source, where the target's keys are walked too; otherwise not asked. */
+  /** As of the source: of a cluster, and where the target's keys are walked too; otherwise not asked. */
   readonly cursorOrder?: boolean;
   readonly nodeWalks?: number;
   /** What stands before and behind the names of keys of our own, where the user may touch no others: latin1 text. */

@@ -159,13 +159,14 @@ async function inHops(
   for (let hop = 0; groups.length > 0; hop++) {
     const next = new Groups();
     const answers = await Promise.allSettled(groups.map(send));
-    for (const answer of answers) {
-      if (answer.status !== 'fulfilled') continue;
+    for (const [i, answer] of answers.entries()) {
+      const from = groups[i]?.node;
+      if (answer.status !== 'fulfilled' || from === undefined) continue;
       for (const [place, errors] of answer.value) {
         if (errors.some((error) => isRedisError(error, 'readOnly', 'clusterDown', 'moved'))) cluster.suspect();
         const redirect = errors.find((error) => error.redirect !== undefined)?.redirect;
         if (redirect === undefined) continue;
-        next.add({ node: cluster.redirected(redirect), asking: redirect.kind === 'ask' }, [place]);
+        next.add({ node: cluster.redirected(redirect, from), asking: redirect.kind === 'ask' }, [place]);
       }
     }
     for (const answer of answers) {

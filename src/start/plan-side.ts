@@ -13,7 +13,7 @@ export interface PlanSide<Abilities> {
   readonly address: string;
   /** @param source what the source tells, for what is made after it */
   told(source?: Promise<ServerFacts>): Promise<ServerFacts>;
-  /** The run ids of the processes that connections opened at the same time led to. */
+  /** The run ids of the processes that connections opened at the same time led to; one of each cluster. */
   met(): Promise<readonly string[]>;
   /** The keys that its user may touch. */
   touch(told: ToldFacts): Promise<Touchable>;

@@ -187,3 +187,25 @@ it.each<[string, View, readonly string[], boolean]>([
 ])('a view of another cluster counts for nothing: %s', (_, told, known, expected) => {
   expect(isStranger(told, known)).toBe(expected);
 });
+
+describe('of a cluster with one master, replicas that nobody reaches', () => {
+  const all: readonly Run[] = [[0, 16_383, 'n1']];
+  const withReplica = (line: string): View => {
+    const only = view('n1', all, { n1: 1 });
+    return { ...only, nodes: `${only.nodes}\nn2 h:2@1 ${line}` };
+  };
+  const lost = withReplica('slave,fail n1 0 0 1 disconnected');
+
+  it.each<[string, readonly View[], number]>([
+    ['are told', [lost], 1],
+    ['are not told where they have answered', [lost, view('n2', all, { n1: 1, n2: 0 })], 0],
+    ['are not told where the master reaches them', [withReplica('slave n1 0 0 1 connected')], 0],
+    [
+      'are not told where other masters would know',
+      [{ ...one, nodes: `${one.nodes}\nn9 h:9@1 slave,fail n1 0 0 1 disconnected` }, two],
+      0,
+    ],
+  ])('%s', (_, views, unseen) => {
+    expect(ownersOf(views).unseen).toEqual(unseen);
+  });
+});

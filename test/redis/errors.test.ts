@@ -26,6 +26,17 @@ describe('an error reply', () => {
     ['BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.', 'busyScript', 'retry'],
     ['MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to no.', 'masterDown', 'retry'],
     ['CLUSTERDOWN Hash slot not served', 'clusterDown', 'retry'],
+    [
+      'ERR Script attempted to execute a command while the cluster is down script: 0f, on @user_script:5.',
+      'clusterDown',
+      'retry',
+    ],
+    [
+      'ERR Error running script (call to f_0f): @user_script:4: @user_script: 4: Script attempted to execute a write command while the cluster is down and readonly',
+      'clusterDown',
+      'retry',
+    ],
+    ['ERR Script attempted to access a non local key in a cluster node script: 0f', 'moved', 'retry'],
     ['TRYAGAIN Multiple keys request during rehashing of slot', 'tryAgain', 'retry'],
     ['NOREPLICAS Not enough good replicas to write.', 'tooFewReplicas', 'retry'],
     ['UNBLOCKED force unblock from blocking operation', 'unblocked', 'retry'],

@@ -1,4 +1,4 @@
-import { addressesOf, epochsOf, ownSlotsOf } from '../../src/redis/node-list';
+import { addressesOf, epochsOf, lostReplicasOf, ownSlotsOf } from '../../src/redis/node-list';
 
 const nodes = (own: string) =>
   [
@@ -48,4 +48,17 @@ it('addresses of all nodes are told, but of those that have none', () => {
     { id: 'id1', host: '10.0.0.1', port: 6_379 },
     { id: 'id4', host: '', port: 6_379 },
   ]);
+});
+
+it('replicas that a master does not reach are told, and no others', () => {
+  const others = [
+    'id3 10.0.0.3:6379@16379 slave id1 0 0 1 connected',
+    'id4 10.0.0.4:6379@16379,name slave,fail id1 0 0 1 connected',
+    'id5 10.0.0.5:6379@16379 slave,fail? id1 0 0 1 connected',
+    'id6 10.0.0.6:6379@16379 slave id1 0 0 1 disconnected',
+    'id7 10.0.0.7:6379@16379 slave,fail id2 0 0 1 disconnected',
+    'id8 10.0.0.8:6379@16379 master,fail - 0 0 1 disconnected',
+  ];
+  expect(lostReplicasOf(nodes('1 connected 0-9') + others.join('\n'))).toEqual(['id4', 'id5', 'id6']);
+  expect(lostReplicasOf('')).toEqual([]);
 });

@@ -130,6 +130,35 @@ describe('a cluster whose nodes announce addresses that lead elsewhere', () => {
     expect(await other.client.dbsize()).toBe(0);
     await other.close();
   });
+
+  it('and is not written to where its address has become that of another server since', async () => {
+    const other = await startTestServer('redis-7.0');
+    const [first, node] = cluster.nodes;
+    let behind = node!.port;
+    const proxy = await startProxy(
+      () => behind,
+      (client, server) => {
+        client.pipe(server);
+        server.pipe(client);
+      },
+    );
+    proxies = [proxy];
+    const map = `*:${node!.port}=127.0.0.1:${proxy.port}`;
+    connections = new Connections({ REDIS_C: first!.url, REDIS_C__nodes: map }, 'test');
+    const port = connections.get('C', 0);
+    await port.ready();
+    const address = { host: '127.0.0.1', port: node!.port };
+    await port.cluster.lane(address);
+    behind = other.server.port;
+    await expect(port.cluster.bulk(address)).rejects.toMatchObject({ kind: 'nodeUnreachable', asks: 'retry' });
+    behind = node!.port;
+    await expect(port.cluster.bulk(address)).resolves.toBeDefined();
+    behind = other.server.port;
+    const way = { name: 'C', database: 0, kind: 'valueTooLong', memory: 'held' } as const;
+    const alone = connections.alone(way, async ({ nodes }) => await nodes!.bulk(address));
+    await expect(alone).rejects.toMatchObject({ kind: 'nodeUnreachable' });
+    await other.close();
+  });
 });
 
 /** Connects in a process of its own, whose trust is set at its start; writes and reads, and prints how nodes are reached. */
