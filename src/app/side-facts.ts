@@ -39,11 +39,11 @@ export async function askSide({ plan }: MigrationRow, side: SideName, app: Pick<
   let shards: readonly ShardTold[] | undefined;
   try {
     const late = () => new RedisError('timeout', spec);
-    const each = await inTime(askEach(spec, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
+    const { before, each } = await inTime(askEach(spec, app, PATIENCE_FOR_ONE_MS), late, PATIENCE_MS);
     shards = shardsOf(each);
     const facts = together(each, spec);
-    await inTime(confirm(spec, each, app), late, PATIENCE_MS);
-    return { facts, trouble: null, shards };
+    const owners = await inTime(confirm(spec, each, app), late, PATIENCE_MS);
+    return { facts: withOwners(facts, before, owners), trouble: null, shards };
   } catch (error) {
     return { facts: undefined, trouble: messageOf(error), shards };
   }
@@ -74,11 +74,23 @@ export interface LoadedServers {
 
 /** As `loadedFacts`, with what each master of a cluster tells. @throws RedisError as `factsOrThrow` */
 export async function loadedServers(name: string, app: Pick<App, 'connections'>): Promise<LoadedServers> {
-  const each = await askEach(name, app);
+  const { before, each } = await askEach(name, app);
   const facts = together(each, name);
   const servers = each.flatMap(({ facts: own }) => (own instanceof RedisError ? [] : [own]));
   const ids = each.map(({ master }) => (master === undefined ? undefined : idOf(master)));
-  return { facts, servers, ids, owners: await confirm(name, each, app) };
+  const owners = await confirm(name, each, app);
+  return { facts: withOwners(facts, before, owners), servers, ids, owners };
+}
+
+/** With what the nodes of a cluster say together, before and after its masters were asked one after the other. */
+function withOwners(facts: ServerFacts, before: Owners | undefined, after: Owners | undefined): ServerFacts {
+  if (after === undefined) return facts;
+  const areMoved = after.doubt === 'moving' || before?.slots !== after.slots;
+  return {
+    ...facts,
+    ...(areMoved ? { slotsMoved: true } : {}),
+    ...(after.unseen > 0 ? { unseenReplicas: after.unseen } : {}),
+  };
 }
 
 const DOUBTS: Readonly<Record<Doubt, ErrorKind | undefined>> = {
@@ -113,16 +125,23 @@ interface AskedServer extends ServerOfSide {
   readonly facts: ServerFacts | RedisError;
 }
 
+/** What the servers of a side tell, and of a cluster who had which slots before they were asked. */
+interface AskedServers {
+  readonly each: readonly AskedServer[];
+  readonly before: Owners | undefined;
+}
+
 /** @param patienceMs how long a master of a cluster may take at most @throws RedisError where it is not known which servers there are */
-async function askEach(name: string, app: Pick<App, 'connections'>, patienceMs?: number): Promise<AskedServer[]> {
+async function askEach(name: string, app: Pick<App, 'connections'>, patienceMs?: number): Promise<AskedServers> {
   const connection = app.connections.get(name, 0);
   await connection.ready();
   const servers = await connection.eachServer(patienceMs);
+  const before = connection.cluster.isOne ? connection.cluster.known : undefined;
   const onOwn: OnOwnConnection = (call) => app.connections.withOwn(name, call);
   // The other nodes of a cluster would need other ways in, and have one database.
   const own = servers.length === 1 ? onOwn : undefined;
   const late = () => new RedisError('timeout', name);
-  return await Promise.all(
+  const each = await Promise.all(
     servers.map(async (server) => {
       try {
         if (server.port instanceof RedisError) throw server.port;
@@ -134,6 +153,7 @@ async function askEach(name: string, app: Pick<App, 'connections'>, patienceMs?:
       }
     }),
   );
+  return { each, before };
 }
 
 /** @throws RedisError where one of them did not tell, or reads its data from disk */

@@ -1,9 +1,9 @@
 import { kindOf } from '../convert/registry';
 import { leadBack } from '../convert/rename/leading-back';
 import { hashTag } from '../keyspace/hash-slot';
-import { isReplica } from '../redis/probe';
+import { isReplica, type ServerFacts } from '../redis/probe';
 import { warningsOfLibraries } from './libraries';
-import { sideNames } from './phases';
+import { sideNames, type SideName } from './phases';
 import { hasFunctions, MOST_NAMES, namesFit } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
@@ -80,6 +80,7 @@ const RULES: readonly Rule[] = [
           `The clocks of the ${side}'s nodes are ${Math.round(clockSpread?.[side] ?? 0)} ms apart: expiries of keys on some nodes are off by as much.`,
       ),
     ),
+  ({ source, target }) => [...warningsOfUnseen('source', source), ...warningsOfUnseen('target', target)],
   ({ choices, target }) =>
     choices.flatMap(({ database, prefix }) =>
       when(
@@ -162,6 +163,18 @@ const RULES: readonly Rule[] = [
         `The migration ${writerOfSource ?? ''} is writing to the source: what it has not written yet may not be seen.`,
     ),
 ];
+
+/** In a cluster with more masters the others would know. */
+export function warningsOfUnseen(
+  side: SideName,
+  { unseenReplicas = 0 }: Pick<ServerFacts, 'unseenReplicas'>,
+): string[] {
+  return when(
+    unseenReplicas > 0,
+    () =>
+      `The ${side} is a cluster with one master, which does not reach ${unseenReplicas === 1 ? 'one' : unseenReplicas} of its replicas, and nor is that reached from here: if it was made the master by force (CLUSTER FAILOVER TAKEOVER), that does not show, and clients of the ${side} may have other data. See that they reach each other, or take it out of the cluster.`,
+  );
+}
 
 /** What is to be known of a migration before it starts. */
 export function warningsOf(facts: WarningFacts): string[] {

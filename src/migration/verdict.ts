@@ -8,6 +8,10 @@ import { hasOtherData, type Since } from './since';
 export interface SideNow {
   /** Keys in the databases copied from or to; undefined where it does not tell, or does not answer at the moment. */
   readonly keys: number | undefined;
+  /** Its numbers are those of several nodes together. */
+  readonly isCluster?: boolean;
+  /** That number may be too large, or too small: slots were on their way from one node to another while its keys were counted. */
+  readonly slotsMoved?: boolean;
   /** What became of it since the walk began that the verdict rests on. */
   readonly since: Since;
 }
@@ -119,7 +123,12 @@ export function verdict(facts: TallyFacts): Verdict {
     if (facts.stalledSeconds <= facts.stallAfter) return { kind: 'wait' };
     return { kind: 'failed', cause: withTrouble('Nobody follows the source any more, or nothing comes of it.', facts) };
   }
-  if (due === undefined) return ended(facts, source, target);
+  if (due === undefined) {
+    // Keys on their way are counted twice: once they are there it shows whether any were not seen.
+    const isCountedBadly = source.slotsMoved === true && shortWalk(facts, source) !== undefined;
+    if (isCountedBadly && facts.stalledSeconds <= facts.stallAfter) return { kind: 'wait' };
+    return ended(facts, source, target);
+  }
   if (facts.live === undefined && due.place <= placeOf(facts) && facts.anew >= MOST_ANEW) {
     return {
       kind: 'failed',
@@ -275,6 +284,7 @@ function hasFewer({ counts }: TallyFacts, { keys, since }: SideNow): boolean {
 function leavesDoubt(facts: TallyFacts, source: SideNow, target: SideNow): boolean {
   const { counts, targetKeysAtStart, targetIsOurs } = facts;
   if (source.since.written !== 'no' || !targetIsOurs) return true;
+  if (source.slotsMoved === true || target.slotsMoved === true) return true;
   if (source.keys === undefined || target.keys === undefined || targetKeysAtStart === undefined) return true;
   const unseenOnSource = source.keys > accountedKeys(counts);
   // Keys that were there before hide missing ones, unless as many new ones have come as were copied.
@@ -307,15 +317,18 @@ const EXCHANGED =
  * A walk must bring at least as many keys as the server counts, but for those written meanwhile: a server that gives fewer
  * by SCAN than it says it has was not copied whole.
  */
-function shortWalk({ walked, unreaped }: TallyFacts, { keys, since }: SideNow): string | undefined {
+function shortWalk({ walked, unreaped }: TallyFacts, { keys, since, isCluster }: SideNow): string | undefined {
   if (keys === undefined)
     return 'The source does not tell how many keys it has: whether all were seen is unknown. Allow INFO keyspace or DBSIZE on it.';
   const short = keys - walked - unreaped;
   if (short <= 0) return undefined;
   const written = since.written === 'yes' ? (since.changes ?? Number.POSITIVE_INFINITY) : 0;
   if (short <= written) return undefined;
-  return `The source counts ${keys} keys and the walk over it brought ${walked}: keys may not have been seen.`;
+  return `The source counts ${keys} keys and the walk over it brought ${walked}: keys may not have been seen.${isCluster === true ? LEFT_BEHIND : ''}`;
 }
+
+const LEFT_BEHIND =
+  ' Keys that a slot, moved without them, left on a node that does not have it any more are counted too, though no client is given them.';
 
 function lostWhileLooking({ since: { evicted, reset } }: SideNow): string | undefined {
   if (reset) {

@@ -26,7 +26,11 @@ const SIGNING_IN = { entra: 'Entra ID', password: 'a password', not: 'no passwor
 export function usedOfSide(side: SideName, { facts, nodes, way, room }: SideTold): Used[] {
   const { software, version, databases, moreDatabases } = facts;
   const kind =
-    nodes.length > 0 ? `a cluster of ${nodes.length} masters` : isReplica(facts) ? 'a replica' : 'one server';
+    nodes.length > 0
+      ? `a cluster of ${nodes.length === 1 ? 'one master' : `${nodes.length} masters`}`
+      : isReplica(facts)
+        ? 'a replica'
+        : 'one server';
   const keys = databases.map((each) => `${each.keys?.toLocaleString('en') ?? 'an unknown number'} in ${each.database}`);
   const used = (about: Used['about'], says: string): Used => ({ side, about, says });
   return [

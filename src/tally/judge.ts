@@ -3,12 +3,12 @@ import { keysIn, type SideFacts } from '../app/side-facts';
 import type { Counts } from '../migration/counts';
 import { MOST_EXCHANGES, sinceOfSource, sinceOfTarget, type Course } from '../migration/course';
 import type { LiveFacts } from '../migration/live';
-import { walksOf } from '../migration/phases';
+import { walksOf, type SideName } from '../migration/phases';
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
 import type { MigrationRow } from '../migration/rows';
-import { markOf, onlyRestored, since, UNTOLD } from '../migration/since';
-import { verdict, type Verdict } from '../migration/verdict';
+import { markOf, onlyRestored, since, UNTOLD, type Since } from '../migration/since';
+import { verdict, type SideNow, type Verdict } from '../migration/verdict';
 import { sumOfKnown } from '../redis/database-keys';
 import { isReplica } from '../redis/probe';
 import type { Standstill } from './snapshot';
@@ -35,11 +35,12 @@ export function judge(
     ranges: sum.ranges,
     counts: sum.counts,
     walked: sum.walked,
-    source: source && { keys: keysIn(source, plan, 'source'), since: sinceOfSource(course, markOf(source)) },
-    target: target && { keys: keysIn(target, plan, 'target'), since: sinceOfTarget(course, markOf(target)) },
+    source: source && sideNow(source, plan, 'source', sinceOfSource(course, markOf(source))),
+    target: target && sideNow(target, plan, 'target', sinceOfTarget(course, markOf(target))),
     unreaped: source !== undefined && isReplica(source) ? expiring(source) : 0,
     targetIsOurs: target !== undefined && onlyRestored(course.target, markOf(target), sum.counts.copied),
-    targetKeysAtStart: plan.targetKeysAtStart,
+    // Counted while slots were on their way, it would prove nothing.
+    targetKeysAtStart: plan.target.slotsMoved === true ? undefined : plan.targetKeysAtStart,
     anew: course.anew,
     sourceExchanged: course.exchanges > MOST_EXCHANGES,
     doubt: doubtOfFile(plan, course),
@@ -48,6 +49,11 @@ export function judge(
     stallAfter: app.settings.stallSeconds,
     cause: sum.cause,
   });
+}
+
+function sideNow(facts: SideFacts, plan: Plan, side: SideName, since: Since): SideNow {
+  const { cluster: isCluster, slotsMoved = false } = facts;
+  return { keys: keysIn(facts, plan, side), isCluster, slotsMoved, since };
 }
 
 /** What is not known of a restore although each key of the file was written. */

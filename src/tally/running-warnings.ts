@@ -1,4 +1,5 @@
 import { isFollowed, writesTarget } from '../migration/phases';
+import { warningsOfUnseen } from '../migration/plan-warnings';
 import type { MigrationRow } from '../migration/rows';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -21,6 +22,17 @@ export function runningWarnings(
   if (restarts.target > 0) {
     warnings.push(
       `The target restarted, failed over or changed its replication ${times(restarts.target)} during the migration: what was written before may be lost, so every key is looked at in the end. A sync brings back what is missing.`,
+    );
+  }
+  for (const [side, facts] of [
+    ['source', source],
+    ['target', target],
+  ] as const) {
+    const known = new Set(plan.warnings);
+    warnings.push(...warningsOfUnseen(side, facts ?? {}).filter((warning) => !known.has(warning)));
+    if (facts?.slotsMoved !== true) continue;
+    warnings.push(
+      `Slots of the ${side} are on their way from one node to another: how many keys it has is not known exactly until they are there.`,
     );
   }
   const ofSource = source && since(markOf(plan.source), markOf(source));

@@ -426,6 +426,11 @@ describe('what is warned of', () => {
     ],
     ['a replica as source', { source: { role: 'slave' } }, /is a replica/],
     [
+      'a master alone with a replica that nobody reaches',
+      { target: { cluster: true, unseenReplicas: 1 } },
+      /one of its replicas/,
+    ],
+    [
       'payloads that are too new',
       { sourceAbilities: { payloadVersion: 13 } },
       /\(the source writes version 13, the target takes 6 to 12\), so every key is copied by ordinary commands/,

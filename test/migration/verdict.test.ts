@@ -129,6 +129,35 @@ describe('the verdict', () => {
       { ranges: { ...none, active: 1 }, quietSeconds: 1_801, stalledSeconds: 3_000, stopCause: 'why' },
       { kind: 'failed', cause: 'why' },
     ],
+    [
+      'to look at the keys where slots of a side were on their way while they were counted',
+      { target: { ...side(), slotsMoved: true } },
+      look('existence'),
+    ],
+    [
+      'the same of a source, whose keys may have been counted twice or not at all',
+      { source: { ...side(), slotsMoved: true } },
+      look('existence'),
+    ],
+    [
+      'to wait where more keys than were met were counted while slots were on their way',
+      { source: { ...side({ process: 'changed', written: 'unknown' }, 101), slotsMoved: true }, verify: 'none' },
+      { kind: 'wait' },
+    ],
+    [
+      'to say so where they stay on their way for too long',
+      {
+        source: { ...side({ process: 'changed', written: 'unknown' }, 101), slotsMoved: true },
+        verify: 'none',
+        stalledSeconds: 1_801,
+      },
+      { kind: 'completedWithDifferences', missing: null, doubt: expect.stringContaining('101 keys') as string },
+    ],
+    [
+      'completed where as many were met',
+      { source: { ...side(), slotsMoved: true }, verify: 'none' },
+      { kind: 'completed', missing: null },
+    ],
     ['to wait for a server that does not answer', { target: undefined }, { kind: 'wait' }],
     ['to wait for it even where nothing is to be verified', { target: undefined, verify: 'none' }, { kind: 'wait' }],
     [

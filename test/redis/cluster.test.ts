@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { loadedFacts } from '../../src/app/side-facts';
 import { hashSlot, SLOTS } from '../../src/keyspace/hash-slot';
 import { Connections } from '../../src/redis/connections';
 import { EncodedCommands } from '../../src/redis/encoded-command';
@@ -110,13 +111,29 @@ it('a process is two clients to each master, one to each replica, and at most tw
   }
 });
 
+it('a node whose connection names it otherwise than it announces itself is not connected to anew each time it is asked', async () => {
+  const named = new Connections({ REDIS_C: cluster.nodes[0]!.url.replace('127.0.0.1', 'localhost') }, 'keyferry-named');
+  const { cluster: known } = named.get('C', 0);
+  const received = async () =>
+    Number(/total_connections_received:(\d+)/.exec(await cluster.clients[0]!.info('stats'))?.[1] ?? NaN);
+  try {
+    await named.get('C', 0).ready();
+    await known.refresh();
+    const before = await received();
+    for (let i = 0; i < 5; i++) await known.refresh();
+    expect(await received()).toBe(before);
+  } finally {
+    named.close();
+  }
+});
+
 it('expiries are told by the clock of the node that has the key, and whether it was written to by that node', async () => {
   const port = connections.get('C', 0);
   const keys = names(300, 'expiring');
   const at = Date.now() + 3_600_000;
   await port.pipeline(keys.map((key): Command => ['SET', key, 'x', 'PXAT', String(at)]));
   expect(port.byServer(keys)).toHaveLength(3);
-  const facts = await keyFacts(port, keys, false);
+  const facts = await keyFacts({ port, scripts: false }, keys);
   expect(facts.every((fact) => Math.abs((fact?.expiry ?? 0) - at) < 50)).toBe(true);
 
   for (const key of port.byServer(keys).map(([place = 0]) => keys[place]!)) {
@@ -191,6 +208,25 @@ it('a slot that is left half moved is written to and read', async () => {
   } finally {
     for (const client of cluster.clients.slice(0, 3)) await client.cluster('SETSLOT', slot, 'STABLE');
   }
+});
+
+it('numbers of keys are uncertain while slots are on their way, and where some went while nodes were asked', async () => {
+  const slotsMoved = async () => (await loadedFacts('C', { connections })).slotsMoved;
+  expect(await slotsMoved()).toBeUndefined();
+  const [to, from] = await Promise.all([cluster.clients[0]!.cluster('MYID'), cluster.clients[1]!.cluster('MYID')]);
+  await cluster.clients[0]!.cluster('SETSLOT', 6_000, 'IMPORTING', from);
+  await cluster.clients[1]!.cluster('SETSLOT', 6_000, 'MIGRATING', to);
+  expect(await slotsMoved()).toBe(true);
+  for (const client of cluster.clients.slice(0, 2)) await client.cluster('SETSLOT', 6_000, 'STABLE');
+  expect(await slotsMoved()).toBeUndefined();
+  const { cluster: known } = connections.get('C', 0);
+  const agreement = known.agreement.bind(known);
+  jest.spyOn(known, 'agreement').mockImplementationOnce(async () => {
+    await cluster.moveSlots(1, 0, [6_001]);
+    return await agreement();
+  });
+  expect(await slotsMoved()).toBe(true);
+  expect(await slotsMoved()).toBeUndefined();
 });
 
 it('tells the use of keys with their values, read slot by slot or by name', async () => {
