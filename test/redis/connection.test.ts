@@ -79,7 +79,7 @@ it('one that is closed while it opens is not open afterwards, and says what for'
 });
 
 it('one that is told what it has not asked for is ended: the next answer could be that to something else', async () => {
-  const answers = ['$0\r\n\r\n+OK\r\n+OK\r\n', '+OK\r\n$0\r\n\r\n', '+1\r\n+2\r\n'];
+  const answers = ['$0\r\n\r\n+OK\r\n', '+OK\r\n$0\r\n\r\n', '+1\r\n+2\r\n'];
   await withAnswers(
     (socket) => socket.write(answers.shift() ?? ''),
     async ([one, bulk]) => {
@@ -94,7 +94,7 @@ it('one that is told what it has not asked for is ended: the next answer could b
 });
 
 it('one whose answers to a transaction are out of step is ended', async () => {
-  const signedIn = '$0\r\n\r\n+OK\r\n+OK\r\n';
+  const signedIn = '$0\r\n\r\n+OK\r\n';
   const answers = [signedIn, '*1\r\n:1\r\n+OK\r\n+QUEUED\r\n', signedIn, '+OK\r\n+QUEUED\r\n+QUEUED\r\n'];
   await withAnswers(
     (socket) => socket.write(answers.shift() ?? ''),

@@ -65,8 +65,9 @@ it('what is read of a server that is no cluster does not count as used', async (
   const server = await startTestServer('redis-8.0');
   const connections = new Connections({ REDIS_S: server.server.url }, 'keyferry-way');
   try {
-    await connections.get('S', 0).ready();
-    await connections.get('S', 0).call('PING');
+    const port = connections.get('S', 0);
+    await port.ready();
+    await port.call('PING');
     expect(flagsOf((await server.client.client('LIST')) as string)).toEqual(['T']);
   } finally {
     connections.close();
