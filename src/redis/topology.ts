@@ -46,40 +46,84 @@ export function parseTopology(reply: Reply, seedHost: string): Topology {
   if (!Array.isArray(reply)) throw unexpected();
   const masters = new Map<string, ClusterNode>();
   const replicas: ClusterNode[] = [];
-  const owners = new Array<ClusterNode | undefined>(SLOTS).fill(undefined);
-  for (const run of reply) {
-    if (!Array.isArray(run)) throw unexpected();
-    const [first, last, ...nodes] = run;
+  const runs: Run[] = [];
+  for (const told of reply) {
+    if (!Array.isArray(told)) throw unexpected();
+    const [first, last, ...nodes] = told;
     const [master, ...others] = nodes.map((node) => parseNode(node, seedHost));
     if (!isSlot(first) || !isSlot(last) || last < first || master === undefined) throw unexpected();
-    const known = masters.get(addressText(master)) ?? master;
-    masters.set(addressText(master), known);
-    owners.fill(known, first, last + 1);
+    const text = addressText(master);
+    const owner = masters.get(text) ?? master;
+    masters.set(text, owner);
+    runs.push({ first, last, owner });
     replicas.push(...others);
   }
+  return topologyOfRuns(runs, replicas);
+}
+
+/** Slots that follow each other and have the same owner. */
+interface Run {
+  readonly first: number;
+  readonly last: number;
+  readonly owner: ClusterNode;
+}
+
+function topologyOfRuns(runs: readonly Run[], replicas: readonly ClusterNode[]): Topology {
+  const sorted = runs.toSorted((a, b) => a.first - b.first);
+  if (!sorted.some(({ first }, i) => i > 0 && first <= (sorted[i - 1]?.last ?? -1)))
+    return topologyIn(sorted, replicas);
+  // Of two that have a slot the one that is told of last.
+  const owners = noOwners();
+  for (const { first, last, owner } of runs) owners.fill(owner, first, last + 1);
   return topologyOf(owners, replicas);
 }
 
 /** @param owners of each slot, by its number; one object for each node */
 export function topologyOf(owners: readonly (ClusterNode | undefined)[], replicas: readonly ClusterNode[]): Topology {
-  const masters = new Map<string, Master & { readonly slots: [number, number][] }>();
+  const runs: Run[] = [];
   for (let first = 0; first < SLOTS;) {
     const { [first]: owner } = owners;
     let last = first;
     while (last + 1 < SLOTS && owners[last + 1] === owner) last++;
-    if (owner !== undefined) {
-      const known = masters.get(addressText(owner)) ?? { ...owner, slots: [] };
-      known.slots.push([first, last]);
-      masters.set(addressText(owner), known);
-    }
+    if (owner !== undefined) runs.push({ first, last, owner });
     first = last + 1;
   }
+  return topologyIn(runs, replicas);
+}
+
+/** @param runs ascending, none of which has a slot of another */
+function topologyIn(runs: readonly Run[], replicas: readonly ClusterNode[]): Topology {
+  const masters = new Map<string, Master & { readonly slots: (readonly [number, number])[] }>();
+  for (const { first, last, owner } of runs) {
+    const known = masters.get(addressText(owner)) ?? { ...owner, slots: [] };
+    masters.set(addressText(owner), known);
+    const before = known.slots.at(-1);
+    if (before?.[1] === first - 1) known.slots[known.slots.length - 1] = [before[0], last];
+    else known.slots.push([first, last]);
+  }
+  // In the order in which they were met.
+  const inOrder = [...masters.values()];
   return {
-    // In the order in which they were met.
-    masters: [...masters.values()],
+    masters: inOrder,
     replicas: [...new Map(replicas.map((each) => [addressText(each), each])).values()],
-    ownerOf: (slot) => owners[slot],
+    ownerOf: ownerIn(inOrder),
   };
+}
+
+/** What each of hundreds of nodes says of all is held at once, and few are asked for the owner of a slot: only these have a table. */
+function ownerIn(masters: readonly Master[]): Topology['ownerOf'] {
+  let owners: (ClusterNode | undefined)[] | undefined;
+  return (slot) => {
+    if (owners === undefined) {
+      owners = noOwners();
+      for (const master of masters) for (const [first, last] of master.slots) owners.fill(master, first, last + 1);
+    }
+    return owners[slot];
+  };
+}
+
+function noOwners(): (ClusterNode | undefined)[] {
+  return new Array<ClusterNode | undefined>(SLOTS).fill(undefined);
 }
 
 /** The ids of all nodes, as far as they are told. */
