@@ -13,7 +13,8 @@ const TABLE = {
   },
   severalServers: {
     status: 400,
-    means: 'The connection of a side leads to one server process and to another in turns.',
+    means:
+      'The connection of a side leads to one server process and to another in turns, or to nodes of several clusters.',
   },
   clusterNotSupported: { status: 400, means: 'A side is a cluster, with which this cannot be done.' },
   fileNotPossible: {
