@@ -53,6 +53,8 @@ export class Cluster {
   private named: Promise<boolean> | undefined;
   private readonly lanes = new Map<string, RedisConnection>();
   private readonly bulks = new Map<string, BulkConnection>();
+  /** Of those, as of which opening it is known that they lead to their nodes. */
+  private readonly recognised = new WeakMap<BulkConnection, number>();
   /** When nodes did not answer that were asked who owns which slots, by their addresses. */
   private readonly silent = new Map<string, number>();
 
@@ -187,7 +189,7 @@ export class Cluster {
     this.refuseIfClosed();
     const text = addressText(address);
     const known = this.bulks.get(text);
-    if (known?.runId !== undefined) return known;
+    if (known?.runId !== undefined && this.recognised.get(known) === known.openings) return known;
     const settings = await this.wayTo(address);
     const current = this.bulks.get(text);
     const bulk =
@@ -197,7 +199,9 @@ export class Cluster {
     try {
       await bulk.ready();
       this.closeIfEnded(bulk);
+      const { openings } = bulk;
       await this.recognise(address, bulk.processId);
+      this.recognised.set(bulk, openings);
       return bulk;
     } catch (error) {
       bulk.close();
@@ -212,10 +216,9 @@ export class Cluster {
    * @throws RedisError where it is not there any more
    */
   async recognise(address: NodeAddress, processId: string): Promise<void> {
-    const lane = this.lanes.get(addressText(address));
-    const runId = lane?.runId ?? '';
-    if (runId === '' || processId === '' || runId === processId) return;
-    lane?.close();
+    const lane = await this.lane(address);
+    if (lane.runId === '' || processId === '' || lane.runId === processId) return;
+    lane.close();
     await this.lane(address);
   }
 
