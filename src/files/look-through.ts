@@ -1,10 +1,10 @@
 import { BadPayloadError } from '../payload/byte-reader';
-import { LayoutReader } from '../payload/file-layout';
+import type { LayoutReader } from '../payload/file-layout';
 import { MAGIC_BYTES } from '../payload/file-records';
 import { readMagic } from '../payload/read-record';
 import { sourceFileOf, unreadFile, type SourceFile } from '../payload/source-file';
 import { FileError } from './file-error';
-import type { FileStore } from './file-store';
+import type { FileStore, StoredFile } from './file-store';
 import { PackedFile } from './packed-file';
 import { isPacked, readInOrder, unpackInOrder, UnpackError } from './read-in-order';
 
@@ -21,9 +21,13 @@ export interface FileAt {
   readonly place: string;
 }
 
-/** What a file tells before it is read: where it is, how large, and by which server's version. @throws FileError also where it is no RDB file */
-export async function lookAtHead({ store, file, place }: FileAt): Promise<SourceFile> {
-  const found = await store.find(file);
+/**
+ * What a file tells before it is read: where it is, how large, and by which server's version.
+ * @param known where it was found already
+ * @throws FileError also where it is no RDB file
+ */
+export async function lookAtHead({ store, file, place }: FileAt, known?: StoredFile): Promise<SourceFile> {
+  const found = known ?? (await store.find(file));
   if (found === undefined) throw new FileError('noFile', place);
   const { bytes, version } = found;
   const packed = await isPacked(store, file, version, bytes);
@@ -119,30 +123,10 @@ export class FileLook {
   /** What it found, once it is at the end. Of a file that is damaged it says so. */
   result(): SourceFile {
     const { head, reader } = this;
-    const layout = reader.finish();
-    const damage =
-      this.cannotUnpack && layout.damage !== undefined
-        ? { ...layout.damage, reason: 'what gzip packed there is damaged, or cut off' }
-        : layout.damage;
+    const layout = reader.finish(this.cannotUnpack ? 'what gzip packed there is damaged, or cut off' : undefined);
     const { packedBytes, etag } = head;
-    return sourceFileOf(
-      { ...layout, damage },
-      packedBytes === undefined ? head.bytes : reader.given,
-      etag,
-      packedBytes,
-    );
+    return sourceFileOf(layout, packedBytes === undefined ? head.bytes : reader.given, etag, packedBytes);
   }
-}
-
-/**
- * Looks through a whole RDB file.
- * @param largeBytes records above are told
- * @throws FileError also where it is no RDB file; of one that is damaged the result says so
- */
-export async function lookThrough(at: FileAt, largeBytes: number): Promise<SourceFile> {
-  const look = new FileLook(at, await lookAtHead(at), new LayoutReader(largeBytes));
-  for await (const _ of look.goOn());
-  return look.result();
 }
 
 /** What the content of a file that was looked through is read from. */

@@ -1,3 +1,4 @@
+import { Turns } from '../basics/turns';
 import { FileError } from './file-error';
 import type { FileStore } from './file-store';
 import { unpackInOrder, UnpackError } from './read-in-order';
@@ -19,7 +20,8 @@ interface Place {
 export class PackedFile {
   /** That which was used last stands at the end. */
   private places: Place[] = [];
-  private turn: Promise<unknown> = Promise.resolve();
+  /** What is open of a place is one reader's. */
+  private readonly turns = new Turns(1);
 
   /** @param packedBytes its own size in the store */
   constructor(
@@ -29,9 +31,7 @@ export class PackedFile {
 
   /** Unpacked bytes from `start`: `length` of them, which must all be there. @throws FileError */
   async read(file: string, version: string, start: number, length: number): Promise<Buffer> {
-    const mine = this.turn.then(() => this.readNow(file, version, start, length));
-    this.turn = mine.catch(() => undefined);
-    return await mine;
+    return await this.turns.take(() => this.readNow(file, version, start, length));
   }
 
   private async readNow(file: string, version: string, start: number, length: number): Promise<Buffer> {

@@ -1,4 +1,5 @@
 import { constants, createGunzip } from 'node:zlib';
+import { Turns } from '../basics/turns';
 import { FileError } from './file-error';
 import type { FileStore } from './file-store';
 
@@ -16,16 +17,19 @@ export async function* readInOrder(
   pieceBytes: number,
   from = 0,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const reading: Promise<Buffer>[] = [];
+  const reading: { readonly length: number; readonly piece: Promise<Buffer> }[] = [];
   for (let at = from; at < bytes || reading.length > 0;) {
     while (at < bytes && reading.length <= AHEAD) {
-      const piece = store.read(file, version, at, Math.min(pieceBytes, bytes - at));
+      const length = Math.min(pieceBytes, bytes - at);
+      const piece = store.read(file, version, at, length);
       piece.catch(() => undefined);
-      reading.push(piece);
-      at += pieceBytes;
+      reading.push({ length, piece });
+      at += length;
     }
-    const piece = await reading.shift();
-    if (piece === undefined || piece.length === 0) throw new FileError('broken', file);
+    const next = reading.shift();
+    const piece = await next?.piece;
+    // What is missing would stand as damage of the file, at a place that is none.
+    if (piece === undefined || piece.length !== next?.length) throw new FileError('broken', file);
     yield piece;
   }
 }
@@ -107,6 +111,8 @@ class Unpacker {
   private ended = false;
   private failure: UnpackError | undefined;
   private goOn: () => void = () => undefined;
+  /** What is unpacked of a slice is nobody else's. */
+  private readonly turns = new Turns(1);
 
   constructor() {
     this.gunzip.on('data', (piece: Buffer) => this.unpacked.push(piece));
@@ -123,6 +129,10 @@ class Unpacker {
 
   /** @throws UnpackError */
   async unpack(slice: Buffer): Promise<readonly Buffer[]> {
+    return await this.turns.take(() => this.unpackNow(slice));
+  }
+
+  private async unpackNow(slice: Buffer): Promise<readonly Buffer[]> {
     await this.step((done) => {
       this.written += slice.length;
       this.gunzip.write(slice, (error) => {
@@ -142,8 +152,10 @@ class Unpacker {
 
   /** @throws UnpackError */
   async end(): Promise<readonly Buffer[]> {
-    await this.step(() => this.gunzip.end());
-    return this.taken();
+    return await this.turns.take(async () => {
+      await this.step(() => this.gunzip.end());
+      return this.taken();
+    });
   }
 
   close(): void {

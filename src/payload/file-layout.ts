@@ -4,9 +4,12 @@ import { Crc64 } from './crc64';
 import { FUNCTION, MAGIC_BYTES, MODULE_AUX } from './file-records';
 import { LargeValue } from './large-value';
 import { moduleAuxSteps, stringSteps, valueSteps, type Steps } from './skip-value';
-import { readHead, readMagic, readRecord, type FileRecord, type KeyRecord } from './read-record';
+import { isBetweenKeys, readHead, readMagic, readRecord, type FileRecord, type KeyRecord } from './read-record';
 
-/** Keys that stand together in a file, all of one database, from the first one's record to the end of the last one's. */
+/**
+ * Keys that stand together in a file, all of one database, from the first one's record to the end of the last one's. What only says
+ * something of the keys behind it (isBetweenKeys) may stand among them.
+ */
 export interface Stretch {
   readonly database: number;
   readonly start: number;
@@ -50,6 +53,8 @@ const MOST_AT_ONCE = 64 << 20;
 /** The plan has the places of libraries. */
 const MOST_LIBRARY_PLACES = 256;
 const LIBRARIES_TOGETHER_BYTES = 1 << 20;
+/** How a command begins in an append-only file, and what tells when it was written: "*" and "#". */
+const COMMANDS_BEGIN: readonly number[] = [0x2a, 0x23];
 /** What is told of a file: a long text is none of ours. */
 const LONGEST_FACT = 200;
 const MOST_FACTS = 64;
@@ -71,6 +76,7 @@ export const layoutStateSchema = z.object({
   stretches: z.array(stretch),
   stretchBytes: place,
   open: stretch.optional(),
+  joinsAt: place.optional(),
   large: z.array(extent),
   database: place,
   databases: z.array(place),
@@ -95,6 +101,8 @@ export class LayoutReader {
   private stretches: Stretch[] = [];
   private stretchBytes = FIRST_STRETCH_BYTES;
   private open: { database: number; start: number; end: number; keys: number } | undefined;
+  /** The end of the last stretch, while nothing stands behind it that keys cannot stand together over. */
+  private joinsAt: number | undefined;
   private large: LargeRecord[] = [];
   private database = 0;
   private databases = new Set<number>();
@@ -106,6 +114,7 @@ export class LayoutReader {
   private crcAt = 0;
   private damage: FileLayout['damage'];
   private ended = false;
+  private hasLookedBehind = false;
   private passing:
     | {
         readonly record: FileRecord;
@@ -138,6 +147,7 @@ export class LayoutReader {
     reader.stretches = state.stretches.map(ofStretch);
     reader.stretchBytes = state.stretchBytes;
     reader.open = state.open && ofStretch(state.open);
+    reader.joinsAt = state.joinsAt;
     reader.large = state.large.map(ofExtent);
     reader.database = state.database;
     reader.databases = new Set(state.databases);
@@ -148,12 +158,13 @@ export class LayoutReader {
     reader.crc = Crc64.from(Buffer.from(state.crc, 'hex'), 0);
     reader.damage = state.damage;
     reader.ended = state.ended;
+    reader.hasLookedBehind = state.ended && state.given > state.at;
     return reader;
   }
 
   /** Whether the rest of the file says nothing more. */
   get isOver(): boolean {
-    return this.ended || this.damage !== undefined;
+    return this.hasLookedBehind || this.damage !== undefined;
   }
 
   /** Bytes of the file that it was given. */
@@ -187,6 +198,7 @@ export class LayoutReader {
       stretches: this.stretches.map(ofStretch),
       stretchBytes: this.stretchBytes,
       open: this.open && ofStretch(this.open),
+      joinsAt: this.joinsAt,
       large: this.large.map(ofExtent),
       database: this.database,
       databases: [...this.databases],
@@ -205,20 +217,26 @@ export class LayoutReader {
     this.bytesGiven += bytes.length;
     if (this.isOver) return;
     this.window = this.window.length === 0 ? bytes : Buffer.concat([this.window, bytes]);
-    if (this.passing === undefined || this.passOn()) this.read(false);
+    if (this.ended) this.lookBehind();
+    else if (this.passing === undefined || this.passOn()) this.read();
   }
 
-  /** After the last bytes. */
-  finish(): FileLayout {
-    if (this.passing !== undefined) this.damage ??= { at: this.passing.start, reason: new EndsTooEarlyError().message };
-    if (!this.isOver) this.read(true);
-    this.closeStretch();
+  /**
+   * After the last bytes.
+   * @param noMore why there are no more, where they are not enough
+   */
+  finish(noMore?: string): FileLayout {
+    const tooEarly = noMore ?? new EndsTooEarlyError().message;
+    if (this.passing !== undefined) this.damage ??= { at: this.passing.start, reason: tooEarly };
+    if (!this.isOver && !this.ended) this.read(tooEarly);
+    this.endStretch();
     const { head, facts, stretches, large, expiring, functions, libraries, ofModules, damage } = this;
     const { software, version } = head ?? { software: 'redis', version: 0 };
     return { software, version, facts, stretches, large, expiring, functions, libraries, ofModules, damage };
   }
 
-  private read(isLast: boolean): void {
+  /** @param tooEarly what is wrong where the bytes that there are are not enough; undefined while there may be more */
+  private read(tooEarly?: string): void {
     const reader = new ByteReader(this.window, 0, this.window.length);
     let good = 0;
     try {
@@ -227,7 +245,7 @@ export class LayoutReader {
         this.head = readMagic(this.window);
         good = reader.at;
       }
-      while (!this.isOver) {
+      while (!this.ended && this.damage === undefined) {
         const record = readRecord(reader);
         if (record.kind === 'end') this.end(reader);
         else this.take(record, this.base + good, this.base + reader.at);
@@ -235,11 +253,13 @@ export class LayoutReader {
       }
     } catch (error) {
       if (!(error instanceof BadPayloadError)) throw error;
-      if (!(error instanceof EndsTooEarlyError) || isLast)
-        this.damage = { at: this.base + good, reason: error.message };
+      const reason = error instanceof EndsTooEarlyError ? tooEarly : error.message;
+      if (reason !== undefined) this.damage = { at: this.base + good, reason };
     }
     this.dropTo(good);
-    if (!isLast && this.window.length > this.largeBytes && !this.isOver) this.passLarge();
+    if (this.ended) this.lookBehind();
+    else if (tooEarly === undefined && this.window.length > this.largeBytes && this.damage === undefined)
+      this.passLarge();
   }
 
   /** How many large records there were. */
@@ -267,7 +287,7 @@ export class LayoutReader {
       }
     }
     this.dropTo(reader.at);
-    if (this.passOn()) this.read(false);
+    if (this.passOn()) this.read();
   }
 
   /** Goes on over a large value. @returns whether it is over */
@@ -302,7 +322,7 @@ export class LayoutReader {
         this.seen(this.database, record);
         return;
       case 'select':
-        if (record.database !== this.database) this.closeStretch();
+        if (record.database !== this.database) this.endStretch();
         this.database = record.database;
         this.databases.add(record.database);
         if (record.database > LAST_DATABASE || this.databases.size > MOST_DATABASES) {
@@ -310,28 +330,31 @@ export class LayoutReader {
         }
         return;
       case 'aux':
-        this.closeStretch();
+        this.endStretch();
         if (Object.keys(this.facts).length < MOST_FACTS && record.value.length <= LONGEST_FACT)
           this.facts[record.name.slice(0, LONGEST_FACT)] = record.value;
         return;
       case 'function':
-        this.closeStretch();
+        this.endStretch();
         this.functions++;
         this.addLibrary(start, end);
         return;
       case 'passed':
-        this.closeStretch();
-        if (record.what === 'module') this.ofModules++;
+        if (isBetweenKeys(record)) return;
+        this.endStretch();
+        this.ofModules++;
         return;
       case 'end':
     }
   }
 
   private addKey(start: number, end: number): void {
-    this.open ??= { database: this.database, start, end: start, keys: 0 };
+    this.open ??= { database: this.database, start: this.joinsAt ?? start, end: start, keys: 0 };
     this.open.end = end;
     this.open.keys++;
-    if (end - this.open.start >= this.stretchBytes) this.closeStretch();
+    if (end - this.open.start < this.stretchBytes) return;
+    this.endStretch();
+    this.joinsAt = end;
   }
 
   private addLibrary(start: number, end: number): void {
@@ -345,9 +368,10 @@ export class LayoutReader {
     this.damage ??= { at: this.base, reason };
   }
 
-  private closeStretch(): void {
+  private endStretch(): void {
     if (this.open !== undefined) this.stretches.push(this.open);
     this.open = undefined;
+    this.joinsAt = undefined;
     if (this.stretches.length <= MOST_STRETCHES) return;
     this.stretchBytes *= 2;
     this.stretches = joined(this.stretches, this.stretchBytes);
@@ -355,16 +379,34 @@ export class LayoutReader {
     if (this.stretches.length > MOST_STRETCHES / 2) this.damaged('its databases alternate too often to be read');
   }
 
-  /** The checksum is there from version 5 on; 0 is none. */
+  /** The checksum is there from version 5 on; 0 is none. @throws EndsTooEarlyError where not all of it is there */
   private end(reader: ByteReader): void {
+    const place = reader.at;
+    if ((this.head?.version ?? 0) >= 5) {
+      const at = reader.take(8);
+      this.sum(place);
+      if (this.window.readBigUInt64LE(at) !== 0n && !this.crc.standsAt(this.window, at)) {
+        this.damage = {
+          at: this.base + at,
+          reason: 'its checksum is wrong, so that any value in it may be another than was written',
+        };
+      }
+    }
     this.ended = true;
-    if ((this.head?.version ?? 0) < 5) return;
-    this.sum(reader.at);
-    const at = reader.take(8);
-    if (this.window.readBigUInt64LE(at) !== 0n && !this.crc.standsAt(this.window, at)) {
-      this.damage = {
-        at: this.base + at,
-        reason: 'its checksum is wrong, so that any value in it may be another than was written',
+  }
+
+  /**
+   * Servers ignore what stands behind the end, as what fills up a page blob. But up to Redis 6.2 an append-only file begins as an RDB
+   * file, and what was written since stands behind that.
+   */
+  private lookBehind(): void {
+    const [first] = this.window;
+    if (first === undefined) return;
+    this.hasLookedBehind = true;
+    if (COMMANDS_BEGIN.includes(first)) {
+      this.damage ??= {
+        at: this.base,
+        reason: 'commands stand behind its end, as in an append-only file (AOF), which are not read',
       };
     }
   }
@@ -385,12 +427,12 @@ function passedKind(type: number): { readonly record: FileRecord; readonly steps
   return undefined;
 }
 
-/** Neighbours put together as long as they are no longer than that, and of one database. */
+/** Neighbours put together as long as they are no longer than that, of one database, and nothing stands between them. */
 function joined(stretches: readonly Stretch[], bytes: number): Stretch[] {
   const result: Stretch[] = [];
   for (const stretch of stretches) {
     const last = result.at(-1);
-    if (last?.database === stretch.database && stretch.end - last.start <= bytes) {
+    if (last?.database === stretch.database && last.end === stretch.start && stretch.end - last.start <= bytes) {
       result[result.length - 1] = { ...last, end: stretch.end, keys: last.keys + stretch.keys };
     } else result.push(stretch);
   }

@@ -43,11 +43,14 @@ export function writeKey(out: Output, key: Buffer, expiry: number, payload: Buff
   out.raw(payload, 1, payload.length - FOOTER_BYTES);
 }
 
+/** ms since 1970. Servers take expiries that are not exact in a number here, of the years behind 287,000: these are told as this one. */
+export const LAST_MOMENT = Number.MAX_SAFE_INTEGER;
+
 /** Writes what stands before a key's value. */
 export function writeKeyHead(out: Output, key: Buffer, expiry: number, type: number, use?: KeyUse): void {
   if (expiry > 0) {
     out.byte(EXPIRY_MS);
-    out.int64(BigInt(Math.round(expiry)));
+    out.int64(BigInt(Math.round(Math.min(expiry, LAST_MOMENT))));
   }
   if (use?.kind === 'IDLETIME') {
     out.byte(IDLE);

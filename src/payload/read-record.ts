@@ -106,6 +106,14 @@ export function readHead(reader: ByteReader): FileRecord {
   }
 }
 
+/**
+ * Whether a record may stand between the keys of one database, as servers of a cluster write one before the keys of each slot, and is
+ * passed over there. (One that selects a database selects the same one then.)
+ */
+export function isBetweenKeys(record: FileRecord): boolean {
+  return record.kind === 'select' || (record.kind === 'passed' && record.what !== 'module');
+}
+
 /** The code of the function libraries whose records these bytes are. @throws BadPayloadError */
 export function readLibraries(bytes: Buffer): Buffer[] {
   const reader = new ByteReader(bytes, 0, bytes.length);
@@ -140,5 +148,5 @@ function readText(reader: ByteReader): string {
 
 /** 0 is no moment; what is before 1970 is long past. */
 function momentOf(expiry: bigint): number {
-  return expiry <= 0n ? 1 : Number(expiry);
+  return expiry <= 0n ? 1 : Math.min(Number(expiry), record.LAST_MOMENT);
 }

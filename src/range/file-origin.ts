@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import type { Converter } from '../convert/converter';
 import { allNoted, type FileKeys } from '../convert/file-keys';
+import type { FileStore } from '../files/file-store';
 import { contentOf } from '../files/look-through';
 import type { DatabasePlan, WalkedDatabase } from '../migration/plan';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
@@ -10,7 +11,7 @@ import type { SourceFile } from '../payload/source-file';
 import { governedPort, governedReader } from '../transfer/governed';
 import type { RedisPort } from '../redis/redis-port';
 import { TOLD_UNCERTAINTY_MS, type ClockOffset } from '../transfer/clock-offset';
-import type { Origin, Side } from '../transfer/side';
+import type { Attempt, Origin, Side } from '../transfer/side';
 import type { RangeJob } from './range-job';
 import { attemptOn, databaseOf, sideOf, type RangeSide, type SidesApp } from './range-sides';
 import { expectedKeysOf, PAGE_BYTES } from './range-shape';
@@ -41,13 +42,15 @@ export function fileOriginOf(
   const { file } = plan.source;
   if (spec === undefined || file === undefined) return undefined;
   const extents = file.databases.find(({ database }) => database === walked.database)?.ranges[job.row.index] ?? [];
-  const place = placeOf(spec, file, app);
+  const attempt = attemptOn(job);
+  // What is packed is unpacked from its first byte again where a read fails: so it is each read of the store that is tried again.
+  const place = placeOf(spec, file, app, attempt);
   const readsAgain = (key: Buffer) => converters.some((converter) => converter.claims(key));
   const goOn = () => {
     job.check();
   };
   const reader = new FileReader(place, job.row, extents, { ...limits, pageBytes: PAGE_BYTES, readsAgain, goOn });
-  const notes = notesTable(nameOfSide(spec), place, walked.database, allNoted(converters));
+  const notes = notesTable(nameOfSide(spec), placeOf(spec, file, app), walked.database, allNoted(converters));
   const now = () => app.ledger.now();
   const fileKeys: FileKeys = {
     kind: 'file',
@@ -73,7 +76,7 @@ export function fileOriginOf(
     fileKeys,
     port: governedPort(reader.port, job.governor),
     scripts: false,
-    attempt: attemptOn(job),
+    attempt,
     absent: (keys) => Promise.resolve(reader.expired(keys, now())),
     reader: governedReader(timedReader(reader, id, app.telemetry), job.governor),
     readerOfWhole: { read: (keys) => reader.readWhole(keys, app.settings.bytesInFlight) },
@@ -112,8 +115,16 @@ export function askedFileOf(job: RangeJob, app: FileApp, database: number): Side
   };
 }
 
-function placeOf(spec: FileSpec, source: SourceFile, { files }: Pick<App, 'files'>): FilePlace {
-  return { store: contentOf(files.get(spec.rdb), source), file: spec.file, source };
+/** @param attempt for what is read by one worker; what several wait for none of them tries again */
+function placeOf(
+  spec: FileSpec,
+  source: SourceFile,
+  { files }: Pick<App, 'files'>,
+  attempt: Attempt = (call) => call(),
+): FilePlace {
+  const store = files.get(spec.rdb);
+  const read: FileStore['read'] = (...asked) => attempt(() => store.read(...asked));
+  return { store: contentOf({ read }, source), file: spec.file, source };
 }
 
 /** Both sides of a range of a file's keys. */

@@ -2,10 +2,18 @@ import type { CursorRange } from '../keyspace/cursor';
 import { ExtentWalk } from '../keyspace/extent-walk';
 import type { FileKey, TooLargeToRead } from '../convert/file-keys';
 import { freeBuffers } from '../basics/free-buffers';
+import { Turns } from '../basics/turns';
 import { FileError } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { ByteReader, EndsTooEarlyError } from '../payload/byte-reader';
-import { payloadOf, readHead, readRecord, type FileRecord, type KeyRecord } from '../payload/read-record';
+import {
+  isBetweenKeys,
+  payloadOf,
+  readHead,
+  readRecord,
+  type FileRecord,
+  type KeyRecord,
+} from '../payload/read-record';
 import type { Extent, SourceFile } from '../payload/source-file';
 import { typeNameOf } from '../payload/type-names';
 import { ByteWindow } from './byte-window';
@@ -22,6 +30,9 @@ const LEAST_FREED = 65_536;
  * Keys of a page: a file gives them faster than anybody takes them, and what waits takes a kilobyte for each key, however small its value is.
  */
 const MOST_KEYS = 500;
+
+/** Of keys that take so many bytes the values may be asked for by their names: no server takes less at once (proto-max-bulk-len). */
+const LEAST_KNOWN = 524_288;
 
 interface Entry {
   readonly record: KeyRecord;
@@ -57,6 +68,7 @@ export class FileReader implements PageReader {
   private readonly largeEnds: ReadonlyMap<number, number>;
   /** The keys of the page that was named last. */
   private page = new Map<Buffer, Entry>();
+  /** Those that are large, and those that a target may not take at once. */
   private readonly largeKeys = new Map<string, { readonly extent: Extent; readonly type: number }>();
   /** Answers commands about the values of large keys that were met. */
   readonly port: FilePort;
@@ -65,6 +77,8 @@ export class FileReader implements PageReader {
    * they expire, of all that are read again; for each key it costs more than all else that is done here.
    */
   private readonly met = new WeakMap<Buffer, { readonly extent: Extent; readonly expiry: number }>();
+  /** The window is read, filled and given back by one at a time. */
+  private readonly turns = new Turns(1);
 
   constructor(
     private readonly place: FilePlace,
@@ -165,7 +179,7 @@ export class FileReader implements PageReader {
     return { type: typeNameOf(type), bytes: end - start, fields: await fewFields(type, next, window) };
   }
 
-  /** The type byte of a large key, and the bytes of its record; undefined for a key that is none. */
+  /** The type byte of a key whose value may be asked for by its name, as that of any large one, and the bytes of its record; undefined for another. */
   largeOf(key: Buffer): { readonly type: number; readonly bytes: number } | undefined {
     const known = this.largeKeys.get(key.toString('latin1'));
     return known && { type: known.type, bytes: known.extent[1] - known.extent[0] };
@@ -184,6 +198,10 @@ export class FileReader implements PageReader {
   }
 
   private async take(cursor: bigint, count: number): Promise<{ next: bigint; entries: Entry[]; micros: number }> {
+    return await this.turns.take(() => this.takeNow(cursor, count));
+  }
+
+  private async takeNow(cursor: bigint, count: number): Promise<{ next: bigint; entries: Entry[]; micros: number }> {
     const began = performance.now();
     let waited = 0;
     const entries: Entry[] = [];
@@ -201,6 +219,10 @@ export class FileReader implements PageReader {
         found = await this.readAt(at, left, read);
         waited += performance.now() - asked;
       }
+      if (typeof found === 'number') {
+        offset += found - at;
+        continue;
+      }
       const { payload, record, extent } = found;
       offset += extent[1] - at;
       entries.push(found);
@@ -213,19 +235,29 @@ export class FileReader implements PageReader {
     return { next: this.walk.cursorAt(offset), entries, micros };
   }
 
-  private small(reader: ByteReader, at: number): Entry {
-    const record = keyOf(readRecord(reader));
+  /** A key; or the place behind a record that only stands among keys. */
+  private small(reader: ByteReader, at: number): Entry | number {
+    const found = readRecord(reader);
+    const end = this.window.start + reader.at;
+    if (isBetweenKeys(found)) return end;
+    const record = keyOf(found);
     const wanted = this.limits.wantsValue?.(record.key) ?? true;
     const payload = wanted ? payloadOf(reader.bytes, record, reader.at, this.place.source.version) : 'later';
-    return { record, payload, extent: [at, this.window.start + reader.at] };
+    const extent: Extent = [at, end];
+    if (end - at >= LEAST_KNOWN) this.know(record, extent);
+    return { record, payload, extent };
   }
 
   /** Of a large record only the name is read. */
   private large(reader: ByteReader, at: number, end: number): Entry {
     const record = keyOf(readHead(reader));
     const extent: Extent = [at, end];
-    this.largeKeys.set(record.key.toString('latin1'), { extent, type: record.type });
+    this.know(record, extent);
     return { record, payload: 'big', extent };
+  }
+
+  private know({ key, type }: KeyRecord, extent: Extent): void {
+    this.largeKeys.set(key.toString('latin1'), { extent, type });
   }
 
   /** Reads at a place; undefined where the window does not hold all that is read. */
@@ -312,7 +344,7 @@ function neighboursFrom<T extends { readonly extent: Extent }>(records: readonly
   return records.slice(first, end);
 }
 
-/** In the places of a plan nothing but keys stands. */
+/** In the places of a plan nothing stands but keys, and what is passed over among them. */
 function keyOf(record: FileRecord): KeyRecord {
   if (record.kind !== 'key') throw new Error('The file is another one than was planned with.');
   return record;

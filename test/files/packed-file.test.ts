@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { FolderStore } from '../../src/files/folder-store';
-import { contentOf, lookThrough } from '../../src/files/look-through';
+import { contentOf, FileLook, lookAtHead } from '../../src/files/look-through';
 import { unpackInOrder, UnpackError } from '../../src/files/read-in-order';
+import { LayoutReader, layoutStateSchema } from '../../src/payload/file-layout';
 import type { SourceFile } from '../../src/payload/source-file';
 
 let folder: string;
@@ -24,7 +25,19 @@ afterAll(async () => {
 
 async function look(name: string, bytes?: Buffer): Promise<SourceFile> {
   if (bytes !== undefined) await writeFile(path.join(folder, name), bytes);
-  return await lookThrough({ store, file: name, place: `STORE/${name}` }, 100_000);
+  const at = { store, file: name, place: `STORE/${name}` };
+  const head = await lookAtHead(at);
+  const reader = new LayoutReader(100_000);
+  const whole = await through(new FileLook(at, head, reader));
+  // Whoever goes on after a crash, with what was found up to the end, finds the same, and says so in the same words.
+  const kept = LayoutReader.from(layoutStateSchema.parse(JSON.parse(JSON.stringify(reader.state()))));
+  expect(await through(new FileLook(at, head, kept))).toEqual(whole);
+  return whole;
+}
+
+async function through(look: FileLook): Promise<SourceFile> {
+  for await (const _ of look.goOn());
+  return look.result();
 }
 
 const keysOf = ({ databases }: SourceFile) => databases.map(({ database, keys }) => [database, keys]);

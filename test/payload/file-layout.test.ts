@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { combineCrc64 } from '../../src/payload/crc64';
-import { crcOf, FUNCTION, SELECT, writeEnd, writeHead, writeKey } from '../../src/payload/file-records';
+import {
+  AUX,
+  crcOf,
+  FUNCTION,
+  RESIZE,
+  SELECT,
+  SLOT_INFO,
+  writeEnd,
+  writeHead,
+  writeKey,
+} from '../../src/payload/file-records';
 import { withFooter } from '../../src/payload/footer';
 import { Output } from '../../src/payload/output';
 import { readLibraries } from '../../src/payload/read-record';
@@ -89,6 +99,65 @@ describe('the layout of a file', () => {
   it('goes no further than the end: a page blob is filled up behind it', () => {
     const { stretches, damage } = layoutOf(Buffer.concat([snapshot, Buffer.alloc(512)]), 70_000);
     expect([stretches, damage]).toEqual([whole.stretches, undefined]);
+  });
+
+  it('has its checksum looked at wherever its bytes are cut into pieces', () => {
+    const spoilt = Buffer.from(snapshot);
+    spoilt.writeUInt8((spoilt[snapshot.length - 2] ?? 0) ^ 1, snapshot.length - 2);
+    for (let last = 1; last <= 8; last++) {
+      expect(layoutOf(spoilt, snapshot.length - last).damage?.reason).toContain('checksum is wrong');
+      expect(layoutOf(snapshot, snapshot.length - last).damage).toBeUndefined();
+      const cut = layoutOf(snapshot.subarray(0, snapshot.length - last), 3_000_000).damage;
+      expect(cut).toEqual({ at: snapshot.length - 9, reason: 'it ends too early' });
+    }
+  });
+
+  it.each([1, 70_000, snapshot.length])('tells of commands behind its end, in pieces of %i bytes', (pieceBytes) => {
+    const small = fileOf((out) => {
+      writeKey(out, Buffer.from('key'), 0, text('value'));
+    });
+    const file = pieceBytes === 1 ? small : snapshot;
+    const ofCommands = Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n');
+    const { damage, stretches } = layoutOf(Buffer.concat([file, ofCommands]), pieceBytes);
+    expect(damage).toEqual({ at: file.length, reason: expect.stringContaining('append-only') as string });
+    expect(stretches).toEqual(layoutOf(file, file.length).stretches);
+    for (const filled of [Buffer.alloc(3), Buffer.from('any'), Buffer.alloc(0)]) {
+      expect(layoutOf(Buffer.concat([file, filled]), pieceBytes).damage).toBeUndefined();
+    }
+  });
+
+  it('passes over what servers of a cluster write before the keys of each slot, and databases that are selected again', () => {
+    const KEYS = 60_000;
+    const value = text('v'.repeat(40));
+    const file = fileOf((out) => {
+      for (let i = 0; i < KEYS; i++) {
+        if (i % 3 === 0) {
+          out.byte(SELECT);
+          out.rdbLength(0);
+        }
+        for (const record of i % 2 === 0 ? [SLOT_INFO, RESIZE] : [SLOT_INFO]) {
+          out.byte(record);
+          for (let left = record === SLOT_INFO ? 3 : 2; left > 0; left--) out.rdbLength(i);
+        }
+        writeKey(out, Buffer.from(`${i}`), 0, value);
+        if (i === 50_000) {
+          out.byte(AUX);
+          for (const word of ['name', 'value']) out.rdbString(Buffer.from(word), 0, word.length);
+        }
+      }
+    });
+    const { stretches, damage } = layoutOf(file, 100_000);
+    expect([damage, stretches.reduce((sum, { keys }) => sum + keys, 0)]).toEqual([undefined, KEYS]);
+    // They stand one behind the other, but for what is told in the middle.
+    const gaps = stretches.filter(({ start }, i) => start !== stretches[i - 1]?.end);
+    expect([stretches.length < 30, gaps.length]).toEqual([true, 2]);
+
+    let reader = new LayoutReader(1 << 20);
+    for (let at = 0; at < file.length; at = reader.goesOnAt) {
+      reader.push(file.subarray(at, at + 100_000));
+      reader = LayoutReader.from(layoutStateSchema.parse(JSON.parse(JSON.stringify(reader.state()))));
+    }
+    expect(reader.finish()).toEqual(layoutOf(file, file.length));
   });
 
   it('passes over long records that are no keys', () => {
