@@ -2,6 +2,7 @@ import type { App } from '../app/app';
 import type { Names } from '../convert/names';
 import { asKept } from '../files/pack';
 import { versionOfFile } from '../migration/file-facts';
+import { shapesOf } from '../migration/rows-of-plan';
 import { connectionOf, fileOf } from '../migration/side-spec';
 import { payloadGateOf } from '../migration/transport';
 import { useCarried } from '../migration/use-kind';
@@ -24,8 +25,9 @@ const SMALLEST_PART = 256;
 const SMALLEST_CHUNK = 16_384;
 /** Of a key that is written in pieces. */
 const CHUNKS_PER_BLOCK = 4;
-/** Of a blob there may be 50,000; some are smaller than this by chance. */
+/** Of a blob there may be 50,000: so many are as large as they should be, and so many are smaller, for the sake of checkpoints. */
 const MOST_BLOCKS = 20_000;
+const MOST_EARLY_BLOCKS = 20_000;
 
 /**
  * With fewer keys a table may have fewer buckets than there are ranges, which then share some: a key would stand in the file twice.
@@ -51,7 +53,9 @@ export async function fileSinkOf(
   const patiently = attemptOn(job);
   const { number, generation, piece } = job.row;
   const storage = { failures: 0 };
-  const writer = new PieceWriter(piece, generation, blockBytesOf(plan.source.usedMemory), (of, block, bytes) =>
+  const blockBytes = blockBytesOf(plan.source.usedMemory);
+  const mostBlocks = Math.ceil(MOST_EARLY_BLOCKS / shapesOf(plan, job.migration.phase).length);
+  const writer = new PieceWriter(piece, generation, blockBytes, mostBlocks, (of, block, bytes) =>
     asKept(bytes, target).then((kept) =>
       patiently(async () => {
         try {

@@ -1,6 +1,6 @@
 import type { App } from '../app/app';
 import { FileError } from '../files/file-error';
-import type { FileStore } from '../files/file-store';
+import type { FileStore, StoredFile } from '../files/file-store';
 import { asKept, beginningOf } from '../files/pack';
 import type { Plan } from '../migration/plan';
 import type { FilePiece, MigrationRow, RangeRow } from '../migration/rows';
@@ -9,7 +9,7 @@ import { hasFunctions, versionOfFile } from '../migration/file-facts';
 import { connectionOf, fileOf, nameOfSide, type FileSpec } from '../migration/side-spec';
 import { combineCrc64 } from '../payload/crc64';
 import { crcOf, writeDatabase, writeEnd, writeHead } from '../payload/file-records';
-import { lookThrough, MOST_UNPACKED } from '../files/look-through';
+import { MOST_UNPACKED } from '../files/look-through';
 import type { SourceFile } from '../payload/source-file';
 import { FOOTER_BYTES } from '../payload/footer';
 import { Output } from '../payload/output';
@@ -18,6 +18,7 @@ import { attemptOn } from '../range/range-sides';
 import { isRedisError } from '../redis/errors';
 import type { Attempt } from '../transfer/side';
 import { blockName } from '../transfer/piece-writer';
+import { readBack } from './check-file';
 
 /** What stands in a file's head, to know it again after a crash. */
 const WRITER = 'keyferry-migration';
@@ -29,28 +30,42 @@ const HEAD_BYTES = 4_096;
 type SealApp = Pick<App, 'connections' | 'files' | 'ledger'>;
 
 /**
- * Puts the pieces of all ranges together as one file, with what belongs before, between and behind them. Done twice, it is done once:
- * a file that this migration has written is left as it is.
+ * Puts the pieces of all ranges together as one file, with what belongs before, between and behind them, and reads it once. Done twice,
+ * it is done once: a file that this migration has written is left as it is.
  * @throws FileError where a file of the name came meanwhile
  */
 export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
-  const { migration, row } = job;
-  const { id, plan } = migration;
+  const { migration } = job;
+  const { plan } = migration;
   const target = fileOf(plan.request.target);
   if (target === undefined) throw new Error('The target is no file.');
   const store = app.files.get(target.rdb);
   const patiently = attemptOn(job);
   const pieces = await piecesOf(migration, app);
-  const check = async () => {
-    if (plan.request.verify === 'none') return;
-    const place = nameOfSide(target);
-    checkKeys(pieces, await patiently(() => lookThrough({ store, file: target.file, place }, CHECKED_AT_ONCE)), place);
-  };
-  if (await patiently(() => isWrittenBy(writerOf(migration), target, store))) {
-    await store.discard(target.file, id);
-    await check();
-    return;
-  }
+  const find = () => patiently(() => writtenBy(writerOf(migration), target, store));
+  let written = await find();
+  if (written === undefined) {
+    await putTogether(job, pieces, target, store, app);
+    written = await find();
+  } else await store.discard(target.file, migration.id);
+  const place = nameOfSide(target);
+  if (written === undefined) throw new FileError('changed', place);
+  if (plan.request.verify === 'none') return;
+  const read: FileStore['read'] = (...asked) => patiently(() => store.read(...asked));
+  const at = { store: { find: (file: string) => store.find(file), read }, file: target.file, place };
+  checkKeys(pieces, await readBack(job, at, written, app), place);
+}
+
+async function putTogether(
+  job: RangeJob,
+  pieces: readonly DatabasePieces[],
+  target: FileSpec,
+  store: FileStore,
+  app: SealApp,
+): Promise<void> {
+  const { migration, row } = job;
+  const { id, plan } = migration;
+  const patiently = attemptOn(job);
   const content = pieces.flatMap(({ ofRanges }) => ofRanges).reduce((sum, { piece }) => sum + piece.bytes, 0);
   if (target.gzip === true && content > MOST_UNPACKED) {
     throw new Error(
@@ -108,12 +123,12 @@ export async function sealFile(job: RangeJob, app: SealApp): Promise<void> {
       `The file would have ${blocks.length} blocks, and a blob takes ${MOST_BLOCKS}: back up parts of the databases.`,
     );
   }
-  await patiently(() => store.commit(target.file, id, blocks, target.overwrite === true));
-  await check();
+  // What takes long in a folder is no standstill.
+  const step = () => {
+    job.progressed(false);
+  };
+  await patiently(() => store.commit(target.file, id, blocks, target.overwrite === true, step));
 }
-
-/** Values of more bytes are gone over in pieces. */
-const CHECKED_AT_ONCE = 1_048_576;
 
 /** Holds what a file has against what was written into it. @throws Error */
 function checkKeys(pieces: readonly DatabasePieces[], { damage, databases }: SourceFile, place: string): void {
@@ -186,12 +201,12 @@ function pieceOf({ number, database, piece }: RangeRow, databases: ReadonlySet<n
   return piece === null || !databases.has(database) ? [] : [{ range: number, piece }];
 }
 
-/** Whether the file is there and this migration's, as after a crash. @throws FileError where it is another one that must stay */
-async function isWrittenBy(writer: string, target: FileSpec, store: FileStore): Promise<boolean> {
+/** The file, where it is there and this migration's, as after a crash. @throws FileError where it is another one that must stay */
+async function writtenBy(writer: string, target: FileSpec, store: FileStore): Promise<StoredFile | undefined> {
   const found = await store.find(target.file);
-  if (found === undefined) return false;
+  if (found === undefined) return undefined;
   const head = beginningOf(await store.read(target.file, found.version, 0, Math.min(HEAD_BYTES, found.bytes)));
-  if (head.includes(WRITER) && head.includes(writer)) return true;
-  if (target.overwrite === true) return false;
+  if (head.includes(WRITER) && head.includes(writer)) return found;
+  if (target.overwrite === true) return undefined;
   throw new FileError('exists', nameOfSide(target));
 }

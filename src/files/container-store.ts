@@ -136,6 +136,8 @@ function troubleOf(error: unknown): FileTrouble {
       return code === 'BlobAlreadyExists' ? 'exists' : 'notTaken';
     case 412:
       return code === 'ConditionNotMet' ? 'changed' : 'notTaken';
+    case 400:
+      return code === 'InvalidBlockList' ? 'blocksGone' : 'notTaken';
     case 416:
       return 'changed';
     default:

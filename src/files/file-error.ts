@@ -6,6 +6,7 @@
  * - exists: a file of this name is there already
  * - changed: the file is another one than it was
  * - full: there is no room left
+ * - blocksGone: blocks that were kept for the file are not there any more
  * - notTaken: it does not take the file, or gives it to nobody
  * - noRdb: the file is no RDB file
  * - packedTooLarge: it is packed, and larger than what can be read so
@@ -19,6 +20,7 @@ export type FileTrouble =
   | 'exists'
   | 'changed'
   | 'full'
+  | 'blocksGone'
   | 'notTaken'
   | 'noRdb'
   | 'packedTooLarge'
@@ -34,6 +36,8 @@ const WORDS: Readonly<Record<FileTrouble, string>> = {
     'a file of this name is there already. Choose another name, or have it replaced ("overwrite": true, or --overwrite)',
   changed: 'the file was written anew, or deleted, while it was read. Start again',
   full: 'there is no room left',
+  blocksGone:
+    'blocks that were kept for the file are gone: somebody else has put a file of this name together meanwhile, or a week has passed, or they were removed. Start again',
   notTaken:
     'it does not take the file as it is. Look for a blob of another kind under this name, a lease, or a policy that keeps blobs from being changed',
   noRdb:

@@ -24,9 +24,10 @@ export interface FileStore {
   stage(file: string, writer: string, block: string, bytes: Buffer): Promise<void>;
   /**
    * Makes the file of those of the writer's blocks, in this order. It is there whole, or not at all.
-   * @throws FileError `exists` where there is one, and it is not to be replaced
+   * @param step called again and again where that takes long
+   * @throws FileError `exists` where there is one, and it is not to be replaced; `blocksGone`
    */
-  commit(file: string, writer: string, blocks: readonly string[], replace: boolean): Promise<void>;
+  commit(file: string, writer: string, blocks: readonly string[], replace: boolean, step?: () => void): Promise<void>;
   /** Removes the writer's blocks, as far as that can be done. */
   discard(file: string, writer: string): Promise<void>;
 }

@@ -34,7 +34,7 @@ export class FolderStore implements FileStore {
       try {
         const now = await handle.stat();
         if (versionOf(now) !== version) throw new FileError('changed', this.placeOf(file));
-        const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, now.size - start)));
+        const bytes = Buffer.allocUnsafe(length);
         for (let at = 0; at < bytes.length;) {
           const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
           if (bytesRead === 0) throw new FileError('broken', this.placeOf(file));
@@ -58,14 +58,23 @@ export class FolderStore implements FileStore {
     });
   }
 
-  async commit(file: string, writer: string, blocks: readonly string[], replace: boolean): Promise<void> {
+  async commit(
+    file: string,
+    writer: string,
+    blocks: readonly string[],
+    replace: boolean,
+    step: () => void = () => undefined,
+  ): Promise<void> {
     await this.onDisk(file, async () => {
       const staging = this.stagingOf(file, writer);
       // A second worker may be doing the same.
       const whole = path.join(staging, `${WHOLE}-${randomUUID()}`);
-      const out = await open(whole, 'w');
+      const out = await open(whole, 'w').catch(this.blocksGone(file));
       try {
-        for (const block of blocks) await out.appendFile(await readFile(path.join(staging, block)));
+        for (const block of blocks) {
+          await out.appendFile(await readFile(path.join(staging, block)).catch(this.blocksGone(file)));
+          step();
+        }
         await out.sync();
       } finally {
         await out.close();
@@ -77,12 +86,19 @@ export class FolderStore implements FileStore {
         await link(whole, target);
         await unlink(whole);
       }
+      await keepNames(path.dirname(target), this.folder);
       await this.remove(staging);
     });
   }
 
   async discard(file: string, writer: string): Promise<void> {
     await this.onDisk(file, () => this.remove(this.stagingOf(file, writer)));
+  }
+
+  private blocksGone(file: string): (error: unknown) => never {
+    return (error) => {
+      throw codeOf(error) === 'ENOENT' ? new FileError('blocksGone', this.placeOf(file), error) : error;
+    };
   }
 
   private async remove(staging: string): Promise<void> {
@@ -119,6 +135,25 @@ export class FolderStore implements FileStore {
     }
   }
 }
+
+/**
+ * Has the names in a folder, and in those above it up to another one, on the disk: else a file whose bytes are there is gone with the
+ * machine's power. Where folders cannot be opened (Windows), the system does as it does.
+ */
+async function keepNames(folder: string, last: string): Promise<void> {
+  const opened = await open(folder, 'r').catch(() => undefined);
+  try {
+    await opened?.sync();
+  } catch (error) {
+    if (!NO_SYNC.has(codeOf(error))) throw error;
+  } finally {
+    await opened?.close();
+  }
+  if (folder !== last && folder.startsWith(last)) await keepNames(path.dirname(folder), last);
+}
+
+/** Of file systems that know no such thing. */
+const NO_SYNC: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EBADF']);
 
 const TROUBLES: Readonly<Record<string, FileTrouble>> = {
   EACCES: 'refused',

@@ -72,6 +72,9 @@ export type RangeState = (typeof rangeStates)[number];
 /** The states in which nothing more happens to a range. */
 export const settledStates: readonly RangeState[] = ['done', 'failed', 'cancelled'];
 
+/** So many runs of blocks stand in a row at most. */
+export const MOST_PIECE_RUNS = 10_000;
+
 /** What one range has written of a file: blocks, one behind the other. */
 export interface FilePiece {
   /** Blocks by the generation of the worker that wrote them, and their numbers from the first to the last. */

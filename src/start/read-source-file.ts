@@ -2,7 +2,6 @@ import type { App } from '../app/app';
 import { FileError, type FileTrouble } from '../files/file-error';
 import type { FileStore } from '../files/file-store';
 import { FileLook } from '../files/look-through';
-import { ExtentWalk } from '../keyspace/extent-walk';
 import { firstCourse } from '../migration/course';
 import { isUnread } from '../migration/file-facts';
 import { PlanRefusedError } from '../migration/plan-refusals';
@@ -11,6 +10,7 @@ import { isFinal } from '../migration/rows';
 import { fileOf, nameOfSide } from '../migration/side-spec';
 import { HopelessError } from '../migration/stop';
 import { storedBytes } from '../payload/source-file';
+import { lookOn } from '../range/look-on';
 import type { RangeJob } from '../range/range-job';
 import { attemptOn } from '../range/range-sides';
 import { FileFindings, type ReadFile } from './file-findings';
@@ -64,26 +64,16 @@ async function readOn(job: RangeJob, app: ReadApp): Promise<ReadFile> {
   const findings = FileFindings.from(packed, plan.request, app.settings.bigKeyBytes);
   job.attachSurvey(() => findings.pack());
 
-  const bytes = storedBytes(head);
-  const walk = new ExtentWalk(job.row, bytes);
-  let behind = job.row.share * bytes;
   const attempt = attemptOn(job);
   const files = app.files.get(spec.rdb);
   const store: Pick<FileStore, 'read'> = { read: (...asked) => attempt(() => files.read(...asked)) };
-  const look = new FileLook({ store, file: spec.file, place: nameOfSide(spec) }, head, findings.reader);
-  let keptTo = findings.reader.goesOnAt;
-  for await (const read of look.goOn()) {
-    job.check();
-    const { goesOnAt, largeSoFar } = findings.reader;
-    checkLarge(largeSoFar, app.settings.bigKeyBytes);
-    // Only what the next worker need not do again counts as done: inside a large value nothing does, nor what is unpacked once more.
-    if (goesOnAt > keptTo && read > behind && read < bytes) {
-      behind = read;
-      await job.add({}, [], walk.cursorAt(read));
-    } else job.progressed(goesOnAt > keptTo);
-    keptTo = Math.max(keptTo, goesOnAt);
-  }
-  checkLarge(findings.reader.largeSoFar, app.settings.bigKeyBytes);
+  const { reader } = findings;
+  const look = new FileLook({ store, file: spec.file, place: nameOfSide(spec) }, head, reader);
+  const goOn = () => {
+    checkLarge(reader.largeSoFar, app.settings.bigKeyBytes);
+  };
+  await lookOn(job, { look, reader, bytes: storedBytes(head), goOn });
+  goOn();
   return findings.whole(look.result());
 }
 

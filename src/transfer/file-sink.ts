@@ -37,6 +37,8 @@ export type FileWritten = Awaited<ReturnType<Sink['write']>> & { readonly moved:
 /** An RDB file that parts are written to. No key must stand in it twice. */
 export class FileSink implements Sink {
   private readonly out = new Output();
+  /** Of the page of which parts come. */
+  private gathered: Gathered;
 
   /**
    * @param prepare makes of a payload what servers of the file take for certain
@@ -53,7 +55,9 @@ export class FileSink implements Sink {
     private readonly mostBytes: number,
     private readonly use: 'FREQ' | 'IDLETIME' | undefined,
     private readonly inPieces: KeyInPieces | undefined,
-  ) {}
+  ) {
+    this.gathered = new Gathered(piece);
+  }
 
   wantsValues(): boolean {
     return true;
@@ -61,13 +65,18 @@ export class FileSink implements Sink {
 
   async write({ page, counts, next, isShared = false }: Part): Promise<FileWritten> {
     if (isShared) throw new Error(SHRUNK);
+    // Before anything is waited for: parts come in their order.
+    const { gathered } = this;
+    if (next !== undefined) this.gathered = new Gathered(this.piece);
     await this.piece.room();
     const repeated = this.piece.repeatedIn(page.keys);
     const first = this.recordsOf(page, repeated);
-    // What waits until the whole page is done must not wait in memory.
-    const all = [next === undefined ? await this.kept(first) : first];
+    const all = [first];
+    if (next === undefined) await gathered.add(first.records);
     for (const key of page.keys.filter((each, i) => page.payloads[i] === 'big' && !repeated.has(each))) {
-      all.push(await this.bigKey(key));
+      const big = await this.bigKey(key);
+      await gathered.add(big.records);
+      all.push(big);
     }
     return {
       counts: all.reduce((sum, one) => addCounts(sum, one.counts), addCounts(noCounts, counts)),
@@ -92,9 +101,9 @@ export class FileSink implements Sink {
     if (written instanceof RedisError) return notWritten(key, written.message);
     switch (written.kind) {
       case 'failed':
-        return { ...NOTHING, counts: { failed: 1 }, findings: [written.finding] };
+        return { ...nothing(), counts: { failed: 1 }, findings: [written.finding] };
       case 'expired':
-        return { ...NOTHING, counts: { expired: 1 } };
+        return { ...nothing(), counts: { expired: 1 } };
       case 'kept': {
         const { blocks, expiry, findings } = written;
         const bytes = blocks.reduce((sum, { length }) => sum + length, 0);
@@ -114,7 +123,9 @@ export class FileSink implements Sink {
       budget.correct(bytes, page.bytes);
       bytes = page.bytes;
       if (page.payloads[0] !== 'big') {
-        return await this.kept(this.recordsOf(page, new Set()));
+        const records = this.recordsOf(page, new Set());
+        // What is large is kept before its memory is given back.
+        return records.records.content.length < this.piece.blockBytes ? records : await this.kept(records);
       }
       return { isTooLarge: true, use: this.useOf(page, 0) };
     } finally {
@@ -173,13 +184,48 @@ export class FileSink implements Sink {
   }
 }
 
+/**
+ * Gathers the records of one page until they are worth a block of their own: what is large must not wait in memory until all of the page is
+ * done, and of blocks there may be so many only. What is never worth one stays as it is.
+ */
+class Gathered {
+  private waiting: Gatherable[] = [];
+  private bytes = 0;
+
+  constructor(private readonly piece: Pick<PieceWriter, 'blockBytes' | 'keepNow'>) {}
+
+  /** Throws what a block could not be kept for. */
+  async add(records: Gatherable): Promise<void> {
+    const { content } = records;
+    if (!Buffer.isBuffer(content) || content.length === 0) return;
+    this.waiting.push(records);
+    this.bytes += content.length;
+    if (this.bytes < this.piece.blockBytes) return;
+    const { waiting } = this;
+    this.waiting = [];
+    this.bytes = 0;
+    const parts = waiting.flatMap((each) => (Buffer.isBuffer(each.content) ? [each.content] : []));
+    const block = await this.piece.keepNow(Buffer.concat(parts));
+    waiting.forEach((each, i) => {
+      each.content = i === 0 ? [block] : [];
+    });
+  }
+}
+
+/** Records whose bytes may come to be in a block that is kept already: of those that share one, the first has it. */
+interface Gatherable extends Omit<Records, 'content'> {
+  content: Records['content'];
+}
+
 interface PageRecords {
   readonly counts: Parameters<typeof addCounts>[1];
   readonly findings: readonly KeyFinding[];
-  readonly records: Records;
+  readonly records: Gatherable;
 }
 
-const NOTHING = { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };
+function nothing(): PageRecords {
+  return { counts: {}, findings: [], records: { content: Buffer.alloc(0), keys: [], expiring: 0 } };
+}
 
 /** A key that does not go whole. */
 interface TooLarge {
@@ -197,5 +243,5 @@ export type KeyInPieces = (
 
 function notWritten(key: Buffer, why: string): PageRecords {
   const finding = { key, code: 'too-large', message: `The key was not written: ${why}` } as const;
-  return { ...NOTHING, counts: { failed: 1 }, findings: [finding] };
+  return { ...nothing(), counts: { failed: 1 }, findings: [finding] };
 }

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import { combineCrc64, Crc64 } from '../payload/crc64';
-import type { FilePiece } from '../migration/rows';
+import { MOST_PIECE_RUNS, type FilePiece } from '../migration/rows';
 
 /** So many of the last keys are known again. A table that shrinks gives at most one bucket of its keys twice. */
 const BORDER = 32;
 
-/** A block that is no older is not closed for a checkpoint before it is half full: there may be so many of them only. */
+/**
+ * A block that is no older is not closed for a checkpoint before it is half full: there may be so many of them only. The fewer there may
+ * still be, the older it becomes.
+ */
 const YOUNG_MS = 20_000;
+const TOO_MANY_RUNS =
+  'The range has written its part of the file in too many pieces: raise KEYFERRY_BIG_KEY_MIB, and start again.';
 
 /** What keys are known again by: 64 bits of a hash. */
 function markOf(key: Buffer): string {
@@ -25,7 +30,7 @@ export interface Block {
   readonly crc: bigint;
 }
 
-/** Records of keys that were written together: their bytes, or the blocks that have them already. */
+/** Records of keys that were written together: their bytes, or the blocks that have them already; none where others have them. */
 export interface Records {
   readonly content: Buffer | readonly Block[];
   readonly keys: readonly Buffer[];
@@ -51,12 +56,14 @@ export class PieceWriter {
   /**
    * @param before what earlier workers wrote up to the cursor
    * @param blockBytes a block is closed when it is as large
+   * @param mostBlocks so many blocks may be closed before that, or be larger
    * @param keep keeps a block under its name. Throws what keeps the range from going on.
    */
   constructor(
     before: FilePiece | null,
     private readonly generation: number,
-    private readonly blockBytes: number,
+    readonly blockBytes: number,
+    private readonly mostBlocks: number,
     private readonly keep: (generation: number, number: number, bytes: Buffer) => Promise<void>,
   ) {
     this.piece = before ?? { runs: [], bytes: 0, crc: '0'.repeat(16), keys: 0, expiring: 0, border: [] };
@@ -86,7 +93,7 @@ export class PieceWriter {
     if (Buffer.isBuffer(content)) {
       this.open.push(content);
       this.openBytes += content.length;
-    } else {
+    } else if (content.length > 0) {
       this.close();
       for (const block of content) this.piece = withBlock(this.piece, this.generation, block);
     }
@@ -98,6 +105,7 @@ export class PieceWriter {
       expiring: expiringBefore + expiring,
     };
     if (this.openBytes >= this.blockBytes) this.close();
+    if (this.piece.runs.length >= MOST_PIECE_RUNS) this.fail(new Error(TOO_MANY_RUNS));
   }
 
   /**
@@ -105,13 +113,19 @@ export class PieceWriter {
    * @param force also where that would close a block that is small and young; undefined for such a one otherwise
    */
   async cut(force: boolean): Promise<FilePiece | undefined> {
-    const isYoung = performance.now() - this.closedAt < YOUNG_MS && this.openBytes < this.blockBytes / 2;
+    const isYoung = performance.now() - this.closedAt < this.youngMs && this.openBytes < this.blockBytes / 2;
     if (!force && isYoung && this.openBytes > 0) return undefined;
     this.close();
     const { piece } = this;
     const border = [...piece.border, ...this.last.map(markOf)].slice(-BORDER);
     await this.keeping;
     return { ...piece, border };
+  }
+
+  private get youngMs(): number {
+    const blocks = this.piece.runs.reduce((sum, [, first, last]) => sum + last + 1 - first, 0);
+    const left = this.mostBlocks - blocks;
+    return left <= 0 ? Infinity : (YOUNG_MS * this.mostBlocks) / left;
   }
 
   /** Lets nothing more be told of this piece. */
