@@ -69,7 +69,8 @@ export function sinkOf(
   };
   const goesWhole = plan.source.abilities.dump && plan.target.abilities.restore;
   const whole = goesWhole ? wholeOf(job, source, sizeOf, payloads, app) : undefined;
-  return new RedisSink(payloads.shared, commands, conversions, own, whole, plan.transport !== 'commands', true);
+  const reads = plan.transport === 'commands' ? 'never' : 'whileTaken';
+  return new RedisSink(payloads.shared, commands, conversions, own, whole, reads, true);
 }
 
 /** The same for a file's keys: each goes whole, or by ordinary commands where it is too large for that, or becomes a finding. */
@@ -78,9 +79,10 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const { plan } = job.migration;
   const hindrance = hindranceOf(job);
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
-  const whole = wholeOf(job, source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app);
+  const isKnown = (key: Buffer) => source.largeOf(key) !== undefined;
+  const whole = wholeOf(job, source, (key) => Promise.resolve(source.largeOf(key)?.bytes), payloads, app, isKnown);
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
-  const values = new FileValues(source, () => clock.targetNow(), app, job);
+  const values = new FileValues(source, () => clock.targetNow(), app, job, job.place.notes('print'));
   const own: OwnKeys = {
     tookOver: job.tookOver,
     countEqual: async (keys, page) => {
@@ -105,16 +107,17 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const begin = () => job.beginTemporaryKeys();
   const ownLarge = { countEqual: (keys: readonly Buffer[]) => own.countEqual(keys, named(keys)) };
   const pieces = new CommandCopier(sides, names, options, ownLarge, begin, onTarget, alone, hindrance, job);
-  const goesInPieces = (key: Buffer) => {
-    const large = source.largeOf(key);
-    return large !== undefined && large.bytes > app.settings.bytesInFlight && answersFor(large.type);
-  };
-  const copy = async (keys: readonly Buffer[]): Promise<Copied> => {
+  const copy = async (keys: readonly Buffer[], tooLong: ReadonlySet<Buffer>): Promise<Copied> => {
+    const goesInPieces = (key: Buffer) => {
+      const large = source.largeOf(key);
+      if (large === undefined || !answersFor(large.type)) return false;
+      return tooLong.has(key) || large.bytes > app.settings.bytesInFlight;
+    };
     const copied = await pieces.copy(keys.filter(goesInPieces));
     const others = await notInPieces(keys.filter((key) => !goesInPieces(key)));
     return { ...copied, uncarried: [...copied.uncarried, ...others.uncarried] };
   };
-  return new RedisSink(payloads.shared, { copy }, conversions, own, whole, true, false);
+  return new RedisSink(payloads.shared, { copy }, conversions, own, whole, 'always', false);
 }
 
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
@@ -242,6 +245,7 @@ function wholeOf(
   sizeOf: (key: Buffer) => Promise<number | undefined>,
   { alone }: Payloads,
   { budget, settings }: Pick<App, 'budget' | 'settings'>,
+  knows?: (key: Buffer) => boolean,
 ): WholeCopier {
-  return new WholeCopier(source, sizeOf, alone, budget.until(job).chunks, settings.bytesInFlight);
+  return new WholeCopier(source, sizeOf, alone, budget.until(job).chunks, settings.bytesInFlight, knows);
 }

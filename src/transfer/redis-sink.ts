@@ -1,7 +1,7 @@
 import { freeBuffers } from '../basics/free-buffers';
 import { addCounts, noCounts, type Counts } from '../migration/counts';
 import type { KeyFinding } from '../migration/rows';
-import type { CommandCopier, Copied } from './command-copier';
+import type { Copied } from './command-copier';
 import type { ConversionWriter } from './conversion-writer';
 import type { ReadKeys } from './page-reader';
 import type { PayloadWriter } from './payload-writer';
@@ -31,6 +31,15 @@ export interface OwnKeys {
 /** After a page of which nothing was taken, the values of one are not read, then of twice as many each time, of so many at most. */
 const MOST_UNREAD = 64;
 
+/** Copies keys in another way than by their payloads. */
+export interface CopiesKeys {
+  /** @param tooLong those of them whose payloads the target does not take at once */
+  copy(keys: readonly Buffer[], tooLong: ReadonlySet<Buffer>): Promise<Copied>;
+}
+
+/** never: no payload would go, and every key is copied by commands. always: there is no other way for a key than by its payload. */
+export type ReadsValues = 'never' | 'whileTaken' | 'always';
+
 /**
  * One database of a Redis that parts are written to: what RESTORE does not take goes by commands or is a finding, what the target
  * cannot take now waits. Safe to be given a part that was written before.
@@ -42,21 +51,21 @@ export class RedisSink implements Sink {
 
   /**
    * @param whole for keys that cannot go in pieces; undefined where no payload would go
-   * @param takesPayloads false where none would go: every key is copied by commands then
+   * @param reads whether values are read with pages
    * @param letsGo true where payloads are of nothing else: large ones are empty when they are written
    */
   constructor(
     private readonly payloads: PayloadWriter,
-    private readonly commands: Pick<CommandCopier, 'copy'>,
+    private readonly commands: CopiesKeys,
     private readonly conversions: ConversionWriter,
     private readonly own: OwnKeys,
     private readonly whole: WholeCopier | undefined,
-    private readonly takesPayloads: boolean,
+    private readonly reads: ReadsValues,
     private readonly letsGo: boolean,
   ) {}
 
   wantsValues(): boolean {
-    return this.takesPayloads && this.unread === 0;
+    return this.reads === 'always' || (this.reads === 'whileTaken' && this.unread === 0);
   }
 
   async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
@@ -66,11 +75,19 @@ export class RedisSink implements Sink {
     this.judge(page.payloads.filter((payload) => Buffer.isBuffer(payload)).length, refused.length);
     const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
-    const copied = await this.commands.copy([...big, ...refused, ...tooLong]);
+    const copied = await this.commands.copy([...big, ...refused, ...tooLong], new Set(tooLong));
     const isBig = new Set([...big, ...tooLong]);
     // What was refused as a payload would be refused again.
-    const lost = copied.uncarried.filter(({ key }) => this.whole === undefined || !isBig.has(key));
-    const whole = await this.whole?.copy(copied.uncarried.filter((finding) => !lost.includes(finding)));
+    const goesWhole = (key: Buffer) => isBig.has(key) && this.whole?.knows(key) === true;
+    const whole = await this.whole?.copy(copied.uncarried.filter(({ key }) => goesWhole(key)));
+    const whyTooLong = new Map(restored.tooLong.map(({ key, error }) => [key, error.message]));
+    const lost = copied.uncarried
+      .filter(({ key }) => !goesWhole(key))
+      .map((finding): KeyFinding => {
+        const why = whyTooLong.get(finding.key);
+        if (this.reads !== 'always' || why === undefined) return finding;
+        return { key: finding.key, code: 'too-large', message: `The key was not copied: ${why}` };
+      });
     // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
     const taken = [...restored.taken, ...copied.taken, ...(whole?.taken ?? [])];
     const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1 || (whole?.sent ?? 0) > 1);

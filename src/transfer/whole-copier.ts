@@ -23,6 +23,8 @@ export class WholeCopier {
     private readonly payloads: Pick<PayloadWriter, 'write'>,
     private readonly budget: ChunkBudget,
     private readonly mostBytes: number,
+    /** Whether a key can be asked for. */
+    readonly knows: (key: Buffer) => boolean = () => true,
   ) {}
 
   /**
