@@ -99,6 +99,10 @@ export async function compareRange(job: RangeJob, app: CompareApp): Promise<void
         ? await lookAtPresent(pairs, comparison)
         : await lookAtPage(pairs, ofConverters.length === 0 ? seen : undefined, comparison);
     namesFirst.note(look.missing.length, pairs.length);
+    for (const place of [...look.same, ...look.gone]) {
+      const pair = pairs[place];
+      if (pair !== undefined) values?.forget(pair.source);
+    }
     const suspectsAt = (places: readonly number[], missing: boolean) =>
       places.flatMap((place) => pairs[place] ?? []).map((pair): Suspect => ({ ...pair, claimed: false, missing }));
     return {
@@ -184,7 +188,7 @@ async function comparedSides(job: RangeJob, app: CompareApp, converters: readonl
   const file = await fileSidesOf(job, app, converters, { endsBehindLarge: true });
   if (file !== undefined) {
     const { source, target, clock } = file;
-    const values = new FileValues(source, () => clock.targetNow(), app, job);
+    const values = new FileValues(source, () => clock.targetNow(), app, job, job.place.notes('print'));
     return { sides: { source, target }, clock, onBoth: attemptOn(job, target.guard), values };
   }
   const sides = rangeSides(job, app);

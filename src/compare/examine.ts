@@ -40,7 +40,7 @@ export type Examined = 'same' | 'gone' | Difference;
 /** Looks closely at keys, one after the other: facts, and where these agree and it is asked for, values. */
 export async function examine(pairs: readonly Pair[], comparison: Comparison): Promise<Examined[]> {
   if (pairs.length === 0) return [];
-  const { source, target, depth, expiriesAgree } = comparison;
+  const { source, target, depth, expiriesAgree, notes } = comparison;
   const [here, there] = await Promise.all([
     known(pairs)?.map((value) => value.facts()) ?? source.attempt(() => keyFacts(source, names(pairs, 'source'))),
     target.attempt(() => keyFacts(target, names(pairs, 'target'))),
@@ -55,6 +55,8 @@ export async function examine(pairs: readonly Pair[], comparison: Comparison): P
     const result = compared[i];
     if (result !== undefined) values.set(place, result);
   });
+  // What was read of a value that is not compared with any is of no use either.
+  for (const pair of pairs) notes?.source.set(pair.source, undefined);
   return pairs.map((_, i): Examined => {
     const [one, other] = [here[i], there[i]];
     if (one === undefined) return 'gone';

@@ -4,6 +4,7 @@ import type { StopSignal } from '../migration/stop';
 import { BadPayloadError } from '../payload/byte-reader';
 import { typeNameOf } from '../payload/type-names';
 import type { FileOrigin } from '../range/file-origin';
+import type { KeyNotes } from '../range/page-place';
 import { answersFor } from '../transfer/file-port';
 import { NotInPiecesError } from '../transfer/file-stream/exact';
 import { asNumber } from '../transfer/by-commands/replies';
@@ -16,13 +17,22 @@ const MIB = 1_048_576;
 
 /** What the keys of a file are, out of pages as they were read. */
 export class FileValues {
-  /** @param now the clock that expiries are told by, ms since 1970 */
+  /**
+   * @param now the clock that expiries are told by, ms since 1970
+   * @param notes where it is kept how far large keys were read, and what they are then
+   */
   constructor(
     private readonly file: Pick<FileOrigin, 'attempt' | 'largeOf' | 'port' | 'readerOfWhole' | 'release'>,
     private readonly now: () => number,
     private readonly app: Pick<App, 'budget' | 'settings'>,
     private readonly stop: StopSignal,
+    private readonly notes: KeyNotes,
   ) {}
+
+  /** Nothing is to be known any more of how far the reading of a key got. */
+  forget(key: Buffer): void {
+    this.notes.set(key, undefined);
+  }
 
   /** Pairs of a page's keys with what they are, as they will be compared; of some of them where that is said. */
   async pairs(
@@ -60,6 +70,12 @@ export class FileValues {
   /** What is larger than the memory that there is. */
   private async inPieces(key: Buffer, typeByte: number, expiry: number): Promise<KnownValue> {
     const { file, app, now, stop } = this;
+    const notes = {
+      get: () => this.notes.get(key),
+      set: (note: unknown) => {
+        this.notes.set(key, note);
+      },
+    };
     const type = typeNameOf(typeByte);
     const memory = memoryOfLarge(typeByte);
     await app.budget.until(stop).chunks.take(memory);
@@ -69,11 +85,11 @@ export class FileValues {
     try {
       if (!answersFor(typeByte)) throw new IncomparableError(`values of type ${type} are compared only whole`);
       return await file.attempt(async () => {
-        // Of an attempt that failed nothing is gone on with.
+        // Of what an attempt that failed has open nothing is gone on with.
         file.release(key);
         // Whoever names keys alone does not say when they expire.
         const ends = Math.max(0, asNumber(await file.port.call('PEXPIRETIME', key)));
-        return await largeValue({ port: file.port, key, type, expiry: ends, now, goOn });
+        return await largeValue({ port: file.port, key, type, expiry: ends, now, goOn, notes });
       });
     } catch (error) {
       // A value that no server writes.

@@ -219,23 +219,31 @@ export function pendingPieces(id: Buffer, consumer: Buffer, times: number): read
  * @param entries the windows of its entries
  * @param pending those of what is pending, of each group
  */
-export function streamPrint(
+function streamPrint(
   lastId: string,
   groups: readonly Pick<StreamGroup, 'name' | 'lastDelivered' | 'consumers'>[],
   entries: readonly string[],
   pending: readonly (readonly string[])[],
 ): ValuePrint {
+  // Behind the last group.
+  return printOfWindows('stream', [streamFactsPrint(lastId, groups), ...entries, ...pending.flat(), '']);
+}
+
+/** Its first window: what is told of the stream, its groups and their consumers. */
+export function streamFactsPrint(
+  lastId: string,
+  groups: readonly Pick<StreamGroup, 'name' | 'lastDelivered' | 'consumers'>[],
+): string {
   const facts: Buffer[] = [Buffer.from(lastId)];
   for (const { name, lastDelivered, consumers } of groups) {
     facts.push(Buffer.from('group'), name, Buffer.from(lastDelivered));
     for (const consumer of consumers) facts.push(consumer.name, Buffer.from(String(consumer.pending)));
   }
-  // Behind the last group.
-  return printOfWindows('stream', [sha1Of(inTurn(facts)), ...entries, ...pending.flat(), '']);
+  return sha1Of(inTurn(facts));
 }
 
 /** Cuts what comes one after the other as the scripts do: a window that is full has one behind it, be it empty. */
-export class Windows {
+class Windows {
   private readonly prints: string[] = [];
   private digest = new TextsDigest();
   private inWindow = 0;
@@ -270,7 +278,7 @@ export class Windows {
   }
 }
 
-export class Sum {
+class Sum {
   private sum = 0;
   private count = 0;
 

@@ -66,8 +66,19 @@ function added(state: PrintState, { type, next, print, expiringFields, unknown }
 
 /** The fingerprint of an ordered value of which all windows are known. */
 export function printOfWindows(type: string, prints: readonly string[]): ValuePrint {
-  const state = prints.reduce((before, print) => added(before, { type, next: '', print, expiringFields: 0 }), atStart);
-  return printOf(state);
+  return printOfChain(type, prints.reduce(withWindow, NO_WINDOWS));
+}
+
+/** What stands for the windows of an ordered value up to one of them: for none at first, and with each one that comes behind. */
+export const NO_WINDOWS = atStart.chain;
+
+export function withWindow(chain: string, print: string): string {
+  return added({ ...atStart, chain }, { type: '', next: '', print, expiringFields: 0 }).chain;
+}
+
+/** The fingerprint of an ordered value, of what stands for all of its windows. */
+export function printOfChain(type: string, chain: string): ValuePrint {
+  return printOf({ ...atStart, type, chain });
 }
 
 function printOf({ type, sum, chain, expiring, unknown }: PrintState): ValuePrint {

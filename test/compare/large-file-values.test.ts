@@ -5,6 +5,8 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { FileValues } from '../../src/compare/file-values';
+import { knownValue } from '../../src/compare/known-value';
+import { largeValue } from '../../src/compare/large-file-value';
 import { beginningOf } from '../../src/files/pack';
 import { writeKey } from '../../src/payload/file-records';
 import { Output } from '../../src/payload/output';
@@ -172,7 +174,8 @@ it('a read of a file that fails once leaves no trace in what a value is', async 
       },
       readerOfWhole: { read: () => Promise.reject(new Error('It is too large for that.')) },
     };
-    const values = new FileValues(file, Date.now, app, { check: () => undefined });
+    const noNotes = { get: () => undefined, set: () => undefined };
+    const values = new FileValues(file, Date.now, app, { check: () => undefined }, noNotes);
     const key = Buffer.from('stream');
     const page = { keys: [key], payloads: ['big'], expiries: [0], bytes: 0, micros: 0 } as const;
     const [pair] = await values.pairs(page, { onTarget: (name) => name });
@@ -183,6 +186,96 @@ it('a read of a file that fails once leaves no trace in what a value is', async 
   for (let failing = 1; failing <= whole.reads; failing++) {
     const { print, reads } = await printWithout(failing);
     expect([print, reads]).toEqual([whole.print, failing + whole.reads]);
+  }
+});
+
+it('a value that needs longer than the time of one message is read over several of them, whatever its type', async () => {
+  const { client } = server;
+  await client.flushall();
+  const some = many.slice(0, 3 * 512);
+  await client.set('string', randomBytes(8 * 262_144));
+  await client.set('packed', 'x'.repeat(3_000_000));
+  await client.rpush('list', ...some.map(text));
+  await client.rpush('list of more', ...many.slice(0, 5_000).map(text));
+  await client.sadd('set', ...many.slice(0, 5_000).map(text));
+  await client.hset('hash', ...many.slice(0, 5_000).flatMap((i) => [`field:${i}`, text(i)]));
+  await client.hset('expiring', ...many.slice(0, 5_000).flatMap((i) => [`field:${i}`, text(i)]));
+  await client.call('HPEXPIRE', 'expiring', 100_000_000, 'FIELDS', 2, 'field:0', 'field:4777');
+  await client.zadd('zset', ...many.slice(0, 5_000).flatMap((i) => [`${i % 100}.${i % 7}`, text(i)]));
+  await client.zadd('zset of windows', ...many.slice(0, 8 * 512).flatMap((i) => [i % 9, text(i)]));
+  const fill = client.pipeline();
+  for (const [name, length] of [
+    ['stream', 5_000],
+    ['stream of windows', 4 * 512],
+    ['stream of one more', 4 * 512 + 1],
+  ] as const) {
+    for (const i of many.slice(0, length)) fill.xadd(name, `${i + 1}-${i % 2}`, 'f', text(i));
+    for (const [group, count] of [
+      ['b', 512],
+      ['a', 2_000],
+      ['none', 0],
+    ] as const) {
+      fill.xgroup('CREATE', name, group, '0');
+      if (count > 0) fill.xreadgroup('GROUP', group, 'one', 'COUNT', count, 'STREAMS', name, '>');
+    }
+  }
+  await fill.exec();
+
+  const clock = jest.spyOn(performance, 'now');
+  try {
+    let time = 0;
+    clock.mockImplementation(() => (time += 1_000));
+    for (const name of await client.keys('*')) {
+      const key = Buffer.from(name);
+      const payload = (await client.callBuffer('DUMP', key)) as Buffer;
+      const expected = knownValue(payload, 0, Date.now);
+      const out = new Output();
+      writeKey(out, key, 0, payload);
+      const bytes = out.copy();
+      let noted: string | undefined;
+      const notes = {
+        get: (): unknown => noted && JSON.parse(noted),
+        set: (note: unknown) => {
+          noted = JSON.stringify(note);
+        },
+      };
+      let messages = 0;
+      for (let isOver = false; !isOver; messages++) {
+        // A message has the time of a few steps; all that is open is another one's.
+        let left = 6;
+        const goOn = () => {
+          if (left-- === 0) throw new Error('deadline');
+        };
+        const port = new FilePort(
+          (start, length) => Promise.resolve(bytes.subarray(start, start + length)),
+          () => [0, bytes.length],
+        );
+        const type = await client.type(key);
+        try {
+          const value = await largeValue({ port, key, type, expiry: 0, now: Date.now, goOn, notes });
+          expect([name, value.facts(), value.print(), value.fieldExpiries()]).toEqual([
+            name,
+            expected.facts(),
+            expected.print(),
+            expected.fieldExpiries(),
+          ]);
+          isOver = true;
+        } catch (error) {
+          if (!(error instanceof Error) || error.message !== 'deadline') throw error;
+        }
+        if (messages > 100) throw new Error(`"${name}" comes to no end.`);
+      }
+      expect([name, messages > 1]).toEqual([name, true]);
+      // Whoever only has the target's side left to read is told at once.
+      const port = new FilePort(
+        () => Promise.reject(new Error('It was read.')),
+        () => [0, bytes.length],
+      );
+      const again = { port, key, type: await client.type(key), expiry: 0, now: Date.now, goOn: () => undefined, notes };
+      expect((await largeValue(again)).print()).toEqual(expected.print());
+    }
+  } finally {
+    clock.mockRestore();
   }
 });
 
