@@ -5,7 +5,7 @@ import { FINDINGS_PER_RANGE, readRangeName, type Finding, type RangeRow, type St
 import { binaryChunks, created, fromBinaryChunks, rowKeyText, textForPeople, type Entity } from './entities';
 import type { RangeRows } from './range-rows';
 import {
-  NEWEST_VERSION,
+  FINDINGS_VERSION,
   findingBatchSchema,
   markBatchSchema,
   packedFindings,
@@ -75,7 +75,7 @@ export class FindingBatches {
 
   private async create(kind: string, teller: Teller, first: number, content: Record<string, unknown>): Promise<void> {
     const { migration, name, phase, database, epoch, generation } = teller;
-    const head = { version: NEWEST_VERSION, range: name, phase, database, epoch, generation, first };
+    const head = { version: FINDINGS_VERSION, range: name, phase, database, epoch, generation, first };
     // What is there already is the same, of a request whose answer was lost.
     await created(
       this.table.createEntity({

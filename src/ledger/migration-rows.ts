@@ -19,7 +19,7 @@ import {
   textForPeople,
   type Entity,
 } from './entities';
-import { migrationSchema, migrationStateSchema, mustParse, ROW_VERSION, UnreadableRowError } from './row-schemas';
+import { migrationSchema, migrationStateSchema, mustParse, UnreadableRowError, versionOfPlan } from './row-schemas';
 
 const PARTITION = 'migration';
 
@@ -147,7 +147,7 @@ export class MigrationRows {
 
 function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
   return {
-    version: ROW_VERSION,
+    version: versionOfPlan(row.plan),
     state: row.state,
     phase: row.phase,
     pass: row.pass,

@@ -12,7 +12,7 @@ import {
   type Entity,
   type NewEntity,
 } from './entities';
-import { NEWEST_VERSION, NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
+import { FINDINGS_VERSION, NewerRowError, parseRow, rangeSchema, ROW_VERSION, UnreadableRowError } from './row-schemas';
 import { toChunks } from './chunked-text';
 import { toPlace } from './page-places';
 import { SURVEY_KEYS, toSurvey } from './surveys';
@@ -135,7 +135,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
   return {
     partitionKey: row.migration,
     rowKey: row.name,
-    version: row.findingRuns.length === 0 && row.cursor.length <= PLAIN_CURSOR ? ROW_VERSION : NEWEST_VERSION,
+    version: row.findingRuns.length === 0 && row.cursor.length <= PLAIN_CURSOR ? ROW_VERSION : FINDINGS_VERSION,
     phase: row.phase,
     number: row.number,
     database: row.database,

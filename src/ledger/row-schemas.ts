@@ -4,10 +4,18 @@ import { plannedConversionSchema } from '../convert/conversion-facts';
 import { storedConversions } from '../convert/registry';
 import { countsSchema, type Counts } from '../migration/counts';
 import { cutoverSteps } from '../migration/live';
-import { lookDepths, phasesWithFormerNames, placeInPlan, untils, works } from '../migration/phases';
+import {
+  lookDepths,
+  phasesWithFormerNames,
+  placeInPlan,
+  untils,
+  works,
+  type Phase,
+  type Work,
+} from '../migration/phases';
 import { migrationRequestSchema } from '../migration/request';
 import { feedKinds } from '../redis/feed-connection';
-import { migrationStates, PHASE_NAME, rangeStates } from '../migration/rows';
+import { migrationStates, MOST_PIECE_RUNS, PHASE_NAME, rangeStates } from '../migration/rows';
 
 /** A stored row is not as it was written. The message names the row, and what is wrong with it; nothing of what it holds. */
 export class UnreadableRowError extends Error {
@@ -25,11 +33,37 @@ export class UnreadableRowError extends Error {
  * versions keep `state`, `startedAt` and `finishedAt` of a plan row as they are.
  * - 1: rows without a version are of it. The phases of a migration stand in no plan.
  * - 2: plans have their phases, rows their pass.
+ * Newer ones are only written where something stands in a row that apps before do not know.
  */
 export const ROW_VERSION = 2;
 
 /** The version of batches of findings, and of range rows that say which of these count: who does not know would write them without. */
-export const NEWEST_VERSION = 3;
+export const FINDINGS_VERSION = 3;
+
+/** Rows of newer versions are left alone. */
+export const NEWEST_VERSION = 4;
+
+/**
+ * From which version of rows on an app knows what is done in a phase. To an app before, a plan with such a phase would be one that is
+ * broken: it would end it when that is asked for, though a newer app is at it.
+ */
+const KNOWN_SINCE: Readonly<Record<Work, number>> = {
+  copy: ROW_VERSION,
+  survey: ROW_VERSION,
+  compare: ROW_VERSION,
+  sync: ROW_VERSION,
+  extra: ROW_VERSION,
+  look: ROW_VERSION,
+  follow: 3,
+  seal: 3,
+  libraries: 3,
+  read: 4,
+};
+
+/** The version of a plan's row: as old as can be, so that apps of different versions can work side by side on what all of them know. */
+export function versionOfPlan({ phases }: { readonly phases: readonly Pick<Phase, 'work'>[] }): number {
+  return Math.max(ROW_VERSION, ...phases.map(({ work }) => KNOWN_SINCE[work]));
+}
 
 /** A newer version of the app wrote a row: what it says is not known here, so that nothing is decided by it. */
 export class NewerRowError extends UnreadableRowError {
@@ -139,7 +173,7 @@ const phaseName = z.string().regex(PHASE_NAME, 'must be the name of a phase');
 const pass = count.default(0);
 
 const piece = z.object({
-  runs: z.array(z.tuple([count, count, count])).max(10_000),
+  runs: z.array(z.tuple([count, count, count])).max(MOST_PIECE_RUNS),
   bytes: count,
   crc: z.string().regex(/^[0-9a-f]{16}$/),
   keys: count,
@@ -443,13 +477,14 @@ export const snapshotSchema = z.looseObject({
     keysPerSecond: amount,
     etaSeconds: amount.nullable(),
     ranges: z.looseObject({ total: count, done: count, active: count, failed: count }),
-    reading: z.object({ bytes: count, of: count }).optional(),
+    reading: z.object({ bytes: count, of: count, bytesPerSecond: count.optional() }).optional(),
   }),
   sourceKeysNow: count.nullable(),
   targetKeysNow: count.nullable(),
   missing: count.nullable(),
   warnings: z.array(z.string()),
   history: z.array(z.tuple([amount, count])).optional(),
+  readHistory: z.array(z.tuple([amount, count])).optional(),
   followed: z.array(z.tuple([amount, amount, count, count])).optional(),
   shards: z.object({ source: z.array(shard).optional(), target: z.array(shard).optional() }).optional(),
   sourceShards: z.array(shardTold).optional(),
