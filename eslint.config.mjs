@@ -119,7 +119,9 @@ export default tseslint.config(
     rules: {
       '@typescript-eslint/no-restricted-imports': [
         'error',
-        { patterns: [{ regex: '^(\\.\\./(?!src/basics/safe-text\\.ts$)|node:)', allowTypeImports: true }] },
+        {
+          patterns: [{ regex: '^(\\.\\./(?!src/basics/(safe-text|phase-words)\\.ts$)|node:)', allowTypeImports: true }],
+        },
       ],
     },
   },

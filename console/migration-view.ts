@@ -1,3 +1,4 @@
+import { phaseWords } from '../src/basics/phase-words.ts';
 import { ApiError, type Api, type FollowedPoint, type MigrationReport } from './api.ts';
 import { alertBox, button, card, element, setText, table } from './dom.ts';
 import { FindingsView } from './findings-view.ts';
@@ -146,6 +147,7 @@ class Head {
   private readonly badge = element('span', {});
   private readonly cancel: HTMLButtonElement;
   private readonly bar = element('progress', { max: 100, 'aria-label': 'Progress' });
+  private readonly phase = element('b', {}, '…');
   private readonly percent = element('b', { class: 'big' }, '…');
   private readonly rate = element('b', {});
   private readonly left = element('b', {});
@@ -170,6 +172,7 @@ class Head {
       element(
         'div',
         { class: 'facts' },
+        fact('at the moment', this.phase),
         fact('done', this.percent),
         fact('keys per second', this.rate),
         fact('left', this.left),
@@ -194,13 +197,16 @@ class Head {
     setText(this.title, sides);
     if (this.badge.textContent !== spoken(state)) this.badge.replaceChildren(stateBadge(state));
     this.bar.value = progress.percent;
+    setText(this.phase, ended ? 'ended' : progress.phase === undefined ? '–' : shown(phaseWords(progress.phase), 80));
     setText(this.percent, `${progress.percent.toFixed(1)} %`);
     setText(this.rate, amount(progress.keysPerSecond));
     setText(this.left, ended || progress.etaSeconds === null ? '–' : span(progress.etaSeconds));
     setText(this.elapsed, span(((ended ? Date.parse(finishedAt) : Date.now()) - Date.parse(startedAt)) / 1_000));
     setText(this.ranges, `${amount(progress.ranges.done)} of ${amount(progress.ranges.total)}`);
     const { reading } = progress;
-    setText(this.read, reading === undefined ? '' : `${size(reading.bytes)} of ${size(reading.of)}`);
+    const { bytes, of, bytesPerSecond } = reading ?? { bytes: 0, of: 0 };
+    const rate = bytesPerSecond === undefined ? '' : `, ${size(bytesPerSecond)}/s`;
+    setText(this.read, reading === undefined ? '' : `${size(bytes)} of ${size(of)}${rate}`);
     this.ofFile.hidden = reading === undefined;
     setText(this.cause, cause === null ? '' : shown(cause, 1_000));
     this.cause.hidden = cause === null;

@@ -8,7 +8,7 @@ import ts from 'typescript';
 const from = 'console';
 const to = path.join('dist', 'console');
 /** What the console runs of the app's own code. */
-const shared = ['src/basics/safe-text.ts'];
+const shared = ['src/basics/safe-text.ts', 'src/basics/phase-words.ts'];
 const compilerOptions = {
   target: ts.ScriptTarget.ES2023,
   module: ts.ModuleKind.ESNext,

@@ -240,7 +240,7 @@ while :; do
   persistent_call GET "migrations/$id" ||
     give_up "the state of migration $id cannot be read: $(explanation)"
   line=$(
-    jq -r '"\(.state): \(.progress.percent) % of \(.source.keysAtStart // "unknown") keys, \(.progress.keysPerSecond) keys/s, "
+    jq -r '"\(.state)\(if .progress.phase == null or .finishedAt != null then "" else " (\(.progress.phase))" end): \(.progress.percent) % of \(.source.keysAtStart // "unknown") keys, \(.progress.keysPerSecond) keys/s, "
       + "ranges \(.progress.ranges.done)/\(.progress.ranges.total)"
       + (if .progress.etaSeconds == null then "" else ", \(.progress.etaSeconds) s left" end)' "$folder/body"
   ) || give_up 'the answer is not the state of a migration'

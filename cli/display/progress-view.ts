@@ -1,6 +1,7 @@
 import type { MigrationReport } from '../../src/migration/report';
 import type { LiveReport } from '../../src/migration/live';
 import { safeText } from '../../src/basics/safe-text';
+import { phaseWords } from '../../src/basics/phase-words';
 import { bytes, count, counted, duration } from './words';
 
 /** How far something is: 0 to 100, and a few words each. */
@@ -16,13 +17,17 @@ export interface ProgressView {
   clear(): void;
 }
 
-/** A migration's progress in words. */
+/** A migration's progress in words. They begin with what the percentage is of: with each phase it begins anew. */
 export function progressOf({ state, progress, tally, live }: MigrationReport): Progress {
-  const { percent, keysPerSecond, etaSeconds, reading } = progress;
+  const { phase, percent, keysPerSecond, etaSeconds, reading } = progress;
+  const left = etaSeconds === null ? [] : [`${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`];
   if (reading !== undefined) {
-    return { percent, words: [`reading the file: ${bytes(reading.bytes)} of ${bytes(reading.of)}`] };
+    const rate = reading.bytesPerSecond === undefined ? [] : [`${bytes(reading.bytesPerSecond)}/s`];
+    const words = [`${phaseWords('read')}: ${bytes(reading.bytes)} of ${bytes(reading.of)}`, ...rate, ...left];
+    return { percent, words };
   }
   if (live !== undefined && live.phase !== 'copy' && live.phase !== 'look') return { percent, words: liveWords(live) };
+  if (state === 'verifying' && phase !== undefined && phase !== 'look') return { percent, words: [phaseWords(phase)] };
   if (state === 'verifying') {
     const keys = tally.sourceKeys === null ? 'all keys' : `${count(tally.sourceKeys)} keys`;
     return { percent, words: [`looking up ${keys} on the target`] };
@@ -30,9 +35,9 @@ export function progressOf({ state, progress, tally, live }: MigrationReport): P
   return {
     percent,
     words: [
-      `${count(tally.accountedKeys)} ${tally.sourceKeys === null ? '' : `of ${count(tally.sourceKeys)} `}keys`,
+      `${phase === undefined ? '' : `${phaseWords(phase)}: `}${count(tally.accountedKeys)} ${tally.sourceKeys === null ? '' : `of ${count(tally.sourceKeys)} `}keys`,
       `${count(keysPerSecond)} keys/s`,
-      ...(etaSeconds === null ? [] : [`${duration(Math.max(1, Math.round(etaSeconds))).replace('.0', '')} left`]),
+      ...left,
     ],
   };
 }
@@ -46,13 +51,6 @@ const STEPS = {
   streams: 'streams with groups are copied again',
   proved: 'proved: all is on the target',
 } as const;
-
-const PHASES: Readonly<Record<string, string>> = {
-  listen: 'listening to the source',
-  extra: 'looking for keys that only the target has',
-  settle: 'applying once more what changed meanwhile',
-  live: 'in step',
-};
 
 /** Of a phase that would be in step: what may have been missed is not repaired. */
 const NOT_YET = 'not in step: what may have been missed is looked for';
@@ -72,7 +70,7 @@ function liveWords({
   const step = cutover === null ? null : STEPS[cutover.step ?? 'quiet'];
   const writers = cutover?.step === 'quiet' ? writersWords(cutover.writers) : '';
   return [
-    step ?? (phase === 'live' && !repaired ? NOT_YET : (PHASES[phase] ?? phase)),
+    step ?? (phase === 'live' && !repaired ? NOT_YET : phaseWords(phase)),
     ...(writers === '' ? [] : [writers]),
     `lag ${duration(lagMs / 1_000)}`,
     `${count(waiting)} keys waiting`,

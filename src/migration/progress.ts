@@ -3,12 +3,22 @@ import { amount, type DocumentOf } from './document';
 import type { HistoryPoint } from './history';
 
 export const progressSchema = z.object({
-  percent: z.number().min(0).max(100).describe('0 to 100 with one decimal; 100 only when it has ended well.'),
+  phase: z
+    .string()
+    .optional()
+    .describe(
+      'What is done, and what percent and etaSeconds are of: read, copy, look and others, one after the other. Not there in documents of earlier versions.',
+    ),
+  percent: z
+    .number()
+    .min(0)
+    .max(100)
+    .describe('0 to 100 with one decimal, of the phase: the next one begins at 0. 100 only when all has ended well.'),
   keysPerSecond: amount.describe('Over the last seconds while it runs, over the whole in the end.'),
-  etaSeconds: amount.nullable(),
+  etaSeconds: amount.nullable().describe('Until the end of the phase; null while that cannot be told.'),
   ranges: z.object({ total: amount, done: amount, active: amount, failed: amount }),
   reading: z
-    .object({ bytes: amount, of: amount })
+    .object({ bytes: amount, of: amount, bytesPerSecond: amount.optional().describe('Over the last seconds.') })
     .optional()
     .describe(
       'While the file that is the source is read, before it is known what is in it: bytes of it, as it is in its store.',
@@ -29,7 +39,7 @@ const RATE_OVER_S = 10;
 const LONGEST_GAP_S = 30;
 
 /**
- * Keys per second over the last seconds: since the newest sum that is at least ten seconds old, or since the oldest one
+ * Keys per second over the last seconds, or bytes where the points have these: since the newest sum that is at least ten seconds old, or since the oldest one
  * after the app was away or a source that restarted began anew.
  * @param history the sums before, oldest first
  * @param before the rate before, kept where nothing can be said yet
@@ -49,6 +59,11 @@ export function recentRate(history: readonly HistoryPoint[], now: HistoryPoint, 
 export function etaOf(share: number, keys: number, keysPerSecond: number): number | null {
   if (share <= 0 || keysPerSecond <= 0 || keys <= 0) return null;
   return Math.max(0, Math.round(((keys / share) * (1 - share)) / keysPerSecond));
+}
+
+/** The same of bytes that are read. */
+export function etaOfReading({ bytes, of, bytesPerSecond = 0 }: NonNullable<Progress['reading']>): number | null {
+  return bytesPerSecond <= 0 ? null : Math.max(0, Math.round((of - bytes) / bytesPerSecond));
 }
 
 const SOONEST_S = 0.5;

@@ -48,6 +48,8 @@ export interface Snapshot {
   readonly marks?: { readonly source?: Mark | undefined; readonly target?: Mark | undefined };
   /** The course so far. Not there in sums that an earlier version wrote. */
   readonly history?: readonly HistoryPoint[];
+  /** The same of the bytes of the file that is the source, while it is read. */
+  readonly readHistory?: readonly HistoryPoint[] | undefined;
   readonly followed?: readonly FollowedPoint[] | undefined;
   /** The masters of sides that are clusters. Not there in sums that an earlier version wrote. */
   readonly shards?: Shards | undefined;
@@ -142,6 +144,7 @@ export function firstSnapshot(row: MigrationRow): Snapshot {
     trouble: null,
     counts: noCounts,
     progress: {
+      phase: row.phase,
       percent: 0,
       keysPerSecond: 0,
       etaSeconds: null,

@@ -2,7 +2,7 @@ import type { MigrationRow } from '../migration/rows';
 import { accountedKeys } from '../migration/counts';
 import { isUnread } from '../migration/file-facts';
 import { addToHistory, type FollowedPoint, type HistoryPoint } from '../migration/history';
-import { etaOf, percentOf, recentRate } from '../migration/progress';
+import { etaOf, etaOfReading, percentOf, recentRate, type Progress } from '../migration/progress';
 import { writesTarget } from '../migration/phases';
 import { readingOf, type Snapshot } from '../migration/report';
 import { runningWarnings } from './running-warnings';
@@ -104,7 +104,7 @@ export function workDone(
   before: Snapshot,
   now: number,
   end: 'open' | 'well' | 'ill' = 'open',
-): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'findingsKept' | 'progress' | 'history'> {
+): Pick<Snapshot, 'at' | 'lastHeartbeat' | 'counts' | 'findingsKept' | 'progress' | 'history' | 'readHistory'> {
   const keys = accountedKeys(sum.counts);
   const sinceStart = (now - Date.parse(migration.startedAt)) / 1_000;
   const history = before.history ?? [[0, 0]];
@@ -112,20 +112,39 @@ export function workDone(
   const isOpen = end === 'open';
   const rate = isOpen ? recentRate(history, point, before.progress.keysPerSecond) : keys / Math.max(0.001, sinceStart);
   const { done, active, failed, planned, cancelled } = sum.ranges;
+  const { reading, readHistory } = readingNow(migration, sum.share, before, point[0]);
+  const eta = reading === undefined ? etaOf(sum.share, keys, rate) : etaOfReading(reading);
   return {
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,
     counts: sum.counts,
     findingsKept: sum.findingsKept,
     progress: {
+      phase: migration.phase,
       percent: percentOf(sum.share, end === 'well'),
       keysPerSecond: Math.round(rate),
-      etaSeconds: isOpen ? etaOf(sum.share, keys, rate) : null,
+      etaSeconds: isOpen ? eta : null,
       ranges: { total: done + active + failed + planned + cancelled, done, active, failed },
-      ...readingOf(migration, sum.share),
+      ...(reading === undefined ? {} : { reading }),
     },
     history: addToHistory(history, point),
+    readHistory,
   };
+}
+
+/** How much of the file is read, and how fast. */
+function readingNow(
+  migration: Pick<MigrationRow, 'plan' | 'phase' | 'pass'>,
+  share: number,
+  before: Snapshot,
+  seconds: number,
+): { readonly reading?: Progress['reading']; readonly readHistory?: Snapshot['readHistory'] } {
+  const { reading } = readingOf(migration, share);
+  if (reading === undefined) return {};
+  const history = before.readHistory ?? [[0, 0]];
+  const point: HistoryPoint = [seconds, reading.bytes];
+  const rate = recentRate(history, point, before.progress.reading?.bytesPerSecond ?? 0);
+  return { reading: { ...reading, bytesPerSecond: Math.round(rate) }, readHistory: addToHistory(history, point) };
 }
 
 /** A source that has none, and had none, has no expiries that could be wrong. */

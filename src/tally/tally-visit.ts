@@ -148,8 +148,8 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
   app.telemetry.progress({
     migration: id,
     state: after.state,
-    phase: migration.phase,
     ...snapshot.progress,
+    phase: migration.phase,
     findings: snapshot.counts.findings,
     stalledSeconds: standstill.stalledSeconds,
     live: followed && {

@@ -233,4 +233,23 @@ describe('words', () => {
     expect(progressOf(report)).toEqual({ percent: 12.5, words: ['1,000 of 8,000 keys', '1,000 keys/s', '7 s left'] });
     expect(progressOf({ ...report, state: 'verifying' }).words).toEqual(['looking up 8,000 keys on the target']);
   });
+
+  test('progress says first what it is of: each phase begins at 0 again', () => {
+    const wordsOf = (state: MigrationReport['state'], progress: Partial<MigrationReport['progress']>) =>
+      progressOf({
+        state,
+        progress: { percent: 12.5, keysPerSecond: 1_000, etaSeconds: 7, ...progress },
+        tally: { sourceKeys: null, accountedKeys: 1_000 },
+      } as MigrationReport).words;
+    const reading = { bytes: 1_048_576, of: 10_485_760, bytesPerSecond: 2_097_152 };
+    expect(wordsOf('running', { phase: 'read', reading })).toEqual([
+      'reading the file: 1.0 MiB of 10.0 MiB',
+      '2.0 MiB/s',
+      '7 s left',
+    ]);
+    expect(wordsOf('running', { phase: 'copy' })[0]).toBe('copying: 1,000 keys');
+    expect(wordsOf('verifying', { phase: 'look' })).toEqual(['looking up all keys on the target']);
+    expect(wordsOf('verifying', { phase: 'seal' })).toEqual(['putting the file together, and reading it once more']);
+    expect(wordsOf('running', { phase: 'another' })[0]).toBe('another: 1,000 keys');
+  });
 });

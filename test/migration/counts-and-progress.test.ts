@@ -1,5 +1,5 @@
 import { accountedKeys, addCounts, noCounts } from '../../src/migration/counts';
-import { etaOf, nextVisit, percentOf, recentRate } from '../../src/migration/progress';
+import { etaOf, etaOfReading, nextVisit, percentOf, recentRate } from '../../src/migration/progress';
 
 describe('counts', () => {
   it('add up field by field, and what is left out counts nothing', () => {
@@ -38,6 +38,15 @@ describe('progress', () => {
     expect(etaOf(0.5, 1_000, 100)).toBe(10);
     expect(etaOf(1, 1_000, 100)).toBe(0);
     expect([etaOf(0, 0, 100), etaOf(0.5, 1_000, 0), etaOf(0.5, 0, 5)]).toEqual([null, null, null]);
+  });
+
+  it('says how long the rest of a file takes to be read, or nothing', () => {
+    expect(etaOfReading({ bytes: 1_000, of: 11_000, bytesPerSecond: 500 })).toBe(20);
+    expect(etaOfReading({ bytes: 11_000, of: 11_000, bytesPerSecond: 500 })).toBe(0);
+    expect([
+      etaOfReading({ bytes: 1_000, of: 11_000, bytesPerSecond: 0 }),
+      etaOfReading({ bytes: 1_000, of: 11_000 }),
+    ]).toEqual([null, null]);
   });
 
   it('is looked at often at the beginning and near the end', () => {

@@ -7,6 +7,8 @@ import { CLOSED_PORT } from '../../local/servers/free-port';
 import { cancelMigration } from '../../src/api/cancel-migration';
 import { getReport } from '../../src/api/read-migrations';
 import type { RangeMessage } from '../../src/ledger/range-queue';
+import { storageClients } from '../../src/ledger/storage-clients';
+import type { MigrationReport } from '../../src/migration/report';
 import { parseMigrationRequest } from '../../src/migration/request';
 import { startMigration } from '../../src/start/start-migration';
 import { stopMigration } from '../../src/tally/settle-ranges';
@@ -80,11 +82,67 @@ it('a start reads the beginning of the file only, and what is in it is told as u
   expect(await getReport(id, app)).toMatchObject({
     state: 'running',
     source: { version: 'RDB 8', keysAtStart: null, keysNow: null },
-    progress: { percent: 0, reading: { bytes: 0, of: size } },
+    progress: { phase: 'read', percent: 0, reading: { bytes: 0, of: size } },
   });
+  // An app that does not know this phase leaves it alone.
+  const { version } = await storageClients(app.env).table('KeyferryMigrations').getEntity('migration', id);
+  expect(version).toBe(4);
   await cancelMigration(id, app);
   for (const message of await app.takeMessages()) await workOnRange(message, app);
   expect(await visitMigration(id, app)).toMatchObject({ finished: true, status: { state: 'cancelled' } });
+});
+
+it('how much is read, how fast, and how long it will take are told, and then what is copied, each from 0 to its end', async () => {
+  const [id, message] = await begun();
+  watchReads(() => new Promise((resolve) => setTimeout(resolve, 400)));
+  const work = workOnRange(message, app);
+  let isOver = false as boolean;
+  void work.finally(() => (isOver = true));
+  const told: MigrationReport['progress'][] = [];
+  while (!isOver) {
+    await visitMigration(id, app);
+    told.push((await getReport(id, app))!.progress);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await work;
+  const reading = told.flatMap((progress) => progress.reading ?? []);
+  expect(reading).toHaveLength(told.length);
+  const bytes = reading.map((each) => each.bytes);
+  expect(bytes).toEqual([...bytes].sort((one, other) => one - other));
+  const known = told.filter(({ etaSeconds, reading }) => etaSeconds !== null && (reading?.bytesPerSecond ?? 0) > 0);
+  expect(known.length).toBeGreaterThan(0);
+  for (const { etaSeconds } of known) expect(etaSeconds).toBeLessThan(60);
+
+  await startPhase(id, (await visitMigration(id, app))!.due!, app);
+  const { progress } = (await getReport(id, app))!;
+  expect(progress).toMatchObject({ phase: 'copy', percent: 0 });
+  expect(progress.reading).toBeUndefined();
+  await cancelMigration(id, app);
+  await visitMigration(id, app);
+});
+
+it('an append-only file that begins as an RDB file is not called complete: what was written since is not in it', async () => {
+  const aofFolder = await mkdtemp(path.join(tmpdir(), 'keyferry-aof-'));
+  try {
+    const old = await stage.side('redis-6.0', { dataFolder: aofFolder });
+    await old.client.set('before', 'value');
+    await old.client.config('SET', 'appendonly', 'yes');
+    const isRewritten = async () =>
+      /aof_rewrite_in_progress:0[^]*aof_rewrite_scheduled:0/.test(await old.client.info('persistence'));
+    while (!(await isRewritten())) await new Promise((resolve) => setTimeout(resolve, 50));
+    await old.client.config('SET', 'appendfsync', 'always');
+    await copyFile(path.join(aofFolder, 'appendonly.aof'), path.join(folder, 'still.aof'));
+    await old.client.set('since', 'value');
+    await copyFile(path.join(aofFolder, 'appendonly.aof'), path.join(folder, 'written.aof'));
+
+    const still = await run(app, { source: sourceOf('still.aof') });
+    expect(still.report).toMatchObject({ state: 'completed', counts: { copied: 1 } });
+    const written = await run(app, { source: sourceOf('written.aof') });
+    expect(written.report).toMatchObject({ state: 'completedWithDifferences', counts: { copied: 1 } });
+    expect(written.report.warnings.join(' ')).toContain('append-only file (AOF)');
+  } finally {
+    await rm(aofFolder, { recursive: true, force: true });
+  }
 });
 
 describe.each(['plain.rdb', 'packed.rdb.gz'])('of %s', (file) => {
