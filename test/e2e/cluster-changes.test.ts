@@ -90,6 +90,27 @@ it('a cluster that changes while it is written to has every key', async () => {
   expect(await cluster.digest()).toBe(await digest(alone));
 });
 
+it('a cluster that changes while its keys are compared has them all, and all its nodes', async () => {
+  const id = await app.migrate({ mode: 'compare', source: 'ALONE', target: 'CLUSTER', verify: 'full', limits });
+  await app.reportWhen(id, ({ counts }) => counts.same > 2_000);
+  await step('it is compared');
+  const pids = cluster.nodes.map(({ pid }) => pid);
+  await cluster.moveSlots(0, 2, slots(400, 200));
+  await step('slots have moved');
+  await cluster.moveSlots(2, 0, slots(400, 200));
+  await step('slots have moved back');
+  const report = await app.finished(id);
+  const { state, counts, tally, warnings } = report;
+  await step(`it has ended: ${JSON.stringify({ state, counts, tally, warnings })}`);
+  expect(report).toMatchObject({
+    state: 'completed',
+    counts: { same: KEYS, different: 0, extra: 0 },
+    tally: { missing: 0 },
+    findings: 0,
+  });
+  for (const pid of pids) expect(process.kill(pid, 0)).toBe(true);
+});
+
 it('a cluster that changes while it is read brings every key, and none twice', async () => {
   await alone.client.flushall();
   const id = await app.migrate({ source: 'CLUSTER', target: 'ALONE', limits });
