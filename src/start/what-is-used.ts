@@ -95,7 +95,7 @@ export function usedForKeys(plan: Plan, { targetMinusSource, uncertaintyMs }: Cl
       says: into.scripts
         ? 'Lua scripts look for many keys in one call.'
         : target.cluster
-          ? 'Keys are looked for by commands, at the node that owns each.'
+          ? `Keys are looked for by commands${into.nodeWalks === undefined ? ', and compared by Lua scripts' : ''}, at the node that owns each.`
           : 'No Lua scripts: keys are looked for by single commands.',
     },
     {
