@@ -3,7 +3,7 @@ import { accountedKeys } from '../migration/counts';
 import { isUnread } from '../migration/file-facts';
 import { addToHistory, type FollowedPoint, type HistoryPoint } from '../migration/history';
 import { etaOf, etaOfReading, percentOf, recentRate, type Progress } from '../migration/progress';
-import { writesTarget } from '../migration/phases';
+import { phaseOf, writesTarget } from '../migration/phases';
 import { readingOf, type Snapshot } from '../migration/report';
 import { runningWarnings } from './running-warnings';
 import { lostKeys } from './source-loss';
@@ -113,7 +113,10 @@ export function workDone(
   const rate = isOpen ? recentRate(history, point, before.progress.keysPerSecond) : keys / Math.max(0.001, sinceStart);
   const { done, active, failed, planned, cancelled } = sum.ranges;
   const { reading, readHistory } = readingNow(migration, sum.share, before, point[0]);
-  const eta = reading === undefined ? etaOf(sum.share, keys, rate) : etaOfReading(reading);
+  // Where keys are only looked at, those that were counted say nothing of how fast that goes.
+  const counted = phaseOf(migration.plan, migration).counts === 'all';
+  const ofKeys = counted ? etaOf(sum.share, keys, rate) : null;
+  const eta = reading === undefined ? ofKeys : etaOfReading(reading);
   return {
     at: new Date(now).toISOString(),
     lastHeartbeat: sum.lastHeartbeat,

@@ -1,6 +1,7 @@
 import { noCounts } from '../../src/migration/counts';
 import { isUntouched } from '../../src/tally/settle-ranges';
-import { standstillOf } from '../../src/tally/snapshot';
+import { firstSnapshot } from '../../src/migration/report';
+import { standstillOf, workDone } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
 import { abandonedRanges } from '../../src/tally/abandoned';
 import type { RangeState } from '../../src/migration/rows';
@@ -33,6 +34,23 @@ describe('sums', () => {
     const sum = sumRanges(aMigration({ phase: 'look' }), rows);
     expect(sum.counts).toEqual({ ...counts, missing: 2, findings: 3 });
     expect(sum.ranges).toEqual({ planned: 0, active: 1, done: 0, failed: 0, cancelled: 0 });
+  });
+
+  it('tell the time that is left only where keys are counted: what was copied says nothing of how fast keys are looked up', () => {
+    const copied = { ...noCounts, scanned: 100_000, copied: 100_000 };
+    const rowsOf = (phase: string) => [
+      aRange(0, { state: 'done', share: 1, counts: copied }),
+      ...(phase === 'copy' ? [] : [aRange(0, { phase, state: 'active', share: 0.1 })]),
+      ...(phase === 'copy' ? [aRange(1, { state: 'active', share: 0.5, counts: copied })] : []),
+    ];
+    const progressOf = (phase: string) => {
+      const migration = aMigration({ phase });
+      const sum = sumRanges(migration, rowsOf(phase));
+      const before = { ...firstSnapshot(migration), history: [[0, 0] as const, [90, 50_000] as const] };
+      return workDone(migration, sum, before, Date.parse(migration.startedAt) + 100_000).progress;
+    };
+    expect(progressOf('copy')).toMatchObject({ phase: 'copy', etaSeconds: expect.any(Number) as number });
+    expect(progressOf('look')).toMatchObject({ phase: 'look', etaSeconds: null });
   });
 
   it('tell troubles once, and only of ranges at work; and the first cause of a failed one', () => {
