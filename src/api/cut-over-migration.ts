@@ -43,7 +43,7 @@ export async function cutOverMigration(
   if (isFinal(migration) || isAsked) return migration;
   const row = await app.ledger.live.get(id);
   const works = row !== undefined && isSign(row.heartbeat, app.ledger.now(), app.settings.silenceSeconds * 1_000);
-  const reason = makeLiveReport(migration, row, works)?.notReady ?? null;
+  const reason = makeLiveReport(migration, row, works, app.ledger.now())?.notReady ?? null;
   if (reason !== null) throw new PlanRefusedError('notReady', `The cut-over is not ready. ${reason}`);
   if (reverse) await checkWayBack(migration, app);
   const asked = await app.ledger.migrations.update(id, (now) =>

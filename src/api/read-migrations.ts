@@ -30,11 +30,11 @@ export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<M
   const row = await app.ledger.migrations.get(id);
   if (row === undefined) return undefined;
   const follower = isFollowed(row.plan) ? await app.ledger.live.get(id) : undefined;
-  const works = follower !== undefined && isSign(follower.heartbeat, app.ledger.now(), SILENCE_MS);
+  const now = app.ledger.now();
+  const works = follower !== undefined && isSign(follower.heartbeat, now, SILENCE_MS);
   const standby = isFollowed(row.plan) ? await app.ledger.live.getStandby(id) : undefined;
-  const listens =
-    standby !== undefined && isSign(standby.heartbeat, app.ledger.now(), SILENCE_MS) ? standby : undefined;
-  return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works, listens));
+  const listens = standby !== undefined && isSign(standby.heartbeat, now, SILENCE_MS) ? standby : undefined;
+  return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works, now, listens));
 }
 
 /** The newest migrations, newest first. */

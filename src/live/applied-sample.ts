@@ -58,6 +58,17 @@ export class AppliedSample {
       .map(([name, { at, isThere }]) => ({ key: keyOf(name), isThere, ageMs: signedAt - at }));
   }
 
+  /** Has no others any more than these. */
+  keepOnly(keys: readonly Pick<AppliedKey, 'key'>[]): void {
+    const names = new Set(keys.map(({ key }) => nameOf(key)));
+    for (const name of this.applied.keys()) if (!names.has(name)) this.applied.delete(name);
+  }
+
+  /** Has what another one has, too. */
+  adopt(other: AppliedSample): void {
+    for (const [name, applied] of other.applied) this.applied.set(name, applied);
+  }
+
   clear(): void {
     this.applied.clear();
   }

@@ -76,16 +76,17 @@ export class ChangedNames {
     if (resting !== undefined) resting.changed ??= this.next(name);
     // One that waits already will be read after this change, too.
     else if (!lane.waiting.has(name) && !lane.again.has(name)) lane.waiting.set(name, this.next(name));
-    if (this.keeps && !this.kept.has(name)) {
-      this.kept.add(name);
-      this.bytes += bytesOf(name);
-    }
+    if (this.keeps) this.keepName(name);
     return this.bytes <= this.limits.mostBytes;
   }
 
-  /** From now on names are kept, to be applied once more. */
+  /**
+   * From now on names are kept, to be applied once more; and those that are on their way: what was read of them may be written after the
+   * walk has met their keys, and what they became since may have been told to nobody.
+   */
   keep(): void {
     this.keeps = true;
+    for (const { taken } of this.lanes) for (const name of taken.keys()) this.keepName(name);
   }
 
   /** Has all that were kept applied once more, and keeps no more. They are applied once `isAppliedUpTo` says so of this place. */
@@ -164,12 +165,19 @@ export class ChangedNames {
     lane.again.set(changed.name, changed);
   }
 
-  /** Forgets all: they are not followed any more. */
+  /** Forgets all that is not on its way: those of before are not followed any more. */
   clear(): void {
-    for (const { waiting, again, taken, resting } of this.lanes)
-      for (const all of [waiting, again, taken, resting]) all.clear();
     this.kept = new Set();
     this.bytes = 0;
+    for (const { waiting, again, taken, resting } of this.lanes) {
+      for (const all of [waiting, again, resting]) all.clear();
+      for (const name of taken.keys()) this.bytes += bytesOf(name);
+    }
+  }
+
+  /** None is on its way. */
+  get areResting(): boolean {
+    return this.lanes.every(({ taken }) => taken.size === 0);
   }
 
   /** Whether a name is to be applied, or is being applied. */
@@ -204,6 +212,12 @@ export class ChangedNames {
       for (const { changed } of lane.resting.values()) oldest = Math.min(oldest, changed?.since ?? oldest);
     }
     return now - oldest;
+  }
+
+  private keepName(name: string): void {
+    if (this.kept.has(name)) return;
+    this.kept.add(name);
+    this.bytes += bytesOf(name);
   }
 
   private next(name: string): Changed {

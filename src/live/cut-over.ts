@@ -13,6 +13,8 @@ export interface Following {
   mark(): ReadonlyMap<number, number>;
   isAppliedUpTo(mark: ReadonlyMap<number, number>): boolean;
   waiting(): number;
+  /** Whether nothing is on its way to the target. Nothing new goes there while the cut-over holds. */
+  isResting(): boolean;
   /** Has streams with groups copied again, and tells how many those are. */
   noteStreams(): Promise<number>;
   /** Looks who writes to the source: it does not stand still yet. */
@@ -28,6 +30,9 @@ export interface Stand {
 
 /** For so long a source must stand still, ms: writers that pause are still writers. */
 const QUIET_MS = 2_000;
+
+const CUT_OFF =
+  'The source is a replica that has nothing from its master at the moment (master_link_status: down): whether all is there that was written is not known.';
 
 const NONE: Stand = { step: null, quietSince: null, proof: null };
 
@@ -46,6 +51,7 @@ export class CutOver {
   private groupCalls: number | undefined;
   private looked: Session | undefined;
   private lookedIn: object | undefined;
+  private isHolding = false;
   private current: Stand = NONE;
 
   constructor(private readonly following: Following) {}
@@ -59,9 +65,18 @@ export class CutOver {
     return this.current.step === 'drain' || this.current.step === 'streams';
   }
 
+  /**
+   * All that was changed before the source was quiet is applied, and nothing more may be: what is on its way when the proof is told could
+   * come after the verdict, when others write to the target.
+   */
+  get holds(): boolean {
+    return this.isHolding;
+  }
+
   reset(): void {
     this.quiet = undefined;
     this.drain = undefined;
+    this.isHolding = false;
     this.current = NONE;
   }
 
@@ -77,10 +92,12 @@ export class CutOver {
 
   private async goOn(session: Session, look: () => Promise<Look>): Promise<void> {
     const { source } = await look();
+    if (source.masterLinkDown === true) throw new Error(CUT_OFF);
     const mark = markOf(source);
     if (this.quiet === undefined || !standsStill(this.quiet.mark, mark)) {
       this.quiet = { mark, since: performance.now(), at: this.following.now() };
       this.drain = undefined;
+      this.isHolding = false;
     }
     const { quiet } = this;
     this.current = { step: 'quiet', quietSince: quiet.at, proof: this.drain === undefined ? null : this.current.proof };
@@ -124,7 +141,10 @@ export class CutOver {
     drain: NonNullable<typeof this.drain>,
     look: () => Promise<Look>,
   ): Promise<void> {
-    // There was no gap meanwhile. What was told since the source stands still are expiries, which the target knows by itself.
+    // What was told since the source stands still are expiries, which the target knows by itself.
+    this.isHolding = true;
+    if (!this.following.isResting()) return;
+    // There was no gap meanwhile.
     await this.following.barrier();
     const { source } = await look();
     if (!standsStill(quiet.mark, markOf(source))) return;

@@ -43,6 +43,8 @@ const PAUSE_MS = 1_000;
 /** How often the feed is asked whether it has told everything, and both sides what they are, ms. */
 const TICK_MS = 500;
 const LOOK_MS = 1_000;
+/** It is asked so often whether all is told that longer than this says that it is not, ms. */
+const UNTOLD_MS = 3 * LOOK_MS;
 /** While a cut-over waits for each step, ms. */
 const QUICK_TICK_MS = 50;
 /** Of a silence, the part for which the row may stay unwritten: others take the following over soon after. */
@@ -68,11 +70,18 @@ interface Told {
   readonly facts: Session;
 }
 
-/** A session whose feed has ended here, why, and the first mark of one that stands by that was read after that. */
+/** A session whose feed has ended here, why, when (by the monotonic clock, ms), and the first mark of one that stands by that was read after that. */
 interface Severed {
   readonly session: Told;
   readonly reason: string;
+  readonly since: number;
   mark: number | undefined;
+}
+
+/** The source is asked whether it has told everything: since when, and what one that stands by had written by then. */
+interface Asking {
+  readonly since: number;
+  readonly mark: number | undefined;
 }
 
 interface Database {
@@ -118,6 +127,8 @@ export class Follower implements Holder {
   private overflowed = false;
   /** All is proved: nothing is applied. */
   private isHeld = false;
+  /** No verdict will be given by what was told before it followed. */
+  private isAnnounced = false;
   /** The proof whose findings are in their list. Before that it is none to anybody else. */
   private told: Proof | null = null;
   /** One that stands by, as it was seen last. */
@@ -130,6 +141,11 @@ export class Follower implements Holder {
   private isLeft = false;
   /** The feed of a session has ended, and it is not known yet whether another one may go on with it. */
   private severed: Severed | undefined;
+  private asking: Asking | undefined;
+  /** All that was changed before is told, by the monotonic clock, ms; undefined before anything was. */
+  private heardUpTo: number | undefined;
+  /** From then on changes may have been missed, and are looked for by a pass. */
+  private missesSince: number | undefined;
 
   /** @param row as it was taken */
   constructor(
@@ -162,12 +178,14 @@ export class Follower implements Holder {
       mark: () => this.mark(),
       isAppliedUpTo: (mark) => this.isAppliedUpTo(mark),
       waiting: () => this.waiting,
+      isResting: () => this.databases.every(({ names }) => names.areResting),
       noteStreams: () => this.noteStreams(),
       lookForWriters: async () => {
         await this.writers.look(this.app.ledger.time());
       },
     });
     if (inherited !== undefined) this.inherit(inherited);
+    else if (row.listeningSince !== null) this.missesSince = performance.now();
   }
 
   get id(): string {
@@ -250,12 +268,22 @@ export class Follower implements Holder {
           this.migration = migration;
           await this.write();
           this.standby = await this.app.ledger.live.getStandby(this.id);
+          this.leaveSilentFeed();
         }
       } catch {
         // Storage may be away for a moment; without it nothing is applied after a while.
       }
       await this.beats.wait(pauseMs);
     }
+  }
+
+  /** A source that answers nothing here for long, and goes on to tell one that stands by, is not heard here: that one has what is missed. */
+  private leaveSilentFeed(): void {
+    const { asking, standby, session } = this;
+    const { silenceSeconds } = this.app.settings;
+    if (asking?.mark === undefined || session === undefined || !covers(standby, session)) return;
+    const isSilent = performance.now() - asking.since >= silenceSeconds * 1_000;
+    if (isSilent && standby.mark - asking.mark > marksOfALook(silenceSeconds)) this.feed.end();
   }
 
   /** A cut-over, or a pass that has ended, waits for names to be applied. */
@@ -296,7 +324,7 @@ export class Follower implements Holder {
       return;
     }
     this.session = undefined;
-    this.severed = { session, reason, mark: undefined };
+    this.severed = { session, reason, since: performance.now(), mark: undefined };
     this.settling = undefined;
     this.acknowledging = undefined;
     this.cutOver.reset();
@@ -305,7 +333,7 @@ export class Follower implements Holder {
 
   /**
    * Leaves to one that stands by where the source is the same process: what it had, to be held against what comes back as another one, is
-   * known here alone. While it does not answer here, that one's marks tell: it has looked since, and vouches for the session.
+   * known here better. That it still listens its marks tell; and while the source does not answer here, that it has looked since.
    * @throws RedisError while that is not known
    */
   private async leaveOrStay(): Promise<void> {
@@ -319,11 +347,17 @@ export class Follower implements Holder {
     if (failed instanceof SidesMetError) throw failed;
     const standby = await this.app.ledger.live.getStandby(this.id);
     if (this.ended || this.severed !== cut) return;
-    const vouches = covers(standby, cut.session);
-    if (vouches && look === undefined) {
+    const { silenceSeconds } = this.app.settings;
+    let vouches = covers(standby, cut.session);
+    if (vouches && standby !== undefined) {
       const { mark } = standby;
       cut.mark ??= mark;
-      if (mark - cut.mark < marksOfALook(this.app.settings.silenceSeconds)) throw failed;
+      if (mark - cut.mark < (look === undefined ? marksOfALook(silenceSeconds) : 1)) {
+        if (look === undefined) throw failed;
+        // It may be cut off as well, and not know it yet.
+        if (performance.now() - cut.since < silenceSeconds * 1_000) return;
+        vouches = false;
+      }
     }
     const isOther = look !== undefined && othersSince(cut.session.facts.source, look.marks).length > 0;
     if (vouches && !isOther) {
@@ -351,6 +385,7 @@ export class Follower implements Holder {
     const { session } = this;
     if (session === undefined) return;
     this.session = undefined;
+    this.missesSince ??= this.heardUpTo ?? performance.now();
     // A session that nobody was told of leaves the gap as it was that came before it.
     const gaps = session.facts.source.areMoving ? this.row.gaps : this.row.gaps + 1;
     this.row = { ...this.row, gaps, lastGap: reason, acknowledged: null };
@@ -373,8 +408,10 @@ export class Follower implements Holder {
   // What is done each moment.
 
   private async tick(): Promise<void> {
-    await this.leaveOrStay();
+    await this.announce();
+    if (!this.ended) await this.leaveOrStay();
     if (!this.ended) await this.renewSession();
+    if (this.ended) return;
     const { session } = this;
     if (session !== undefined && performance.now() - this.lookedAt >= LOOK_MS) {
       this.lookedAt = performance.now();
@@ -403,12 +440,12 @@ export class Follower implements Holder {
     const session = { id: randomUUID(), facts };
     this.makeAppliers(session);
     const older = await this.whyOlder(facts);
+    if (older === undefined) await this.checkSamples(facts);
     if (this.hasEnded) return;
     if (older !== undefined) {
       await this.stopFor(older);
       return;
     }
-    this.memory.forget();
     this.beginSession(session);
     this.first = this.row.listeningSince === null ? session.id : undefined;
     const listeningSince = this.app.ledger.time();
@@ -449,6 +486,25 @@ export class Follower implements Holder {
       if (older !== undefined) return older;
     }
     return undefined;
+  }
+
+  /**
+   * What was brought to the target before a gap: of a source that is the same still, those keys of it count that it has now as they were. Of all
+   * others it is not known what became of them.
+   * @throws RedisError, StoppedError
+   */
+  private async checkSamples(facts: Session): Promise<void> {
+    const { last: before } = this.memory;
+    const isSame =
+      before !== undefined &&
+      othersSince(before.facts.source, facts.source).length === 0 &&
+      !hasOtherData(since(before.facts.target, facts.target));
+    for (const { sample, applier } of this.databases) {
+      const sampled = isSame && applier !== undefined ? sample.keysAt(performance.now()) : [];
+      const differing = sampled.length > 0 ? await applier?.differing(sampled) : undefined;
+      // Those that were told to have changed meanwhile are out of it by themselves.
+      sample.keepOnly(sampled.filter((_, i) => differing?.has(i) === false));
+    }
   }
 
   /** As `whyOlder`, of one server that is another process than before. */
@@ -494,14 +550,19 @@ export class Follower implements Holder {
 
   /** The feed has told everything, and there was no gap. @throws StoppedError where there was one */
   private async barrier(): Promise<void> {
-    const { session } = this;
+    const { session, standby } = this;
+    const since = performance.now();
+    this.asking ??= { since, mark: standby?.mark };
     try {
       await this.feed.barrier();
     } catch (error) {
       if (this.session === session) this.cutOff(`Changes were not told for a while: ${wordsOf(error)}`);
       throw error;
+    } finally {
+      this.asking = undefined;
     }
     if (this.session !== session) throw new StoppedError('lost');
+    this.heardUpTo = Math.max(since, this.heardUpTo ?? since);
   }
 
   /**
@@ -534,6 +595,9 @@ export class Follower implements Holder {
         ? tookOverAt !== undefined
         : stationOf(migration) === 'settled' && migration.course.session === session.id;
       if (!isDue) return;
+      // Whoever wrote before may have been frozen in the middle of it: what is applied once more must be the last that comes.
+      await this.app.connections.endOthers(connectionOf(migration.plan.request.target));
+      if (this.session !== session) return;
       this.tookOverAt = undefined;
       await this.barrier();
       this.settling = new Map(this.databases.map(({ number, names }) => [number, names.release()]));
@@ -541,6 +605,7 @@ export class Follower implements Holder {
     }
     if (!this.isAppliedUpTo(this.settling)) return;
     this.settling = undefined;
+    this.missesSince = undefined;
     this.row = { ...this.row, settled: true };
   }
 
@@ -576,7 +641,7 @@ export class Follower implements Holder {
 
   /**
    * What is proved is judged, and the migration ends: nothing is written from then on. Where a write makes the proof void, that is told
-   * first, and it is looked whether the end has come meanwhile.
+   * first, and no verdict is given by it any more: or the end has come already.
    */
   private async holdWhileProved(): Promise<void> {
     const isProved = this.cutOver.stand.proof !== null;
@@ -586,10 +651,32 @@ export class Follower implements Holder {
       return;
     }
     await this.write();
-    const now = await this.app.ledger.migrations.get(this.id);
-    if (now === undefined || isFinal(now) || now.cancelRequested) this.end();
-    else this.isHeld = false;
+    if (await this.voidVerdicts()) this.isHeld = false;
+    else this.end();
     this.changed.notify();
+  }
+
+  /** Whoever followed before may have told a proof: nothing is applied before it is known that nobody says the end by it. */
+  private async announce(): Promise<void> {
+    if (this.isAnnounced) return;
+    if (await this.voidVerdicts()) this.isAnnounced = true;
+    else this.end();
+    this.changed.notify();
+  }
+
+  private get mayApply(): boolean {
+    return this.isAnnounced && !this.isHeld && !this.cutOver.holds;
+  }
+
+  /**
+   * Makes void what visits of the tally are about to say of a proof that was told before. False where the migration has ended.
+   * @throws StorageError
+   */
+  private async voidVerdicts(): Promise<boolean> {
+    const isOver = (row: MigrationRow) => isFinal(row) || row.cancelRequested;
+    // A visit says nothing over a row that was written since it began.
+    const now = await this.app.ledger.migrations.update(this.id, (row) => (isOver(row) ? undefined : row));
+    return now !== undefined && !isOver(now);
   }
 
   private mark(): ReadonlyMap<number, number> {
@@ -624,7 +711,7 @@ export class Follower implements Holder {
     while (!this.ended) {
       const { session } = this;
       const taken =
-        session === undefined || !this.isBelieved(session.id) || this.isHeld || !this.mayWork()
+        session === undefined || !this.isBelieved(session.id) || !this.mayApply || !this.mayWork()
           ? []
           : names.take(lane, NAMES_A_CALL, this.isUrgent);
       if (taken.length === 0) {
@@ -749,6 +836,15 @@ export class Follower implements Holder {
     });
   }
 
+  /** For how long the oldest change has waited that is not on the target, as far as that can be said, ms. What is not told yet may wait since it was told everything last. */
+  private get lagMs(): number {
+    const now = performance.now();
+    const untoldMs = this.heardUpTo === undefined ? 0 : now - this.heardUpTo;
+    const missedMs = this.missesSince === undefined ? 0 : now - this.missesSince;
+    const waits = this.databases.map(({ names }) => names.oldestMs);
+    return Math.max(0, missedMs, untoldMs > UNTOLD_MS ? untoldMs : 0, ...waits);
+  }
+
   private stand() {
     const { quietSince, ...found } = this.cutOver.stand;
     // One that was cut off here is still that which another one may go on with.
@@ -762,7 +858,7 @@ export class Follower implements Holder {
       // Once all is proved only expiries are told, which the target knows by itself.
       waiting: proof === null ? this.waiting : 0,
       kept: this.databases.reduce((sum, { names }) => sum + names.keptSize, 0),
-      lagMs: proof === null ? Math.round(Math.max(0, ...this.databases.map(({ names }) => names.oldestMs))) : 0,
+      lagMs: proof === null ? Math.round(this.lagMs) : 0,
       findings: this.findings.size + (this.hasMoreFindings ? 1 : 0),
       trouble: this.troubles.lane ?? this.troubles.tick ?? (session?.facts.source.areMoving === true ? MOVING : null),
       step,

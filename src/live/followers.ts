@@ -134,7 +134,11 @@ export class Followers {
       return this.stillness.stillFor(`${name} ${id}`, row.etag) >= silenceMs ? 'free' : 'unknown';
     };
     while (!this.stopped && performance.now() < until) {
-      const [row, standby] = await Promise.all([live.get(id), live.getStandby(id)]);
+      const [row, standby] = await Promise.all([live.get(id), live.getStandby(id)]).catch((error: unknown) => {
+        // While storage is away nobody can give a sign.
+        this.stillness.restart();
+        throw error;
+      });
       const [leads, standsBy] = [standOf('live', row), standOf('standby', standby)];
       const migration = await migrations.get(id);
       if (migration === undefined || isFinal(migration)) return undefined;

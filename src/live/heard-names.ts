@@ -38,10 +38,13 @@ export class HeardNames {
     this.open = new Set();
   }
 
-  /** All that was heard before a mark is applied. */
-  drop(mark: number): void {
-    for (const { names } of this.segments.filter((segment) => segment.mark <= mark)) this.forget(names);
+  /** All that was heard before a mark is applied. Returns those names of it that were not heard again since. */
+  drop(mark: number): string[] {
+    const dropped = this.segments.filter((segment) => segment.mark <= mark);
     this.segments = this.segments.filter((segment) => segment.mark > mark);
+    for (const { names } of dropped) this.forget(names);
+    const isOpen = (name: string) => this.open.has(name) || this.segments.some(({ names }) => names.has(name));
+    return [...new Set(dropped.flatMap(({ names }) => [...names]))].filter((name) => !isOpen(name));
   }
 
   /** A pass may have begun since anything that is held was heard: all of it counts until `release`. */

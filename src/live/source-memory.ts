@@ -21,6 +21,7 @@ export class SourceMemory {
 
   /** Another one follows here. Where one of another process did in between, what is known is from before that. */
   take(generation: number): void {
+    if (generation === this.generation) return;
     if (this.generation !== undefined && generation !== this.generation + 1) {
       this.before = undefined;
       this.forget();
@@ -28,8 +29,21 @@ export class SourceMemory {
     this.generation = generation;
   }
 
+  /** What another reader of this process knew, where nothing is known here. */
+  adopt(other: SourceMemory): void {
+    if (this.before !== undefined) return;
+    this.before = other.before;
+    for (const [database, sample] of other.samples) this.sampleOf(database).adopt(sample);
+  }
+
   begin(facts: Session): void {
     this.before = { facts, signedAt: performance.now() };
+  }
+
+  /** Begins with nothing. */
+  beginAnew(facts: Session): void {
+    this.forget();
+    this.begin(facts);
   }
 
   /** The source is as it was when the session began. */
@@ -37,7 +51,7 @@ export class SourceMemory {
     if (this.before !== undefined) this.before.signedAt = performance.now();
   }
 
-  /** Another session begins: what was applied before it is looked at by its pass. */
+  /** What was applied before is not known to be so any more. */
   forget(): void {
     for (const sample of this.samples.values()) sample.clear();
   }

@@ -3,14 +3,17 @@ import { Stillness } from '../app/stillness';
 import { LostRowError } from '../ledger/range-rows';
 import type { LiveRow, StandbyRow } from '../migration/live';
 import { isFinal, type MigrationRow } from '../migration/rows';
-import { FLUSHED } from './blind-spots';
+import { SidesMetError } from '../migration/same-server';
+import { RedisError } from '../redis/errors';
+import { NoFeedError } from '../redis/feed-connection';
+import { FLUSHED, othersSince } from './blind-spots';
 import { begunFollowing } from './begun-following';
 import { Follower, MOST_BYTES, type FollowApp } from './follower';
 import { HeardNames } from './heard-names';
 import { concernOf } from './related-keys';
 import { Signal } from './signal';
 import { SourceMemory } from './source-memory';
-import { SourceFeed, type Session } from './source-feed';
+import { SourceFeed, type Look, type Session } from './source-feed';
 import { beatMs, LOOK_MS } from './standby-beat';
 
 /** Whoever follows stops half a silence after its last sign (`HELD` in follower.ts); so much of one later it is taken for gone. */
@@ -38,8 +41,16 @@ export class Standby {
   private readonly concerns: (key: Buffer) => boolean;
   private readonly stillness = new Stillness();
   private readonly beats = new Signal();
+  /** What the source had, as far as it is heard here that it is on the target: whoever follows may end together with the source. */
+  private readonly own = new SourceMemory();
+  /** The session that it is of. */
+  private ownOf: string | undefined;
+  /** Each key has its own name on the target, and nothing else decides what is there. */
+  private readonly areAsTheyAre: boolean;
   private facts: Session | undefined;
   private covered: Covered | undefined;
+  /** Nothing that no feed tells had happened when it was looked last. */
+  private isSure = false;
   private lookedAt = Number.NEGATIVE_INFINITY;
   /** Why it could not go on without a gap; null where it has just begun, or could. */
   private lost: string | null = null;
@@ -56,6 +67,7 @@ export class Standby {
   ) {
     const { plan } = migration;
     this.concerns = concernOf(plan);
+    this.areAsTheyAre = plan.request.rename.length === 0 && plan.request.convert.length === 0;
     const mostBytes = MOST_BYTES / plan.databases.length;
     this.databases = new Map(plan.databases.map(({ database }) => [database, new HeardNames(mostBytes)]));
     this.feed = new SourceFeed(plan, plan.feeds ?? [], this.events(), app);
@@ -84,8 +96,9 @@ export class Standby {
         follower = await this.beat();
       } catch (error) {
         if (error instanceof LostRowError) this.ended = true;
-        // A side or storage may be away for a moment.
-        this.row = { ...this.row, trouble: error instanceof Error ? error.message : 'An unknown error.' };
+        // A side or storage may be away for a moment. While storage is, nobody can give a sign.
+        if (!isOfASide(error)) this.stillness.restart();
+        this.row = { ...this.row, trouble: wordsOf(error) };
       }
       if (follower === undefined && !this.ended) {
         await this.beats.wait(beatMs(this.app.settings.silenceSeconds));
@@ -106,7 +119,8 @@ export class Standby {
     }
     await this.hear().catch((error: unknown) => {
       // Whoever follows may be gone meanwhile: it is looked after that all the same.
-      this.forget(error instanceof Error ? error.message : 'An unknown error.');
+      this.forget(wordsOf(error));
+      this.row = { ...this.row, trouble: wordsOf(error) };
     });
     await this.write();
     const leader = await this.app.ledger.live.get(id);
@@ -122,23 +136,49 @@ export class Standby {
     if (this.facts === undefined) {
       const facts = await this.feed.begin();
       this.facts = facts;
+      this.isSure = true;
       this.lookedAt = performance.now();
+      // What comes back as another process is held against what the one before had, until whoever follows has believed it.
+      const { last } = this.own;
+      if (last === undefined || othersSince(last.facts.source, facts.source).length === 0) this.own.beginAnew(facts);
       return;
     }
     if (performance.now() - this.lookedAt < LOOK_MS) return;
     this.lookedAt = performance.now();
     await this.feed.barrier();
-    const missed = this.feed.missed(this.facts, await this.feed.look());
+    this.isSure = false;
+    let look: Look;
+    try {
+      look = await this.feed.look();
+    } catch (error) {
+      if (error instanceof SidesMetError) throw error;
+      // The feed lives. What the counters tell shows as well when both sides answer again.
+      this.row = { ...this.row, trouble: wordsOf(error) };
+      return;
+    }
+    this.isSure = true;
+    const missed = this.feed.missed(this.facts, look);
     if (missed !== undefined) this.forget(missed);
+    else if (this.own.last?.facts === this.facts) this.own.sign();
     await this.feed.renew();
   }
 
   private async write(): Promise<void> {
     const mark = this.row.mark + 1;
     for (const names of this.databases.values()) names.cut(mark);
-    const covers = this.covered?.isKnown === true ? this.covered.session : '';
+    const covers = this.isSure && this.covered?.isKnown === true ? this.covered.session : '';
     this.row = { ...this.row, mark, covers, heartbeat: this.app.ledger.time() };
-    this.row = await this.app.ledger.live.replaceStandby(this.row);
+    const { live } = this.app.ledger;
+    try {
+      this.row = await live.replaceStandby(this.row);
+    } catch (error) {
+      if (!(error instanceof LostRowError)) throw error;
+      const known = await live.getStandby(this.row.migration);
+      if (known?.holder !== this.row.holder) throw error;
+      // Its own write had come through, and the answer had not.
+      this.row = { ...this.row, etag: known.etag };
+      return;
+    }
     this.row = { ...this.row, trouble: null };
   }
 
@@ -151,12 +191,19 @@ export class Standby {
       const sawItBegin = this.covered !== undefined;
       for (const names of this.databases.values()) names.keep();
       if (sawItBegin) this.facts = await this.feed.begin();
+      // The session of one before may still stand there when the source is another one already.
+      if (this.ownOf !== session) this.own.beginAnew(this.facts);
+      this.ownOf = session;
       const now = await this.app.ledger.migrations.get(this.migration.id);
       const isWhole = sawItBegin || (now !== undefined && now.course.session !== session);
       this.covered = { session, from: this.row.mark + 1, isWhole, isKnown: false };
     }
     if (acknowledged?.holder !== this.row.holder) return;
-    for (const names of this.databases.values()) names.drop(acknowledged.mark);
+    for (const [database, names] of this.databases) {
+      const applied = names.drop(acknowledged.mark);
+      if (!this.areAsTheyAre || leader.findings > 0 || this.own.last?.facts !== this.facts) continue;
+      for (const name of applied) this.own.sampleOf(database).add(name, true);
+    }
     if (acknowledged.mark < this.covered.from) return;
     if (leader.settled) {
       this.covered.isWhole = true;
@@ -190,6 +237,8 @@ export class Standby {
       throw error;
     }
     const migration = (await this.app.watch.get(id)) ?? this.migration;
+    this.memory.take(taken.generation);
+    this.memory.adopt(this.own);
     // What happened since is told: with the same feed from now on.
     if (!inherits || session === undefined || this.facts !== session) {
       this.feed.end();
@@ -214,6 +263,7 @@ export class Standby {
           if (database !== undefined && database !== number) continue;
           for (const name of names) {
             if (!this.concerns(name)) continue;
+            this.own.sampleOf(number).told(name);
             if (!heard.note(name)) {
               this.forget('More keys changed than could be held until they were applied.');
               return;
@@ -237,6 +287,14 @@ export class Standby {
     this.covered = undefined;
     for (const names of this.databases.values()) names.clear();
   }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'An unknown error.';
+}
+
+function isOfASide(error: unknown): boolean {
+  return error instanceof RedisError || error instanceof SidesMetError || error instanceof NoFeedError;
 }
 
 /** What a reader that stands by begins with. */

@@ -173,7 +173,9 @@ export const liveReportSchema = z.object({
     ),
   feed: z.enum(feedKinds).nullable().describe('How the source tells which keys change.'),
   listening: z.boolean().describe('Every change is told at the moment.'),
-  lagMs: amount.describe('For how long the oldest change that is not on the target has waited.'),
+  lagMs: amount.describe(
+    'For how long the oldest change that is not on the target has waited. What may have been missed, or is not told yet, waits since all was told last.',
+  ),
   waiting: amount.describe('Changed keys that are to be applied.'),
   kept: amount.describe('Keys that are applied once more when the pass has ended.'),
   written: amount,
@@ -253,11 +255,16 @@ export const liveReportSchema = z.object({
 
 export type LiveReport = DocumentOf<typeof liveReportSchema>;
 
-/** What is told of a migration whose source is followed; undefined of all others. @param works who follows gave a sign not long ago */
+/**
+ * What is told of a migration whose source is followed; undefined of all others.
+ * @param works who follows gave a sign not long ago
+ * @param now ms since 1970, by the storage's clock
+ */
 export function makeLiveReport(
   migration: MigrationRow,
   row: LiveRow | undefined,
   works: boolean,
+  now: number,
   standby?: StandbyRow,
 ): LiveReport | undefined {
   if (!isFollowed(migration.plan)) return undefined;
@@ -270,7 +277,7 @@ export function makeLiveReport(
     phase,
     feed: row?.feed ?? null,
     listening,
-    lagMs: row?.lagMs ?? 0,
+    lagMs: row === undefined ? 0 : lagOf(row, works || isFinal(migration), now),
     waiting: row?.waiting ?? 0,
     kept: row?.kept ?? 0,
     written: row?.written ?? 0,
@@ -336,8 +343,8 @@ function notReady(
  * For how long the oldest change that is not on the target has waited at least, ms: what is changed while nobody follows waits, too.
  * @param now ms since 1970, by the storage's clock
  */
-export function lagOf({ lagMs, heartbeat, session }: LiveRow, works: boolean, now: number): number {
-  return works && session !== '' ? lagMs : lagMs + Math.max(0, now - Date.parse(heartbeat));
+export function lagOf({ lagMs, heartbeat }: LiveRow, works: boolean, now: number): number {
+  return works ? lagMs : lagMs + Math.max(0, now - Date.parse(heartbeat));
 }
 
 type Moving = Pick<

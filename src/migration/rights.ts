@@ -282,6 +282,14 @@ export const rights: readonly Right[] = [
   { side: 'target', for: 'clusters', commands: ['ASKING'], asked: inCluster('target'), without: ASKING_LESS },
   {
     side: 'target',
+    for: 'live',
+    commands: ['CLIENT LIST', 'CLIENT KILL'],
+    asked: isLive,
+    without:
+      'what another process of the app had sent when it was frozen or cut off may come there late, over what is newer',
+  },
+  {
+    side: 'target',
     for: 'everything',
     commands: ['EVAL', 'EVALSHA'],
     asked: always,

@@ -9,6 +9,8 @@ export interface Mark {
   /** Of a promoted replica, the replication id before. */
   readonly formerReplicationId?: string | undefined;
   readonly role?: string | undefined;
+  /** It is a replica that has nothing from its master at the moment: what it does not change says nothing. */
+  readonly masterLinkDown?: true | undefined;
   readonly changes?: number | undefined;
   readonly lastSave?: number | undefined;
   /** Calls of RESTORE, and of all other commands that may change keys. */
@@ -30,13 +32,14 @@ const RESTORES = ['restore', 'restore-asking'] as const;
 export function markOf(
   facts: Omit<Mark, 'restores' | 'otherChanges' | 'flushes' | 'swaps'> & Pick<ServerFacts, 'commandCalls'>,
 ): Mark {
-  const { commandCalls, runId, replicationId, formerReplicationId, role } = facts;
+  const { commandCalls, runId, replicationId, formerReplicationId, role, masterLinkDown } = facts;
   const { changes, lastSave, evictedKeys, expiredKeys, commandsProcessed } = facts;
   const told: Mark = {
     runId,
     replicationId,
     formerReplicationId,
     role,
+    ...(masterLinkDown === undefined ? {} : { masterLinkDown }),
     changes,
     lastSave,
     evictedKeys,
@@ -107,8 +110,9 @@ export function since(before: Mark, now: Mark): Since {
   };
 }
 
-/** Whether a source stands as it did: the same process, in which nothing was changed since. */
+/** Whether a source stands as it did: the same process, in which nothing was changed since, and which has what its master has, if it has one. */
 export function standsStill(before: Mark, now: Mark): boolean {
+  if (now.masterLinkDown === true) return false;
   const { process, written, flushed, swapped } = since(before, now);
   return process === 'same' && written === 'no' && flushed === 'no' && !swapped;
 }

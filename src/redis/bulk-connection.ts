@@ -3,7 +3,7 @@ import { wallClock } from '../basics/wall-clock';
 import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, signInCommands, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
-import { endSilent } from './end-silent';
+import { cutOff, endSilent } from './end-silent';
 import { isRedisError, RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
 import { infoField } from './info';
@@ -96,7 +96,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     if (why !== undefined && why === this.endedFor) return;
     this.endedFor = why;
     this.abort.abort(why ?? new RedisError('connectionLost', this.settings.name));
-    this.socket?.destroy(why);
+    if (this.socket !== undefined) endNow(this.socket, this.waiting, why);
   }
 
   private async open(): Promise<void> {
@@ -104,7 +104,7 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
     const old = this.socket;
     this.isOpen = false;
     // Batches under way on a connection whose token has run out end with it.
-    old?.destroy();
+    if (old !== undefined) endNow(old, this.waiting);
     this.abort = new AbortController();
     const { signal } = this.abort;
     const credentials = await credentialsOf(name, this.credentials);
@@ -169,6 +169,12 @@ export class BulkConnection implements StatusPort, KeyedPort, Switchable {
       for (const piece of commands.pieces) socket.write(piece);
     });
   }
+}
+
+/** What nobody has answered may not have been sent yet, and is not wanted any more. */
+function endNow(socket: Socket, waiting: readonly Batch[], why?: RedisError): void {
+  if (waiting.length > 0) cutOff(socket, why);
+  else socket.destroy(why);
 }
 
 async function opened(

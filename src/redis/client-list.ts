@@ -1,5 +1,5 @@
 import { isRedisError } from './errors';
-import type { RedisPort } from './redis-port';
+import type { Command, RedisPort } from './redis-port';
 
 /** A client of a server, as CLIENT LIST tells it. */
 export interface ListedClient {
@@ -24,6 +24,17 @@ export async function listClients(port: RedisPort): Promise<ListedClient[] | und
     if (isRedisError(error, 'noRight', 'unknownCommand', 'refused')) return undefined;
     throw error;
   }
+}
+
+/** Ends clients of a server, as far as its user may. @throws RedisError of the connection */
+export async function endClients(port: RedisPort, clients: readonly Pick<ListedClient, 'id'>[]): Promise<void> {
+  // By its id alone: nobody else is meant where that one is gone.
+  await port.pipeline(clients.map(({ id }): Command => ['CLIENT', 'KILL', 'ID', id]));
+}
+
+/** Whether a client is told of what happens on its server: subscribers, and those that are told which keys change. */
+export function isListener({ flags }: Pick<ListedClient, 'flags'>): boolean {
+  return flags.includes('P') || flags.includes('t');
 }
 
 /** What CLIENT LIST answers: a line a client, of fields by name, which versions have more and fewer of. */

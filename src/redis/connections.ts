@@ -1,6 +1,7 @@
 import { Turns } from '../basics/turns';
 import { lazyAzureCredential } from '../identity/azure-credential';
 import { BulkConnection } from './bulk-connection';
+import { endClients, isListener, listClients, type ListedClient } from './client-list';
 import { ClientRoom } from './client-room';
 import { Cluster } from './cluster';
 import { RedisConnection } from './connection';
@@ -85,6 +86,22 @@ export class Connections {
   /** Whether a client of a server is one of this app, in whatever process. */
   isOwn(client: { readonly name: string }): boolean {
     return client.name.startsWith(this.clientName.slice(0, this.clientName.lastIndexOf('-') + 1));
+  }
+
+  /**
+   * Ends the connections of this app's other processes to a Redis, as far as the user may: what one that is frozen or cut off has sent, and the
+   * server has not been given, never comes there then. Those by which changes are told stay. Whoever lives opens its own anew.
+   * @throws RedisError
+   */
+  async endOthers(name: string): Promise<void> {
+    const connection = this.get(name, 0);
+    await connection.ready();
+    const isOther = (client: ListedClient) =>
+      this.isOwn(client) && client.name !== this.clientName && !isListener(client);
+    for (const server of await connection.servers()) {
+      const others = (await listClients(server))?.filter(isOther) ?? [];
+      await endClients(server, others);
+    }
   }
 
   /**

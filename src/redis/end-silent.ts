@@ -28,12 +28,30 @@ export function endSilent(
     still = moved === before ? still + everyMs : 0;
     owed = owes() ? owed + everyMs : 0;
     before = moved;
-    if (Math.min(still, owed) >= silentMs || (owed === 0 && still >= idleMs)) socket.destroy();
+    if (Math.min(still, owed) >= silentMs || (owed === 0 && still >= idleMs)) cutOff(socket);
   }, everyMs);
   timer.unref();
   socket.once('close', () => {
     clearInterval(timer);
   });
+}
+
+interface TcpHandle {
+  close: (done?: () => void) => void;
+  readonly reset?: (done?: () => void) => void;
+}
+
+/**
+ * Ends a connection at once, and has the system throw away what it has not sent: after an ordinary end it would go on sending for minutes,
+ * and what comes late may be older than what was written over another connection since.
+ */
+export function cutOff(socket: Socket, why?: Error): void {
+  const { _handle: handle } = socket as { readonly _handle?: (TcpHandle & { readonly _parent?: TcpHandle }) | null };
+  // With TLS that is what carries it. `resetAndDestroy` of a socket refuses that.
+  const tcp = handle?._parent ?? handle;
+  const { reset } = tcp ?? {};
+  if (tcp && reset !== undefined && !socket.connecting && !socket.writableEnded) tcp.close = reset;
+  socket.destroy(why);
 }
 
 /** Changes with everything that came, and with everything of what was written that the system has taken. */

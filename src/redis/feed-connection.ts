@@ -141,6 +141,7 @@ const open: Readonly<Record<FeedKind, (options: FeedOptions, events: FeedEvents)
       await socket.call(['HELLO', '3']);
       await socket.call(['SUBSCRIBE', NO_CHANNEL]);
       await socket.call(['CLIENT', 'TRACKING', 'ON', 'BCAST']);
+      return undefined;
     }),
 
   redirect: async (options, events) =>
@@ -152,6 +153,7 @@ const open: Readonly<Record<FeedKind, (options: FeedOptions, events: FeedEvents)
       await subscriber.call(['SUBSCRIBE', INVALIDATIONS]);
       const tracker = await opened(() => undefined);
       await tracker.call(['CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(Number(id)), 'BCAST']);
+      return undefined;
     }),
 
   notifications: async (options, events) =>
@@ -160,16 +162,25 @@ const open: Readonly<Record<FeedKind, (options: FeedOptions, events: FeedEvents)
         const [, database] = /^__keyevent@(\d+)__:/.exec(wordOf(items[2])) ?? [];
         if (database !== undefined && Buffer.isBuffer(items[3])) events.onNames([items[3]], Number(database));
       });
-      const reply = await socket.call(['CONFIG', 'GET', 'notify-keyspace-events']);
-      const flags = Array.isArray(reply) ? wordOf((reply as readonly Told[])[1]) : '';
-      if (!tellsAll(flags)) {
-        throw new RedisError('refused', options.settings.name, {
-          words: `notify-keyspace-events is "${flags}", and has not both E and A`,
-        });
-      }
+      await checkNotifies(socket, options.settings.name);
       await socket.call(['PSUBSCRIBE', EVENTS]);
+      // A subscriber may ask for nothing but a PING.
+      const asker = await opened(() => undefined);
+      const check = () => checkNotifies(asker, options.settings.name);
+      await check();
+      return check;
     }),
 };
+
+/** @throws RedisError where a server does not tell of all events by keyspace notifications */
+async function checkNotifies(socket: ReplySocket, name: string): Promise<void> {
+  const reply = await socket.call(['CONFIG', 'GET', 'notify-keyspace-events']);
+  const flags = Array.isArray(reply) ? wordOf((reply as readonly Told[])[1]) : '';
+  if (tellsAll(flags)) return;
+  throw new RedisError('refused', name, {
+    words: `notify-keyspace-events is "${flags}", and has not both E and A`,
+  });
+}
 
 /** Whether the setting has every class of events published by the events' names. */
 export function tellsAll(flags: string): boolean {
@@ -189,13 +200,11 @@ function tellInvalidated(told: Told | undefined, events: FeedEvents): void {
 
 type Opener = (onMessage: NonNullable<ReplySocketOptions['onMessage']>) => Promise<ReplySocket>;
 
+/** Makes a feed's sockets, the one that tells first. Gives what shows besides that the server still tells of everything, where a PING does not. */
+type Maker = (opened: Opener) => Promise<(() => Promise<void>) | undefined>;
+
 /** A feed over one or more sockets: it ends with the first of them. */
-async function feedOf(
-  kind: FeedKind,
-  options: FeedOptions,
-  events: FeedEvents,
-  make: (opened: Opener) => Promise<void>,
-): Promise<Feed> {
+async function feedOf(kind: FeedKind, options: FeedOptions, events: FeedEvents, make: Maker): Promise<Feed> {
   const { name } = options.settings;
   const sockets: ReplySocket[] = [];
   let state: 'opening' | 'open' | 'ended' = 'opening';
@@ -225,7 +234,7 @@ async function feedOf(
       sockets.push(socket);
       return socket;
     });
-    await inTime(made, late);
+    const check = await inTime(made, late);
     const [first, ...others] = sockets;
     // Behind one address there may be several servers: one would track, and the other tell nothing.
     if (has('ended') || first === undefined) throw new RedisError('connectionLost', name);
@@ -240,6 +249,12 @@ async function feedOf(
         if (!has('open')) throw new RedisError('notOpen', name);
         // The one that tells is asked last: by then the other is known to live.
         for (const socket of [...others, first]) await socket.call(['PING']);
+        try {
+          await check?.();
+        } catch (error) {
+          if (error instanceof RedisError) end(error);
+          throw error;
+        }
         if (!has('open')) throw new RedisError('connectionLost', name);
       },
       close,

@@ -54,6 +54,8 @@ export interface ServerFacts extends Databases {
   readonly formerReplicationId?: string | undefined;
   /** The master of a replica as "host:port", as the replica calls it. */
   readonly masterAddress?: string | undefined;
+  /** A replica has nothing from its master at the moment (`master_link_status`). */
+  readonly masterLinkDown?: true | undefined;
   /** Changes since the last snapshot to disk (`rdb_changes_since_last_save`): a snapshot sets it to 0. */
   readonly changes?: number | undefined;
   /** When the last snapshot to disk was made (`rdb_last_save_time`), seconds since 1970. */
@@ -144,6 +146,7 @@ export async function readServerFacts(port: RedisPort, onOwnConnection?: OnOwnCo
     replicationId: replicationId(infoField(info, 'master_replid')),
     formerReplicationId: replicationId(infoField(info, 'master_replid2')),
     masterAddress: masterAddress(info),
+    ...(infoField(info, 'master_link_status') === 'down' ? { masterLinkDown: true as const } : {}),
     changes: infoNumber(info, 'rdb_changes_since_last_save'),
     lastSave: infoNumber(info, 'rdb_last_save_time'),
     expiredKeys: infoNumber(info, 'expired_keys'),

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionSettings } from './connection-settings';
 import { credentialsOf, signInCommands, type CredentialSource } from './credentials';
 import { EncodedCommands } from './encoded-command';
-import { endSilent } from './end-silent';
+import { cutOff, endSilent } from './end-silent';
 import { isRedisError, RedisError, replyError } from './errors';
 import { inTime } from './first-answers';
 import { infoField, modeOf } from './info';
@@ -129,7 +129,9 @@ export class ReplySocket {
   /** Ends the connection at once; nobody is told, but those who wait for replies. */
   close(why?: RedisError): void {
     this.isClosed = true;
-    this.socket?.destroy(why);
+    // What nobody has answered may not have been sent yet, and is not wanted any more.
+    if (this.socket !== undefined && this.waiting.length > 0) cutOff(this.socket, why);
+    else this.socket?.destroy(why);
   }
 
   private listen(socket: Socket): void {

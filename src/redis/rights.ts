@@ -17,6 +17,8 @@ const on =
 const HARMLESS = {
   ASKING: bare('ASKING'),
   'CLIENT ID': bare('CLIENT', 'ID'),
+  // By an address that nobody has: of some versions "ID 0" would be all.
+  'CLIENT KILL': bare('CLIENT', 'KILL', '0.0.0.0:0'),
   'CLIENT LIST': bare('CLIENT', 'LIST', 'TYPE', 'pubsub'),
   'CLIENT NO-TOUCH': bare('CLIENT', 'NO-TOUCH', 'OFF'),
   'CLIENT SETNAME': bare('CLIENT', 'SETNAME', 'keyferry-probe'),

@@ -31,7 +31,8 @@ export async function startPhase(
   const known = await app.ledger.migrations.get(id);
   if (known === undefined || isFinal(known)) return;
   // A pass of a source that is followed belongs to the session that it begins in. Before both sides are asked: that shows what came before.
-  const session = isFollowed(known.plan) ? ((await app.ledger.live.get(id))?.session ?? '') : '';
+  const follower = isFollowed(known.plan) ? await app.ledger.live.get(id) : undefined;
+  const session = follower?.session ?? '';
   const asked = await Promise.all([askSide(known, 'source', app), askSide(known, 'target', app)]);
   const [source, target] = asked.map(({ facts }) => facts);
   // The next visit finds the phase due again.
@@ -41,7 +42,8 @@ export async function startPhase(
   const { plan } = known;
   const phase = phaseOf(plan, due);
   if (!isFollowed(plan) && mustWalkAnew(known.course, sides.source)) return;
-  if (isFollowed(plan) && session === '') return;
+  // Whoever follows says whether a source that is another process is to be believed, and has not seen it yet.
+  if (isFollowed(plan) && (session === '' || follower?.runId !== source.runId)) return;
   if (isFollowed(plan) && isPass(phase)) {
     const before = (await app.ledger.snapshots.get(id)) ?? { sourceKeysNow: null };
     // The next visit stops it.

@@ -132,6 +132,10 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     return 'handedOn';
   }
   if (error instanceof LostRowError) return 'lost';
+  if (error instanceof SourceChangedError && isFollowed(migration.plan) && isOverSource(migration)) {
+    // Whoever follows says first whether what the source has now is to be believed: then another pass begins.
+    return await endedInGap(job, migration, app);
+  }
   if (error instanceof SourceChangedError) {
     const facts = await walkedFacts(job, migration, app).catch((last: unknown) => last);
     if (facts instanceof Error) return await endEarly(facts, job, migration, app);
@@ -152,12 +156,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
     return 'handedOn';
   }
   if (error instanceof SourceDoubtError) {
-    if (error.isGap && isFollowed(migration.plan)) {
-      await voidPass(migration, app);
-      await job.settle('done');
-      await continueChain(job.row, migration, app, job.owedMs);
-      return 'done';
-    }
+    if (error.isGap && isFollowed(migration.plan)) return await endedInGap(job, migration, app);
     return await stopped(error.message, job, migration, app);
   }
   if (error instanceof HopelessError) return await stopped(error.message, job, migration, app);
@@ -191,6 +190,18 @@ async function whyMet(
   const side = phaseOf(plan, migration).side === 'source' ? 'target' : 'source';
   const other = (await askSide(migration, side, app)).facts ?? course.seen[side];
   return side === 'target' ? whySidesMet(plan, walked, other) : whySidesMet(plan, other, walked);
+}
+
+/** What is left of a pass that proves nothing any more is left out. */
+async function endedInGap(job: RangeJob, migration: MigrationRow, app: WorkerApp): Promise<RangeEnd> {
+  await voidPass(migration, app);
+  await job.settle('done');
+  await continueChain(job.row, migration, app, job.owedMs);
+  return 'done';
+}
+
+function isOverSource({ plan, ...migration }: MigrationRow): boolean {
+  return phaseOf(plan, migration).side === 'source';
 }
 
 /** What the pass under way has found proves nothing any more: another one begins. */

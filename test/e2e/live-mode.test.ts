@@ -311,6 +311,34 @@ it('of a source that comes back with as many keys, and older values, nothing is 
   expect(await neu.client.dbsize()).toBe(2_000);
 });
 
+it('nor where that happens while a pass repairs a gap', async () => {
+  await fill(old, 12_000);
+  await old.client.save();
+  const id = await follow({ limits: { keysPerSecond: 4_000 } });
+  const keys = Array.from({ length: 30 }, (_, i) => `key:${i * 10 + 5}`);
+  for (const key of keys) await old.client.set(key, 'newest');
+  await until(async () => (await neu.client.mget(keys)).every((value) => value === 'newest'));
+  await sleep(10_000);
+  await old.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await app.reportWhen(id, ({ live, progress }) => live?.gaps === 1 && live.phase !== 'live' && progress.percent > 5);
+  await old.server.restart();
+  const report = await app.finished(id);
+  expect(report).toMatchObject({ state: 'failed', cause: expect.stringContaining('older data') as string });
+  expect(new Set(await neu.client.mget(keys))).toEqual(new Set(['newest']));
+  expect(await neu.client.dbsize()).toBe(12_000);
+});
+
+it('a source that restarts in the middle of a pass is walked again, and all of it is on the target', async () => {
+  await fill(old, 12_000);
+  await old.client.save();
+  const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live', limits: { keysPerSecond: 4_000 } });
+  await app.reportWhen(id, ({ live, progress }) => live?.phase === 'copy' && progress.percent > 20);
+  await old.server.restart();
+  await old.client.set('after', 'x');
+  expect(await ended(id)).toMatchObject({ state: 'completed', live: { repaired: true } });
+  expect(await digestOfLiving(neu)).toBe(await digestOfLiving(old));
+});
+
 it('with "force" a flush is followed', async () => {
   await fill(old, 3_000);
   const id = await follow({ force: true });

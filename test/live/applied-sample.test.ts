@@ -36,6 +36,14 @@ it('stays small, and has some of each age', () => {
   expect(keys.at(-1)!.ageMs).toBeLessThan(10_000);
 });
 
+it('what another reader knew is known, too', () => {
+  const [applied, other] = [sample(), sample()];
+  other.add('old', true);
+  now = 5_000;
+  applied.adopt(other);
+  expect(names(applied.keysAt(now))).toEqual(['old']);
+});
+
 const seen = (keys: number, differing: number, ageMs: number, rest: Partial<SampleSeen> = {}): SampleSeen => ({
   keys: Array.from({ length: keys }, (_, i) => ({ ageMs, differs: i < differing })),
   unheardMs: 2_000,

@@ -148,3 +148,23 @@ it('keys that have the same name on the target are in the same lane', () => {
     expect(places.length).toBe(2 * new Set(places).size);
   }
 });
+
+it('what is on its way when names begin to be kept, or are forgotten, is applied once more', () => {
+  const set = names();
+  note(set, 'a', 'b', 'c');
+  const [a, b] = set.take(0, 2);
+  expect(set.areResting).toBe(false);
+  set.keep();
+  expect(set.keptSize).toBe(2);
+  // There is no room for more: what those on their way became since may have been among it.
+  set.clear();
+  expect([set.size, set.keptSize]).toEqual([2, 0]);
+  set.keep();
+  if (a !== undefined) set.done(0, a, 0);
+  if (b !== undefined) set.giveBack(0, b);
+  expect(set.areResting).toBe(true);
+  expect(applyAll(set)).toEqual(['b']);
+  set.release();
+  expect(applyAll(set).sort()).toEqual(['a', 'b']);
+  expect(set.keptSize).toBe(0);
+});

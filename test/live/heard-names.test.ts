@@ -59,3 +59,15 @@ it('says when there is no room, and has some again once names are applied', () =
   heard.drop(1);
   expect(heard.note(key('d'))).toBe(true);
 });
+
+it('tells which names are applied, and were not heard again since', () => {
+  const heard = new HeardNames(1_000_000);
+  for (const name of ['a', 'b', 'c']) heard.note(key(name));
+  heard.cut(1);
+  heard.note(key('b'));
+  heard.cut(2);
+  heard.note(key('c'));
+  expect(heard.drop(1)).toEqual(['a']);
+  expect(heard.drop(2)).toEqual(['b']);
+  expect(heard.drop(2)).toEqual([]);
+});

@@ -1,5 +1,5 @@
 import { firstCourse, see, unsteady, type Course } from '../../src/migration/course';
-import { markOf, onlyRestored, since, type Mark } from '../../src/migration/since';
+import { type Mark, markOf, onlyRestored, since, standsStill } from '../../src/migration/since';
 import { aPlan } from '../tools/rows';
 
 const before: Mark = {
@@ -166,4 +166,19 @@ describe('a side that is one process and another', () => {
     expect(met).toHaveLength(384 + 40);
     expect(see(course, 'source', { runId: clusterOf(39) }).returns.source).toBe(1);
   });
+});
+
+it('a replica without its master does not stand still, whatever it tells', () => {
+  const mark = {
+    runId: 'a',
+    role: 'slave',
+    changes: 1,
+    lastSave: 1,
+    restores: 0,
+    otherChanges: 1,
+    flushes: 0,
+    swaps: 0,
+  };
+  expect(standsStill(mark, mark)).toBe(true);
+  expect(standsStill(mark, { ...mark, masterLinkDown: true })).toBe(false);
 });

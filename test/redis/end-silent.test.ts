@@ -1,6 +1,8 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endSilent } from '../../src/redis/end-silent';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { generate } from 'selfsigned';
+import { cutOff, endSilent } from '../../src/redis/end-silent';
 
 const limits = { everyMs: 20, silentMs: 200 };
 
@@ -101,3 +103,52 @@ it('one that nobody uses is ended where that is asked for', async () => {
     },
   );
 });
+
+/** How a connection ends for its server once it has read on, which reads nothing for a while. */
+async function endFor(way: 'plain' | 'tls', end: (socket: Socket) => void): Promise<{ error: string; bytes: number }> {
+  const seen = { error: '', bytes: 0 };
+  let server: Socket | undefined;
+  const serve = (accepted: Socket) => {
+    server = accepted.pause();
+    accepted.on('error', ({ message }) => (seen.error = message));
+    accepted.on('data', ({ length }) => (seen.bytes += length));
+  };
+  const work = async (socket: Socket) => {
+    const over = closed(socket);
+    socket.write(Buffer.alloc(30_000_000));
+    await sleep(200);
+    end(socket);
+    await over;
+    const serverOver = server && closed(server);
+    server?.resume();
+    await serverOver;
+  };
+  await (way === 'tls' ? betweenByTls : between)(serve, work);
+  return seen;
+}
+
+async function betweenByTls(serve: (socket: Socket) => void, work: (socket: Socket) => Promise<void>): Promise<void> {
+  const { cert, private: key } = await generate([{ name: 'commonName', value: 'localhost' }], { algorithm: 'sha256' });
+  const server = createTlsServer({ cert, key }, serve);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  socket.on('error', () => undefined);
+  try {
+    await new Promise((resolve) => socket.once('secureConnect', resolve));
+    await work(socket);
+  } finally {
+    socket.destroy();
+    server.close();
+  }
+}
+
+it.each(['plain', 'tls'] as const)(
+  'what the system has not sent of a connection that is cut off is never sent: %s',
+  async (way) => {
+    const ended = await endFor(way, (socket) => socket.destroy());
+    const cut = await endFor(way, cutOff);
+    expect(cut.error).toContain('ECONNRESET');
+    expect(cut.bytes).toBeLessThan(ended.bytes);
+  },
+);

@@ -290,6 +290,19 @@ describe('a feed', () => {
     }
   });
 
+  it('ends where notifications are turned off: nothing would show that any more', async () => {
+    const it = await startTestServer('redis-6.0', { args: ['--notify-keyspace-events', 'KEA'] });
+    try {
+      const { feed, gaps } = await listen(it.server.url, 'notifications');
+      await feed.barrier();
+      await it.client.config('SET', 'notify-keyspace-events', 'K$');
+      await expect(feed.barrier()).rejects.toThrow(/has not both E and A/);
+      expect(gaps).toEqual(['refused']);
+    } finally {
+      await it.close();
+    }
+  });
+
   it('of several servers is one: chosen on each, told by all, and ended by one', async () => {
     const [one, other] = await Promise.all([startTestServer('redis-7.0'), startTestServer('redis-6.0')]);
     try {

@@ -89,6 +89,11 @@ export class AppProcess {
     await this.process?.end('SIGKILL');
   }
 
+  /** To its host alone, for example to have it stand still. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.process?.signal(signal);
+  }
+
   /** As Ctrl-C. */
   async stop(): Promise<void> {
     await this.process?.end('SIGINT');

@@ -1,8 +1,8 @@
 import type { ServerName } from '../../../local/servers/server-names';
 import { Dice } from '../dice';
 
-/** What befalls a migration that follows its source. */
-export const liveFaults = [
+/** What befalls a migration that follows its source. The order is part of what a seed decides. */
+const drawnFaults = [
   'one reader is cut off',
   'both readers are cut off',
   'app is killed',
@@ -12,6 +12,9 @@ export const liveFaults = [
   'target restarts',
   'source is flushed',
 ] as const;
+
+/** Those and others, which are asked for by name. */
+export const liveFaults = [...drawnFaults, 'app is frozen', 'storage is away for a minute'] as const;
 export type LiveFault = (typeof liveFaults)[number];
 
 /** One migration that follows its source, and what befalls it: everything that a seed decides. */
@@ -56,7 +59,7 @@ export function drawLive(seed: number, fixed: Fixed = {}): LiveScenario {
   const keys = dice.between(1_000, 30_000);
   const perSecond = oneOf(dice, fixed.rates ?? RATES);
   const ms = fixed.seconds === undefined ? dice.between(QUICKEST_MS, 20_000) : fixed.seconds * 1_000;
-  const drawn = Array.from({ length: dice.between(0, 3) }, () => oneOf(dice, liveFaults));
+  const drawn = Array.from({ length: dice.between(0, 3) }, () => oneOf<LiveFault>(dice, drawnFaults));
   const faults = (fixed.faults ?? drawn)
     .map((name) => ({ name, atMs: Math.round((ms * dice.between(5, 90)) / 100) }))
     .sort((a, b) => a.atMs - b.atMs);

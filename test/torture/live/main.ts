@@ -47,13 +47,17 @@ const program = new Command('npm run torture:live --')
 function lineOf(number: number, { scenario, wrong, report, longestLagMs, pauseMs, ms }: LiveOutcome): string {
   const { seed, source, target, keys, writer, faults, slowMs, sentBack, reverse } = scenario;
   const seconds = (value: number) => `${(value / 1_000).toFixed(1)} s`;
+  const proof = report?.live?.cutover?.proof ?? undefined;
+  const proved =
+    proof &&
+    `proved ${seconds(Date.parse(proof.at) - Date.parse(proof.quietSince))} after it was quiet with ${proof.names} names left, `;
   return [
     `#${number} seed ${seed}  ${source} → ${target}, ${keys} keys, ${writer.perSecond}/s`,
     faults.map(({ name }) => name).join(', ') || 'no fault',
     ...(slowMs > 0 ? [`slow target (${slowMs} ms)`] : []),
     ...(sentBack ? ['sent back'] : []),
     ...(reverse ? ['and back'] : []),
-    `gaps ${report?.live?.gaps ?? '?'}, takeovers ${report?.live?.takeovers ?? '?'}, lag at most ${seconds(longestLagMs)}, pause ${seconds(pauseMs)}, ${seconds(ms)}`,
+    `gaps ${report?.live?.gaps ?? '?'}, takeovers ${report?.live?.takeovers ?? '?'}, lag at most ${seconds(longestLagMs)}, ${proved ?? ''}pause ${seconds(pauseMs)}, ${seconds(ms)}`,
     wrong.length === 0 ? 'equal' : 'WRONG',
   ].join('; ');
 }

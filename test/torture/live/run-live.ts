@@ -24,6 +24,9 @@ const PATIENCE_MS = 600_000;
 const LOOK_MS = 500;
 /** Longer than half a silence: whoever follows must have stopped meanwhile. */
 const FROZEN_MS = 4_000;
+/** Longer than anybody waits for a sign. */
+const LONG_FROZEN_MS = 10_000;
+const AWAY_MS = 60_000;
 const MOST_TOLD = 20;
 
 const inStep = ({ live }: MigrationReport) => live?.phase === 'live' && live.notReady === null;
@@ -159,10 +162,16 @@ class LiveRun {
         await app.begin();
         break;
       case 'storage stands still':
+      case 'storage is away for a minute':
         if (storage === undefined) break;
         process.kill(storage, 'SIGSTOP');
-        await sleep(FROZEN_MS);
+        await sleep(name === 'storage stands still' ? FROZEN_MS : AWAY_MS);
         process.kill(storage, 'SIGCONT');
+        break;
+      case 'app is frozen':
+        app.signal('SIGSTOP');
+        await sleep(LONG_FROZEN_MS);
+        app.signal('SIGCONT');
         break;
       case 'source restarts':
         await old.client.save();
