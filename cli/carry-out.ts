@@ -9,8 +9,6 @@ import { mistakeLine } from './request-body';
 /** Does a command's work, tells what went wrong in words, and turns it into an exit code. */
 export async function carryOut(work: (context: Context) => Promise<number>, verbose: boolean): Promise<number> {
   if (!verbose) process.removeAllListeners('warning');
-  // Who reads the output may have gone (`| head`), and so may the terminal.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const display = new Display();
   const interruption = new Interruption(() => {
     display.stop();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { CommanderError } from 'commander';
 import type { Context } from './commands/context';
-import { exitCodes, exitWhenWritten } from './outcome';
+import { exitCodes, exitWhenWritten, watchOutput } from './outcome';
 import { makeProgram } from './program';
 
 type Work = (context: Context) => Promise<number>;
@@ -72,6 +72,7 @@ function version(): string {
   return 'unknown';
 }
 
+watchOutput();
 main(process.argv.slice(2)).then(exitWhenWritten, (error: unknown) => {
   process.stderr.write(`keyferry: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   exitWhenWritten(exitCodes.failed);

@@ -38,10 +38,26 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Ends the process when all output is out: a pipe takes it later than a file. */
+/** Why standard output did not take all. */
+let lost: Error | undefined;
+
+/** Who reads the output may have gone (`| head`), and so may the terminal: that is no trouble. A full disk is. */
+export function watchOutput(): void {
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') lost ??= error;
+  });
+}
+
+/** Ends the process when all output is out: a pipe takes it later than a file. Where some of it is lost, it is no success. */
 export function exitWhenWritten(code: number): void {
   process.exitCode = code;
   process.stdout.write('', () => {
-    process.stderr.write('', () => process.exit(code));
+    // Told after the last write has been answered.
+    setImmediate(() => {
+      const last = lost === undefined ? '' : `keyferry: standard output could not be written: ${lost.message}\n`;
+      const ends = lost !== undefined && code === exitCodes.completed ? exitCodes.failed : code;
+      process.stderr.write(last, () => process.exit(ends));
+    });
   });
 }

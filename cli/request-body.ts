@@ -59,6 +59,7 @@ function given(fields: Record<string, unknown>): Record<string, unknown> {
 }
 
 const optionOf: readonly [path: RegExp, option: string][] = [
+  [/^(source|target)\.file\b/, 'the file'],
   [/^source\b/, '--source'],
   [/^target\b/, '--target'],
   [/^databases\b/, '--databases'],

@@ -164,6 +164,6 @@ function readOr(
     if (!(error instanceof ConnectionSettingsError)) throw error;
     const message = shown === name ? error.message : error.message.replaceAll(`REDIS_${name}`, shown);
     const hint = shown === name ? [`To give an address instead of a setting's name, write redis://${name}`] : [];
-    throw new UsageError(`--${side}: ${message}`, hint);
+    throw new UsageError(message.startsWith(`--${side} `) ? message : `--${side}: ${message}`, hint);
   }
 }

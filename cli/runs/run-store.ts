@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { messageOf, TroubleError } from '../outcome';
 import { RunFolder, type RunRecord } from './run-folder';
 
 /**
@@ -11,16 +12,18 @@ export class RunStore {
   constructor(readonly dataFolder: string) {}
 
   async create(record: Omit<RunRecord, 'version' | 'createdAt' | 'id' | 'report'>): Promise<RunFolder> {
-    await this.ensure();
     const now = new Date().toISOString();
     const name = `${now.replace(/\D/g, '').slice(0, 14)}-${randomBytes(4).toString('hex')}`;
-    return await RunFolder.create(path.join(this.dataFolder, 'runs', name), {
-      version: 1,
-      createdAt: now,
-      id: null,
-      report: null,
-      ...record,
-    });
+    const folder = path.join(this.dataFolder, 'runs', name);
+    try {
+      await this.ensure();
+      return await RunFolder.create(folder, { version: 1, createdAt: now, id: null, report: null, ...record });
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined);
+      throw new TroubleError(
+        `Nothing can be written into the data folder ${this.dataFolder} (${messageOf(error)}). Choose another: --data`,
+      );
+    }
   }
 
   /** All of them, newest first. */
@@ -37,7 +40,7 @@ export class RunStore {
   }
 
   async withId(id: string): Promise<RunFolder | undefined> {
-    return (await this.all()).find(({ record }) => record.id === id || record.wayBack === id);
+    return (await this.all()).find((run) => run.migration(id) !== undefined);
   }
 
   async withRequestId(requestId: string): Promise<RunFolder | undefined> {

@@ -91,6 +91,7 @@ describe('options', () => {
   test('mistakes are told in the words of the command line', () => {
     expect(mistakeLine({ path: 'onConflict', message: 'no' })).toBe('--on-conflict: no');
     expect(mistakeLine({ path: 'select.types.0', message: 'no' })).toBe('--types (select.types.0): no');
+    expect(mistakeLine({ path: 'target.file', message: 'no' })).toBe('the file (target.file): no');
     expect(mistakeLine({ path: 'other', message: 'no' })).toBe('other: no');
     expect(mistakeLine({ path: '', message: 'no' })).toBe('no');
   });
@@ -149,7 +150,7 @@ describe('connections', () => {
       } catch (error) {
         if (error instanceof UsageError) message = [error.message, ...error.details].join('\n');
       }
-      expect(message).toMatch(/^--source: /);
+      expect(message).toMatch(/^--source\b/);
       expect(message).not.toMatch(/heim/);
     }
   });

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { buildCommand, CommandFolder } from './support/command';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { buildCommand, CommandFolder, root } from './support/command';
 
 let here: CommandFolder;
 beforeAll(async () => {
@@ -28,7 +30,7 @@ describe('wrong usage ends with 2, says why, and leaves standard output alone', 
     [['migrate', ...both, '--key', 'k'], /--key belongs to a deployed app/],
     [['migrate', '--source', '', '--target', 'redis://h'], /--source is empty/],
     [['migrate', '--source', 'OLD', '--target', 'redis://h'], /--source: There is no connection "OLD"/],
-    [['migrate', '--source', 'redis://h/a', '--target', 'redis://i'], /--source: --source has a path after the host/],
+    [['migrate', '--source', 'redis://h/a', '--target', 'redis://i'], /^--source has a path after the host/],
     [['migrate', ...both, '--endpoint', 'https://app.example'], /never an address/],
     [['migrate', '--source', 'A', '--target', 'B', '--endpoint', 'https://app.example/?code=k'], /bare URL/],
     [['list', '--endpoint', 'http://app.example', '--key', 'k'], /in the clear/],
@@ -73,4 +75,23 @@ test('nothing is listed where nothing is', async () => {
   const { code, stdout } = await here.run(['list', '--json']);
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual({ migrations: [] });
+});
+
+test('what cannot be written, to standard output or into the data folder, is told, and is no success', async () => {
+  const full = openSync('/dev/full', 'w');
+  const entry = path.join(root, 'cli', 'keyferry.js');
+  for (const args of [['list', '--json'], ['--help']]) {
+    const { status, stderr } = spawnSync(process.execPath, [entry, ...args], {
+      cwd: here.folder,
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([3, expect.stringContaining('standard output could not be written: ENOSPC')]);
+  }
+  closeSync(full);
+
+  const noFolder = path.join(here.folder, 'a-file');
+  writeFileSync(noFolder, '');
+  const { code, stderr } = await here.run(['migrate', ...both, '--data', noFolder]);
+  expect([code, stderr]).toEqual([3, expect.stringContaining(`into the data folder ${noFolder}`)]);
 });
