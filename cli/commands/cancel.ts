@@ -17,13 +17,13 @@ export interface CancelOptions extends CommonOptions {
 export async function cancel(id: string, options: CancelOptions, context: Context): Promise<number> {
   const deployed = deployedService(options);
   if (deployed !== undefined) return await cancelAt(deployed, id, options, context);
-  const run = await findRun(id, options);
+  const { run, seen } = await findRun(id, options);
   const elsewhere = await serviceElsewhere(run);
-  const { report } = run.record;
+  const { report } = seen;
   if (elsewhere === undefined && report !== null && isEnded(report.state)) {
-    return await tell(report, options, context, { record: run.record });
+    return await tell(report, options, context, { sides: seen });
   }
-  const service = elsewhere ?? (await startToCancel(run, options, context));
+  const service = elsewhere ?? (await startToCancel(run, seen, options, context));
   try {
     return await cancelAt(service, id, options, context, run);
   } finally {
@@ -40,8 +40,8 @@ async function cancelAt(
 ): Promise<number> {
   const asked = await service.client.cancel(id);
   const report = isEnded(asked.state) ? asked : await untilEnded(service, id, context);
-  if (service.place === 'here') await run?.update({ report });
-  return await tell(report, options, context, { service, record: run?.record });
+  if (service.place === 'here') await run?.saw(report);
+  return await tell(report, options, context, { service, sides: run?.migration(id) });
 }
 
 async function untilEnded(service: Service, id: string, context: Context): Promise<MigrationReport> {

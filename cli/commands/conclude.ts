@@ -22,12 +22,11 @@ export async function conclude(
 ): Promise<number> {
   const { display, interruption } = context;
   try {
-    // Of the way back nothing is kept beside the app's data: the folder is that of the migration that it belongs to.
-    const save = saver(service, run?.record.id === id ? run : undefined);
+    const save = saver(service, run);
     const ended = await follow(id, service, display, interruption, save);
     const report = await withWayBack(ended, service, context);
     await save(report);
-    await showResult(report, options, context, { service, record: run?.record });
+    await showResult(report, options, context, { service, sides: run?.migration(id) });
     const wayBack = report.live?.cutover?.wayBack ?? null;
     if (wayBack === null) return exitCodeOf(report.state);
     const { migration: back, refused, trouble } = wayBack;
@@ -37,9 +36,10 @@ export async function conclude(
     }
     display.note(`The way back: migration ${back} has the old side follow the new one.`);
     if (service.place !== 'here' || run === undefined) return exitCodeOf(report.state);
-    await run.update({ wayBack: back });
     display.note('It goes on in this command: leave it running.');
-    return await conclude(back, service, options, context, run);
+    // The report that was asked for is there, and stays.
+    const { report: _file, ...others } = options;
+    return await conclude(back, service, others, context, run);
   } catch (error) {
     const hints = context.throwaway === true ? [] : wayOn(id, await standsStill(service, run), options, run);
     if (error instanceof InterruptedError) {
@@ -102,7 +102,7 @@ function saver(service: Service, run: RunFolder | undefined): (report: Migration
     if (run === undefined || service.place !== 'here') return;
     if (report.finishedAt === null && Date.now() - last < SAVE_EVERY_MS) return;
     last = Date.now();
-    await run.update({ report });
+    await run.saw(report);
   };
 }
 

@@ -12,7 +12,7 @@ export interface CutoverOptions extends CommonOptions {
 /** `keyferry cutover ID`: asks for it, and waits for the verdict. @returns the exit code: 0 once it is proved */
 export async function cutover(id: string, options: CutoverOptions, context: Context): Promise<number> {
   const deployed = deployedService(options);
-  const run = deployed === undefined ? await findRun(id, options) : undefined;
+  const run = deployed === undefined ? (await findRun(id, options)).run : undefined;
   const service = deployed ?? (run && (await serviceElsewhere(run)));
   if (service === undefined) {
     throw new TroubleError(

@@ -3,6 +3,7 @@ import { findingsTable, meaningsOf } from '../display/accounting';
 import { counted } from '../display/words';
 import { commandLine } from '../hints';
 import { isEnded, UsageError } from '../outcome';
+import { goesOn } from '../runs/goes-on';
 import { serviceElsewhere } from '../service/local-service';
 import type { Service } from '../service/service';
 import { collectFindings } from './collect-findings';
@@ -44,13 +45,13 @@ export async function findings(id: string, options: FindingsOptions, context: Co
 }
 
 async function localService(id: string, options: FindingsOptions, context: Context): Promise<Service> {
-  const run = await findRun(id, options);
+  const { run, seen } = await findRun(id, options);
   const elsewhere = await serviceElsewhere(run);
   if (elsewhere !== undefined) return elsewhere;
-  const { report } = run.record;
-  if (report === null || !isEnded(report.state)) {
-    // Starting the app would make the migration go on.
-    throw new UsageError(`Migration ${id} stands still: its findings can be read when it has ended. Resume it:`, [
+  // Starting the app would make what has not ended go on.
+  if (goesOn(run.record) !== undefined) {
+    const which = seen.report !== null && isEnded(seen.report.state) ? `The way back of migration` : 'Migration';
+    throw new UsageError(`${which} ${id} stands still: findings can be read when it has ended, or runs. Resume it:`, [
       commandLine('resume', id, ...sameApp(options)),
     ]);
   }

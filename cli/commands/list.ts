@@ -2,17 +2,20 @@ import type { MigrationListItem } from '../../src/migration/report';
 import { render } from '../display/accounting';
 import { safeText } from '../../src/basics/safe-text';
 import { isEnded } from '../outcome';
-import type { RememberedSide, RunFolder } from '../runs/run-folder';
+import { migrationsOf, type RememberedSide, type RunFolder, type SeenMigration } from '../runs/run-folder';
 import { serviceElsewhere } from '../service/local-service';
+import type { Service } from '../service/service';
 import { deployedService, runStore, type CommonOptions, type Context } from './context';
+
+type Line = MigrationListItem & { note?: string };
 
 /** `keyferry list`. @returns the exit code */
 export async function list(options: CommonOptions, { display }: Context): Promise<number> {
   const deployed = deployedService(options);
   const store = runStore(options);
-  const lines: (MigrationListItem & { note?: string })[] =
+  const lines: Line[] =
     deployed === undefined
-      ? (await Promise.all((await store.all()).map(lineOf))).filter((line) => line !== undefined)
+      ? (await Promise.all((await store.all()).map(linesOf))).flat()
       : [...(await deployed.client.list())];
   if (options.json === true) {
     display.printJson({ migrations: lines.map(({ note: _note, ...item }) => item) });
@@ -38,10 +41,21 @@ export async function list(options: CommonOptions, { display }: Context): Promis
   return 0;
 }
 
-async function lineOf(run: RunFolder): Promise<(MigrationListItem & { note?: string }) | undefined> {
-  const { id, report, createdAt, source, target } = run.record;
-  if (id === null) return undefined;
+/** The migrations of a folder, newest first. */
+async function linesOf(run: RunFolder): Promise<Line[]> {
   const live = await serviceElsewhere(run);
+  const seen = migrationsOf(run.record).toReversed();
+  return (await Promise.all(seen.map((each) => lineOf(each, run.record.createdAt, live)))).filter(
+    (line) => line !== undefined,
+  );
+}
+
+async function lineOf(
+  { id, report, source, target }: SeenMigration,
+  createdAt: string,
+  live: Service | undefined,
+): Promise<Line | undefined> {
+  if (id === null) return undefined;
   const now =
     live === undefined
       ? report

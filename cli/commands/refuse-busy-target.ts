@@ -1,8 +1,9 @@
 import path from 'node:path';
 import { addressOf } from '../../src/redis/connection-settings';
 import { commandLine } from '../hints';
-import { isEnded, TroubleError } from '../outcome';
+import { TroubleError } from '../outcome';
 import { processIdentity } from '../../local/process-identity';
+import { goesOn, writtenSides } from '../runs/goes-on';
 import type { ProcessMark, RunFolder, RunRecord } from '../runs/run-folder';
 import type { RunStore } from '../runs/run-store';
 
@@ -16,14 +17,15 @@ export async function refuseBusyTarget(run: RunFolder, store: RunStore): Promise
   const mine = writtenBy(run.record);
   if (mine.size === 0) return;
   for (const other of await store.all()) {
-    const { id, wayBack, owner } = other.record;
+    const { id, owner } = other.record;
     if (other.folder === run.folder) continue;
     const [address] = [...writtenBy(other.record)].filter(([written]) => mine.has(written)).map(([, told]) => told);
     const isFirst = id !== null || path.basename(other.folder) < path.basename(run.folder);
     if (address === undefined || !isFirst || !isAlive(owner)) continue;
-    const advice = id === null ? '' : ` Wait for it, or end it: ${commandLine('cancel', wayBack ?? id)}`;
+    const writer = goesOn(other.record)?.id ?? id;
+    const advice = writer === null ? '' : ` Wait for it, or end it: ${commandLine('cancel', writer)}`;
     throw new TroubleError(
-      `Another command is writing to the target ${address} (migration ${wayBack ?? id ?? 'starting'}).${advice}`,
+      `Another command is writing to the target ${address} (migration ${writer ?? 'starting'}).${advice}`,
     );
   }
 }
@@ -32,14 +34,10 @@ export async function refuseBusyTarget(run: RunFolder, store: RunStore): Promise
  * The addresses of the servers that a command writes to, in one spelling, each with how it was given: its target, and its source from the
  * moment on in which a cut-over was asked for that leads back.
  */
-function writtenBy({ mode, report, source, target, wayBack }: RunRecord): Map<string, string> {
-  const asked = mode ?? report?.mode;
+function writtenBy(record: RunRecord): Map<string, string> {
+  const asked = record.mode ?? record.report?.mode;
   if (asked === 'compare' || asked === 'dry-run') return new Map();
-  const goesOn = report === null || !isEnded(report.state);
-  const back = report?.live?.cutover?.wayBack ?? null;
-  const leadsBack = wayBack !== undefined || (back !== null && back.state !== 'refused');
-  const sides = [...(goesOn ? [target] : []), ...(leadsBack ? [source] : [])];
-  return new Map(sides.map(({ address }) => [spelling(address), address]));
+  return new Map(writtenSides(record).map(({ address }) => [spelling(address), address]));
 }
 
 function isAlive(owner: ProcessMark | undefined): boolean {

@@ -1,18 +1,19 @@
-import type { MigrationReport } from '../../src/migration/report';
 import { gatherSettings } from '../connections/local-settings';
 import { shownSide } from '../connections/given-connection';
 import { rememberedConnection } from '../connections/remembered-connection';
 import { sidesText } from '../display/words';
-import { isEnded } from '../outcome';
+import { exitCodeOf } from '../outcome';
 import { checkReportFile } from '../report/write-report';
 import { appRoot } from '../service/app-root';
+import { goesOn } from '../runs/goes-on';
 import { thisProcess } from '../runs/run-folder';
 import { serviceElsewhere } from '../service/local-service';
 import { conclude } from './conclude';
 import { deployedService, runStore, type CommonOptions, type Context } from './context';
 import { findRun } from './find-run';
 import { refuseBusyTarget } from './refuse-busy-target';
-import { startConnected } from './start-app';
+import { showResult } from './show-result';
+import { startConnected, startUnconnected } from './start-app';
 import { showStatus } from './status';
 
 export interface ResumeOptions extends CommonOptions {
@@ -25,13 +26,20 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   if (options.report !== undefined) checkReportFile(options.report);
   const deployed = deployedService(options);
   if (deployed !== undefined) return await conclude(id, deployed, options, context);
-  const run = await findRun(id, options);
+  const { run, seen } = await findRun(id, options);
   const elsewhere = await serviceElsewhere(run);
   if (elsewhere !== undefined) return await conclude(id, elsewhere, options, context, run);
   const { record } = run;
-  if (id === record.id && record.report !== null && isEnded(record.report.state) && !leadsBack(record.report)) {
+  if (seen.report !== null && goesOn(record) === undefined) {
     context.display.note(`Migration ${id} has ended already.`);
-    return await showStatus(id, options, context);
+    if (options.report === undefined) return await showStatus(id, options, context);
+    const ended = await startUnconnected(run, options, context);
+    try {
+      await showResult(seen.report, options, context, { service: ended, sides: seen });
+      return exitCodeOf(seen.report.state);
+    } finally {
+      await ended.close();
+    }
   }
   const settings = await gatherSettings(appRoot());
   const source = rememberedConnection('source', options.source, record.source, settings);
@@ -40,15 +48,9 @@ export async function resume(id: string, options: ResumeOptions, context: Contex
   await run.update({ owner: thisProcess() });
   const service = await startConnected(run, settings, [source, target], options, context);
   try {
-    context.display.note(`Migration ${id} goes on: ${sidesText(shownSide(source), shownSide(target))}`);
+    context.display.note(`Migration ${id} goes on: ${sidesText(shownSide(seen.source), shownSide(seen.target))}`);
     return await conclude(id, service, options, context, run);
   } finally {
     await service.close();
   }
-}
-
-/** Whether a way back from it goes on, or is still to begin. */
-function leadsBack({ live }: MigrationReport): boolean {
-  const state = live?.cutover?.wayBack?.state;
-  return state === 'starting' || state === 'started';
 }

@@ -7,7 +7,7 @@ import { safeText } from '../../src/basics/safe-text';
 import { commandLine } from '../hints';
 import { surveyTables } from '../report/tables';
 import { isJsonFile, writeReport } from '../report/write-report';
-import type { RunRecord } from '../runs/run-folder';
+import type { SeenMigration } from '../runs/run-folder';
 import type { Service } from '../service/service';
 import { collectFindings } from './collect-findings';
 import { sameApp, type CommonOptions, type Context } from './context';
@@ -22,7 +22,10 @@ export async function showResult(
   report: MigrationReport,
   options: CommonOptions,
   context: Context,
-  from: { readonly service?: Service | undefined; readonly record?: RunRecord | undefined },
+  from: {
+    readonly service?: Service | undefined;
+    readonly sides?: Pick<SeenMigration, 'source' | 'target'> | undefined;
+  },
 ): Promise<void> {
   if (
     report.mode === 'dry-run' &&
@@ -38,12 +41,12 @@ export async function showResult(
     context.display.printJson(report);
     return;
   }
-  const { record } = from;
+  const { sides } = from;
   context.display.print(
     accounting(report, {
       findings: report.findings > 0 ? await firstFindings(report.id, from.service) : [],
       findingsCommand: commandLine('findings', report.id, ...sameApp(options)),
-      ...(record === undefined ? {} : { addresses: { source: record.source.address, target: record.target.address } }),
+      ...(sides === undefined ? {} : { addresses: { source: sides.source.address, target: sides.target.address } }),
     }),
   );
 }

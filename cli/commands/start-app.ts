@@ -2,7 +2,7 @@ import type { GivenConnection, Settings } from '../connections/given-connection'
 import { gatherSettings } from '../connections/local-settings';
 import { rememberedConnection } from '../connections/remembered-connection';
 import { UsageError } from '../outcome';
-import type { RememberedSide, RunFolder } from '../runs/run-folder';
+import type { RememberedSide, RunFolder, SeenMigration } from '../runs/run-folder';
 import { appRoot } from '../service/app-root';
 import { startHere } from '../service/local-service';
 import type { Service } from '../service/service';
@@ -47,11 +47,11 @@ export async function startUnconnected(run: RunFolder, options: CommonOptions, c
  */
 export async function startToCancel(
   run: RunFolder,
+  { source, target }: SeenMigration,
   options: CommonOptions & { readonly target?: string },
   context: Context,
 ): Promise<Service> {
   const settings = await gatherSettings(appRoot());
-  const { source, target } = run.record;
   const nowhere = { ...nowhereOf(source), ...nowhereOf(target) };
   const reachable = targetOf(target, options, settings, context);
   const patience = reachable === undefined ? { KEYFERRY_STALL_SECONDS: PATIENCE_S } : {};

@@ -18,12 +18,34 @@ export interface RunRecord {
   readonly createdAt: string;
   /** What it was asked for; a resumed one of an earlier version tells it by its report. */
   readonly mode?: string;
-  /** The migration that leads back since its cut-over: it goes on in the same app. */
-  readonly wayBack?: string;
+  /** What leads back since a cut-over, each from the one before it: they go on in the same app. */
+  readonly waysBack?: readonly WayBackRecord[];
   /** The process that works on it, or did. */
   readonly owner?: ProcessMark;
   /** The migration's document as it was last seen. */
   readonly report: MigrationReport | null;
+}
+
+/** A migration that has the old side follow the new one, and its document as it was last seen. */
+export interface WayBackRecord {
+  readonly id: string;
+  readonly report: MigrationReport | null;
+}
+
+/** One of the migrations of a folder, as it was last seen. */
+export interface SeenMigration {
+  /** Null until the app has given one. */
+  readonly id: string | null;
+  readonly report: MigrationReport | null;
+  readonly source: RememberedSide;
+  readonly target: RememberedSide;
+}
+
+/** The migration that was asked for, then each that leads back from the one before it: with its sides exchanged. */
+export function migrationsOf({ id, report, source, target, waysBack = [] }: RunRecord): readonly SeenMigration[] {
+  return [{ id, report }, ...waysBack].map((seen, index) =>
+    index % 2 === 0 ? { ...seen, source, target } : { ...seen, source: target, target: source },
+  );
 }
 
 /** One process, told apart from a later one with its number. */
@@ -56,7 +78,7 @@ export class RunFolder {
   static async open(folder: string): Promise<RunFolder | undefined> {
     try {
       const record = JSON.parse(await readFile(path.join(folder, RECORD), 'utf8')) as RunRecord;
-      return record.version === (1 as number) ? new RunFolder(folder, record) : undefined;
+      return record.version === (1 as number) ? new RunFolder(folder, withWaysBack(record)) : undefined;
     } catch {
       return undefined;
     }
@@ -72,6 +94,24 @@ export class RunFolder {
     await this.write();
   }
 
+  /** The migration with this id, where it is one of this folder. */
+  migration(id: string): SeenMigration | undefined {
+    return migrationsOf(this.current).find((seen) => seen.id === id);
+  }
+
+  /** Keeps the document of one of its migrations, and the one that leads back from it as soon as it is named there. */
+  async saw(report: MigrationReport): Promise<void> {
+    const { id, waysBack = [] } = this.current;
+    const back = report.live?.cutover?.wayBack?.migration ?? null;
+    const known = waysBack.map((way) => (way.id === report.id ? { ...way, report } : way));
+    const isNew = back !== null && back !== id && !known.some((way) => way.id === back);
+    const ways = isNew ? [...known, { id: back, report: null }] : known;
+    await this.update({
+      ...(report.id === id ? { report } : {}),
+      ...(ways.length === 0 ? {} : { waysBack: ways }),
+    });
+  }
+
   /** Removes it with all that the local app has kept. */
   async remove(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
@@ -82,6 +122,12 @@ export class RunFolder {
     await writeFile(`${file}.new`, `${JSON.stringify(this.current, null, 2)}\n`, { mode: 0o600 });
     await rename(`${file}.new`, file);
   }
+}
+
+/** As an earlier version wrote it, it names the way back alone. */
+function withWaysBack(record: RunRecord & { readonly wayBack?: string }): RunRecord {
+  const { wayBack, ...rest } = record;
+  return wayBack === undefined ? rest : { waysBack: [{ id: wayBack, report: null }], ...rest };
 }
 
 /** What may be remembered of a connection. */

@@ -69,6 +69,19 @@ test('of a copy too; a file that cannot be written is told, and nothing of the c
   expect(await fresh.client.dbsize()).toBe(10);
 });
 
+test('of a migration that has ended already too', async () => {
+  const { stderr } = await run('compare');
+  const id = /(?:Migration|Comparison) (\S+): /.exec(stderr)?.[1] ?? '';
+  const ended = await here.run(['resume', id, '--report', 'ended.html']);
+  expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('Report: ') as unknown });
+  expect(read('ended.html')).toContain('10 DIFFERENCES: 10 missing');
+
+  const dry = await run('dry-run', '--json');
+  const { id: of } = JSON.parse(dry.stdout) as { id: string };
+  expect(await here.run(['resume', of, '--report', 'dry.json'])).toMatchObject({ code: dry.code });
+  expect(JSON.parse(read('dry.json'))).toEqual((JSON.parse(dry.stdout) as { report: unknown }).report);
+});
+
 test('another kind of file, or none to wait for, is refused before anything is done', async () => {
   expect(await run('compare', '--report', 'x.pdf')).toMatchObject({
     code: 2,
