@@ -61,12 +61,18 @@ function comparisonWith({ id, state, counts, tally, findings }: MigrationReport)
   if (findings === 0 && counts.different === 0) {
     return `Comparison ${id}: no difference was found in ${counted(counts.same, 'key')}, but it is in doubt whether all were seen: see the warnings.`;
   }
+  const { same, different, extra, uncompared } = counts;
+  const unknown = uncompared === 0 ? '' : `, of ${counted(uncompared, 'key')} it is not known`;
+  const differences = findings - uncompared;
+  if (differences === 0 && different === 0) {
+    return `Comparison ${id}: no difference was found in ${counted(same, 'key')}${unknown}: see the findings.`;
+  }
   const parts = [
     `${count(tally.missing)} missing`,
-    `${count(counts.different)} different`,
-    `${count(counts.extra)} extra on the target`,
+    `${count(different)} different`,
+    `${count(extra)} extra on the target`,
   ];
-  return `Comparison ${id}: ${counted(findings, 'DIFFERENCE', 'DIFFERENCES')}: ${parts.join(', ')}; ${counted(counts.same, 'key')} the same.`;
+  return `Comparison ${id}: ${counted(differences, 'DIFFERENCE', 'DIFFERENCES')}: ${parts.join(', ')}; ${counted(same, 'key')} the same${unknown}.`;
 }
 
 function sides({ source, target }: MigrationReport, addresses?: AccountingOptions['addresses']): string {
@@ -146,12 +152,13 @@ export function keyLines({ mode, counts, tally }: MigrationReport): readonly [la
 /** A sync looks for extra keys only where it deletes them. */
 function compared(
   mode: MigrationReport['mode'],
-  { same, different, extra, deleted }: MigrationReport['counts'],
+  { same, different, uncompared, extra, deleted }: MigrationReport['counts'],
 ): [string, number][] {
-  if (mode === 'sync' && extra + deleted + different === 0) return [['the same on both sides', same]];
+  if (mode === 'sync' && extra + deleted + different + uncompared === 0) return [['the same on both sides', same]];
   return [
     ['the same on both sides', same],
     ['different', different],
+    ...(uncompared === 0 ? [] : [['not compared', uncompared] satisfies [string, number]]),
     ['extra on the target', extra],
     ['deleted from the target', deleted],
   ];
@@ -200,7 +207,7 @@ export function findingsTable(findings: readonly FindingReport[]): string {
 /** What the codes of findings mean and what to do, a line each; none for codes that are not known here. */
 export function meaningsOf(findings: readonly FindingReport[]): string[] {
   return [...new Set(findings.map(({ code }) => code))].flatMap((code) => {
-    const meaning = findingCatalogue[code];
+    const meaning = Object.hasOwn(findingCatalogue, code) ? findingCatalogue[code] : undefined;
     if (meaning === undefined) return [];
     const { means, onTarget, todo } = meaning;
     const where = onTarget ? '' : ' (not on the target)';

@@ -7,6 +7,7 @@ import { readInBudget } from '../transfer/by-commands/chunks';
 import { asBytes, asFields, asList, asNumber, isKeyGone, throwErrors } from '../transfer/by-commands/replies';
 import { readingPort, type Side } from '../transfer/side';
 import { asOneText, inTurn, sizeOfTexts, TextsDigest } from '../transfer/by-commands/texts';
+import { dumpedWindow, MOST_DUMPED, printOfPayload, undumpedWindow } from './dumped-values';
 import { SPACE, type ValueWindow, type WindowReader } from './value-prints';
 
 /** As in fingerprint-values.lua: both must cut ordered values into the same windows. */
@@ -58,9 +59,10 @@ async function readWindow(
   memory: Reply | Error | undefined,
 ): Promise<ValueWindow> {
   const reader = Object.hasOwn(readers, type) ? readers[type] : undefined;
-  if (reader === undefined) return { type, next: '', print: '', expiringFields: 0 };
+  const bytes = typeof memory === 'number' ? memory : undefined;
+  if (type === 'none') return { type, next: '', print: '', expiringFields: 0 };
+  if (reader === undefined) return await readDumped(value, type, bytes);
   try {
-    const bytes = typeof memory === 'number' ? memory : undefined;
     let refused: RedisError | undefined;
     for (const chunk of CHUNKS) {
       try {
@@ -84,6 +86,28 @@ async function readWindow(
       return { type: 'none', next: '', print: '', expiringFields: 0 };
     }
     throw error;
+  }
+}
+
+/** Of a type that is none of Redis's own. */
+async function readDumped(
+  { port, key, budget }: Pick<Value, 'port' | 'key' | 'budget'>,
+  type: string,
+  bytes: number | undefined,
+): Promise<ValueWindow> {
+  if (bytes !== undefined && bytes > MOST_DUMPED) return undumpedWindow(type, '');
+  try {
+    return await readInBudget(
+      budget,
+      bytes ?? TEXT,
+      () => port.call('DUMP', key),
+      (payload) => (Buffer.isBuffer(payload) ? payload.length : 0),
+      (payload) =>
+        Buffer.isBuffer(payload) ? dumpedWindow(type, printOfPayload(payload)) : undumpedWindow(type, 'nothing'),
+    );
+  } catch (error) {
+    if (!isTooLong(error) && !isRedisError(error, 'noRight', 'unknownCommand')) throw error;
+    return undumpedWindow(type, error.message);
   }
 }
 

@@ -10,6 +10,7 @@ export interface Difference {
     | 'different-value'
     | 'different-expiry'
     | 'different-field-expiry'
+    | 'not-compared'
     | 'extra';
   readonly message: string;
 }
@@ -35,14 +36,17 @@ export function differenceOf(sides: BothSides): Difference | undefined {
     return missing(source);
   }
   const reasons: [Difference['code'], string][] = [];
-  if (source.type !== target.type) reasons.push(['different-type', 'Its type differs']);
-  else if (incomparable !== undefined) reasons.push(['different-value', incomparable]);
-  else if (source.length !== target.length) reasons.push(['different-length', 'Its length differs']);
-  else if (!valuesAgree) reasons.push(['different-value', 'Its value differs']);
+  const ofOneType = source.type === target.type;
+  const comparable = incomparable === undefined;
+  if (!ofOneType) reasons.push(['different-type', 'Its type differs']);
+  else if (comparable && source.length !== target.length) reasons.push(['different-length', 'Its length differs']);
+  else if (comparable && !valuesAgree) reasons.push(['different-value', 'Its value differs']);
   if (!expiriesAgree) reasons.push(['different-expiry', `Its expiry differs${by(source.expiry, target.expiry)}`]);
   if (fieldsThatDiffer > 0) {
     reasons.push(['different-field-expiry', `The expiry of ${fieldsThatDiffer} of its fields differs`]);
   }
+  // Behind all that is known to differ.
+  if (ofOneType && !comparable) reasons.push(['not-compared', incomparable]);
   const [first] = reasons;
   return (
     first &&

@@ -104,6 +104,8 @@ export async function compareValues(pairs: readonly Pair[], comparison: Comparis
       const unknown = one?.unknown ?? other?.unknown;
       if (unknown !== undefined) return { agree: false, fieldsThatDiffer: 0, unknown };
       const agree = one !== undefined && one.type === other?.type && one.print === other.print;
+      const unlike = one?.type === other?.type ? (one?.unlike ?? other?.unlike) : undefined;
+      if (!agree && unlike !== undefined) return { agree: false, fieldsThatDiffer: 0, unknown: unlike };
       const expiring = (one?.expiringFields ?? 0) + (other?.expiringFields ?? 0);
       if (!agree || expiring === 0) return { agree, fieldsThatDiffer: 0 };
       const [ours, theirs] = await Promise.all([

@@ -7,12 +7,13 @@ import { readString } from '../payload/rdb-string';
 import { isStream } from '../payload/stream';
 import { readStreamContent, type StreamGroup } from '../payload/stream-content';
 import { typeNameOf } from '../payload/type-names';
-import { isUnderstood, MODULE, MODULE_PRE_RELEASE, STRING } from '../payload/value-types';
+import { isUnderstood, MODULE, STRING } from '../payload/value-types';
 import { Workspace } from '../payload/workspace';
 import type { KeyFacts } from './key-facts';
 import { asOneText, inTurn, TextsDigest } from '../transfer/by-commands/texts';
 import { numberOf, PARTS, spelled, TEXT } from './command-windows';
-import { printOfWindows, SPACE, type ValuePrint } from './value-prints';
+import { dumpedWindow, printOfPayload } from './dumped-values';
+import { printOfAll, printOfWindows, SPACE, type ValuePrint } from './value-prints';
 
 /** What a key is that never changes but for what expires: nobody need be asked for it. */
 export interface KnownValue {
@@ -51,11 +52,11 @@ export function knownValue(payload: Buffer, expiry: number, now: () => number): 
   const type = payload[0] ?? 0;
   const typeName = moduleTypeOf(payload) ?? typeNameOf(type);
   try {
-    const isModule = type === MODULE || type === MODULE_PRE_RELEASE;
+    const isModule = type === MODULE;
     if (!isModule && !isUnderstood(type, payloadVersionOf(payload))) {
       return unknownValue(typeName, expiry, now, NOT_UNDERSTOOD);
     }
-    return valueOf(typeName, isModule ? nothing : contentOf(payload, typeName), expiry, now);
+    return valueOf(typeName, isModule ? dumpedContent(payload, typeName) : contentOf(payload, typeName), expiry, now);
   } catch (error) {
     if (!(error instanceof BadPayloadError)) throw error;
     return unknownValue(typeName, expiry, now, NOT_SOUND);
@@ -67,8 +68,10 @@ export function unknownValue(type: string, expiry: number, now: () => number, un
   return new ReadValue(type, UNEQUAL, expiry, now, unknown);
 }
 
-/** Of a module's value a server tells nothing more than that it is there. */
-const nothing: Content = { length: undefined, print: printOfWindows('', ['']) };
+/** Of a module's value a server tells nothing more than what DUMP gives. */
+function dumpedContent(payload: Buffer, type: string): Content {
+  return { length: undefined, print: printOfAll([dumpedWindow(type, printOfPayload(payload))]) };
+}
 
 /** Equal to none that a server has. */
 const UNEQUAL: Content = { length: undefined, print: { type: '', print: 'unknown', expiringFields: 0 } };

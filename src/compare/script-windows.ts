@@ -2,6 +2,7 @@ import { isRedisError, RedisError } from '../redis/errors';
 import { keysByServer, type Command, type RedisPort, type Reply } from '../redis/redis-port';
 import { runOnNode, runScript, scripts } from '../redis/scripts';
 import { asBytes, asList, asNumber } from '../transfer/by-commands/replies';
+import { dumpedWindow, undumpedWindow } from './dumped-values';
 import type { ValueWindow, WindowReader } from './value-prints';
 
 /** Windows that the server makes fingerprints of itself: values do not cross the network. */
@@ -10,14 +11,11 @@ export function scriptWindows(port: RedisPort): WindowReader {
 }
 
 function windowOf(reply: Reply): ValueWindow | 'later' {
-  const [type, next, print, parts, expiring] = asList(reply);
+  const [type, next, print, parts, expiring, dumped = null] = asList(reply);
   if (asNumber(parts) < 0) return 'later';
-  return {
-    type: asBytes(type).toString('latin1'),
-    next: asBytes(next).toString('latin1'),
-    print: asBytes(print).toString('latin1'),
-    expiringFields: asNumber(expiring),
-  };
+  const [kind, text] = [asBytes(type).toString('latin1'), asBytes(print).toString('latin1')];
+  if (dumped !== null) return asNumber(dumped) === 1 ? dumpedWindow(kind, text) : undumpedWindow(kind, text);
+  return { type: kind, next: asBytes(next).toString('latin1'), print: text, expiringFields: asNumber(expiring) };
 }
 
 /**

@@ -13,6 +13,8 @@ export interface ValueWindow {
   readonly expiringFields: number;
   /** Why the window cannot be read, where that is so; it is the last one then. */
   readonly unknown?: string;
+  /** Why equal values may have other prints, where that is so: only that they are equal is told by them then. */
+  readonly unlike?: string;
 }
 
 /** Reads one window of each key, or says that it must be asked again; `froms` belong to the keys by place. Throws the server's error, or the connection's. */
@@ -28,6 +30,8 @@ export interface ValuePrint {
   readonly expiringFields: number;
   /** Why it cannot be known, where that is so. */
   readonly unknown?: string | undefined;
+  /** Why an equal value may have another print, where that is so. */
+  readonly unlike?: string | undefined;
 }
 
 /** 2^52: sums of two numbers below are exact. */
@@ -44,13 +48,15 @@ const printSchema = z.object({
   chain: z.string(),
   expiring: z.number().int().min(0),
   unknown: z.string().optional(),
+  unlike: z.string().optional(),
 });
 
 type PrintState = z.infer<typeof printSchema>;
 
 const atStart: PrintState = { type: '', from: '', sum: 0, chain: '', expiring: 0 };
 
-function added(state: PrintState, { type, next, print, expiringFields, unknown }: ValueWindow): PrintState {
+function added(state: PrintState, window: ValueWindow): PrintState {
+  const { type, next, print, expiringFields, unknown, unlike } = window;
   const isSum = type === 'set' || type === 'hash';
   // A key that became another one while it was read has no print that another key has.
   const became = state.type === '' || state.type === type ? '' : `became ${type}`;
@@ -61,6 +67,7 @@ function added(state: PrintState, { type, next, print, expiringFields, unknown }
     chain: isSum && became === '' ? state.chain : sha1Of(`${state.chain} ${became} ${print}`),
     expiring: state.expiring + expiringFields,
     ...(unknown !== undefined && { unknown }),
+    ...(unlike !== undefined && { unlike }),
   };
 }
 
@@ -81,8 +88,13 @@ export function printOfChain(type: string, chain: string): ValuePrint {
   return printOf({ ...atStart, type, chain });
 }
 
-function printOf({ type, sum, chain, expiring, unknown }: PrintState): ValuePrint {
-  return { type, print: `${sum.toFixed(0)} ${chain}`, expiringFields: expiring, unknown };
+/** The fingerprint of a value of which all windows are known. */
+export function printOfAll(windows: readonly ValueWindow[]): ValuePrint {
+  return printOf(windows.reduce(added, atStart));
+}
+
+function printOf({ type, sum, chain, expiring, unknown, unlike }: PrintState): ValuePrint {
+  return { type, print: `${sum.toFixed(0)} ${chain}`, expiringFields: expiring, unknown, unlike };
 }
 
 /**

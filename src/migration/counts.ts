@@ -12,6 +12,10 @@ export const countsSchema = z.object({
   failed: amount,
   same: amount.describe('Compared, and equal on both sides.'),
   different: amount.describe('Compared, there on both sides, and not equal.'),
+  /** Rows of earlier versions have none. */
+  uncompared: amount
+    .default(0)
+    .describe('There on both sides, and whether the values are equal could not be found out (finding `not-compared`).'),
   extra: amount.describe('On the target and not on the source.'),
   deleted: amount.describe('Extra keys that were deleted from the target.'),
   missing: amount.describe('Looked up and not on the target.'),
@@ -21,7 +25,7 @@ export const countsSchema = z.object({
 
 /** How the numbers of keys add up. */
 export const COUNTS_ADD_UP =
-  'scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed, and where keys are compared same + different + missing besides.';
+  'scanned - repeats = copied + converted + skippedByFilter + skippedByConflict + expired + failed, and where keys are compared same + different + uncompared + missing besides.';
 
 /** What became of keys; the schema says what each number counts. */
 export type Counts = DocumentOf<typeof countsSchema>;
@@ -55,6 +59,7 @@ export function contradictionIn(counts: Counts): string | undefined {
     counts.failed +
     counts.same +
     counts.different +
+    counts.uncompared +
     counts.missing;
   if (settled > seen) return `${settled} keys settled of ${seen} seen`;
   if (extra > seen) return `${extra} extra keys of ${seen} seen`;

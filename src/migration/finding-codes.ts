@@ -125,6 +125,12 @@ const COMMON = {
     means: 'is a hash with fields that expire at another time on the target, or on one side only',
     todo: 'a sync, where the target knows such expiries (from 7.4)',
   },
+  'not-compared': {
+    onTarget: true,
+    means:
+      'is on both sides, and whether its value is the same there could not be found out; the message says why (types of modules above all)',
+    todo: 'look at it by the commands of its type, or a sync, which copies it anew',
+  },
   unreadable: {
     onTarget: false,
     means: "is not known any more: the ledger's row of this finding cannot be read",

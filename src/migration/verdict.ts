@@ -274,7 +274,7 @@ function isOther({ inPlace }: TallyFacts, { since }: SideNow): boolean {
 
 /** Whether a target has fewer keys than were written to it or seen on it, and have not expired: some were lost, however. */
 function hasFewer({ counts }: TallyFacts, { keys, since }: SideNow): boolean {
-  return keys !== undefined && keys < counts.copied + counts.same - since.expired;
+  return keys !== undefined && keys < counts.copied + counts.same + counts.uncompared - since.expired;
 }
 
 /**
@@ -301,7 +301,8 @@ function ended(facts: TallyFacts, source: SideNow, target: SideNow): End {
   const missing = lost !== undefined ? null : looked ? counts.missing : counted ? 0 : null;
   const doubt = facts.doubt ?? (facts.sourceExchanged ? EXCHANGED : undefined) ?? shortWalk(facts, source) ?? lost;
   // Not by the findings alone: of a key with another finding none is written.
-  const differences = counts.failed + counts.findings + counts.missing + counts.different + (facts.live?.findings ?? 0);
+  const { failed, findings, missing: lacking, different, uncompared } = counts;
+  const differences = failed + findings + lacking + different + uncompared + (facts.live?.findings ?? 0);
   const differs = differences > 0 || counts.extra > counts.deleted || doubt !== undefined;
   return {
     kind: differs ? 'completedWithDifferences' : 'completed',

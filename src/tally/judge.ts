@@ -124,5 +124,5 @@ export function mayHaveExtra(
   if (sourceNow === undefined || targetNow === undefined) return true;
   const still = sourceAtStart === sourceNow && targetAtStart === targetNow && counts.expired === 0;
   const metOnce = counts.repeats === 0 && counts.scanned === sourceNow;
-  return !(oneToOne && still && metOnce && counts.same + counts.different === targetNow);
+  return !(oneToOne && still && metOnce && counts.same + counts.different + counts.uncompared === targetNow);
 }

@@ -54,6 +54,7 @@ export function makeSnapshot(input: {
       ...(ended && well ? [] : sum.troubles),
       ...runningWarnings(migration, source, target),
       ...rangesAnew(sum),
+      ...valuesUnknown(sum),
       ...input.sweep.warnings,
       ...atLeast,
       ...doubtOfExpiries(sum, source),
@@ -163,6 +164,13 @@ function rangesAnew({ begunAnew }: Sum): string[] {
   if (begunAnew === 0) return [];
   return [
     `Ranges began at their start again (${begunAnew} ${begunAnew === 1 ? 'time' : 'times'}): slots went to other nodes while they were walked, a node was another process, or a server did not know its own cursor any more. What they had brought before was brought again, and counts once.`,
+  ];
+}
+
+function valuesUnknown({ counts: { uncompared } }: Sum): string[] {
+  if (uncompared === 0) return [];
+  return [
+    `Of ${uncompared} ${uncompared === 1 ? 'key' : 'keys'} it is not known whether the value is the same on both sides (finding not-compared): types of modules are compared by what DUMP gives, which may differ for equal values.`,
   ];
 }
 

@@ -48,6 +48,7 @@ function report(changes: Partial<MigrationReport> = {}): MigrationReport {
       failed: 0,
       same: 0,
       different: 0,
+      uncompared: 0,
       extra: 0,
       deleted: 0,
       bytes: 0,

@@ -1,11 +1,14 @@
 -- Fingerprints of whole values, a window of each key at a time. Writes nothing.
 -- KEYS the keys   ARGV for each key where its window begins: "" at first, then what the reply said
 -- Without KEYS, for keys of several slots that a node of a cluster has: ARGV each key and where its window begins, by turns
--- Reply: for each key { type, where the next window begins | "" at the end, fingerprint, parts in it, fields that expire }
+-- Reply: for each key { type, where the next window begins | "" at the end, fingerprint, parts in it, fields that expire }, and of a
+--   type that is none of Redis's own a sixth: 1 where the fingerprint is that of what DUMP gives, without its footer, 0 where there is
+--   none: then what the server said stands in its place, or "" of a value that is too large
 --   string, list, zset, stream: fingerprints of windows are told one after the other; set, hash: numbers to be added up.
 -- Windows: 256 KiB of a string, 512 parts of anything else. After 4 MiB of strings or 4,096 parts the rest of the keys wait,
 -- told by -1 parts.
 local TEXT, PARTS, MOST = 262144, 512, 4096
+local MOST_DUMPED, FOOTER, BYTES_A_PART = 4194304, 10, 1024
 local readers = {}
 
 local function by_index(key, from, read)
@@ -80,6 +83,15 @@ readers.stream = function(key, from)
   return next, sha1(joined(texts)), #pending, 0
 end
 
+-- Fingerprint, parts and the sixth.
+local function dumped(key)
+  local size = try('MEMORY', 'USAGE', key)
+  if type(size) == 'number' and size > MOST_DUMPED then return '', 0, 0 end
+  local payload = try('DUMP', key)
+  if type(payload) ~= 'string' then return payload and payload.err or 'nothing', 0, 0 end
+  return sha1(sub(payload, 1, -1 - FOOTER)), math.ceil(#payload / BYTES_A_PART), 1
+end
+
 local keys, froms = KEYS, ARGV
 if #KEYS == 0 then
   keys, froms = {}, {}
@@ -92,10 +104,14 @@ end
 local replies, done = {}, 0
 for i = 1, #keys do
   local kind = call('TYPE', keys[i]).ok
-  if kind == 'none' or not readers[kind] then
+  if kind == 'none' then
     replies[i] = { kind, '', '', 0, 0 }
   elseif done > MOST then
     replies[i] = { kind, '', '', -1, 0 }
+  elseif not readers[kind] then
+    local print, parts, is_dumped = dumped(keys[i])
+    done = done + parts + 1
+    replies[i] = { kind, '', print, parts, 0, is_dumped }
   else
     local next, print, parts, expiring = readers[kind](keys[i], froms[i])
     done = done + parts + 1
