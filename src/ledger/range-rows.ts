@@ -156,6 +156,7 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     progress: row.progress,
     tries: row.tries,
     begunAnew: row.begunAnew,
+    ...(row.restsUntil === null ? {} : { restsUntil: row.restsUntil }),
     clockDoubtMs: row.clockDoubtMs,
     heartbeat: row.heartbeat ?? '',
     trouble: textForPeople(row.trouble),

@@ -206,6 +206,7 @@ export const rangeSchema = z.object({
   progress: count.default(0),
   tries: count.default(0),
   begunAnew: count.default(0),
+  restsUntil: timeOrNull.default(null),
   clockDoubtMs: count.default(0),
   heartbeat: timeOrNull,
   trouble: textOrNull,

@@ -139,13 +139,15 @@ export interface RangeRow {
   readonly tries: number;
   /** How often its walk began at its start again in this epoch, since what it had brought was in no order any more. */
   readonly begunAnew: number;
+  /** Until when nobody need work on it, by the storage's clock, ISO 8601: its message comes then. Null where it need not wait. */
+  readonly restsUntil: string | null;
   /** By how much expiries that were carried over, or compared, may be wrong at most, ms. */
   readonly clockDoubtMs: number;
   /** When a worker last wrote, ISO 8601; null before the first. */
   readonly heartbeat: string | null;
   /** What holds it up at the moment, for people. */
   readonly trouble: string | null;
-  /** Why it failed. */
+  /** Why it failed; of one that is planned, what its last worker could not go on for, where that does not pass by itself. */
   readonly cause: string | null;
   /** Stands in for a row that is lost or cannot be read; its cause says which. */
   readonly broken?: true;
@@ -214,6 +216,7 @@ export function brokenRange(
     progress: 0,
     tries: 0,
     begunAnew: 0,
+    restsUntil: null,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
@@ -235,6 +238,20 @@ export function isSign(at: string | null, now: number, silenceMs: number): boole
   if (at === null) return false;
   const age = now - Date.parse(at);
   return age <= silenceMs && age >= -MOST_AHEAD_MS;
+}
+
+/** A range rests no longer, ms. */
+export const LONGEST_REST_MS = 60_000;
+
+/**
+ * Whether a range waits for a message that is on its way, or may have come just now.
+ * @param now ms since 1970, by the storage's clock
+ */
+export function isResting({ restsUntil }: Pick<RangeRow, 'restsUntil'>, now: number, silenceMs: number): boolean {
+  if (restsUntil === null) return false;
+  const left = Date.parse(restsUntil) - now;
+  // One that would last longer was written by a clock that was set back since.
+  return left > -silenceMs && left <= LONGEST_REST_MS + MOST_AHEAD_MS;
 }
 
 export function isSettled(row: Pick<RangeRow, 'state'>): boolean {
@@ -273,6 +290,7 @@ export function backAtStart(row: RangeRow): RangeRow {
     findingRuns: [],
     share: 0,
     tries: 0,
+    restsUntil: null,
     trouble: null,
     cause: null,
   };

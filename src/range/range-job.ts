@@ -35,6 +35,8 @@ export type JobApp = Pick<App, 'ledger' | 'settings' | 'telemetry' | 'watch'>;
 
 /** How a job begins. */
 export interface JobStart {
+  /** When the write was sent by which the row was taken, by `performance.now`. */
+  readonly takenAt?: number;
   /** How long it takes until what was taken before is paid off, ms. */
   readonly owedMs?: number;
   /** The worker before ended without writing down all that it had done. */
@@ -58,6 +60,21 @@ const PIECE_PATIENCE = 1 / 4;
 
 /** The part of a silence after which a worker that was not even looked after is taken for gone by the others soon. */
 const FROZEN = 1 / 2;
+/**
+ * The hold on a row is a lease: for this part of a silence from when its last write was sent that succeeded. Whoever is cut off from the
+ * storage sends nothing to the target any more long before others may go on with its range.
+ */
+const HELD = 3 / 4;
+/** The part of a silence after which a row is written again at the latest, and how often it is looked whether it is time. */
+const SIGN = 1 / 4;
+const LOOKS_A_SIGN = 2;
+/** ms */
+const LONGEST_LOOK = 1_000;
+
+/** For how long whoever has taken a row may go on with it unwritten, ms. */
+export function holdMsOf({ silenceSeconds }: Pick<App['settings'], 'silenceSeconds'>): number {
+  return silenceSeconds * 1_000 * HELD;
+}
 
 /**
  * So many workers may count what they do and do not keep (parts of a page, looks at suspects) as progress. Where as many have taken a
@@ -103,6 +120,8 @@ export class RangeJob implements StopSignal {
   private reason: StopReason | undefined;
   private writing: Promise<void> = Promise.resolve();
   private lastWrite = performance.now();
+  /** When the last write was sent that succeeded. */
+  private heldSince: number;
   private watchedAt = moment();
   private readonly deadline: number;
   /** Of works that may go on beyond the deadline. */
@@ -136,8 +155,15 @@ export class RangeJob implements StopSignal {
     private current: RangeRow,
     readonly migration: MigrationRow,
     private readonly app: JobApp,
-    { owedMs = 0, tookOver = false, lanes = parallelRangesOf(migration.plan), place = new PagePlace() }: JobStart = {},
+    {
+      takenAt = performance.now(),
+      owedMs = 0,
+      tookOver = false,
+      lanes = parallelRangesOf(migration.plan),
+      place = new PagePlace(),
+    }: JobStart = {},
   ) {
+    this.heldSince = takenAt;
     this.paysOff = owedMs > 0;
     this.place = place;
     place.onNote = () => {
@@ -161,7 +187,7 @@ export class RangeJob implements StopSignal {
       Date.now,
       migration.plan.target.abilities.ownKeys,
     );
-    const watchMs = Math.min(1_000, (app.settings.silenceSeconds * 1_000 * FROZEN) / 2);
+    const watchMs = Math.min(LONGEST_LOOK, (app.settings.silenceSeconds * 1_000 * SIGN) / LOOKS_A_SIGN);
     this.watching = setInterval(() => void this.watch(), watchMs);
     this.watching.unref();
   }
@@ -210,14 +236,14 @@ export class RangeJob implements StopSignal {
   }
 
   check(): void {
-    // A process that was frozen, or asleep, for long may have lost its range: whoever goes on must take the row first.
+    // A process that was frozen, asleep or cut off for long may have lost its range: whoever goes on must take the row first.
     if (this.reason === undefined && (this.wasFrozen() || performance.now() >= this.lastMoment)) this.stop('deadline');
     if (this.reason !== undefined) throw new StoppedError(this.reason);
   }
 
   /**
    * Does what would have to be done all over again otherwise, for up to `ms` even beyond the deadline, which holds again afterwards.
-   * A process that was frozen gets no more time. Throws what the work throws.
+   * A process that was frozen, or cut off from the storage, gets no more time. Throws what the work throws.
    */
   async beyondDeadline<T>(ms: number, work: () => Promise<T>): Promise<T> {
     const extension = { end: performance.now() + ms };
@@ -232,7 +258,7 @@ export class RangeJob implements StopSignal {
     }
   }
 
-  /** Whether the process stood still for so long that the range may have been taken for lost. */
+  /** Whether the process stood still, or could not write its row, for so long that the range may have been taken for lost. */
   get froze(): boolean {
     return this.hasFrozen;
   }
@@ -397,15 +423,26 @@ export class RangeJob implements StopSignal {
     await this.checkpoint();
   }
 
-  /** Writes the row for the next worker, who begins at the range's start again; what was found so far counts no more. */
-  async beginAnew(reason: string): Promise<void> {
+  /** Writes the row for the next delivery of the message: waiting for it, with its place kept, and why this one came to nothing. */
+  async giveUp(cause: string): Promise<void> {
+    this.current = { ...this.current, trouble: cause, cause };
+    await this.handOn();
+  }
+
+  /**
+   * Writes the row for the next worker, who begins at the range's start again; what was found so far counts no more.
+   * @param restMs after so long the message for that comes
+   */
+  async beginAnew(reason: string, restMs: number): Promise<void> {
     this.end();
     await this.writing.catch(() => undefined);
     this.place.clear();
     this.packSurvey = undefined;
     const { current } = this;
     const builders = this.buildersLeft();
-    this.current = { ...backAtStart(current), builders, begunAnew: current.begunAnew + 1, trouble: reason };
+    const begunAnew = current.begunAnew + 1;
+    const restsUntil = restMs === 0 ? null : new Date(this.app.ledger.now() + restMs).toISOString();
+    this.current = { ...backAtStart(current), builders, begunAnew, restsUntil, trouble: reason };
     await this.checkpoint();
   }
 
@@ -461,8 +498,10 @@ export class RangeJob implements StopSignal {
       const place = this.cutPiece === undefined ? { inside } : await this.placeWithPiece(this.cutPiece, inside);
       const row = { ...this.current, ...place, heartbeat: this.app.ledger.time() };
       await this.findings.flush();
+      const sentAt = performance.now();
       const { etag } = await this.app.ledger.ranges.replace(row, beside);
       this.current = { ...this.current, etag };
+      this.heldSince = sentAt;
     } catch (error) {
       if (!(error instanceof LostRowError)) throw error;
       this.stop('lost');
@@ -500,7 +539,10 @@ export class RangeJob implements StopSignal {
     const now = moment();
     // The monotonic clock may stand while the machine sleeps, and the other one be set forward: that costs a message, and no more.
     const passed = Math.max(now.monotonic - this.watchedAt.monotonic, now.wall - this.watchedAt.wall);
-    this.hasFrozen ||= passed > FROZEN * this.app.settings.silenceSeconds * 1_000;
+    const { settings } = this.app;
+    this.hasFrozen ||= passed > FROZEN * settings.silenceSeconds * 1_000;
+    // In the end the row is written once more, whatever that takes: nothing is sent to the target any more.
+    this.hasFrozen ||= !this.settled && now.monotonic - this.heldSince > holdMsOf(settings);
     return this.hasFrozen;
   }
 
@@ -513,12 +555,17 @@ export class RangeJob implements StopSignal {
       if (this.settled) return;
       if (migration === undefined || isFinal(migration) || !isSameWalk(migration, this.migration)) this.stop('lost');
       else if (migration.cancelRequested) this.stop('cancelled');
-      else if (performance.now() - this.lastWrite >= this.app.settings.checkpointSeconds * 1_000)
-        await this.checkpoint();
+      else if (performance.now() - this.lastWrite >= this.signMs) await this.checkpoint();
       await this.shareRates();
     } catch {
       // Storage may be away for a moment; the next second asks again, and what is lost shows at the next write.
     }
+  }
+
+  /** After so long the row is written again even where nothing was done, ms. */
+  private get signMs(): number {
+    const { checkpointSeconds, silenceSeconds } = this.app.settings;
+    return 1_000 * Math.min(checkpointSeconds, silenceSeconds * SIGN);
   }
 
   /** Where other chains have come to their end, this one goes on faster. */

@@ -214,6 +214,7 @@ export function rangesOf({
     progress: 0,
     tries: 0,
     begunAnew: 0,
+    restsUntil: null,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,

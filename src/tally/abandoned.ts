@@ -11,6 +11,8 @@ export interface Watched {
   readonly isLimited: boolean;
   /** How often its message was sent again since its worker gave a sign. */
   readonly sentAgain: (row: RangeRow) => number;
+  /** Whether it waits for a message that is on its way. */
+  readonly rests: (row: RangeRow) => boolean;
   /** After how long without a sign a worker is gone, ms. */
   readonly silenceMs: number;
 }
@@ -27,12 +29,12 @@ const MOST_SILENCES = 64;
  */
 export function abandonedRanges(
   rows: readonly RangeRow[],
-  { chains, isLimited, stillFor, sentAgain, silenceMs }: Watched,
+  { chains, isLimited, stillFor, sentAgain, rests, silenceMs }: Watched,
 ): RangeRow[] {
   const allStill = rows.every((row) => stillFor(row) >= silenceMs);
   return headsOfChains(rows, chains, isSettled).filter((row) => {
     if (row.state === 'active') return stillFor(row) >= silenceMs;
-    if (!allStill && !isLimited) return false;
+    if (rests(row) || (!allStill && !isLimited)) return false;
     const silences = Math.min(MOST_SILENCES, (allStill ? 1 : LANE_SILENCES) * 2 ** sentAgain(row));
     return stillFor(row) >= silenceMs * silences;
   });

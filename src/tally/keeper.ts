@@ -5,7 +5,7 @@ import { rangeMessage } from '../ledger/range-queue';
 import { LostRowError } from '../ledger/range-rows';
 import { wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
-import { isFinal, isWayBackDue, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
+import { isFinal, isResting, isWayBackDue, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { chainsOf, parallelRangesOf } from '../range/range-shape';
 import { startWayBack } from '../start/start-way-back';
 import { abandonedRanges } from './abandoned';
@@ -197,6 +197,7 @@ export class Keeper {
         isLimited: parallelRangesOf(plan) > 0,
         stillFor: (row) => this.stillness.stillFor(nameOf(row), row.etag),
         sentAgain: (row) => this.sentAgain.get(nameOf(row)) ?? 0,
+        rests: (row) => !cancelRequested && isResting(row, this.app.ledger.now(), this.silenceMs),
         silenceMs: this.silenceMs,
       },
     );

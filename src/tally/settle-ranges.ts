@@ -68,11 +68,12 @@ const MOST_DEATHS = 30;
 
 /**
  * Settles the range of a poisoned message with the cause that its worker wrote last, so that the tally never waits for
- * it. Where no worker wrote a cause, they did not fail but died (restarts, deployments): the range is sent again.
+ * it. Where no worker wrote a cause, they did not fail but died (restarts, deployments): the range is sent again, unless another message
+ * has brought it to somebody who works on it.
  */
 export async function failRange(
   message: RangeMessage,
-  app: Pick<App, 'ledger' | 'queue' | 'telemetry'>,
+  app: Pick<App, 'ledger' | 'queue' | 'settings' | 'telemetry'>,
 ): Promise<void> {
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return;
@@ -84,7 +85,8 @@ export async function failRange(
   }
   const row = resetIfOlder(known, migration);
   if (isSettled(row)) return;
-  if (row.trouble === null && row.generation < MOST_DEATHS) {
+  if (!isUntouched(row, app.ledger.now(), app.settings.silenceSeconds * 1_000)) return;
+  if (row.cause === null && row.generation < MOST_DEATHS) {
     await app.queue.send([message]);
     return;
   }
@@ -93,7 +95,7 @@ export async function failRange(
       ...row,
       state: 'failed',
       generation: row.generation + 1,
-      cause: row.trouble ?? `Its worker died ${row.generation} times.`,
+      cause: row.cause ?? `Its worker died ${row.generation} times.`,
     });
     app.telemetry.log('error', 'Range failed', { 'keyferry.migration': migration.id, 'keyferry.range': row.name });
     await continueChain(row, migration, app);

@@ -1,16 +1,25 @@
 import type { App } from '../app/app';
 import { LostRowError } from '../ledger/range-rows';
 import { debt, owedMsOf, rangeMessage, type RangeMessage } from '../ledger/range-queue';
-import { backAtStart, resetIfOlder, isFinal, isSettled, type MigrationRow, type RangeRow } from '../migration/rows';
+import {
+  backAtStart,
+  isFinal,
+  isSettled,
+  isSign,
+  LONGEST_REST_MS,
+  resetIfOlder,
+  type MigrationRow,
+  type RangeRow,
+} from '../migration/rows';
 import { isFollowed, phaseOf } from '../migration/phases';
 import { connectionOf } from '../migration/side-spec';
 import { SourceDoubtError } from '../compare/delete-extra';
 import { attempt } from '../transfer/attempt';
-import { BeginsAnewError, HopelessError, SourceChangedError, StoppedError } from '../migration/stop';
+import { BeginsAnewError, HopelessError, pause, SourceChangedError, StoppedError } from '../migration/stop';
 import type { RangeEnd } from '../telemetry/telemetry';
 import { continueChain, lanesLeft } from '../range/chain';
 import { PagePlace } from '../range/page-place';
-import { RangeJob, type JobApp } from '../range/range-job';
+import { holdMsOf, RangeJob, type JobApp } from '../range/range-job';
 import { rangeWorkOf, type WorkApp } from './range-work';
 import { readableMigration } from '../app/readable-migration';
 import { settleBroken, stopMigration } from '../tally/settle-ranges';
@@ -27,7 +36,9 @@ const TROUBLE_DELAY_S = 5;
 
 /** So often a range begins at its start again, each time a little later: slots that move one after the other take a while. */
 const MOST_BEGINNINGS = 40;
-const LONGEST_DELAY_S = 60;
+
+/** So often a row is taken once more from workers of a walk before, who write it for the last time in the same moment. */
+const MOST_CLAIMS = 20;
 
 /**
  * Works on the range that a message names, until it is settled or has handed itself on. Safe to be called twice, late, or
@@ -44,21 +55,11 @@ async function work(message: RangeMessage, app: WorkerApp, workOf: typeof rangeW
   // Not from the watch: a row even a second old could belong to the epoch before, and the message would be lost to it.
   const migration = await readableMigration(message.migration, app);
   if (migration === undefined || isFinal(migration)) return 'idle';
-  const known = await app.ledger.ranges.get(message.migration, message.range);
-  // A late message of a phase before.
-  if (known?.phase !== migration.phase) return 'idle';
-  if (known.broken) {
-    await settleBroken(known, migration, app);
-    return 'idle';
-  }
-  const row = resetIfOlder(known, migration);
-  if (isSettled(row)) {
-    await continueChain(row, migration, app);
-    return 'idle';
-  }
-  const job = await claim(row, migration, message, await placeOf(row, app), app);
-  if (job === undefined) return 'idle';
+  const claimed = await claim(message, migration, app);
+  if (claimed === undefined) return 'idle';
+  const { job, restMs } = claimed;
   try {
+    await pause(restMs, job);
     await workOf(migration)(job, app);
     await job.settle('done');
     await continueChain(job.row, migration, app, job.owedMs);
@@ -81,34 +82,73 @@ async function placeOf(row: RangeRow, app: WorkerApp): Promise<PagePlace | undef
   return row.inside ? PagePlace.read(await app.ledger.pagePlaces.get(row)) : undefined;
 }
 
-async function claim(
+/** A range that was taken, and for how long whoever had it before may still write to the target, ms. */
+interface Claimed {
+  readonly job: RangeJob;
+  readonly restMs: number;
+}
+
+/** Takes the range that a message names; undefined where nothing is to be done with it, or another worker of this walk has taken it. */
+async function claim(message: RangeMessage, migration: MigrationRow, app: WorkerApp): Promise<Claimed | undefined> {
+  for (let claims = 1; ; claims++) {
+    const known = await app.ledger.ranges.get(message.migration, message.range);
+    // A late message of a phase before.
+    if (known?.phase !== migration.phase) return undefined;
+    // In the same moment another worker of this walk took it, or of the next one: it is in good hands.
+    if (claims > 1 && known.epoch >= migration.epoch) return undefined;
+    if (known.broken) {
+      await settleBroken(known, migration, app);
+      return undefined;
+    }
+    const row = resetIfOlder(known, migration);
+    if (isSettled(row)) {
+      await continueChain(row, migration, app);
+      return undefined;
+    }
+    try {
+      return await take(row, migration, message, await placeOf(row, app), app);
+    } catch (error) {
+      if (!(error instanceof LostRowError) || claims === MOST_CLAIMS) throw error;
+    }
+  }
+}
+
+/** @throws LostRowError where another worker wrote the row since it was read */
+async function take(
   row: RangeRow,
   migration: MigrationRow,
   message: RangeMessage,
   place: PagePlace | undefined,
   app: WorkerApp,
-): Promise<RangeJob | undefined> {
-  try {
-    const owedMs = debtOf(migration, message, app);
-    const claimed = await app.ledger.ranges.replace({
-      // Its counts have keys in them that nobody could tell any more: it begins at its start.
-      ...(row.inside && place === undefined ? backAtStart(row) : row),
-      state: migration.cancelRequested ? 'cancelled' : 'active',
-      generation: row.generation + 1,
-      // Who pays off what another has taken tries nothing yet.
-      tries: row.tries + (owedMs > 0 ? 0 : 1),
-      trouble: null,
-      heartbeat: app.ledger.time(),
-    });
-    // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
-    const lanes = await lanesLeft(migration, app);
-    const start = { owedMs, tookOver: row.generation > 0, lanes, ...(place && { place }) };
-    return migration.cancelRequested ? undefined : new RangeJob(claimed, migration, app, start);
-  } catch (error) {
-    // Another worker took it in the same moment: it is in good hands.
-    if (error instanceof LostRowError) return undefined;
-    throw error;
-  }
+): Promise<Claimed | undefined> {
+  const owedMs = debtOf(migration, message, app);
+  const takenAt = performance.now();
+  const claimed = await app.ledger.ranges.replace({
+    // Its counts have keys in them that nobody could tell any more: it begins at its start.
+    ...(row.inside && place === undefined ? backAtStart(row) : row),
+    state: migration.cancelRequested ? 'cancelled' : 'active',
+    generation: row.generation + 1,
+    // Who pays off what another has taken tries nothing yet.
+    tries: row.tries + (owedMs > 0 ? 0 : 1),
+    restsUntil: null,
+    trouble: null,
+    cause: null,
+    heartbeat: app.ledger.time(),
+  });
+  // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
+  const lanes = await lanesLeft(migration, app);
+  const start = { takenAt, owedMs, tookOver: row.generation > 0, lanes, ...(place && { place }) };
+  if (migration.cancelRequested) return undefined;
+  return { job: new RangeJob(claimed, migration, app, start), restMs: holdLeftMs(row, app) };
+}
+
+/** For how long whoever has a range may still write to the target although it is taken from them, ms: until their hold is over. */
+function holdLeftMs(
+  { state, heartbeat }: RangeRow,
+  { ledger, settings }: Pick<WorkerApp, 'ledger' | 'settings'>,
+): number {
+  const mayLive = state === 'active' && isSign(heartbeat, ledger.now(), settings.silenceSeconds * 1_000);
+  return mayLive ? holdMsOf(settings) : 0;
 }
 
 /** Where no rate is kept there is nothing to pay off, whatever a message says. */
@@ -150,9 +190,10 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   }
   if (error instanceof BeginsAnewError && job.row.begunAnew < MOST_BEGINNINGS) {
     const { begunAnew, name } = job.row;
-    await job.beginAnew(`${error.message} The range begins at its start again.`);
+    const restMs = Math.min(LONGEST_REST_MS, 1_000 * (2 ** begunAnew - 1));
+    await job.beginAnew(`${error.message} The range begins at its start again.`, restMs);
     const message = rangeMessage(migration, name, debt(job.owedMs, app.ledger.now()));
-    await app.queue.send([message], Math.min(LONGEST_DELAY_S, 2 ** begunAnew - 1));
+    await app.queue.send([message], restMs / 1_000);
     return 'handedOn';
   }
   if (error instanceof SourceDoubtError) {
@@ -161,8 +202,7 @@ async function endEarly(error: unknown, job: RangeJob, migration: MigrationRow, 
   }
   if (error instanceof HopelessError) return await stopped(error.message, job, migration, app);
   if (isRedisError(error, 'sameServer')) return await stopped(SAME_SERVER, job, migration, app);
-  job.trouble(causeOf(error));
-  await job.checkpoint().catch(() => undefined);
+  await job.giveUp(causeOf(error)).catch(() => undefined);
   throw error;
 }
 

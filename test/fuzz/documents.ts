@@ -77,6 +77,7 @@ const ranges = [
     share: '0.5',
     counts: JSON.stringify(rangeRow.counts),
     heartbeat: '2026-01-01T00:00:00.000Z',
+    restsUntil: '2026-01-01T00:01:00.000Z',
     trouble: '',
     cause: '',
   }),

@@ -212,6 +212,24 @@ describe('a new process of the source', () => {
     expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({ epoch: 1, state: 'done' });
   });
 
+  it('takes no message from a worker of the new walk, whenever one of the walk before writes its last', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    await app.ledger.migrations.update(migration.id, (row) => ({ ...row, epoch: 1 }));
+    const { ranges } = app.ledger;
+    const known = (await ranges.get(migration.id, 'copy-00000'))!;
+    let before = await ranges.replace({ ...known, state: 'active', generation: 1 });
+    // Its row is written between the look at it and the claim.
+    jest.spyOn(ranges, 'get').mockImplementationOnce(async () => {
+      const seen = before;
+      before = await ranges.replace({ ...before, heartbeat: app.ledger.time() });
+      return seen;
+    });
+    await workOnRange(message(migration, 0), app);
+    expect(await ranges.get(migration.id, 'copy-00000')).toMatchObject({ epoch: 1, state: 'done' });
+    await expect(ranges.replace(before)).rejects.toBeInstanceOf(LostRowError);
+  });
+
   it('is noticed by the worker itself', async () => {
     const migration = await start();
     await app.ledger.migrations.update(migration.id, (row) => ({ ...row, walkedRunId: 'one that was' }));
@@ -354,7 +372,7 @@ describe('a poisoned range', () => {
     const migration = await start({ limits: { parallelRanges: 2 } });
     await app.takeMessages();
     const row = (await app.ledger.ranges.get(migration.id, 'copy-00000'))!;
-    await app.ledger.ranges.replace({ ...row, state: 'active', trouble: 'it was so' });
+    await app.ledger.ranges.replace({ ...row, trouble: 'it was so', cause: 'it was so' });
     await failRange(message(migration, 0), app);
     expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({
       state: 'failed',
@@ -363,6 +381,27 @@ describe('a poisoned range', () => {
     expect(await app.takeMessages()).toEqual([message(migration, 2)]);
     await failRange(message(migration, 0), app);
     expect(await app.takeMessages()).toEqual([]);
+  });
+
+  it('is left to whoever works on it, whatever holds that one up', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    const row = (await app.ledger.ranges.get(migration.id, 'copy-00000'))!;
+    const active = { state: 'active', trouble: 'The target is full.', heartbeat: app.ledger.time() } as const;
+    await app.ledger.ranges.replace({ ...row, ...active });
+    await failRange(message(migration, 0), app);
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject(active);
+    expect(await app.takeMessages()).toEqual([]);
+  });
+
+  it('is sent again where its workers died while something held them up that passes', async () => {
+    const migration = await start();
+    await app.takeMessages();
+    const row = (await app.ledger.ranges.get(migration.id, 'copy-00000'))!;
+    await app.ledger.ranges.replace({ ...row, state: 'active', trouble: 'The target is full.' });
+    await failRange(message(migration, 0), app);
+    expect(await app.ledger.ranges.get(migration.id, 'copy-00000')).toMatchObject({ state: 'active' });
+    expect(await app.takeMessages()).toEqual([message(migration, 0)]);
   });
 
   it('is sent again where its workers died without a word, but not for ever', async () => {

@@ -4,7 +4,7 @@ import { firstSnapshot } from '../../src/migration/report';
 import { standstillOf, workDone } from '../../src/tally/snapshot';
 import { sumRanges } from '../../src/tally/sum';
 import { abandonedRanges } from '../../src/tally/abandoned';
-import type { RangeState } from '../../src/migration/rows';
+import { isResting, type RangeState } from '../../src/migration/rows';
 import { aMigration, aPlan, aRange } from '../tools/rows';
 
 describe('sums', () => {
@@ -113,12 +113,18 @@ describe('ranges that are sent again', () => {
   const silenceMs = 60_000;
   const [moving, silent] = [silenceMs - 1, silenceMs];
   const WITHOUT_LIMIT = 1_024;
-  const abandoned = (states: readonly [RangeState, number][], parallel = 0, sentAgain = 0) =>
+  const abandoned = (
+    states: readonly [RangeState, number][],
+    parallel = 0,
+    sentAgain = 0,
+    resting: readonly number[] = [],
+  ) =>
     abandonedRanges(
       states.map(([state], number) => aRange(number, { state })),
       {
         ...{ chains: parallel === 0 ? WITHOUT_LIMIT : parallel, isLimited: parallel > 0 },
         ...{ stillFor: ({ number }) => states[number]![1], sentAgain: () => sentAgain, silenceMs },
+        rests: ({ number }) => resting.includes(number),
       },
     ).map(({ number }) => number);
 
@@ -155,6 +161,18 @@ describe('ranges that are sent again', () => {
         ['failed', silent],
       ]),
     ).toEqual([0, 1]);
+  });
+
+  it('are not those that wait until they begin anew', () => {
+    const planned: [RangeState, number] = ['planned', silent];
+    expect(abandoned([planned, planned, ['active', silent]], 0, 0, [1, 2])).toEqual([0, 2]);
+  });
+
+  it('rest until the time in their row, and for a silence behind it, but not for longer than any rests', () => {
+    const now = 1e12;
+    const rests = (fromNow: number) => isResting({ restsUntil: new Date(now + fromNow).toISOString() }, now, silenceMs);
+    expect([-silenceMs, -silenceMs + 1, 0, 60_000, 3_600_000].map(rests)).toEqual([false, true, true, true, false]);
+    expect(isResting({ restsUntil: null }, now, silenceMs)).toBe(false);
   });
 
   it('are only the heads of chains where there are chains', () => {

@@ -131,7 +131,7 @@ describe('a worker that dies in the middle of big keys', () => {
   it('leaves nothing to a migration that fails', async () => {
     const migration = await start();
     await dieMidway(migration);
-    await app.ledger.ranges.replace({ ...(await row(migration)), trouble: 'it was so' });
+    await app.ledger.ranges.replace({ ...(await row(migration)), state: 'planned', cause: 'it was so' });
     await failRange(message(migration), app);
     expect(await visitMigration(migration.id, app)).toMatchObject({ finished: true, status: { state: 'failed' } });
     expect(await leftovers()).toEqual([]);

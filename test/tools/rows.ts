@@ -109,6 +109,7 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     progress: 0,
     tries: 0,
     begunAnew: 0,
+    restsUntil: null,
     clockDoubtMs: 0,
     heartbeat: null,
     trouble: null,
