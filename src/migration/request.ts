@@ -6,8 +6,13 @@ import { compileRenamePattern } from '../convert/rename/rename-pattern';
 import type { DocumentOf } from './document';
 import { fileOf, SIDE, sourceSchema, targetSchema, type SideSpec } from './side-spec';
 
-const database = z.int().min(0).max(65_535);
-const databaseKey = z.string().regex(/^\d{1,5}$/, 'must be a database number');
+const MOST_DATABASE = 65_535;
+const database = z.int().min(0).max(MOST_DATABASE);
+/** Spelled in one way only: each database stands in a map once. */
+const databaseKey = z
+  .string()
+  .regex(/^(?:0|[1-9]\d{0,4})$/, 'must be a database number')
+  .refine((text) => Number(text) <= MOST_DATABASE, 'must be a database number');
 const WHICH_DATABASES =
   'must be "all", a list of numbers from 0 to 65535, or a map of such numbers to others or to key prefixes (up to 512 characters)';
 const glob = z.string().min(1).max(1_024);
@@ -148,7 +153,9 @@ export const migrationRequestSchema = z
       .string()
       .regex(/^[A-Za-z0-9_.:-]{1,128}$/, 'must be 1 to 128 letters, digits, or any of _ . : -')
       .optional()
-      .describe('A repeated POST with the same requestId gives the same migration and starts nothing new.'),
+      .describe(
+        'A repeated POST with the same requestId gives the same migration and starts nothing new. Those that begin with "schedule:" are of migrations that the clock starts.',
+      ),
   })
   .superRefine(refuseWhatDoesNotGoTogether)
   .meta({
@@ -186,8 +193,18 @@ export function parseMigrationRequest(body: unknown): MigrationRequest {
   const mistakes = result.success ? [] : result.error.issues.flatMap((issue) => mistakesOf(issue));
   // Told with all others: what does not go together is looked at only where nothing else is wrong.
   if (lacksTarget(body)) mistakes.push({ path: 'target', message: `${SIDE}. Only a dry run of a file does without` });
+  if (result.success && isOfSchedule(result.data)) {
+    mistakes.push({ path: 'requestId', message: `must not begin with "${OF_SCHEDULES}": such are of the clock's` });
+  }
   if (result.success && mistakes.length === 0) return result.data;
   throw new BadRequestError(mistakes);
+}
+
+/** What the ids of scheduled runs begin with. No body has them: a run that was asked for under the id of one to come would stand for it. */
+export const OF_SCHEDULES = 'schedule:';
+
+function isOfSchedule({ requestId }: MigrationRequest): boolean {
+  return requestId?.startsWith(OF_SCHEDULES) === true;
 }
 
 /** Whether an object names no target and asks for something else than what is in a file. */

@@ -1,3 +1,4 @@
+import { OF_SCHEDULES } from '../migration/request';
 import { isFinal, type MigrationRow } from '../migration/rows';
 import { latestDue } from './due';
 import type { ScheduledRun, ScheduleRow } from '../ledger/schedule-ledger';
@@ -71,7 +72,7 @@ export function settled(row: ScheduleRow, run: ScheduledRun, now: number): Sched
 
 /** What a run's migration gets as its requestId, so that each run starts one migration, however often it is tried. */
 export function requestIdOf(schedule: Schedule, due: number): string {
-  return `schedule:${schedule.name.toLowerCase()}:${new Date(due).toISOString()}`;
+  return `${OF_SCHEDULES}${schedule.name.toLowerCase()}:${new Date(due).toISOString()}`;
 }
 
 function newestDue({ when, catchUp }: Schedule, { settledUntil }: ScheduleRow, now: number): number | undefined {

@@ -103,6 +103,12 @@ describe('a request', () => {
     expect(all.map(({ message }) => message).join()).not.toContain('geheim');
   });
 
+  it('has no id of those that the clock gives', () => {
+    const named = (requestId: string) => mistakes({ source: 'OLD', target: 'NEW', requestId });
+    expect(named('schedule:night:2026-12-01T01:00:00.000Z')).toEqual(['requestId']);
+    expect(named('my-schedule:night')).toEqual([]);
+  });
+
   it.each([null, undefined, 'text', 5, [], true])('is not %j', (body) => {
     expect(mistakes(body)).not.toEqual([]);
   });
@@ -117,6 +123,11 @@ describe('a request', () => {
     [{}, false],
     [{ zero: 0 }, false],
     [{ '0': -1 }, false],
+    // One database under two names.
+    [{ '0': 0, '00': 1 }, false],
+    [{ '01': 0 }, false],
+    [{ '65535': 0 }, true],
+    [{ '65536': 0 }, false],
     ['some', false],
     [Object.fromEntries(Array.from({ length: 1_025 }, (_, i) => [String(i), i])), false],
   ])('takes databases %j: %s', (databases, allowed) => {
