@@ -5,12 +5,13 @@ import createRouter, { type HTTPMethod } from 'find-my-way';
 import type { Logger } from '../logger';
 import { portError } from '../ports';
 import { messageOf } from '../worker/function-worker';
+import { foreignBy } from './foreign-requests';
 import { RequestRefusedError } from './http-request';
 
 export type Params = Record<string, string | undefined>;
 export type RouteHandler = (request: IncomingMessage, response: ServerResponse, params: Params) => Promise<void>;
 
-/** An HTTP server on 127.0.0.1 with the manners of the Functions host: 404 and 500 have no body. */
+/** An HTTP server on 127.0.0.1 with the manners of the Functions host: 404 and 500 have no body. Pages of other servers are refused. */
 export class HttpServer {
   private readonly router = createRouter({
     ignoreTrailingSlash: true,
@@ -28,7 +29,7 @@ export class HttpServer {
     this.server = createServer((request, response) => {
       if (this.closing && !request.url?.startsWith('/durabletask/'))
         response.writeHead(503, { Connection: 'close' }).end();
-      else this.router.lookup(request, response);
+      else if (!refuseForeign(request, response)) this.router.lookup(request, response);
     });
   }
 
@@ -82,6 +83,14 @@ export class HttpServer {
       }, 200).unref();
     });
   }
+}
+
+/** Answers what a page of another server sends; true where it did. */
+function refuseForeign(request: IncomingMessage, response: ServerResponse): boolean {
+  const reason = foreignBy(request);
+  if (reason === undefined) return false;
+  response.writeHead(403, { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' }).end(reason);
+  return true;
 }
 
 /**

@@ -13,7 +13,8 @@ export interface HttpEndpoint {
 }
 
 /**
- * Serves one HTTP function. No key is asked for, whatever the authLevel: the server listens on the loopback only.
+ * Serves one HTTP function. No key is asked for, whatever the authLevel: the server listens on the loopback only, and takes nothing of
+ * other servers' pages.
  * @param invoke runs the function with its inputs
  */
 export function addHttpTrigger(
