@@ -173,7 +173,7 @@ export async function* readRange<Seen = never>(
     let [first, rest] = splitLater(page);
     let taken = page.bytes + claimedBytes;
     while (rest.keys.length > 0) {
-      yield* partsOf(first, head, undefined, taken, bitByBit);
+      yield* partsOf(first, head, undefined, taken, bitByBit, budget);
       head = { counts: {}, claims: [] };
       await budget.take(guess);
       const names = rest.keys;
@@ -183,7 +183,7 @@ export async function* readRange<Seen = never>(
       [first, rest] = splitLater(more);
     }
     guess = Math.max(FIRST_GUESS, Math.ceil((page.bytes + claimedBytes) * 1.25));
-    yield* partsOf(first, head, scanned.next, taken, bitByBit);
+    yield* partsOf(first, head, scanned.next, taken, bitByBit, budget);
     bitByBit = false;
     if (ended) return;
     cursor = scanned.next;
@@ -192,30 +192,38 @@ export async function* readRange<Seen = never>(
 
 type Head<Seen> = Pick<Part<Seen>, 'counts' | 'claims' | 'claimed' | 'seen' | 'others' | 'ahead' | 'isShared'>;
 
-/** What was read, as one part, or as one for each key; the first has what goes with the page. */
+/**
+ * What was read, as one part, or as one for each key; the first has what goes with the page. Whoever takes a part gives back its bytes;
+ * those of parts that nobody came for are given back here.
+ */
 function* partsOf<Seen>(
   page: ReadKeys,
   head: Head<Seen>,
   next: bigint | undefined,
   taken: number,
   bitByBit: boolean,
+  budget: Pick<ChunkBudget, 'give'>,
 ): Generator<Part<Seen>, void, undefined> {
   const pieces =
     bitByBit && page.keys.length > 1 ? page.keys.map((_, i) => pick(page, (place) => place === i)) : [page];
   let left = taken;
-  for (const [i, piece] of pieces.entries()) {
-    const isLast = i === pieces.length - 1;
-    const { counts, others = [], seen, ...more } = i === 0 ? head : { counts: {}, claims: [] };
-    const share = isLast ? left : piece.bytes;
-    left -= share;
-    yield {
-      page: piece,
-      counts: { ...counts, scanned: piece.keys.length + others.length },
-      ...(pieces.length === 1 ? { seen } : {}),
-      ...{ others, ...more },
-      next: isLast ? next : undefined,
-      taken: share,
-    };
+  try {
+    for (const [i, piece] of pieces.entries()) {
+      const isLast = i === pieces.length - 1;
+      const { counts, others = [], seen, ...more } = i === 0 ? head : { counts: {}, claims: [] };
+      const share = isLast ? left : piece.bytes;
+      left -= share;
+      yield {
+        page: piece,
+        counts: { ...counts, scanned: piece.keys.length + others.length },
+        ...(pieces.length === 1 ? { seen } : {}),
+        ...{ others, ...more },
+        next: isLast ? next : undefined,
+        taken: share,
+      };
+    }
+  } finally {
+    if (left > 0) budget.give(left);
   }
 }
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { BytesInFlight } from '../../src/transfer/bytes-in-flight';
+import type { ChunkBudget } from '../../src/transfer/by-commands';
 import type { PageReader } from '../../src/transfer/page-reader';
+import { readRange } from '../../src/transfer/range-pages';
 import { makeSelection } from '../../src/migration/selection';
 import { SimulatedTable } from '../keyspace/simulated-table';
 import { rangesOfBits, walk, walkAll, walkOptions } from './walking';
@@ -166,4 +168,36 @@ describe('a walk that fails', () => {
     await expect(walk(reader, options)).rejects.toBe(failing);
     await budget.take(1);
   });
+});
+
+it('of a page that comes key by key all bytes are given back, wherever the walk ends', async () => {
+  const keys = ['a', 'b', 'c'].map((key) => Buffer.from(key));
+  const page = { keys, expiries: [0, 0, 0], payloads: keys.map(() => Buffer.alloc(1_000)), bytes: 3_000, micros: 1 };
+  const unused = () => Promise.reject(new Error('only pages are read here'));
+  const reader: PageReader = { scan: unused, read: unused, scanAndRead: () => Promise.resolve({ next: 0n, page }) };
+  for (const parts of [1, 2, 3]) {
+    const budget = new BytesInFlight(10_000);
+    let held = 0;
+    const counting: ChunkBudget = {
+      take: async (bytes) => {
+        held += bytes;
+        await budget.take(bytes);
+      },
+      correct: (taken, actual) => {
+        held += actual - taken;
+        budget.correct(taken, actual);
+      },
+      give: (bytes) => {
+        held -= bytes;
+        budget.give(bytes);
+      },
+    };
+    const options = walkOptions(rangesOfBits(0)[0]!, { budget: counting, wantsValues: () => true, bitByBit: true });
+    let seen = 0;
+    for await (const part of readRange(reader, options)) {
+      counting.give(part.taken);
+      if (++seen === parts) break;
+    }
+    expect([seen, held]).toEqual([parts, 0]);
+  }
 });
