@@ -1,6 +1,8 @@
 import { wallClock } from '../basics/wall-clock';
 import type { App } from '../app/app';
+import { FileError } from '../files/file-error';
 import { UnreadableRowError } from '../ledger/row-schemas';
+import { StorageError } from '../ledger/storage-error';
 import { PlanRefusedError } from '../migration/plan-refusals';
 import { readableMigration } from '../app/readable-migration';
 import { BadRequestError } from '../migration/request';
@@ -92,28 +94,36 @@ async function carryOut(
   tallies: TallyStarter,
 ): Promise<Outcome> {
   const requestId = requestIdOf(schedule, Date.parse(run.due));
-  const result = await start(schedule, requestId, app);
+  const { unforeseen, ...result } = await start(schedule, requestId, app);
   const after = { ...run, ...result };
   await app.schedules.replace(after.state === 'starting' ? { ...row, run: after } : settled(row, after, wallClock()));
+  if (unforeseen !== undefined) throw unforeseen.error;
   if (after.state === 'started') await tallies.ensureTally(after.migration);
   return { schedule: schedule.name, ...after };
 }
 
+/** How an attempt to start went. */
+interface Attempted extends Pick<ScheduledRun, 'state' | 'message'> {
+  /** What is thrown once that is written down. */
+  readonly unforeseen?: { readonly error: unknown };
+}
+
+const UNFORESEEN = 'It could not be started for a reason that nobody foresaw; it stands in the log of the app.';
+
 /**
- * Asks for the migration. A Redis that cannot be reached and a target that another migration writes to are asked again;
- * what is wrong with the request or the servers is not.
+ * Asks for the migration. A Redis, a store of files or a storage that cannot be reached, and a target that another migration writes to, are
+ * asked again; what is wrong with the request, the servers or the files is not. Whatever keeps it from starting is told in a message.
  */
-async function start(
-  schedule: Schedule,
-  requestId: string,
-  app: ScheduleApp,
-): Promise<Pick<ScheduledRun, 'state' | 'message'>> {
+async function start(schedule: Schedule, requestId: string, app: ScheduleApp): Promise<Attempted> {
   try {
     await startMigration({ ...schedule.request, requestId }, app);
     return { state: 'started', message: null };
   } catch (error) {
-    if (error instanceof RedisError || error instanceof UnreadableRowError) {
+    if (error instanceof RedisError || error instanceof UnreadableRowError || error instanceof StorageError) {
       return { state: 'starting', message: error.message };
+    }
+    if (error instanceof FileError) {
+      return { state: error.asks === 'retry' ? 'starting' : 'refused', message: error.message };
     }
     if (error instanceof PlanRefusedError) {
       // Started under this id before the setting was changed.
@@ -122,7 +132,7 @@ async function start(
     }
     if (error instanceof ConnectionSettingsError) return { state: 'refused', message: error.message };
     if (error instanceof BadRequestError) return { state: 'refused', message: mistakesText(error) };
-    throw error;
+    return { state: 'starting', message: UNFORESEEN, unforeseen: { error } };
   }
 }
 

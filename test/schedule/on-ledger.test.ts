@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { freePort } from '../../local/servers/free-port';
 import { NewerRowError, NEWEST_VERSION } from '../../src/ledger/row-schemas';
 import { storageClients } from '../../src/ledger/storage-clients';
@@ -68,6 +72,31 @@ const HOUR = 3_600_000;
 /** A whole hour of the past. What is settled goes by the real clock, so that tests begin there. */
 const start = Math.floor(Date.now() / HOUR) * HOUR;
 const clock = (hours: number, since = start - HOUR / 2) => ({ now: start + hours * HOUR, since });
+
+it('what a store of files, or anything unforeseen, keeps from starting is told in words', async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'keyferry-schedules-'));
+  try {
+    writeFileSync(path.join(folder, 'dump.rdb'), 'is there');
+    const withStore = await stage.testApp({ OLD: old }, { RDB_BACKUPS: pathToFileURL(folder).href });
+    const backup = { source: 'OLD', target: { rdb: 'BACKUPS', file: 'dump.rdb' } };
+    const entries = JSON.stringify([{ name: 'backup', when: hourly, migration: backup }]);
+    const settings = readSchedules({ ...withStore.env, SCHEDULED_MIGRATIONS: entries });
+    expect(settings.mistakes).toEqual([]);
+    const message = expect.stringMatching(/"BACKUPS\/dump.rdb": a file of this name is there already/) as string;
+    expect(await runSchedules(settings, withStore, starter, clock(0))).toMatchObject([{ state: 'refused', message }]);
+    expect((await reportSchedules(settings, withStore, clock(0))).schedules).toMatchObject([
+      { last: { state: 'refused', message } },
+    ]);
+    const other = schedulesOf({ name: 'unforeseen', when: hourly, migration: copy });
+    const failing = { ...app, queue: { send: () => Promise.reject(new Error('nobody foresaw this')) } as never };
+    await expect(runSchedules(other, failing, starter, clock(0))).rejects.toThrow(/1 schedules could not/);
+    expect((await reportSchedules(other, app, clock(0))).schedules).toMatchObject([
+      { last: { state: 'starting', message: expect.stringMatching(/in the log of the app/) as string } },
+    ]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 it('a timer that fires twice, on two machines at once, starts one migration', async () => {
   const settings = schedulesOf({ name: 'twice', when: hourly, migration: copy });
