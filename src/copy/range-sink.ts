@@ -26,6 +26,7 @@ import { ConversionWriter } from '../transfer/conversion-writer';
 import { answersFor, FILE_PORT } from '../transfer/file-port';
 import { Hindrance } from '../transfer/hindrance';
 import { named } from '../transfer/range-pages';
+import type { ReadKeys } from '../transfer/page-reader';
 import { PageWriter } from '../transfer/page-writer';
 import { PayloadWriter } from '../transfer/payload-writer';
 import { RedisSink, type OwnKeys } from '../transfer/redis-sink';
@@ -204,19 +205,20 @@ function payloadsOf(
     return new PayloadWriter(writer, prepare, names, targetMinusSource, attempt, hindrance);
   };
   const shared = payloadsBy(bulk, onBulk);
+  /** How often each page was sent: it is written again where that was lost for what the connection does. */
+  const sendings = new WeakMap<ReadKeys, number>();
   const write: PayloadWriter['write'] = async (page) => {
-    let sent = 0;
     const written = await onBulk(() =>
       target.onOwn('valueTooLong', 'held', ({ bulk: own }) => {
         const opened = async <T>(call: () => Promise<T>) => {
           await own.ready();
-          sent++;
+          sendings.set(page, (sendings.get(page) ?? 0) + 1);
           return await call();
         };
         return payloadsBy(own, opened).write(page);
       }),
     );
-    return { ...written, sent };
+    return { ...written, sent: sendings.get(page) ?? 0 };
   };
   return { shared, alone: { write } };
 }

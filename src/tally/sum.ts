@@ -96,9 +96,12 @@ export function withFollower(sum: Sum, row: LiveRow | undefined): Sum {
   };
 }
 
-/** The numbers of a row that count for its migration. */
+/** The numbers of a row that count for its migration. What differs or may differ counts alike: plans have one name for both. */
 function countingOf({ counts }: Phase, ofRow: Counts): Partial<Counts> {
-  return counts === 'all' ? ofRow : Object.fromEntries(counts.map((name) => [name, ofRow[name]]));
+  if (counts === 'all') return ofRow;
+  const { uncompared } = ofRow;
+  const named = Object.fromEntries(counts.map((name) => [name, ofRow[name]]));
+  return counts.includes('different') ? { ...named, uncompared } : named;
 }
 
 /** The name of the phase that walked the source last. */

@@ -24,6 +24,7 @@ const KEYS_AT_ONCE = 8;
 type KeyOutcome =
   | CommandCopyOutcome
   | { readonly kind: 'failed'; readonly code: 'command-refused' | 'too-large'; readonly message: string }
+  | { readonly kind: 'uncarried'; readonly code: 'command-refused'; readonly message: string }
   | { readonly kind: 'stopped'; readonly by: StoppedError };
 
 /** What is the same for all keys of a range. */
@@ -48,7 +49,7 @@ export type CopyAlone = (
 export type Copied = Written & {
   /** The work had to stop before the end of these. */
   readonly stopped?: { readonly by: StoppedError; readonly before: readonly Buffer[] };
-  /** Neither copied nor counted: of types that no commands can carry, each with its finding. */
+  /** Neither copied nor counted: what no commands can carry, or none that the user may run, each with its finding. */
   readonly uncarried: readonly KeyFinding[];
 };
 
@@ -107,7 +108,7 @@ export class CommandCopier {
       else if (outcome.kind === 'stopped') {
         before.push(key);
         ({ by } = outcome);
-      } else if (outcome.code === 'unsupported-type') {
+      } else if (outcome.kind === 'uncarried' || outcome.code === 'unsupported-type') {
         uncarried.push({ key, code: outcome.code, message: outcome.message });
       } else {
         counts.failed++;
@@ -163,7 +164,10 @@ export class CommandCopier {
           continue;
         }
         // A right that is missing for one type is no reason to leave all others behind; the plan has warned of it.
-        if (!(error instanceof RedisError) || error.asks === 'key' || isRefusedCommand(error)) {
+        if (error instanceof RedisError && isRefusedCommand(error)) {
+          return { kind: 'uncarried', code: 'command-refused', message: error.message };
+        }
+        if (!(error instanceof RedisError) || error.asks === 'key') {
           const code = isTooLong(error) ? 'too-large' : 'command-refused';
           return { kind: 'failed', code, message: error.message };
         }

@@ -76,13 +76,15 @@ export class RedisSink implements Sink {
     const converted = await this.conversions.write(claims);
     const big = page.keys.filter((_, i) => page.payloads[i] === 'big');
     const copied = await this.commands.copy([...big, ...refused, ...tooLong], new Set(tooLong));
-    const isBig = new Set([...big, ...tooLong]);
-    // What was refused as a payload would be refused again.
-    const goesWhole = (key: Buffer) => isBig.has(key) && this.whole?.knows(key) === true;
-    const whole = await this.whole?.copy(copied.uncarried.filter(({ key }) => goesWhole(key)));
+    const [isBig, isTooLong] = [new Set(big), new Set(tooLong)];
+    // What was refused as a payload would be refused again. What is big goes in pieces where it can, and for want of a right in no other
+    // way; what seems too long for the target may only have lost its connection.
+    const goesWhole = ({ key, code }: KeyFinding) =>
+      this.whole?.knows(key) === true && (isTooLong.has(key) || (isBig.has(key) && code !== 'command-refused'));
+    const whole = await this.whole?.copy(copied.uncarried.filter(goesWhole));
     const whyTooLong = new Map(restored.tooLong.map(({ key, error }) => [key, error.message]));
     const lost = copied.uncarried
-      .filter(({ key }) => !goesWhole(key))
+      .filter((finding) => !goesWhole(finding))
       .map((finding): KeyFinding => {
         const why = whyTooLong.get(finding.key);
         if (this.reads !== 'always' || why === undefined) return finding;

@@ -51,7 +51,7 @@ export class WholeCopier {
     const { source, budget, mostBytes } = this;
     const failed = (finding: KeyFinding) => ({ counts: { failed: 1 }, findings: [finding], taken: [], sent: 0 });
     const tooLarge = (why: string) =>
-      failed({ key, code: 'too-large', message: `The key was not copied: ${message}, and ${why}` });
+      failed({ key, code: 'too-large', message: `The key was not copied: ${message.replace(/\.$/, '')}, and ${why}` });
     let bytes = Math.min(mostBytes, (await this.sizeOf(key)) ?? mostBytes);
     await budget.take(bytes);
     try {
