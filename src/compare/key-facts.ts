@@ -15,14 +15,16 @@ export interface KeyFacts {
   readonly expiry: number;
 }
 
-const lengthOf: Readonly<Record<string, string>> = {
-  string: 'STRLEN',
-  list: 'LLEN',
-  set: 'SCARD',
-  zset: 'ZCARD',
-  hash: 'HLEN',
-  stream: 'XLEN',
-};
+const lengthOf: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    string: 'STRLEN',
+    list: 'LLEN',
+    set: 'SCARD',
+    zset: 'ZCARD',
+    hash: 'HLEN',
+    stream: 'XLEN',
+  }),
+);
 
 /** Keys that go into one pipeline, and time that may pass in it before expiries are asked for anew, ms. */
 const KEYS_AT_ONCE = 200;
@@ -120,8 +122,8 @@ async function lengthsOf(
   keys: readonly Buffer[],
   types: readonly string[],
 ): Promise<(number | undefined)[]> {
-  const places = keys.map((_, i) => i).filter((i) => lengthOf[types[i] ?? ''] !== undefined);
-  const commands = places.map((i): Command => [lengthOf[types[i] ?? ''] ?? '', keys[i] ?? '']);
+  const places = keys.map((_, i) => i).filter((i) => lengthOf.has(types[i] ?? ''));
+  const commands = places.map((i): Command => [lengthOf.get(types[i] ?? '') ?? '', keys[i] ?? '']);
   const replies = await port.pipeline(commands);
   const lengths = new Array<number | undefined>(keys.length);
   places.forEach((place, i) => {

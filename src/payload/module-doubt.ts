@@ -8,16 +8,18 @@ export interface Doubt {
 }
 
 /** Which module a type belongs to, where that is known. Each module names its types as it likes. */
-const owners: Readonly<Record<string, string>> = {
-  'ReJSON-RL': 'ReJSON',
-  'MBbloom--': 'bf',
-  MBbloomCF: 'bf',
-  'CMSk-TYPE': 'bf',
-  'TopK-TYPE': 'bf',
-  'TDIS-TYPE': 'bf',
-  'TSDB-TYPE': 'timeseries',
-  vectorset: 'vectorset',
-};
+const owners: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'ReJSON-RL': 'ReJSON',
+    'MBbloom--': 'bf',
+    MBbloomCF: 'bf',
+    'CMSk-TYPE': 'bf',
+    'TopK-TYPE': 'bf',
+    'TDIS-TYPE': 'bf',
+    'TSDB-TYPE': 'timeseries',
+    vectorset: 'vectorset',
+  }),
+);
 
 /**
  * What speaks against sending values of a module's type; undefined where the target reads them for certain: both servers
@@ -26,10 +28,10 @@ const owners: Readonly<Record<string, string>> = {
  */
 export function doubtOfType(type: string, source: PayloadServer, target: PayloadServer): Doubt | undefined {
   const { modules = [] } = source;
-  const owner = modules.filter(({ name }) => name === owners[type]);
+  const owner = modules.filter(({ name }) => name === owners.get(type));
   const writers = owner.length > 0 ? owner : modules;
   if (writers.length === 0) {
-    const named = owners[type];
+    const named = owners.get(type);
     if (named !== undefined && target.modules !== undefined && !has(target, named)) return missing([named]);
     return { code: 'payload-not-taken', reason: 'the source does not tell which module wrote it' };
   }

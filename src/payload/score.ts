@@ -4,7 +4,10 @@ import type { Element } from './element';
 /** Longer ones no server writes, and before 7.0 no server has room for them. */
 const LONGEST = 40;
 const DECIMAL = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/;
-const INFINITIES: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity };
+const INFINITIES: ReadonlyMap<string, number> = new Map([
+  ['inf', Infinity],
+  ['-inf', -Infinity],
+]);
 
 const MINUS = 0x2d;
 const POINT = 0x2e;
@@ -27,7 +30,7 @@ export function scoreOfText(bytes: Buffer, start: number, end: number): number {
   const simple = simpleDecimal(bytes, start, end);
   if (simple !== undefined) return simple;
   const text = bytes.toString('latin1', start, end);
-  return INFINITIES[text] ?? (DECIMAL.test(text) ? Number(text) : bad('a score is no number'));
+  return INFINITIES.get(text) ?? (DECIMAL.test(text) ? Number(text) : bad('a score is no number'));
 }
 
 /** What has few digits and no exponent, as most scores. */

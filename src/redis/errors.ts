@@ -72,28 +72,30 @@ export function isTooLong(error: unknown): error is RedisError {
 /** Of a reply that is told as it is. */
 const LONGEST = 200;
 
-const BY_FIRST_WORD: Readonly<Record<string, ErrorKind>> = {
-  ASK: 'moved',
-  BUSY: 'busyScript',
-  BUSYKEY: 'keyExists',
-  CLUSTERDOWN: 'clusterDown',
-  DENIED: 'protectedMode',
-  EXECABORT: 'transactionDiscarded',
-  LOADING: 'loading',
-  MASTERDOWN: 'masterDown',
-  MISCONF: 'notSaved',
-  MOVED: 'moved',
-  NOAUTH: 'passwordMissing',
-  NOGROUP: 'noSuchGroup',
-  NOREPLICAS: 'tooFewReplicas',
-  NOSCRIPT: 'scriptUnknown',
-  OOM: 'outOfMemory',
-  READONLY: 'readOnly',
-  TRYAGAIN: 'tryAgain',
-  UNBLOCKED: 'unblocked',
-  WRONGPASS: 'passwordWrong',
-  WRONGTYPE: 'wrongType',
-};
+const BY_FIRST_WORD: ReadonlyMap<string, ErrorKind> = new Map(
+  Object.entries({
+    ASK: 'moved',
+    BUSY: 'busyScript',
+    BUSYKEY: 'keyExists',
+    CLUSTERDOWN: 'clusterDown',
+    DENIED: 'protectedMode',
+    EXECABORT: 'transactionDiscarded',
+    LOADING: 'loading',
+    MASTERDOWN: 'masterDown',
+    MISCONF: 'notSaved',
+    MOVED: 'moved',
+    NOAUTH: 'passwordMissing',
+    NOGROUP: 'noSuchGroup',
+    NOREPLICAS: 'tooFewReplicas',
+    NOSCRIPT: 'scriptUnknown',
+    OOM: 'outOfMemory',
+    READONLY: 'readOnly',
+    TRYAGAIN: 'tryAgain',
+    UNBLOCKED: 'unblocked',
+    WRONGPASS: 'passwordWrong',
+    WRONGTYPE: 'wrongType',
+  } as const),
+);
 
 /** Replies whose first word is ERR, or that say more than it, as servers of all versions and their kin word them. */
 const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
@@ -124,7 +126,7 @@ const BY_WORDS: readonly (readonly [RegExp, ErrorKind])[] = [
 export function replyError(connection: string, reply: string, sent?: string): RedisError {
   // EXEC itself says from 7.0 what a transaction was refused for.
   const text = reply.replace(/^-?EXECABORT Transaction discarded because of: /, '');
-  const first = BY_FIRST_WORD[firstWord(text)];
+  const first = BY_FIRST_WORD.get(firstWord(text));
   const kind = first ?? BY_WORDS.find(([words]) => words.test(text))?.[1] ?? 'refused';
   const command = commandOf(kind, text, sent);
   const words = kind === 'refused' ? safeText(withoutArguments(text).trim(), LONGEST) : undefined;
