@@ -1,4 +1,5 @@
 import type { App } from '../app/app';
+import { inParallel } from '../basics/in-parallel';
 import { isContinuation } from '../ledger/findings';
 import { isCurrent } from '../migration/course';
 import type { HistoryReport } from '../migration/history';
@@ -13,6 +14,7 @@ import {
   makeReport,
   makeUnreadableItem,
   type MigrationList,
+  type MigrationListItem,
   type MigrationReport,
 } from '../migration/report';
 import { freshSnapshot } from '../tally/last-snapshot';
@@ -37,13 +39,35 @@ export async function getReport(id: string, app: Pick<App, 'ledger'>): Promise<M
   return makeReport(row, await freshSnapshot(row, app), makeLiveReport(row, follower, works, now, listens));
 }
 
-/** The newest migrations, newest first. */
-export async function listReports(app: Pick<App, 'ledger'>): Promise<MigrationList> {
-  await app.ledger.ensure();
-  const { rows, unreadable } = await app.ledger.migrations.read('all');
-  const items = [...rows.map(makeListItem), ...unreadable.map(makeUnreadableItem)];
-  items.sort((a, b) => b.startedAt.localeCompare(a.startedAt));
-  return { migrations: items.slice(0, NEWEST) };
+/** Lines of the list as they were told last, by the ids of migrations, each with the ETag of the row that it was made of. */
+type ToldItems = Map<string, { readonly etag: string; readonly item: MigrationListItem }>;
+const toldItems = new WeakMap<App['ledger'], ToldItems>();
+
+/** Rows that are read at once. */
+const PARALLEL = 8;
+
+/** The newest migrations, newest first. Plans are long, and there are as many as there ever were: those alone are read that have changed. */
+export async function listReports({ ledger }: Pick<App, 'ledger'>): Promise<MigrationList> {
+  await ledger.ensure();
+  const heads = await ledger.migrations.heads();
+  const newest = heads.sort((a, b) => b.startedAt.localeCompare(a.startedAt)).slice(0, NEWEST);
+  const before = toldItems.get(ledger);
+  const now: ToldItems = new Map();
+  const items = await inParallel(newest, PARALLEL, async ({ id, etag }) => {
+    const known = before?.get(id);
+    if (known?.etag === etag) {
+      now.set(id, known);
+      return [known.item];
+    }
+    const row = await ledger.migrations.getOrUnreadable(id);
+    if (row === undefined) return [];
+    if ('reason' in row) return [makeUnreadableItem(row)];
+    const item = makeListItem(row);
+    now.set(id, { etag: row.etag, item });
+    return [item];
+  });
+  toldItems.set(ledger, now);
+  return { migrations: items.flat() };
 }
 
 /** How every range of the current phase stands; undefined when there is no such migration. */

@@ -23,6 +23,14 @@ import { migrationSchema, migrationStateSchema, mustParse, UnreadableRowError, v
 
 const PARTITION = 'migration';
 
+/** The little that is read of all migrations at once. */
+export interface MigrationHead {
+  readonly id: string;
+  /** ISO 8601; empty where it cannot be read. */
+  readonly startedAt: string;
+  readonly etag: string;
+}
+
 /** The plan rows: what was decided for each migration, and where it stands. */
 export class MigrationRows {
   /** @param time the storage's, ISO 8601 */
@@ -52,26 +60,32 @@ export class MigrationRows {
     return (await this.read(which)).rows;
   }
 
-  /** The same, with those that cannot be read. */
+  /** What tells of all migrations when they began, and whether their rows are as they were; not what was decided, which may be long. */
+  async heads(): Promise<MigrationHead[]> {
+    const heads: MigrationHead[] = [];
+    const queryOptions = { filter: `PartitionKey eq '${PARTITION}'`, select: ['PartitionKey', 'RowKey', 'startedAt'] };
+    for await (const { rowKey, startedAt, etag } of this.table.listEntities<Entity>({ queryOptions })) {
+      heads.push({ id: String(rowKey), startedAt: textOrNull(startedAt) ?? '', etag });
+    }
+    return heads;
+  }
+
+  /** A plan row, or what can be told of one that cannot be read; undefined where there is none. */
+  async getOrUnreadable(id: string): Promise<MigrationRow | UnreadableMigration | undefined> {
+    const entity = await this.planEntity(id);
+    return entity && fromPlanOrUnreadable(entity);
+  }
+
+  /** The same as `list`, with those that cannot be read. */
   async read(which: 'all' | 'open'): Promise<{ rows: MigrationRow[]; unreadable: UnreadableMigration[] }> {
     const rows: MigrationRow[] = [];
     const unreadable: UnreadableMigration[] = [];
     const partition = `PartitionKey eq '${PARTITION}'`;
     const filter = which === 'open' ? `${partition} and (finishedAt eq '' or wayBackDue eq true)` : partition;
     for await (const entity of this.table.listEntities<Entity>({ queryOptions: { filter } })) {
-      try {
-        rows.push(fromPlan(entity));
-      } catch (error) {
-        if (!(error instanceof UnreadableRowError)) throw error;
-        const { rowKey, startedAt, finishedAt } = entity;
-        const { reason } = error;
-        unreadable.push({
-          id: String(rowKey),
-          reason,
-          startedAt: textOrNull(startedAt),
-          finishedAt: textOrNull(finishedAt),
-        });
-      }
+      const row = fromPlanOrUnreadable(entity);
+      if ('reason' in row) unreadable.push(row);
+      else rows.push(row);
     }
     return { rows, unreadable };
   }
@@ -167,6 +181,21 @@ function toPlan(row: Omit<MigrationRow, 'etag'>): Record<string, unknown> {
     visit: row.visit,
     ...toChunks('plan', row.plan),
   };
+}
+
+function fromPlanOrUnreadable(entity: Entity): MigrationRow | UnreadableMigration {
+  try {
+    return fromPlan(entity);
+  } catch (error) {
+    if (!(error instanceof UnreadableRowError)) throw error;
+    const { rowKey, startedAt, finishedAt } = entity;
+    return {
+      id: String(rowKey),
+      reason: error.reason,
+      startedAt: textOrNull(startedAt),
+      finishedAt: textOrNull(finishedAt),
+    };
+  }
 }
 
 /** @throws UnreadableRowError */

@@ -1,6 +1,7 @@
 import type { App } from '../app/app';
 import { undefinedIfUnreadable } from '../ledger/row-schemas';
-import { isFinal, type MigrationRow, type RangeRow } from '../migration/rows';
+import { accountedKeys } from '../migration/counts';
+import { isFinal, isSameWalk, type MigrationRow, type RangeRow } from '../migration/rows';
 import { rowsOfPlan } from '../migration/rows-of-plan';
 import { percentOf } from '../migration/progress';
 import { firstSnapshot, type Snapshot } from '../migration/report';
@@ -19,6 +20,47 @@ const ROWS_FRESH_MS = 700;
  * warnings, are of the last visit; all is, while a row cannot be read: what that means a visit says.
  */
 export async function freshSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
+  const sum = await newestSnapshot(migration, app);
+  if (isFinal(migration)) return sum;
+  const told = toldOf(app.ledger);
+  const before = told.get(migration.id);
+  // A sum may be of rows that were read before those that were told last: numbers do not go down for that.
+  const isBehind =
+    before !== undefined &&
+    isSameWalk(before.migration, migration) &&
+    performance.now() - before.at < TOLD_MS &&
+    accountedKeys(sum.counts) < accountedKeys(before.sum.counts);
+  if (isBehind) return { ...sum, ...workOf(before.sum) };
+  told.delete(migration.id);
+  told.set(migration.id, { at: performance.now(), migration, sum });
+  for (const [oldest] of told) if (told.size > MOST_TOLD) told.delete(oldest);
+  return sum;
+}
+
+/** What was told last of a migration, and when. */
+interface Told {
+  readonly at: number;
+  readonly migration: Pick<MigrationRow, 'epoch' | 'phase' | 'pass'>;
+  readonly sum: Snapshot;
+}
+
+/** For so long it counts, ms: ranges that begin at their start again count less, and are told then. */
+const TOLD_MS = 15_000;
+const MOST_TOLD = 50;
+const toldByLedger = new WeakMap<App['ledger'], Map<string, Told>>();
+
+function toldOf(ledger: App['ledger']): Map<string, Told> {
+  const told = toldByLedger.get(ledger) ?? new Map<string, Told>();
+  toldByLedger.set(ledger, told);
+  return told;
+}
+
+/** What belongs to one reading of the rows. */
+function workOf({ counts, findingsKept, progress, history, shards }: Snapshot): Partial<Snapshot> {
+  return { counts, findingsKept, progress, ...(history && { history }), ...(shards && { shards }) };
+}
+
+async function newestSnapshot(migration: MigrationRow, app: Pick<App, 'ledger'>): Promise<Snapshot> {
   const last = await lastSnapshot(migration, app);
   const now = app.ledger.now();
   const isFresh = last.progress.ranges.total > RANGES_AN_ANSWER && Math.abs(now - Date.parse(last.at)) < FRESH_MS;
