@@ -88,7 +88,7 @@ export interface NamedPhase {
 }
 
 /** What the ranges of a later phase find counts; their keys were counted before. */
-const FOUND = ['missing', 'different', 'uncompared', 'extra', 'deleted', 'findings'] as const;
+const FOUND = ['missing', 'different', 'extra', 'deleted', 'findings'] as const;
 
 /**
  * The phases that a request leads to, in their order.
