@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -251,3 +251,16 @@ test('a folder is used by one process at a time', async () => {
     await lockFolder(folder)
   )();
 });
+
+test.each(['', '{"pid":1,"identity":"somebody else"}'])(
+  'of many that want it at once one has it (left: %p)',
+  async (left) => {
+    for (let round = 0; round < 20; round++) {
+      const folder = await newFolder();
+      if (left !== '') await writeFile(path.join(folder, 'host.lock'), left);
+      const all = await Promise.allSettled(Array.from({ length: 6 }, () => lockFolder(folder)));
+      expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+      expect(JSON.parse(await readFile(path.join(folder, 'host.lock'), 'utf8'))).toMatchObject({ pid: process.pid });
+    }
+  },
+);
