@@ -172,8 +172,8 @@ class Head {
       element(
         'div',
         { class: 'facts' },
-        fact('at the moment', this.phase),
         fact('done', this.percent),
+        fact('at the moment', this.phase),
         fact('keys per second', this.rate),
         fact('left', this.left),
         fact('elapsed', this.elapsed),
