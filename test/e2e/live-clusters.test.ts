@@ -126,19 +126,27 @@ function namesIn(first: number, last: number, count: number): string[] {
 it('one of its masters that comes back with as many keys, and older values, is not followed, and nothing is proved', async () => {
   // Of the one whose slots were not moved away.
   const { 1: master } = cluster.clients;
-  const names = namesIn(6_000, 10_000, 40);
+  const names = namesIn(6_000, 10_000, 240);
   for (const each of names) await master!.set(each, 'older');
   const id = await follow();
   // What the others count says nothing of this one.
   await master!.save();
-  for (const each of names) await master!.set(each, 'newest');
+  await writer?.stop();
+  // As many a second as are remembered, so that there are more of them than of others.
+  for (let at = 0; at < names.length; at += 30) {
+    for (const each of names.slice(at, at + 30)) await master!.set(each, 'newest');
+    await sleep(1_000);
+  }
   const there = async () => new Set(await alone.client.mget(names));
   await until(async () => (await there()).has('newest') && (await there()).size === 1);
-  // As many that are younger could have been changed in the moment before it ended.
-  await sleep(10_000);
-  await writer?.stop();
+  // As many that are younger could have been changed in the time that a busy machine takes to start it again.
+  await sleep(20_000);
+  // Nothing is proved before the master has ended: another one is still written to.
+  const [elsewhere = ''] = namesIn(300, 5_000, 1);
+  const writing = setInterval(() => void cluster.clients[0]!.set(elsewhere, 'x').catch(() => undefined), 100);
   expect((await app.request('POST', `/api/migrations/${id}/cutover`)).status).toBe(202);
   await cluster.nodes[1]!.restart();
+  clearInterval(writing);
   const report = await app.finished(id);
   // It may have fewer keys as well: the writer deletes some.
   expect(report).toMatchObject({ state: 'failed', cause: expect.stringMatching(/older data|lost data/) as string });
