@@ -425,7 +425,8 @@ export class RangeJob implements StopSignal {
 
   /** Writes the row for the next delivery of the message: waiting for it, with its place kept, and why this one came to nothing. */
   async giveUp(cause: string): Promise<void> {
-    this.current = { ...this.current, trouble: cause, cause };
+    this.trouble(cause);
+    this.current = { ...this.current, cause };
     await this.handOn();
   }
 
