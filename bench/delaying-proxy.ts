@@ -1,11 +1,5 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-
-/** A port on 127.0.0.1 behind which a server seems to be far away. */
-export interface DelayingProxy {
-  readonly port: number;
-  close(): Promise<void>;
-}
+import type { Socket } from 'node:net';
+import { startProxy, type Proxy } from '../local/servers/proxy';
 
 /** Bytes that are on their way in one direction of a connection: what a line with much room holds. Beyond, no more are taken. */
 const MOST_ON_THE_WAY = 16 * 1_048_576;
@@ -15,32 +9,11 @@ const MOST_ON_THE_WAY = 16 * 1_048_576;
  * @param serverPort on 127.0.0.1
  * @param roundTripMs a fraction below a millisecond is beyond what timers can do
  */
-export async function startDelayingProxy(serverPort: number, roundTripMs: number): Promise<DelayingProxy> {
-  const sockets = new Set<Socket>();
-  const listener = createServer((client) => {
-    const server = connect(serverPort, '127.0.0.1');
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.setNoDelay(true);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        client.destroy();
-        server.destroy();
-      });
-    }
+export async function startDelayingProxy(serverPort: number, roundTripMs: number): Promise<Proxy> {
+  return await startProxy(serverPort, (client, server) => {
     delayed(client, server, roundTripMs / 2);
     delayed(server, client, roundTripMs / 2);
   });
-  listener.listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  return {
-    port: (listener.address() as AddressInfo).port,
-    close: async () => {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => listener.close(resolve));
-    },
-  };
 }
 
 /** Hands on what comes, in its order, each piece so much later. */

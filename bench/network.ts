@@ -62,7 +62,7 @@ async function main(): Promise<void> {
     const far = async (server: RunningServer, roundTripMs: number): Promise<RunningServer> => {
       const proxy = await startDelayingProxy(server.port, roundTripMs);
       ends.push(() => proxy.close());
-      return { ...server, port: proxy.port, url: `redis://127.0.0.1:${proxy.port}` };
+      return { ...server, port: proxy.port, url: proxy.url };
     };
     const lines: Reached[] = [{ roundTripMs: 0, source, target }];
     for (const roundTripMs of roundTrips) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { App } from '../app/app';
+import { inPieces } from '../basics/in-pieces';
 import type { Converter } from '../convert/converter';
 import { makeConverters } from '../convert/make-converters';
 import { makeNames } from '../convert/names';
@@ -220,8 +221,8 @@ async function stillLacking(suspects: readonly Suspect[], target: Side) {
 /** The places of those keys that a side does not have, however many are asked for. */
 async function absentAmong(side: Side, keys: readonly Buffer[]): Promise<ReadonlySet<number>> {
   const absent = new Set<number>();
-  for (let at = 0; at < keys.length; at += EXAMINED_AT_ONCE) {
-    for (const place of await absentFrom(side, keys.slice(at, at + EXAMINED_AT_ONCE))) absent.add(at + place);
+  for (const [piece, some] of inPieces(keys, EXAMINED_AT_ONCE).entries()) {
+    for (const place of await absentFrom(side, some)) absent.add(piece * EXAMINED_AT_ONCE + place);
   }
   return absent;
 }
@@ -256,8 +257,7 @@ function isBare(finding: KeyFinding): boolean {
 async function examined(suspects: readonly Suspect[], comparison: Comparison): Promise<Look<Suspect>> {
   const wrong: Wrong<Suspect>[] = [];
   const counts = { same: 0, expired: 0 };
-  for (let at = 0; at < suspects.length; at += EXAMINED_AT_ONCE) {
-    const some = suspects.slice(at, at + EXAMINED_AT_ONCE);
+  for (const some of inPieces(suspects, EXAMINED_AT_ONCE)) {
     const results = await examine(some, comparison);
     some.forEach((suspect, i) => {
       const result = results[i];

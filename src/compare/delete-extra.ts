@@ -1,3 +1,4 @@
+import { inPieces } from '../basics/in-pieces';
 import type { Plan } from '../migration/plan';
 import { sourceKeysAtStart } from '../migration/report';
 import { keysIn, type SideFacts } from '../app/side-facts';
@@ -49,9 +50,7 @@ export class SourceDoubtError extends Error {
  */
 export async function deleteExtra(keys: readonly Buffer[], context: DeleteContext): Promise<number> {
   let deleted = 0;
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    deleted += await deleteSome(keys.slice(at, at + KEYS_AT_ONCE), context);
-  }
+  for (const some of inPieces(keys, KEYS_AT_ONCE)) deleted += await deleteSome(some, context);
   return deleted;
 }
 

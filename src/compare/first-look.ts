@@ -1,3 +1,4 @@
+import { inPieces } from '../basics/in-pieces';
 import { keysByServer } from '../redis/redis-port';
 import { absentFrom } from '../transfer/side';
 import { compareValues, examine, type Comparison, type Examined, type Pair } from './examine';
@@ -64,12 +65,6 @@ export async function lookAtPage(
 
 /** So many keys one call looks over: pages of names are as large as they come. */
 const KEYS_TOGETHER = 512;
-
-function inPieces(places: readonly number[], most: number): readonly (readonly number[])[] {
-  const pieces: (readonly number[])[] = [];
-  for (let at = 0; at < places.length; at += most) pieces.push(places.slice(at, at + most));
-  return pieces;
-}
 
 /** Those pairs, by their places, whose keys are on one server of each side. */
 async function pairsByServers(

@@ -1,3 +1,4 @@
+import { inPieces } from '../basics/in-pieces';
 import { RedisError } from '../redis/errors';
 import { keysByServer, type Command, type RedisPort, type Reply } from '../redis/redis-port';
 import { PackedReader } from '../redis/message-pack';
@@ -37,8 +38,7 @@ export type AskedSide = Pick<Side, 'port' | 'scripts' | 'nodeScripts'>;
 /** Facts of keys, by a script or by ordinary commands; undefined where there is no such key. Throws the server's error, or the connection's. */
 export async function keyFacts(side: AskedSide, keys: readonly Buffer[]): Promise<(KeyFacts | undefined)[]> {
   const facts: (KeyFacts | undefined)[] = [];
-  for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-    const some = keys.slice(at, at + KEYS_AT_ONCE);
+  for (const some of inPieces(keys, KEYS_AT_ONCE)) {
     facts.push(...(side.scripts ? await factsByScript(side.port, some) : await factsByServer(side, some)));
   }
   return facts;

@@ -1,6 +1,6 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import type { App } from '../app/app';
+import { packJson, unpackJson } from '../basics/packed-json';
 import type { StoredFile } from '../files/file-store';
 import { FileLook, lookAtHead, type FileAt } from '../files/look-through';
 import { LayoutReader, layoutStateSchema } from '../payload/file-layout';
@@ -10,8 +10,6 @@ import type { RangeJob } from '../range/range-job';
 
 /** Values of more bytes are gone over in pieces. */
 const CHECKED_AT_ONCE = 1_048_576;
-/** What a packed state unpacks to. */
-const MOST_STATE_BYTES = 64 * 1_048_576;
 
 const kept = z.object({ etag: z.string(), layout: layoutStateSchema });
 
@@ -30,9 +28,7 @@ export async function readBack(
   const before = stateOf(await ledger.surveys.get(job.row), found.version);
   const reader = before === undefined ? new LayoutReader(CHECKED_AT_ONCE) : LayoutReader.from(before);
   // Which records are large nobody asks.
-  job.attachSurvey(() =>
-    gzipSync(JSON.stringify({ etag: found.version, layout: { ...reader.state(), large: [] } }), { level: 3 }),
-  );
+  job.attachSurvey(() => packJson({ etag: found.version, layout: { ...reader.state(), large: [] } }));
   const look = new FileLook(at, head, reader);
   await lookOn(job, { look, reader, bytes: storedBytes(head) });
   return look.result();
@@ -40,12 +36,6 @@ export async function readBack(
 
 /** How far a worker before was with this very file; what cannot be read is begun anew. */
 function stateOf(packed: Buffer | undefined, etag: string) {
-  if (packed === undefined) return undefined;
-  try {
-    const text = gunzipSync(packed, { maxOutputLength: MOST_STATE_BYTES }).toString('utf8');
-    const state = kept.parse(JSON.parse(text));
-    return state.etag === etag ? state.layout : undefined;
-  } catch {
-    return undefined;
-  }
+  const { data } = kept.safeParse(packed && unpackJson(packed));
+  return data?.etag === etag ? data.layout : undefined;
 }

@@ -1,3 +1,4 @@
+import { inPieces } from '../basics/in-pieces';
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { brokenRange, readRangeName, type RangeRow } from '../migration/rows';
 import {
@@ -49,8 +50,7 @@ export class RangeRows {
 
   /** Writes new range rows; those that are there stay as they are. */
   async create(rows: readonly Omit<RangeRow, 'etag'>[]): Promise<void> {
-    for (let at = 0; at < rows.length; at += BATCH) {
-      const batch = rows.slice(at, at + BATCH);
+    for (const batch of inPieces(rows, BATCH)) {
       const actions = batch.map((row): TransactionAction => ['create', toRange(row)]);
       try {
         await this.table.submitTransaction(actions);

@@ -1,11 +1,6 @@
 import { BufferPool } from './buffer-pool';
 import type { Argument, Command } from './redis-port';
-
-const STAR = 0x2a;
-const DOLLAR = 0x24;
-const CR = 0x0d;
-const LF = 0x0a;
-const ZERO = 0x30;
+import { CR, KIND, LF, ZERO } from './resp-bytes';
 
 /** An argument of so many bytes is not copied: it goes over the wire as it is, and must stay as it is until it is answered. */
 const LARGE = 65_536;
@@ -105,7 +100,7 @@ function encodedSize(command: Command): number {
 }
 
 function encodeInto(out: Buffer, from: number, command: Command, byReference: ByReference): number {
-  out[from] = STAR;
+  out[from] = KIND.array;
   let at = writeLine(out, from + 1, command.length);
   for (const arg of command) {
     at =
@@ -212,7 +207,7 @@ function writeArgument(out: Buffer, from: number, arg: Argument): number {
 }
 
 function writeBulkHead(out: Buffer, from: number, length: number): number {
-  out[from] = DOLLAR;
+  out[from] = KIND.bulk;
   return writeLine(out, from + 1, length);
 }
 

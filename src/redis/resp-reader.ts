@@ -1,4 +1,5 @@
 import type { RedisError } from './errors';
+import { CR, KIND, LF, ZERO } from './resp-bytes';
 
 /** What a server sends, in either protocol: a number as it is, a status or a string as bytes, an aggregate as a list. */
 export type Told = number | Buffer | null | RedisError | readonly Told[];
@@ -35,27 +36,6 @@ const LONGEST_LINE = 65_536;
 const LONG = 16_384;
 const END_OF_LINE = 2;
 
-const CR = 0x0d;
-const LF = 0x0a;
-const ZERO = 0x30;
-
-/** The first bytes of values. */
-const KIND = {
-  status: 0x2b, // +
-  error: 0x2d, // -
-  number: 0x3a, // :
-  bulk: 0x24, // $
-  array: 0x2a, // *
-  null: 0x5f, // _
-  double: 0x2c, // ,
-  big: 0x28, // (
-  boolean: 0x23, // #
-  verbatim: 0x3d, // =
-  bulkError: 0x21, // !
-  set: 0x7e, // ~
-  push: 0x3e, // >
-  map: 0x25, // %
-} as const;
 type Kind = (typeof KIND)[keyof typeof KIND];
 const KINDS: ReadonlySet<number> = new Set(Object.values(KIND));
 const NOTHING = Buffer.alloc(0);

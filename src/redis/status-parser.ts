@@ -1,11 +1,7 @@
-const PLUS = 0x2b;
-const MINUS = 0x2d;
-const COLON = 0x3a;
-const DOLLAR = 0x24;
+import { CR, KIND, LF } from './resp-bytes';
+
 const LETTER_O = 0x4f;
 const LETTER_K = 0x4b;
-const CR = 0x0d;
-const LF = 0x0a;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -43,21 +39,21 @@ export class StatusParser {
   /** Reads the reply at a place and gives the place behind it; undefined when it is not whole yet. */
   private one(bytes: Buffer, at: number): number | undefined {
     const kind = bytes[at];
-    if (kind === PLUS && at + 5 <= bytes.length && isOk(bytes, at)) {
+    if (kind === KIND.status && at + 5 <= bytes.length && isOk(bytes, at)) {
       this.onReply(undefined);
       return at + 5;
     }
     const end = bytes.indexOf('\r\n', at + 1, 'latin1');
     if (end === -1) return undefined;
-    if (kind === PLUS || kind === COLON) {
+    if (kind === KIND.status || kind === KIND.number) {
       this.onReply(undefined);
       return end + 2;
     }
-    if (kind === MINUS) {
+    if (kind === KIND.error) {
       this.onReply(bytes.toString('utf8', at + 1, end));
       return end + 2;
     }
-    if (kind !== DOLLAR) throw new UnexpectedReplyError();
+    if (kind !== KIND.bulk) throw new UnexpectedReplyError();
     const length = Number(bytes.toString('latin1', at + 1, end));
     const behind = length < 0 ? end + 2 : end + 2 + length + 2;
     if (behind > bytes.length) return undefined;

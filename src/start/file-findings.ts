@@ -1,5 +1,5 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
 import { z } from 'zod';
+import { packJson, unpackJson } from '../basics/packed-json';
 import type { ConversionFacts } from '../convert/conversion-facts';
 import { allNoted, type FileCounter } from '../convert/file-keys';
 import { convertersByName } from '../convert/make-converters';
@@ -26,9 +26,6 @@ const schema = z.object({
   noted: z.array(z.tuple([z.int().min(0), z.int().min(0)])),
 });
 type Kept = z.infer<typeof schema>;
-
-/** What a packed state unpacks to. */
-const MOST_BYTES = 64 * 1_048_576;
 
 /** What is found in a file while it is read: what stands where, and how much there is for the conversions of the request. */
 export class FileFindings {
@@ -86,7 +83,7 @@ export class FileFindings {
   pack(): Buffer {
     const counters = this.counters.map((counter) => counter.state());
     const kept: Kept = { version: ROW_VERSION, layout: this.reader.state(), counters, noted: [...this.noted] };
-    return gzipSync(JSON.stringify(kept), { level: 3 });
+    return packJson(kept);
   }
 
   /** @param file as the whole look has found it */
@@ -100,12 +97,5 @@ export class FileFindings {
 }
 
 function unpack(packed: Buffer): Kept {
-  const told = 'What was found in a file';
-  let stored: unknown;
-  try {
-    stored = JSON.parse(gunzipSync(packed, { maxOutputLength: MOST_BYTES }).toString('utf8'));
-  } catch {
-    stored = undefined;
-  }
-  return mustParse(told, schema, stored);
+  return mustParse('What was found in a file', schema, unpackJson(packed));
 }

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
-import { gunzip, gzipSync } from 'node:zlib';
+import { gunzip } from 'node:zlib';
+import { packJson } from '../basics/packed-json';
 import { z } from 'zod';
 import { mustParse, ROW_VERSION, UnreadableRowError, version } from '../ledger/row-schemas';
 import type { FindingKeys } from '../migration/redact-finding';
@@ -8,7 +9,7 @@ import { Survey, type KeptSurvey } from './survey';
 
 /** A survey as bytes for the ledger, compressed: JSON of numbers and names. */
 export function packSurvey(survey: Survey): Buffer {
-  return gzipSync(JSON.stringify({ ...survey.toKept(), version: ROW_VERSION }), { level: 3 });
+  return packJson({ ...survey.toKept(), version: ROW_VERSION });
 }
 
 const amount = z.number().min(0);

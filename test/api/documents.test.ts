@@ -7,7 +7,7 @@ import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
 import { startServiceProxy } from '../tools/service-proxy';
-import type { Proxy } from '../tools/proxy';
+import type { Proxy } from '../../local/servers/proxy';
 import { aRequest } from '../tools/rows';
 import { makeTestApp, type TestApp } from '../tools/test-app';
 import { startTestServer, type TestServer } from '../tools/test-server';

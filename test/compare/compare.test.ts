@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { fillOdd } from '../e2e/support/fill-odd';
-import { startProxy } from '../tools/proxy';
+import { startProxy } from '../../local/servers/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';

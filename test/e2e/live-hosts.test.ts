@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import { until, type AppProcess } from '../tools/app-process';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { digestOfLiving, Stage, type Side } from '../tools/stage';
 import { fill } from './support/fill';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MigrationReport } from '../../src/migration/report';
 import type { AppProcess } from '../tools/app-process';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { callsOf, Stage, type Side } from '../tools/stage';
 import { fill } from './support/fill';
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TableClient } from '@azure/data-tables';
 import { QueueServiceClient } from '@azure/storage-queue';
 import { asRequestPolicy, BoundedHttp } from '../../src/ledger/bounded-http';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { startTestStorage, type TestStorage } from '../tools/test-storage';
 
 /** A way to Azurite on which connections can be made half open: nothing passes, and nobody is told. */

@@ -6,7 +6,7 @@ import { StoppedError } from '../../src/migration/stop';
 import { preparePlan } from '../../src/start/prepare-plan';
 import { compareServers, Stage, type Side } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
-import { startProxy } from '../tools/proxy';
+import { startProxy } from '../../local/servers/proxy';
 import { aMigration, aRequest } from '../tools/rows';
 import { options as sessionOptions } from '../convert/sessions/support/conversion';
 import { streamOf, ticksNow, Version4Session } from '../convert/sessions/support/version4';

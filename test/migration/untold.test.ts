@@ -6,7 +6,7 @@ import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { startServiceProxy, type Hidden } from '../tools/service-proxy';
-import type { Proxy } from '../tools/proxy';
+import type { Proxy } from '../../local/servers/proxy';
 import { aRequest } from '../tools/rows';
 import { Stage } from '../tools/stage';
 import { makeTestApp, type TestApp } from '../tools/test-app';

@@ -4,7 +4,7 @@ import { Connections } from '../../src/redis/connections';
 import { keysIn, keysInAll } from '../../src/redis/database-keys';
 import { readServerFacts, type ServerFacts } from '../../src/redis/probe';
 import { startServiceProxy, type Hidden } from '../tools/service-proxy';
-import type { Proxy } from '../tools/proxy';
+import type { Proxy } from '../../local/servers/proxy';
 import { startTestServer, type TestServer } from '../tools/test-server';
 
 let server: TestServer;

@@ -4,7 +4,7 @@ import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { NoFeedError, openFeed, openFeeds, tellsAll, type Feed, type FeedKind } from '../../src/redis/feed-connection';
 import { RedisError } from '../../src/redis/errors';
 import { RespReader, type Told } from '../../src/redis/resp-reader';
-import { startProxy } from '../tools/proxy';
+import { startProxy } from '../../local/servers/proxy';
 import { onEveryServer, startTestServer, type TestServer } from '../tools/test-server';
 
 /** A feed that writes down what it tells. */

@@ -1,7 +1,7 @@
 import { Connections } from '../../src/redis/connections';
 import type { RoutedConnection } from '../../src/redis/routed-connection';
 import { startFakeNode, slotsReply, type FakeNode, type ToldRun } from '../tools/fake-node';
-import { startProxy } from '../tools/proxy';
+import { startProxy } from '../../local/servers/proxy';
 
 /** Nodes of a cluster that say what they should not; each answers a key's command by `toKey`. */
 interface Hostile {

@@ -11,7 +11,7 @@ import { readConnectionSettings } from '../../src/redis/connection-settings';
 import { Connections } from '../../src/redis/connections';
 import type { RedisError } from '../../src/redis/errors';
 import type { Command } from '../../src/redis/redis-port';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';
 import { startTestServer } from '../tools/test-server';
 

@@ -8,7 +8,7 @@ import { startMigration } from '../../src/start/start-migration';
 import { startWayBack } from '../../src/start/start-way-back';
 import { Keeper } from '../../src/tally/keeper';
 import { aMigration, aRequest } from '../tools/rows';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import type { TestServer } from '../tools/test-server';

@@ -1,4 +1,4 @@
-import { startProxy, type Proxy } from './proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 
 /** A TCP port in front of a server that loses the replies to what it has passed on, once. */
 export interface CuttingProxy extends Proxy {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { startProxy, type Proxy } from './proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 
 /** What a proxy hides of the server behind it, and does in its own way. */
 export interface Hidden {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { startCuttingProxy } from '../tools/cutting-proxy';
 import { run } from '../tools/modes';
-import { startProxy, type Proxy } from '../tools/proxy';
+import { startProxy, type Proxy } from '../../local/servers/proxy';
 import { Stage } from '../tools/stage';
 import type { TestApp } from '../tools/test-app';
 import { startTestCluster, type TestCluster } from '../tools/test-cluster';

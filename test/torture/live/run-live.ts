@@ -3,7 +3,7 @@ import { fillServer } from '../../../demo/generate';
 import type { MigrationReport } from '../../../src/migration/report';
 import { until, type AppProcess } from '../../tools/app-process';
 import { startLiveWriter, type LiveWriter } from '../../tools/live-writer';
-import { startProxy } from '../../tools/proxy';
+import { startProxy } from '../../../local/servers/proxy';
 import { compareServers, digestOfLiving, Stage, type Side } from '../../tools/stage';
 import type { LiveFault, LiveScenario } from './live-scenario';
 
