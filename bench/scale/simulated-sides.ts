@@ -37,10 +37,13 @@ export function simulateSides(keys: number, shards: number): SimulatedSides {
       }),
     })),
   };
+  // No slot moves: there is one answer to who has them, before and after.
+  const owners = ownersOf(viewsOf(masters));
   const connection = (name: string) => ({
     ready: () => Promise.resolve(),
     eachServer: () => Promise.resolve(servers[name]),
-    cluster: { agreement: () => Promise.resolve(ownersOf(name === TARGET ? viewsOf(masters) : [])) },
+    cluster:
+      name === TARGET ? { isOne: true, known: owners, agreement: () => Promise.resolve(owners) } : { isOne: false },
   });
   return Object.assign(sides, {
     // Of connections nothing else is asked where no key is read or written.

@@ -40,7 +40,7 @@ export interface Scale {
 const NEVER_S = 3_600;
 const BYTES_A_KEY = 150;
 /** Ranges that an instance works on at once, as host.json says. */
-const RANGES_AN_INSTANCE = 24;
+const RANGES_AN_INSTANCE = 16;
 const BATCH = 8;
 
 /**
