@@ -332,7 +332,8 @@ it('asks no longer than a second of a server that answers late, and not again a 
   const side = { name: 'OLD', connection: Object.assign(slow, { runId: 'one' }) };
   const clocks = new Clocks();
   const [{ uncertaintyMs }] = await Promise.all([clocks.offset(side, side), clocks.offset(side, side)]);
-  expect(uncertaintyMs).toBeGreaterThanOrEqual(400);
+  // Timers may be a millisecond early.
+  expect(uncertaintyMs).toBeGreaterThan(395);
   expect(calls).toBeLessThanOrEqual(3);
   await clocks.offset(side, side);
   expect(calls).toBeLessThanOrEqual(3);
