@@ -72,8 +72,8 @@ async function tests() {
   // Whole migrations run on what was built; the others can still tell something.
   const projects = isBuilt ? wanted : wanted.filter((project) => project !== 'e2e');
   if (projects.length === 0) return;
-  // Of what a file of tests takes, more than half is waiting for servers.
-  const workers = 3 * availableParallelism();
+  // With three a core the longest files take twice their time, and some their patience's end.
+  const workers = 2 * availableParallelism();
   const first = await jest(projects.join(' and '), '--selectProjects', ...projects, '--maxWorkers', `${workers}`);
   const files = first === undefined ? [] : filesToRepeat(first);
   const again = ['--runTestsByPath', ...files, '--selectProjects', ...projects, '--runInBand'];
