@@ -20,11 +20,9 @@ if (unknown.length > 0) {
   console.error(`No such part: ${unknown.join(', ')}. There are ${PARTS.join(', ')}.`);
   process.exit(2);
 }
-/** The compiler; of that name in the PATH is the one that the lint rules ask. */
-const TSC = ['node', 'node_modules/typescript-7/bin/tsc'];
 /** As `npm run build`, but for the types, which are checked beside. */
 const BUILD = [
-  [...TSC, '-p', 'tsconfig.build.json', '--noCheck'],
+  ['npm', 'run', '--silent', 'tsc', '--', '-p', 'tsconfig.build.json', '--noCheck'],
   ['node', 'scripts/copy-assets.mjs'],
   ['node', 'scripts/build-console.mjs'],
 ];
@@ -106,7 +104,7 @@ async function jest(name, ...args) {
 }
 
 async function readings() {
-  await check('types', TSC, [...TSC, '-p', 'console'], [...TSC, '-p', 'test/console']);
+  await check('types', ['npm', 'run', '--silent', 'typecheck']);
   await check('lint', ['eslint', '.']);
   await check('format', ['prettier', '--check', '--log-level', 'warn', '.']);
 }

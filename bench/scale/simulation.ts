@@ -1,3 +1,5 @@
+import { readHostJson } from '../../local/host-json';
+import { repositoryRoot } from '../../local/servers/repository-root';
 import { RANGES_QUEUE, decodeMessage, RangeQueue, type RangeMessage } from '../../src/ledger/range-queue';
 import { Ledger } from '../../src/ledger/ledger';
 import { StorageClock } from '../../src/ledger/storage-clock';
@@ -39,8 +41,6 @@ export interface Scale {
 /** Beyond the longest run: what is written in the meantime is written by the simulated time. */
 const NEVER_S = 3_600;
 const BYTES_A_KEY = 150;
-/** Ranges that an instance works on at once, as host.json says. */
-const RANGES_AN_INSTANCE = 16;
 const BATCH = 8;
 
 /**
@@ -166,7 +166,8 @@ export class Simulation {
   async work(delivered: (message: RangeMessage) => number, onSecond?: () => Promise<void>): Promise<WorkDone> {
     const client = this.clients.queues.getQueueClient(RANGES_QUEUE);
     const { workers, keysPerSecond } = this.scale;
-    const instances = Math.ceil(workers / RANGES_AN_INSTANCE);
+    const { batchSize, newBatchThreshold } = (await readHostJson(repositoryRoot())).queues;
+    const instances = Math.ceil(workers / (batchSize + newBatchThreshold));
     const running = new Set<Promise<void>>();
     const failures: unknown[] = [];
     const refuse = () => {
