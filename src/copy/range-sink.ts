@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { App } from '../app/app';
 import { comparisonOf } from '../compare/comparison-of';
-import { examine, type Pair } from '../compare/examine';
+import { examine, type Examined, type Pair } from '../compare/examine';
 import { FileValues } from '../compare/file-values';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
@@ -47,11 +47,11 @@ export function sinkOf(
   const hindrance = hindranceOf(job);
   const onBoth = attemptOn(job, source.guard, target.guard);
   const own = {
-    tookOver: job.tookOver,
+    mayHaveWritten: job.mayHaveWritten,
     countEqual: async (keys: readonly Buffer[]) => {
       const pairs = keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
       const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
-      return found.filter((each) => each === 'same').length;
+      return presumed(found, job);
     },
   };
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
@@ -85,12 +85,12 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   const conversions = conversionsOf(job, sides, names, clock, attemptOn(job, target.guard), hindrance);
   const values = new FileValues(source, () => clock.targetNow(), app, job, job.place.notes('print'));
   const own: OwnKeys = {
-    tookOver: job.tookOver,
+    mayHaveWritten: job.mayHaveWritten,
     countEqual: async (keys, page) => {
       const taken = new Set(keys);
       const pairs = await values.pairs(page, names, (key) => taken.has(key));
       const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
-      return found.filter((each) => each === 'same').length;
+      return presumed(found, job);
     },
   };
   const onTarget = attemptOn(job, target.guard);
@@ -119,6 +119,13 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
     return { ...copied, uncarried: [...copied.uncarried, ...others.uncarried] };
   };
   return new RedisSink(payloads.shared, { copy }, conversions, own, whole, 'always', false);
+}
+
+/** How many keys are the same on both sides, which the migration is taken to have written. */
+function presumed(found: readonly Examined[], job: Pick<JobHold, 'presumeOwn'>): number {
+  const same = found.filter((each) => each === 'same').length;
+  job.presumeOwn(same);
+  return same;
 }
 
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {

@@ -148,6 +148,8 @@ function toRange(row: Omit<RangeRow, 'etag'>): NewEntity {
     builders: row.builders.join(' '),
     cursor: row.cursor,
     inside: row.inside,
+    wroteAhead: row.wroteAhead,
+    presumedOwn: row.presumedOwn,
     share: String(row.share),
     counts: JSON.stringify(row.counts),
     borders: row.borders.map(([slot, keys]) => `${slot}:${keys}`).join(' '),

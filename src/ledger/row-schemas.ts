@@ -197,6 +197,8 @@ export const rangeSchema = z.object({
   cursor,
   /** Rows of earlier versions have none. */
   inside: z.boolean().default(false),
+  wroteAhead: z.boolean().default(true),
+  presumedOwn: count.default(0),
   share,
   counts: json(countsSchema),
   borders,

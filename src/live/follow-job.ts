@@ -23,7 +23,7 @@ const NO_LIMITS = { keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }
 export class FollowJob implements JobHold {
   readonly governor = new Governor(NO_LIMITS, this);
   readonly isSlow = false;
-  readonly tookOver = true;
+  readonly mayHaveWritten = true;
   readonly place = new PagePlace();
   readonly temporaryNames: TemporaryNames;
   readonly row: JobHold['row'];
@@ -62,6 +62,11 @@ export class FollowJob implements JobHold {
 
   trouble(text: string | null): void {
     this.holder.trouble(text);
+  }
+
+  /** It replaces what is there. */
+  presumeOwn(): void {
+    // Nothing is counted by it.
   }
 
   doubtClocks(ms: number): void {

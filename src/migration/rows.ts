@@ -124,6 +124,10 @@ export interface RangeRow {
    * stand beside the row.
    */
   readonly inside: boolean;
+  /** Keys that are in no count may have been written: a worker died, or stopped with writes under way, or the walk began at its start again. */
+  readonly wroteAhead: boolean;
+  /** Keys that the target had, equal to the source's, and that are counted as the migration's own since they may be: see wroteAhead. */
+  readonly presumedOwn: number;
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;
   readonly counts: Counts;
@@ -208,6 +212,8 @@ export function brokenRange(
     builders: [0],
     cursor: '0',
     inside: false,
+    wroteAhead: true,
+    presumedOwn: 0,
     share: 0,
     counts: noCounts,
     borders: [],
@@ -284,6 +290,9 @@ export function backAtStart(row: RangeRow): RangeRow {
   const nothing = {
     cursor,
     inside: false,
+    // What was counted is not any more.
+    wroteAhead: row.wroteAhead || row.generation > 0,
+    presumedOwn: 0,
     counts: noCounts,
     borders: [],
     piece: null,

@@ -39,8 +39,6 @@ export interface JobStart {
   readonly takenAt?: number;
   /** How long it takes until what was taken before is paid off, ms. */
   readonly owedMs?: number;
-  /** The worker before ended without writing down all that it had done. */
-  readonly tookOver?: boolean;
   /** How many ranges share the migration's rates. */
   readonly lanes?: number;
   /** What was done ahead of the row's cursor. */
@@ -93,7 +91,8 @@ export type JobHold = Pick<
   | 'isSlow'
   | 'place'
   | 'temporaryNames'
-  | 'tookOver'
+  | 'mayHaveWritten'
+  | 'presumeOwn'
   | 'check'
   | 'beyondDeadline'
   | 'trouble'
@@ -111,8 +110,8 @@ const PATIENCE = 1 / 4;
 export class RangeJob implements StopSignal {
   /** Keeps the work within the migration's limits. */
   readonly governor: Governor;
-  /** Keys behind the cursor may have been written by the migration already. */
-  readonly tookOver: boolean;
+  /** Keys from the cursor on may have been written by the migration already. */
+  readonly mayHaveWritten: boolean;
   /** What this worker's temporary keys are called. */
   readonly temporaryNames: TemporaryNames;
   /** What is done ahead of the cursor. */
@@ -135,6 +134,7 @@ export class RangeJob implements StopSignal {
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
   private openCounts = noCounts;
   private openFindings: KeyFinding[] = [];
+  private isUncounted = false;
   /** Of those that are counted. */
   private readonly findings: ToldFindings;
   private readonly runsBefore: RangeRow['findingRuns'];
@@ -158,7 +158,6 @@ export class RangeJob implements StopSignal {
     {
       takenAt = performance.now(),
       owedMs = 0,
-      tookOver = false,
       lanes = parallelRangesOf(migration.plan),
       place = new PagePlace(),
     }: JobStart = {},
@@ -174,7 +173,7 @@ export class RangeJob implements StopSignal {
     this.runsBefore = current.findingRuns;
     this.startedAt = current.cursor;
     this.startedInside = current.inside;
-    this.tookOver = tookOver || migration.epoch > 0;
+    this.mayHaveWritten = current.wroteAhead || migration.epoch > 0;
     const seconds = app.settings.rangeSeconds;
     this.deadline = performance.now() + seconds * 1_000;
     const share = shareOfRange(migration.plan, lanes);
@@ -372,6 +371,21 @@ export class RangeJob implements StopSignal {
     this.current = { ...this.current, clockDoubtMs: Math.max(this.current.clockDoubtMs, Math.ceil(ms)) };
   }
 
+  /** Notes that so many keys that the target had count as the migration's own, which they may be. */
+  presumeOwn(keys: number): void {
+    this.current = { ...this.current, presumedOwn: this.current.presumedOwn + keys };
+  }
+
+  /** The work on a part begins: until `allCounted`, what it has written may be in no count. */
+  beginsWork(): void {
+    this.isUncounted = true;
+  }
+
+  /** Whatever was written is in the counts, or told by the keys ahead of the cursor. */
+  allCounted(): void {
+    this.isUncounted = this.openCounts !== noCounts;
+  }
+
   /** Says what holds the range up; null when it goes on. Written with the next heartbeat. */
   trouble(text: string | null): void {
     if (text !== null && text !== this.current.trouble) this.logTrouble(text);
@@ -419,7 +433,8 @@ export class RangeJob implements StopSignal {
     this.end();
     this.stands = this.current.cursor === this.startedAt;
     const tries = this.place.isFurther ? 0 : this.current.tries;
-    this.current = { ...this.current, tries, state: 'planned', builders: this.buildersLeft() };
+    const wroteAhead = this.current.wroteAhead || this.isUncounted;
+    this.current = { ...this.current, tries, wroteAhead, state: 'planned', builders: this.buildersLeft() };
     await this.checkpoint();
   }
 

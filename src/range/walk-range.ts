@@ -102,16 +102,19 @@ export async function walkRange<Suspect = never, Seen = never>(
   const finishAll = async () => {
     while (inWork.length > 0) await finishOldest();
   };
-  /** Of the page in which the work had to stop, what is done without all before it being done. */
+  /** Of the page in which the work had to stop, what is done without all before it being done. Whether that is all that was written. */
   const keepAhead = async () => {
-    for (const { part, outcome } of inWork) {
+    let isAll = true;
+    for (const [i, { part, outcome }] of inWork.entries()) {
       const done = await outcome.catch(() => undefined);
-      if (done !== undefined) await progress.addAhead(done, part);
-      if (part.next !== undefined) return;
+      if (done === undefined || !(await progress.addAhead(done, part))) isAll = false;
+      if (part.next !== undefined) return isAll && i === inWork.length - 1;
     }
+    return isAll;
   };
   try {
     for await (const part of parts) {
+      job.beginsWork();
       const outcome = mode.work(part).finally(() => {
         app.budget.give(part.taken);
       });
@@ -128,7 +131,7 @@ export async function walkRange<Suspect = never, Seen = never>(
     if (mayCount) await finishAll().catch(() => undefined);
     // Nor beyond its first suspects, where looking at them again takes longer than is left.
     if (mayCount && error.reason === 'deadline' && !progress.isBroken) await progress.end().catch(() => undefined);
-    if (mayCount && error.reason === 'deadline' && !progress.isBroken) await keepAhead();
+    if (mayCount && error.reason === 'deadline' && !progress.isBroken && (await keepAhead())) job.allCounted();
     throw error;
   } finally {
     if (mode.secondLook !== undefined) walksWithSuspects--;
@@ -171,9 +174,9 @@ class Progress<Suspect> {
     this.isBroken = false;
   }
 
-  /** Adds what is done of a part before which another one is not. */
-  async addAhead(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<void> {
-    if (!this.canBeAhead(outcome, part)) return;
+  /** Adds what is done of a part before which another one is not. Whether it could. */
+  async addAhead(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<boolean> {
+    if (!this.canBeAhead(outcome, part)) return false;
     const undone = new Set(outcome.stopped?.before);
     const { counts, findings = [] } = outcome;
     const scanned = (counts.scanned ?? 0) - undone.size;
@@ -182,6 +185,7 @@ class Progress<Suspect> {
       findings,
       keysOf(part).filter((key) => !undone.has(key)),
     );
+    return true;
   }
 
   /** Whether it can be told of each key of a part that it is done, or not. */

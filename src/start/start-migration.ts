@@ -206,6 +206,8 @@ export function rangesOf({
     builders: [],
     cursor: String(startCursor(shape)),
     inside: false,
+    wroteAhead: false,
+    presumedOwn: 0,
     share: 0,
     counts: noCounts,
     borders: [],

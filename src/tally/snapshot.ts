@@ -58,6 +58,7 @@ export function makeSnapshot(input: {
       ...input.sweep.warnings,
       ...atLeast,
       ...doubtOfExpiries(sum, source),
+      ...doubtOfOwn(sum),
       ...(clockSetBack === 0 ? [] : [wrongTimes(clockSetBack)]),
     ],
     clockSetBack,
@@ -157,6 +158,13 @@ function doubtOfExpiries({ clockDoubtMs }: Sum, source: SideFacts | undefined): 
   if (clockDoubtMs === 0 || hasNone) return [];
   return [
     `Expiries may be off by up to ${clockDoubtMs} ms: the way to a server is slow, so that the difference of both servers' clocks is not known better. Run the app nearer to them where that matters.`,
+  ];
+}
+
+function doubtOfOwn({ presumedOwn }: Sum): string[] {
+  if (presumedOwn === 0) return [];
+  return [
+    `Of the keys that count as copied the target had ${presumedOwn} already, with the same values, where a worker had ended or a connection was lost before what was written could be counted: whether the migration wrote them, or somebody before it, is not known.`,
   ];
 }
 

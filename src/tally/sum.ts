@@ -22,6 +22,8 @@ export interface Sum {
   readonly moved: string;
   /** By how much expiries may be wrong at most, ms. */
   readonly clockDoubtMs: number;
+  /** Keys that the target had and that are counted as the migration's own, which they may not be. */
+  readonly presumedOwn: number;
   /** How often ranges began at their starts again. */
   readonly begunAnew: number;
   /** What holds ranges up, each text once. */
@@ -53,11 +55,13 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   let progress = 0;
   let clockDoubtMs = 0;
   let begunAnew = 0;
+  let presumedOwn = 0;
   const troubles = new Set<string>();
   for (const row of held) {
     walkedIn.set(row.phase, (walkedIn.get(row.phase) ?? 0) + accountedKeys(row.counts));
     clockDoubtMs = Math.max(clockDoubtMs, row.clockDoubtMs);
     begunAnew += row.begunAnew;
+    presumedOwn += row.presumedOwn;
     const counting = countingOf(phaseOf(migration.plan, { phase: row.phase }), row.counts);
     counts = addCounts(counts, counting);
     findingsKept += Math.min(FINDINGS_PER_RANGE, counting.findings ?? 0);
@@ -78,8 +82,9 @@ export function sumHeld(migration: MigrationRow, held: readonly RangeRow[]): Sum
   const { phase, pass, epoch } = migration;
   const moved = [phase, pass, epoch, ranges.done + ranges.failed + ranges.cancelled, progress].join(' ');
   const share = all === 0 ? 1 : done / all;
-  const sums = { ranges, counts, findingsKept, walked, share, lastHeartbeat, moved, clockDoubtMs, begunAnew };
-  return { ...sums, troubles: [...troubles], trouble, cause };
+  const sums = { ranges, counts, findingsKept, walked, share, lastHeartbeat, moved };
+  const doubts = { clockDoubtMs, presumedOwn, begunAnew };
+  return { ...sums, ...doubts, troubles: [...troubles], trouble, cause };
 }
 
 /** The same with what whoever follows the source says of itself. */

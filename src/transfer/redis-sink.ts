@@ -19,10 +19,10 @@ export interface Written {
 
 /** What tells whether keys that the target had are the migration's own. */
 export interface OwnKeys {
-  /** Another worker of the migration may have written keys of the range, and ended before it could write that down. */
-  readonly tookOver: boolean;
+  /** The migration may have written keys of the range that are in no count. */
+  readonly mayHaveWritten: boolean;
   /**
-   * How many of these keys are on the target just as they are on the source.
+   * How many of these keys are on the target just as they are on the source, and are taken for the migration's own.
    * @param page as they were read
    */
   countEqual(keys: readonly Buffer[], page: ReadKeys): Promise<number>;
@@ -92,7 +92,7 @@ export class RedisSink implements Sink {
       });
     // Keys that the migration wrote itself, before a crash or on a connection that was lost, are no conflicts.
     const taken = [...restored.taken, ...copied.taken, ...(whole?.taken ?? [])];
-    const mayBeOwn = taken.length > 0 && (this.own.tookOver || sent > 1 || (whole?.sent ?? 0) > 1);
+    const mayBeOwn = taken.length > 0 && (this.own.mayHaveWritten || sent > 1 || (whole?.sent ?? 0) > 1);
     const own = mayBeOwn ? await this.own.countEqual(taken, page) : 0;
     if (this.letsGo) freeBuffers(page.payloads);
     const all = [

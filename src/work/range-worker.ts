@@ -128,6 +128,8 @@ async function take(
     ...(row.inside && place === undefined ? backAtStart(row) : row),
     state: migration.cancelRequested ? 'cancelled' : 'active',
     generation: row.generation + 1,
+    // Whoever had it, and did not hand it on, may have written keys that are in no count.
+    wroteAhead: row.wroteAhead || row.state === 'active',
     // Who pays off what another has taken tries nothing yet.
     tries: row.tries + (owedMs > 0 ? 0 : 1),
     restsUntil: null,
@@ -135,9 +137,8 @@ async function take(
     cause: null,
     heartbeat: app.ledger.time(),
   });
-  // Whoever had it before may have written keys that are in no count: it died, or was stopped in the middle of a page.
   const lanes = await lanesLeft(migration, app);
-  const start = { takenAt, owedMs, tookOver: row.generation > 0, lanes, ...(place && { place }) };
+  const start = { takenAt, owedMs, lanes, ...(place && { place }) };
   if (migration.cancelRequested) return undefined;
   return { job: new RangeJob(claimed, migration, app, start), restMs: holdLeftMs(row, app) };
 }

@@ -101,6 +101,8 @@ export function aRange(number: number, changes: Partial<RangeRow> = {}): RangeRo
     builders: [],
     cursor: '0',
     inside: false,
+    wroteAhead: false,
+    presumedOwn: 0,
     share: 0,
     counts: noCounts,
     borders: [],
