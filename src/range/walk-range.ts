@@ -105,10 +105,13 @@ export async function walkRange<Suspect = never, Seen = never>(
   /** Of the page in which the work had to stop, what is done without all before it being done. Whether that is all that was written. */
   const keepAhead = async () => {
     let isAll = true;
-    for (const [i, { part, outcome }] of inWork.entries()) {
+    let isInPage = true;
+    for (const { part, outcome } of inWork) {
       const done = await outcome.catch(() => undefined);
-      if (done === undefined || !(await progress.addAhead(done, part))) isAll = false;
-      if (part.next !== undefined) return isAll && i === inWork.length - 1;
+      if (done === undefined || !(isInPage ? await progress.addAhead(done, part) : doneOf(part, done).length === 0)) {
+        isAll = false;
+      }
+      if (part.next !== undefined) isInPage = false;
     }
     return isAll;
   };
@@ -177,14 +180,12 @@ class Progress<Suspect> {
   /** Adds what is done of a part before which another one is not. Whether it could. */
   async addAhead(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<boolean> {
     if (!this.canBeAhead(outcome, part)) return false;
-    const undone = new Set(outcome.stopped?.before);
+    const done = doneOf(part, outcome);
+    // A stop before the first key is no progress.
+    if (done.length === 0) return true;
     const { counts, findings = [] } = outcome;
-    const scanned = (counts.scanned ?? 0) - undone.size;
-    await this.job.addAhead(
-      { ...counts, scanned },
-      findings,
-      keysOf(part).filter((key) => !undone.has(key)),
-    );
+    const scanned = (counts.scanned ?? 0) - (outcome.stopped?.before.length ?? 0);
+    await this.job.addAhead({ ...counts, scanned }, findings, done);
     return true;
   }
 
@@ -219,4 +220,10 @@ class Progress<Suspect> {
 /** All keys that are done with a part. */
 function keysOf({ page, others = [] }: Part<unknown>): readonly Buffer[] {
   return others.length === 0 ? page.keys : [...page.keys, ...others];
+}
+
+/** The same without those before which the work had to stop. */
+function doneOf(part: Part<unknown>, { stopped }: Outcome<unknown>): readonly Buffer[] {
+  const undone = new Set(stopped?.before);
+  return keysOf(part).filter((key) => !undone.has(key));
 }

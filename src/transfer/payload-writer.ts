@@ -2,6 +2,7 @@ import type { Names } from '../convert/names';
 import type { KeyFinding } from '../migration/rows';
 import type { Ready, Withheld } from '../payload/payload-gate';
 import { NOTHING_LOST, type Lost } from '../payload/reencode';
+import { StoppedError } from '../migration/stop';
 import { isRedisError, RedisError } from '../redis/errors';
 import { expiryByClock } from '../redis/expiry';
 import type { Hindrance } from './hindrance';
@@ -32,6 +33,9 @@ export interface WrittenPayloads extends Written {
   readonly sent: number;
 }
 
+/** The work on a page had to stop before anything of it was sent. */
+export class NothingSentError extends StoppedError {}
+
 /** Restores the payloads of pages. */
 export class PayloadWriter {
   /** Larger payloads are not sent: the connection was lost with some. */
@@ -52,7 +56,7 @@ export class PayloadWriter {
 
   /**
    * Writes what of a page has payloads, and waits while the target cannot take them.
-   * @throws RedisError that will not pass, StoppedError
+   * @throws RedisError that will not pass, StoppedError, NothingSentError
    */
   async write(page: ReadKeys): Promise<WrittenPayloads> {
     const counts = { copied: 0, expired: 0, failed: 0, bytes: 0 };
@@ -90,7 +94,7 @@ export class PayloadWriter {
     });
     while (open.length > 0) {
       const now = open;
-      const { result: refusals, sendings } = await this.send(now);
+      const { result: refusals, sendings } = await this.send(now, sent === 0);
       sent = Math.max(sent, sendings);
       if (refusals instanceof RedisError) {
         const large = now.filter(isLarge);
@@ -136,6 +140,7 @@ export class PayloadWriter {
    */
   private async send(
     entries: readonly PageEntry[],
+    isFirst: boolean,
   ): Promise<{ result: readonly Refusal[] | RedisError; sendings: number }> {
     let lost: RedisError | undefined;
     let losses = 0;
@@ -160,6 +165,9 @@ export class PayloadWriter {
         }
         throw error;
       }
+    }).catch((error: unknown) => {
+      if (isFirst && sendings === 0 && error instanceof StoppedError) throw new NothingSentError(error.reason);
+      throw error;
     });
     return { result, sendings };
   }

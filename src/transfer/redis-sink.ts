@@ -4,7 +4,7 @@ import type { KeyFinding } from '../migration/rows';
 import type { Copied } from './command-copier';
 import type { ConversionWriter } from './conversion-writer';
 import type { ReadKeys } from './page-reader';
-import type { PayloadWriter } from './payload-writer';
+import { NothingSentError, type PayloadWriter } from './payload-writer';
 import type { Part } from './range-pages';
 import type { WholeCopier } from './whole-copier';
 import type { Sink } from './sink';
@@ -69,7 +69,13 @@ export class RedisSink implements Sink {
   }
 
   async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
-    const restored = await this.payloads.write(page);
+    const restored = await this.payloads.write(page).catch((error: unknown) => {
+      if (error instanceof NothingSentError && error.reason !== 'lost' && claims.length === 0) return error;
+      throw error;
+    });
+    if (restored instanceof NothingSentError) {
+      return { counts, findings: [], stopped: { by: restored, before: page.keys } };
+    }
     const { refused, sent } = restored;
     const tooLong = restored.tooLong.map(({ key }) => key);
     this.judge(page.payloads.filter((payload) => Buffer.isBuffer(payload)).length, refused.length);

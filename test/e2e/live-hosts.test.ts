@@ -72,6 +72,8 @@ async function follow(): Promise<string> {
   two.signal('SIGSTOP');
   const id = await one.migrate({ source: 'OLD', target: 'NEW', mode: 'live' });
   await until(async () => (await readers()).length === 1);
+  // Until it has said that it follows, the other one might.
+  await one.reportWhen(id, ({ live }) => live?.listening === true);
   two.signal('SIGCONT');
   await two.reportWhen(id, inStep);
   await two.reportWhen(id, isCovered);

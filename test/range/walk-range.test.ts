@@ -20,6 +20,8 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
   const cursors: bigint[] = [];
   const counted: Partial<Counts>[] = [];
   const findings: string[] = [];
+  const ahead: string[] = [];
+  let isAllCounted = true;
   const check = () => undefined;
   const job = {
     migration: { plan: { request: { limits: { ...noLimits, ...limits } }, databases: [] } },
@@ -28,6 +30,16 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
     governor: new Governor({ keysPerSecond: 0, bytesPerSecond: 0, maxSourceLatencyMs: 0 }, { check }),
     check,
     progressed: () => undefined,
+    beginsWork: () => {
+      isAllCounted = false;
+    },
+    allCounted: () => {
+      isAllCounted = true;
+    },
+    addAhead: (_: Partial<Counts>, __: readonly KeyFinding[], keys: readonly Buffer[]) => {
+      ahead.push(...keys.map(String));
+      return Promise.resolve();
+    },
     add: (counts: Partial<Counts>, found: readonly KeyFinding[], next: bigint | undefined, moved?: () => void) => {
       counted.push({ ...counts, findings: found.length });
       findings.push(...found.map(({ key }) => key.toString()));
@@ -63,7 +75,7 @@ async function walked<S>(mode: Pick<Mode<S>, 'work' | 'secondLook'>, limits: Par
     wantsValues: () => false,
     ...mode,
   }).catch((thrown: unknown) => thrown);
-  return { cursors, counted, findings, error };
+  return { cursors, counted, findings, error, ahead, isAllCounted };
 }
 
 const nameOf = (part: { readonly page: { readonly keys: readonly Buffer[] } }) => String(part.page.keys[0]);
@@ -104,6 +116,30 @@ it('counts what was done before the part at which it had to stop', async () => {
     },
   });
   expect(cursors).toEqual([1n]);
+});
+
+it('knows that all that was written is counted where parts stopped before they wrote anything, and tells no key of those', async () => {
+  const { cursors, ahead, isAllCounted } = await walked({
+    work: ({ page }) => {
+      if (String(page.keys[0]) === 'a') return Promise.resolve(done);
+      return Promise.resolve({ ...done, stopped: { by: new StoppedError('deadline'), before: page.keys } });
+    },
+  });
+  expect({ cursors, ahead, isAllCounted }).toEqual({ cursors: [1n], ahead: [], isAllCounted: true });
+});
+
+it.each<[string, string[]]>([
+  ['a part was broken off', ['b']],
+  ['a part behind the page that is told was done', ['a']],
+])('knows that something that was written is not counted where %s', async (_, stopping) => {
+  const { isAllCounted } = await walked({
+    work: ({ page }) => {
+      if (!stopping.includes(String(page.keys[0]))) return Promise.resolve(done);
+      if (stopping[0] === 'b') return stopped();
+      return Promise.resolve({ ...done, stopped: { by: new StoppedError('deadline'), before: page.keys } });
+    },
+  });
+  expect(isAllCounted).toBe(false);
 });
 
 it('keeps the cursor before suspects until they were looked at again', async () => {
