@@ -157,8 +157,10 @@ export async function resumeStart(
  */
 export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
   if (isFinal(row) || hasRows(row, row.phase)) return row;
-  await app.ledger.ranges.create(rangesOf(row));
-  await sendOpenRanges(row, app);
+  const written = await app.ledger.ranges.create(rangesOf(row));
+  // Several may be at it: who has written a row sends its range. Where they died over it, the keeper finds that nobody works on it.
+  const isStart = row.state === 'planned';
+  await sendOpenRanges(row, app, isStart ? undefined : ({ name, epoch }) => written.has(name) || epoch < row.epoch);
   if (stationOf(row) === 'listening') {
     await app.queue.follow(row);
     if (wantsStandby(row.plan)) await app.queue.follow(row);
@@ -179,11 +181,20 @@ function hasRows({ phasesWithRows }: MigrationRow, phase: string): boolean {
   return phasesWithRows.includes(phase);
 }
 
-/** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once. */
-export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
-  const ranges = (await app.ledger.ranges.list(row.id, row.phase)).map((range) => resetIfOlder(range, row));
-  const heads = headsOfChains(ranges, chainsOf(row.plan), isSettled);
-  await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
+/**
+ * Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once, but whoever has it first loses it.
+ * @param wants of which rows, as they stand in the ledger; without it, of all
+ */
+export async function sendOpenRanges(
+  row: MigrationRow,
+  app: Pick<App, 'ledger' | 'queue'>,
+  wants: (range: RangeRow) => boolean = () => true,
+): Promise<void> {
+  const ranges = await app.ledger.ranges.list(row.id, row.phase);
+  const wanted = new Set(ranges.filter(wants).map(({ name }) => name));
+  const counting = ranges.map((range) => resetIfOlder(range, row));
+  const heads = headsOfChains(counting, chainsOf(row.plan), isSettled).filter(({ name }) => wanted.has(name));
+  await app.queue.send(heads.map(({ name }) => rangeMessage(row, name)));
 }
 
 /** The range rows of a migration's phase, as they are before anything is done. */

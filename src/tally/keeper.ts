@@ -213,7 +213,8 @@ export class Keeper {
   private async takeFromDead(row: RangeRow, { cancelRequested }: MigrationRow): Promise<boolean> {
     try {
       const state = cancelRequested ? 'cancelled' : 'planned';
-      await this.app.ledger.ranges.replace({ ...row, state, generation: row.generation + 1 });
+      const wroteAhead = row.wroteAhead || row.state === 'active';
+      await this.app.ledger.ranges.replace({ ...row, state, wroteAhead, generation: row.generation + 1 });
       return true;
     } catch (error) {
       if (error instanceof LostRowError) return false;

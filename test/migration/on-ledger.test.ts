@@ -591,6 +591,18 @@ describe('whoever runs', () => {
     expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ phase: 'look' });
   });
 
+  it('sends the ranges of a phase once, however many visits come while it begins', async () => {
+    const { migration, messages } = await started({ verify: 'quick' });
+    for (const one of messages) await workOnRange(one, app);
+    await Promise.all([
+      startPhase(migration.id, lookDue, app),
+      ...Array.from({ length: 4 }, () => visitMigration(migration.id, process())),
+      startPhase(migration.id, lookDue, process()),
+    ]);
+    const sent = (await app.takeMessages()).map(({ range }) => range);
+    expect(sent.sort()).toEqual([0, 1, 2, 3].map((number) => rangeName('look', number)));
+  });
+
   it('goes on where the clock was set back by an hour, and says so', async () => {
     const {
       migration: { id },
