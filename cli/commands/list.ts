@@ -18,7 +18,12 @@ export async function list(options: CommonOptions, { display }: Context): Promis
       ? (await Promise.all((await store.all()).map(linesOf))).flat()
       : [...(await deployed.client.list())];
   if (options.json === true) {
-    display.printJson({ migrations: lines.map(({ note: _note, ...item }) => item) });
+    const onThisMachine = deployed === undefined;
+    const told = lines.map(({ note, ...item }) => ({
+      ...item,
+      ...(onThisMachine ? { standsStill: note !== undefined } : {}),
+    }));
+    display.printJson({ migrations: told });
     return 0;
   }
   if (lines.length === 0) {

@@ -93,6 +93,8 @@ test('Ctrl-C ends in good order and says how to go on; resume goes on to the ver
   const status = await here.run(['status', id]);
   expect(status.code).toBe(0);
   expect(status.stderr).toMatch(/stands still/);
+  const { migrations } = JSON.parse((await here.run(['list', '--json'])).stdout) as { migrations: object[] };
+  expect(migrations).toContainEqual(expect.objectContaining({ id, state: 'running', standsStill: true }));
   expect((await here.run(['findings', id])).code).toBe(2);
   const copied = await target.client.dbsize();
   expect(copied).toBeLessThan(KEYS);
