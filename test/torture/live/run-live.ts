@@ -27,6 +27,8 @@ const FROZEN_MS = 4_000;
 /** Longer than anybody waits for a sign. */
 const LONG_FROZEN_MS = 10_000;
 const AWAY_MS = 60_000;
+/** The emulator has on disk by then what it had answered: killed sooner, it would lose the very row that a start was answered for. */
+const WRITTEN_MS = 8_000;
 const MOST_TOLD = 20;
 
 const inStep = ({ live }: MigrationReport) => live?.phase === 'live' && live.notReady === null;
@@ -71,6 +73,8 @@ class LiveRun {
   longestLagMs = 0;
   pauseMs = 0;
   private writer: LiveWriter | undefined;
+  private begunAt = 0;
+  private isOver = false;
 
   constructor(
     private readonly scenario: LiveScenario,
@@ -80,6 +84,7 @@ class LiveRun {
   ) {}
 
   async stopWriter(): Promise<void> {
+    this.isOver = true;
     await this.writer?.stop().catch(() => undefined);
   }
 
@@ -89,6 +94,7 @@ class LiveRun {
     await fillServer({ url: old.server.url, keys: scenario.keys, seed: scenario.seed });
     this.writer = await this.write(old);
     const id = await app.migrate({ source: 'OLD', target: 'NEW', mode: 'live', force: true });
+    this.begunAt = performance.now();
     const watching = this.watch(id);
     await this.befall();
     await this.askedFor(id, scenario.reverse);
@@ -124,7 +130,7 @@ class LiveRun {
   }
 
   private async watch(id: string): Promise<void> {
-    for (;;) {
+    while (!this.isOver) {
       const report = await this.app.report(id).catch(() => undefined);
       if (report?.live?.repaired === true) this.longestLagMs = Math.max(this.longestLagMs, report.live.lagMs);
       if (report !== undefined && report.finishedAt !== null) return;
@@ -157,6 +163,7 @@ class LiveRun {
         await app.begin();
         break;
       case 'app and storage are killed':
+        await sleep(Math.max(0, this.begunAt + WRITTEN_MS - performance.now()));
         await app.kill();
         if (storage !== undefined) process.kill(storage, 'SIGKILL');
         await app.begin();
