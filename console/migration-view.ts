@@ -202,7 +202,8 @@ class Head {
     setText(this.rate, amount(progress.keysPerSecond));
     setText(this.left, ended || progress.etaSeconds === null ? '–' : span(progress.etaSeconds));
     setText(this.elapsed, span(((ended ? Date.parse(finishedAt) : Date.now()) - Date.parse(startedAt)) / 1_000));
-    setText(this.ranges, `${amount(progress.ranges.done)} of ${amount(progress.ranges.total)}`);
+    const { done, total } = progress.ranges;
+    setText(this.ranges, total === 0 ? '–' : `${amount(done)} of ${amount(total)}`);
     const { reading } = progress;
     const { bytes, of, bytesPerSecond } = reading ?? { bytes: 0, of: 0 };
     const rate = bytesPerSecond === undefined ? '' : `, ${size(bytesPerSecond)}/s`;

@@ -77,6 +77,8 @@ export class RangeGrid {
     if (text === this.drawn) return;
     this.drawn = text;
     this.report = report;
+    // A phase that walks nothing, as following does, has none.
+    this.node.hidden = report.databases.every(({ states }) => states === '');
     this.draw();
     this.showLegend();
     this.showTroubled();
