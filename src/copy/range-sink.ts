@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { App } from '../app/app';
 import { comparisonOf } from '../compare/comparison-of';
-import { examine, type Examined, type Pair } from '../compare/examine';
+import { examine, type Pair } from '../compare/examine';
 import { FileValues } from '../compare/file-values';
 import type { Names } from '../convert/names';
 import { pause } from '../migration/stop';
@@ -51,7 +51,7 @@ export function sinkOf(
     countEqual: async (keys: readonly Buffer[]) => {
       const pairs = keys.map((key): Pair => ({ source: key, target: names.onTarget(key) }));
       const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
-      return presumed(found, job);
+      return found.filter((each) => each === 'same').length;
     },
   };
   const payloads = payloadsOf(job, app, sides, names, clock, hindrance);
@@ -90,7 +90,7 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
       const taken = new Set(keys);
       const pairs = await values.pairs(page, names, (key) => taken.has(key));
       const found = await examine(pairs, comparisonOf(job, app, sides, clock, 'full'));
-      return presumed(found, job);
+      return found.filter((each) => each === 'same').length;
     },
   };
   const onTarget = attemptOn(job, target.guard);
@@ -121,16 +121,9 @@ export function sinkOfFile(job: JobHold, app: SidesApp & Pick<App, 'budget'>, si
   return new RedisSink(payloads.shared, { copy }, conversions, own, whole, 'always', false);
 }
 
-/** How many keys are the same on both sides, which the migration is taken to have written. */
-function presumed(found: readonly Examined[], job: Pick<JobHold, 'presumeOwn'>): number {
-  const same = found.filter((each) => each === 'same').length;
-  job.presumeOwn(same);
-  return same;
-}
-
 function notInPieces(keys: readonly Buffer[]): Promise<Copied> {
   const uncarried = keys.map((key) => ({ key, ...NOT_READ }));
-  return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried });
+  return Promise.resolve({ counts: {}, findings: [], taken: [], uncarried, presumed: 0 });
 }
 
 /** The place of a copy that is noted. One that is not as it was stored is none: the key is begun anew. */

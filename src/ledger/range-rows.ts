@@ -48,20 +48,17 @@ export interface WrittenRange {
 export class RangeRows {
   constructor(private readonly table: TableClient) {}
 
-  /** Writes new range rows; those that are there stay as they are. Gives the names of those that it wrote. */
-  async create(rows: readonly Omit<RangeRow, 'etag'>[]): Promise<ReadonlySet<string>> {
-    const written = new Set<string>();
+  /** Writes new range rows; those that are there stay as they are. */
+  async create(rows: readonly Omit<RangeRow, 'etag'>[]): Promise<void> {
     for (const batch of inPieces(rows, BATCH)) {
       const actions = batch.map((row): TransactionAction => ['create', toRange(row)]);
       try {
         await this.table.submitTransaction(actions);
-        for (const { name } of batch) written.add(name);
       } catch (error) {
         if (!isConflict(error)) throw error;
-        for (const row of batch) if (await created(this.table.createEntity(toRange(row)))) written.add(row.name);
+        for (const row of batch) await created(this.table.createEntity(toRange(row)));
       }
     }
-    return written;
   }
 
   /** A range row, or what stands in for one that cannot be read; undefined when there is none. */
@@ -188,6 +185,6 @@ function fromRange(entity: Entity): RangeRow {
       : parsed.error;
     return brokenRange({ migration, name, phase, number, etag }, { database: 0, index: 0, bits: 0 }, message);
   }
-  const { version: _, ...row } = parsed.value;
-  return { migration, name, ...row, etag };
+  const { version: _, wroteAhead = parsed.value.generation > 0, ...row } = parsed.value;
+  return { migration, name, ...row, wroteAhead, etag };
 }

@@ -197,7 +197,8 @@ export const rangeSchema = z.object({
   cursor,
   /** Rows of earlier versions have none. */
   inside: z.boolean().default(false),
-  wroteAhead: z.boolean().default(true),
+  /** Rows of earlier versions do not say it. */
+  wroteAhead: z.boolean().optional(),
   presumedOwn: count.default(0),
   share,
   counts: json(countsSchema),

@@ -64,11 +64,6 @@ export class FollowJob implements JobHold {
     this.holder.trouble(text);
   }
 
-  /** It replaces what is there. */
-  presumeOwn(): void {
-    // Nothing is counted by it.
-  }
-
   doubtClocks(ms: number): void {
     this.holder.doubtClocks(ms);
   }

@@ -126,7 +126,7 @@ export interface RangeRow {
   readonly inside: boolean;
   /** Keys that are in no count may have been written: a worker died, or stopped with writes under way, or the walk began at its start again. */
   readonly wroteAhead: boolean;
-  /** Keys that the target had, equal to the source's, and that are counted as the migration's own since they may be: see wroteAhead. */
+  /** Keys that the target had, equal to the source's, and that count as copied since the migration may have written them before: see wroteAhead; in a later epoch, and where a page was sent twice. */
   readonly presumedOwn: number;
   /** The share of the range that is behind the cursor, 0 to 1. */
   readonly share: number;

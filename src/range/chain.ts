@@ -67,7 +67,9 @@ export async function continueChain(
     const name = rangeName(row.phase, next);
     const following = await app.ledger.ranges.get(migration.id, name);
     if (following === undefined || following.broken) continue;
-    if (!isSettled(resetIfOlder(following, migration))) {
+    const counting = resetIfOlder(following, migration);
+    // Who works on it already would lose it.
+    if (!isSettled(counting) && counting.state !== 'active') {
       await app.queue.send([rangeMessage(migration, name, debt(owedMs, app.ledger.now()))]);
     }
     return;

@@ -92,7 +92,6 @@ export type JobHold = Pick<
   | 'place'
   | 'temporaryNames'
   | 'mayHaveWritten'
-  | 'presumeOwn'
   | 'check'
   | 'beyondDeadline'
   | 'trouble'
@@ -134,6 +133,7 @@ export class RangeJob implements StopSignal {
   /** Counts of what is done behind the cursor and not told by keys. A checkpoint has not them. */
   private openCounts = noCounts;
   private openFindings: KeyFinding[] = [];
+  private openPresumed = 0;
   private isUncounted = false;
   /** Of those that are counted. */
   private readonly findings: ToldFindings;
@@ -275,15 +275,18 @@ export class RangeJob implements StopSignal {
    * Adds what was done up to a cursor; `next` is undefined inside a page. Findings are written before the row that counts them, and
    * count by that row alone, so that a crash in between neither loses nor doubles one.
    * @param moved called when the cursor moves, in the same moment
+   * @param presumed of the keys that count as copied, those that the target had and that may have been there before
    */
   async add(
     counts: Partial<Counts>,
     findings: readonly KeyFinding[],
     next: bigint | undefined,
     moved?: () => void,
+    presumed = 0,
   ): Promise<void> {
     const told = await this.told(counts, findings);
     this.openCounts = addCounts(this.openCounts, told.counts);
+    this.openPresumed += presumed;
     this.openFindings.push(...told.findings);
     this.progressed(next !== undefined);
     if (next === undefined) return;
@@ -292,17 +295,23 @@ export class RangeJob implements StopSignal {
     const all = this.openFindings;
     this.openFindings = [];
     this.current = { ...this.current, cursor: String(next), share };
-    this.count(this.openCounts, all);
+    this.count(this.openCounts, all, this.openPresumed);
     this.noteBorder(next);
     this.openCounts = noCounts;
+    this.openPresumed = 0;
     moved?.();
     await this.checkpointInTime();
   }
 
   /** Adds what was done of keys ahead of the cursor: whoever goes on there finds them done. Findings as with `add`. */
-  async addAhead(counts: Partial<Counts>, findings: readonly KeyFinding[], keys: readonly Buffer[]): Promise<void> {
+  async addAhead(
+    counts: Partial<Counts>,
+    findings: readonly KeyFinding[],
+    keys: readonly Buffer[],
+    presumed = 0,
+  ): Promise<void> {
     const told = await this.told(counts, findings);
-    this.count(told.counts, told.findings);
+    this.count(told.counts, told.findings, presumed);
     this.place.add(keys);
     this.progressed(true);
     await this.checkpointInTime();
@@ -328,7 +337,7 @@ export class RangeJob implements StopSignal {
   }
 
   /** Brings counts into the row, and what is told with them on its way. */
-  private count(counts: Counts, findings: readonly KeyFinding[]): void {
+  private count(counts: Counts, findings: readonly KeyFinding[], presumed: number): void {
     const room = Math.max(0, FINDINGS_PER_RANGE - this.current.counts.findings);
     const { findingKeys } = this.app.settings;
     this.findings.add({
@@ -339,6 +348,7 @@ export class RangeJob implements StopSignal {
     this.current = {
       ...this.current,
       counts: addCounts(this.current.counts, counts),
+      presumedOwn: this.current.presumedOwn + presumed,
       findingRuns: run === undefined ? this.runsBefore : [...this.runsBefore, run],
     };
   }
@@ -369,11 +379,6 @@ export class RangeJob implements StopSignal {
   /** Notes that expiries may be wrong by so much. */
   doubtClocks(ms: number): void {
     this.current = { ...this.current, clockDoubtMs: Math.max(this.current.clockDoubtMs, Math.ceil(ms)) };
-  }
-
-  /** Notes that so many keys that the target had count as the migration's own, which they may be. */
-  presumeOwn(keys: number): void {
-    this.current = { ...this.current, presumedOwn: this.current.presumedOwn + keys };
   }
 
   /** The work on a part begins: until `allCounted`, what it has written may be in no count. */

@@ -5,6 +5,7 @@ import type { Selection } from '../migration/selection';
 import { StoppedError } from '../migration/stop';
 import type { BytesInFlight } from '../transfer/bytes-in-flight';
 import { readRange, type Part } from '../transfer/range-pages';
+import type { Stop } from '../transfer/command-copier';
 import { convertSourceOf, type Origin } from '../transfer/side';
 import type { RangeJob } from './range-job';
 import { pageLimitsOf } from './range-shape';
@@ -25,7 +26,9 @@ export interface Outcome<Suspect = never> {
   /** Called in the moment when the cursor moves behind the part: what is kept beside the row must belong to its cursor. */
   readonly moved?: () => void;
   /** The work had to stop before it came to these keys of the part, or to their end. All others are done and counted. */
-  readonly stopped?: { readonly by: StoppedError; readonly before: readonly Buffer[] } | undefined;
+  readonly stopped?: Stop | undefined;
+  /** Of the keys that count as copied, those that the target had and that may have been there before. */
+  readonly presumed?: number;
 }
 
 /** What a mode does with the keys that a walk brings. */
@@ -108,9 +111,9 @@ export async function walkRange<Suspect = never, Seen = never>(
     let isInPage = true;
     for (const { part, outcome } of inWork) {
       const done = await outcome.catch(() => undefined);
-      if (done === undefined || !(isInPage ? await progress.addAhead(done, part) : doneOf(part, done).length === 0)) {
+      if (done === undefined || done.stopped?.perhapsWritten === true) isAll = false;
+      if (done !== undefined && !(isInPage ? await progress.addAhead(done, part) : hasWrittenNothing(done)))
         isAll = false;
-      }
       if (part.next !== undefined) isInPage = false;
     }
     return isAll;
@@ -162,7 +165,7 @@ class Progress<Suspect> {
   }
 
   async add(outcome: Outcome<Suspect>, part: Part<unknown>): Promise<void> {
-    const { counts, findings = [], suspects = [], moved } = outcome;
+    const { counts, findings = [], suspects = [], moved, presumed = 0 } = outcome;
     const { next } = part;
     this.isBroken = true;
     this.suspects?.add(suspects);
@@ -171,8 +174,8 @@ class Progress<Suspect> {
     if (moved !== undefined) this.moves.push(moved);
     const waits = this.suspects?.none === false;
     if (next === undefined && !waits && this.canBeAhead(outcome, part)) {
-      await this.job.addAhead(counts, findings, keysOf(part));
-    } else await this.job.add(counts, findings, waits ? undefined : next, this.move);
+      await this.job.addAhead(counts, findings, keysOf(part), presumed);
+    } else await this.job.add(counts, findings, waits ? undefined : next, this.move, presumed);
     if (this.suspects?.due === true && next !== undefined) await this.settle();
     this.isBroken = false;
   }
@@ -183,9 +186,9 @@ class Progress<Suspect> {
     const done = doneOf(part, outcome);
     // A stop before the first key is no progress.
     if (done.length === 0) return true;
-    const { counts, findings = [] } = outcome;
+    const { counts, findings = [], presumed = 0 } = outcome;
     const scanned = (counts.scanned ?? 0) - (outcome.stopped?.before.length ?? 0);
-    await this.job.addAhead({ ...counts, scanned }, findings, done);
+    await this.job.addAhead({ ...counts, scanned }, findings, done, presumed);
     return true;
   }
 
@@ -226,4 +229,9 @@ function keysOf({ page, others = [] }: Part<unknown>): readonly Buffer[] {
 function doneOf(part: Part<unknown>, { stopped }: Outcome<unknown>): readonly Buffer[] {
   const undone = new Set(stopped?.before);
   return keysOf(part).filter((key) => !undone.has(key));
+}
+
+/** What was taken for the migration's own is looked at again as well: it may be. */
+function hasWrittenNothing({ counts: { copied = 0, converted = 0 } }: Outcome<unknown>): boolean {
+  return copied === 0 && converted === 0;
 }

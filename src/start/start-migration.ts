@@ -130,12 +130,14 @@ function withdraw(
 /**
  * Finishes what a start, or the start of a phase, that was cut short has left; does nothing where it is complete. Where
  * another migration has taken the target before this one began, this one ends.
+ * @param begin `ensureRows` where whoever began it has been silent; `writeRows` while it may be under way
  */
 export async function resumeStart(
   row: MigrationRow,
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue'>,
+  begin: typeof ensureRows = ensureRows,
 ): Promise<MigrationRow> {
-  if (row.state !== 'planned') return await ensureRows(row, app);
+  if (row.state !== 'planned') return await begin(row, app);
   try {
     await claimTarget(row.plan, row.id, app);
   } catch (error) {
@@ -147,20 +149,26 @@ export async function resumeStart(
     );
     return ended ?? row;
   }
-  return await ensureRows(row, app);
+  return await begin(row, app);
 }
 
 /**
- * Writes the range rows of the phase that has begun and puts its ranges on the queue, unless that was done to its end.
- * Before that no row of the phase can be missed, so whoever finds it unfinished calls this. Safe to be done twice, and by
- * several at once.
+ * Writes the range rows of the phase that has begun, unless that was done to its end: before that no row of the phase can be
+ * missed. Safe to be done twice, and by several at once.
+ */
+export async function writeRows(row: MigrationRow, app: Pick<App, 'ledger'>): Promise<MigrationRow> {
+  if (!isFinal(row) && !hasRows(row)) await app.ledger.ranges.create(rangesOf(row));
+  return row;
+}
+
+/**
+ * Writes the range rows of the phase that has begun and puts its ranges on the queue, unless that was done to its end. For whoever
+ * began the phase and, where that one is silent, the keeper: what is sent twice takes ranges from those who work on them.
  */
 export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<MigrationRow> {
-  if (isFinal(row) || hasRows(row, row.phase)) return row;
-  const written = await app.ledger.ranges.create(rangesOf(row));
-  // Several may be at it: who has written a row sends its range. Where they died over it, the keeper finds that nobody works on it.
-  const isStart = row.state === 'planned';
-  await sendOpenRanges(row, app, isStart ? undefined : ({ name, epoch }) => written.has(name) || epoch < row.epoch);
+  if (isFinal(row) || hasRows(row)) return row;
+  await writeRows(row, app);
+  await sendOpenRanges(row, app);
   if (stationOf(row) === 'listening') {
     await app.queue.follow(row);
     if (wantsStandby(row.plan)) await app.queue.follow(row);
@@ -177,24 +185,16 @@ export async function ensureRows(row: MigrationRow, app: Pick<App, 'ledger' | 'q
   return complete ?? row;
 }
 
-function hasRows({ phasesWithRows }: MigrationRow, phase: string): boolean {
+/** Whether the ranges of a phase are all written down, and sent. */
+export function hasRows({ phasesWithRows, phase: now }: MigrationRow, phase = now): boolean {
   return phasesWithRows.includes(phase);
 }
 
-/**
- * Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once, but whoever has it first loses it.
- * @param wants of which rows, as they stand in the ledger; without it, of all
- */
-export async function sendOpenRanges(
-  row: MigrationRow,
-  app: Pick<App, 'ledger' | 'queue'>,
-  wants: (range: RangeRow) => boolean = () => true,
-): Promise<void> {
-  const ranges = await app.ledger.ranges.list(row.id, row.phase);
-  const wanted = new Set(ranges.filter(wants).map(({ name }) => name));
-  const counting = ranges.map((range) => resetIfOlder(range, row));
-  const heads = headsOfChains(counting, chainsOf(row.plan), isSettled).filter(({ name }) => wanted.has(name));
-  await app.queue.send(heads.map(({ name }) => rangeMessage(row, name)));
+/** Puts the ranges on the queue that are to be worked on now. Sent twice, a range is worked on once, but whoever has it first loses it. */
+export async function sendOpenRanges(row: MigrationRow, app: Pick<App, 'ledger' | 'queue'>): Promise<void> {
+  const ranges = (await app.ledger.ranges.list(row.id, row.phase)).map((range) => resetIfOlder(range, row));
+  const heads = headsOfChains(ranges, chainsOf(row.plan), isSettled);
+  await app.queue.send(heads.map((range) => rangeMessage(row, range.name)));
 }
 
 /** The range rows of a migration's phase, as they are before anything is done. */

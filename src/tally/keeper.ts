@@ -7,6 +7,7 @@ import { wantsStandby } from '../migration/live';
 import { isFollowed } from '../migration/phases';
 import { isFinal, isResting, isWayBackDue, resetIfOlder, type MigrationRow, type RangeRow } from '../migration/rows';
 import { chainsOf, parallelRangesOf } from '../range/range-shape';
+import { hasRows, resumeStart } from '../start/start-migration';
 import { startWayBack } from '../start/start-way-back';
 import { abandonedRanges } from './abandoned';
 import type { VisitApp } from './tally-visit';
@@ -140,16 +141,28 @@ export class Keeper {
   }
 
   private async keep(migration: MigrationRow): Promise<void> {
-    const { id, etag, state } = migration;
+    const { id, state } = migration;
     if (isFinal(migration)) {
       await startWayBack(id, this.app);
       return;
     }
-    // A start that is under way is not disturbed.
-    if (state === 'planned' && this.stillness.stillFor(`start ${id}`, etag) < this.silenceMs) return;
+    const isComplete = await this.completeBeginning(migration);
+    if (state === 'planned' && !isComplete) return;
     if (state !== 'planned') await this.keepFollowed(migration);
-    const settled = state === 'planned' ? 0 : await this.sendAbandoned(migration);
+    const settled = state === 'planned' || !isComplete ? 0 : await this.sendAbandoned(migration);
     if ((await this.isSumOld(migration)) || settled > 0) await tendMigration(id, this.app);
+  }
+
+  /** Finishes the start, or the start of a phase, of whoever died over it; one that is under way is not disturbed, and gives false. */
+  private async completeBeginning(migration: MigrationRow): Promise<boolean> {
+    if (hasRows(migration)) return true;
+    const { id, phase, pass, epoch } = migration;
+    const rows = (await this.app.ledger.seenRanges.list(id)).rows.filter((row) => row.phase === phase);
+    const taken = rows.filter((row) => row.epoch >= epoch && row.state !== 'planned').length;
+    const mark = [phase, pass, epoch, rows.length, taken].join(' ');
+    if (this.stillness.stillFor(`begins ${id}`, mark) < this.silenceMs) return false;
+    await resumeStart(migration, this.app);
+    return true;
   }
 
   /** Has a source followed again that nobody follows any more. */

@@ -164,7 +164,7 @@ function doubtOfExpiries({ clockDoubtMs }: Sum, source: SideFacts | undefined): 
 function doubtOfOwn({ presumedOwn }: Sum): string[] {
   if (presumedOwn === 0) return [];
   return [
-    `Of the keys that count as copied the target had ${presumedOwn} already, with the same values, where a worker had ended or a connection was lost before what was written could be counted: whether the migration wrote them, or somebody before it, is not known.`,
+    `Of the keys that count as copied the target had ${presumedOwn} already, with the same values, where a range was walked once more, or a connection was lost: whether the migration wrote them before, or somebody else, is not known.`,
   ];
 }
 

@@ -20,8 +20,8 @@ import { whyStop } from './source-loss';
 import type { DueStart } from './tally-visit';
 
 /**
- * Begins a phase: writes it down, then its range rows, then its messages. Safe to be done twice, and to be gone on with after
- * a crash between any two of these. Does nothing while a side does not answer.
+ * Begins a phase: writes it down, then its range rows, then its messages. Safe to be done twice, and by several at once; after
+ * a crash between any two of these the keeper goes on with it. Does nothing while a side does not answer.
  */
 export async function startPhase(
   id: string,
@@ -70,11 +70,13 @@ export async function startPhase(
       course: { ...courseOf(row, due, isAnew, sides), walks, ...(isPass(phase) ? { session } : {}) },
     };
   };
-  const migration = await app.ledger.migrations.update(id, (row) =>
-    isFinal(row) || row.cancelRequested || !isAt(row, due.from) ? undefined : begin(row),
-  );
-  if (migration === undefined || isFinal(migration) || migration.cancelRequested) return;
-  if (!isAt(migration, { ...due, pass, epoch })) return;
+  let hasBegun = false as boolean;
+  const migration = await app.ledger.migrations.update(id, (row) => {
+    hasBegun = !isFinal(row) && !row.cancelRequested && isAt(row, due.from);
+    return hasBegun ? begin(row) : undefined;
+  });
+  // Who has begun it sends its ranges, and where that one dies over it the keeper does.
+  if (!hasBegun || migration === undefined) return;
   app.watch.forget(id);
   await ensureRows(migration, app);
 }

@@ -15,7 +15,7 @@ import { markOf, type Mark } from '../migration/since';
 import type { DuePhase, Verdict } from '../migration/verdict';
 import type { ProvedSides } from '../migration/way-back';
 import { startWayBack } from '../start/start-way-back';
-import { resumeStart } from '../start/start-migration';
+import { resumeStart, writeRows } from '../start/start-migration';
 import { lanesOf } from '../range/chain';
 import { judge } from './judge';
 import { lastSnapshot } from './last-snapshot';
@@ -94,7 +94,7 @@ async function visitOnce(begun: MigrationRow, before: Snapshot, app: VisitApp, w
     return row;
   };
   // Of a phase whose rows are not all written yet, none can be missed.
-  let known = mine(await resumeStart(begun, app));
+  let known = mine(await resumeStart(begun, app, writeRows));
   if (isFinal(known)) return makeVisit(known, before, 0, null);
   let signed = performance.now();
   const goesOn = async () => {

@@ -35,7 +35,7 @@ async function watchMigration(
   app: Pick<App, 'connections' | 'files' | 'ledger' | 'queue' | 'settings'>,
   tallies: TallyStarter,
 ): Promise<void> {
-  const migration = isOld(row, app) ? await resumeStart(row, app) : row;
+  const migration = row.state === 'planned' && isOld(row, app) ? await resumeStart(row, app) : row;
   if (migration.state === 'planned') return;
   await tallies.ensureTally(migration.id);
   if (migration.cancelRequested) await settleUntouched(migration, app);

@@ -22,10 +22,10 @@ const KEYS_AT_ONCE = 8;
 
 /** What the copy by commands tells of a key, or the error reply that concerns this key alone. */
 type KeyOutcome =
-  | CommandCopyOutcome
+  | (CommandCopyOutcome & { readonly isPresumed?: true })
   | { readonly kind: 'failed'; readonly code: 'command-refused' | 'too-large'; readonly message: string }
   | { readonly kind: 'uncarried'; readonly code: 'command-refused'; readonly message: string }
-  | { readonly kind: 'stopped'; readonly by: StoppedError };
+  | { readonly kind: 'stopped'; readonly by: StoppedError; readonly perhapsWritten: boolean };
 
 /** What is the same for all keys of a range. */
 export interface CopierOptions extends Omit<
@@ -45,10 +45,20 @@ export type CopyAlone = (
   copy: (source: RedisPort, target: RedisPort) => Promise<CommandCopyOutcome>,
 ) => Promise<CommandCopyOutcome>;
 
+/** Where the work had to stop. */
+export interface Stop {
+  readonly by: StoppedError;
+  /** The keys that it did not come to the end of. */
+  readonly before: readonly Buffer[];
+  /** Whether one of them may be on the target all the same: what the target said of it was lost. */
+  readonly perhapsWritten?: boolean;
+}
+
 /** What became of keys. */
 export type Copied = Written & {
-  /** The work had to stop before the end of these. */
-  readonly stopped?: { readonly by: StoppedError; readonly before: readonly Buffer[] };
+  /** Of the keys that count as copied, those that the target had and that may have been there before. */
+  readonly presumed: number;
+  readonly stopped?: Stop;
   /** Neither copied nor counted: what no commands can carry, or none that the user may run, each with its finding. */
   readonly uncarried: readonly KeyFinding[];
 };
@@ -80,7 +90,9 @@ export class CommandCopier {
     const taken: Buffer[] = [];
     const before: Buffer[] = [];
     const uncarried: KeyFinding[] = [];
+    let presumed = 0;
     let by: StoppedError | undefined;
+    let perhapsWritten = false;
     if (keys.length > 0) await this.before();
     const copyAll = (atOnce: number) => inParallel(keys, atOnce, (key) => this.copyAndRelease(key));
     // Several parts are in work at the same time.
@@ -98,6 +110,7 @@ export class CommandCopier {
       if (outcome.kind === 'copied') {
         counts.copied++;
         counts.bytes += outcome.bytes;
+        if (outcome.isPresumed === true) presumed++;
         // An idle time that begins anew is no difference in data; it is in the documentation.
         const losses = outcome.losses.filter(isToldLoss);
         const [first] = losses;
@@ -108,6 +121,7 @@ export class CommandCopier {
       else if (outcome.kind === 'stopped') {
         before.push(key);
         ({ by } = outcome);
+        perhapsWritten ||= outcome.perhapsWritten;
       } else if (outcome.kind === 'uncarried' || outcome.code === 'unsupported-type') {
         uncarried.push({ key, code: outcome.code, message: outcome.message });
       } else {
@@ -115,7 +129,7 @@ export class CommandCopier {
         findings.push({ key, code: outcome.code, message: outcome.message });
       }
     });
-    return { counts, findings, taken, uncarried, ...(by && { stopped: { by, before } }) };
+    return { counts, findings, taken, uncarried, presumed, ...(by && { stopped: { by, before, perhapsWritten } }) };
   }
 
   private async copyAndRelease(key: Buffer): Promise<KeyOutcome> {
@@ -137,6 +151,7 @@ export class CommandCopier {
       shouldStop: () => mustStop(this.stop),
     };
     const losses = new Losses(options);
+    let perhapsWritten = false;
     for (let tries = 0; ;) {
       try {
         const outcome = await this.attempt(() => {
@@ -146,17 +161,19 @@ export class CommandCopier {
           const copied = losses.needsItsOwn ? this.alone(copy) : copy(source.port, target.port);
           return copied.catch((error: unknown) => {
             losses.note(error);
+            perhapsWritten = true;
             throw error;
           });
         });
         // The connection may have been lost after the key had got its name.
         const isOwn = outcome.kind === 'conflict' && tries > 1 && (await this.own.countEqual([sourceKey])) === 1;
-        if (isOwn) return { kind: 'copied', bytes: 0, losses: [] };
+        if (isOwn) return { kind: 'copied', bytes: 0, losses: [], isPresumed: true };
         if (outcome.kind === 'failed' && outcome.code === 'stopped') this.stop.check();
         this.hindrance.over();
         return outcome;
       } catch (error) {
-        if (error instanceof StoppedError && error.reason !== 'lost') return { kind: 'stopped', by: error };
+        if (error instanceof StoppedError && error.reason !== 'lost')
+          return { kind: 'stopped', by: error, perhapsWritten };
         if (error instanceof StoppedError || error instanceof SourceChangedError || !(error instanceof Error))
           throw error;
         if (isTooLong(error) && !losses.areEnough) {

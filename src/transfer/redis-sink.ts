@@ -22,7 +22,7 @@ export interface OwnKeys {
   /** The migration may have written keys of the range that are in no count. */
   readonly mayHaveWritten: boolean;
   /**
-   * How many of these keys are on the target just as they are on the source, and are taken for the migration's own.
+   * How many of these keys are on the target just as they are on the source.
    * @param page as they were read
    */
   countEqual(keys: readonly Buffer[], page: ReadKeys): Promise<number>;
@@ -68,13 +68,14 @@ export class RedisSink implements Sink {
     return this.reads === 'always' || (this.reads === 'whileTaken' && this.unread === 0);
   }
 
-  async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped'>> {
+  async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped' | 'presumed'>> {
     const restored = await this.payloads.write(page).catch((error: unknown) => {
-      if (error instanceof NothingSentError && error.reason !== 'lost' && claims.length === 0) return error;
+      // Of keys that a converter has read it cannot be told here which they are.
+      if (error instanceof NothingSentError && claims.length === 0) return error;
       throw error;
     });
     if (restored instanceof NothingSentError) {
-      return { counts, findings: [], stopped: { by: restored, before: page.keys } };
+      return { counts, findings: [], presumed: 0, stopped: { by: restored, before: page.keys } };
     }
     const { refused, sent } = restored;
     const tooLong = restored.tooLong.map(({ key }) => key);
@@ -113,6 +114,7 @@ export class RedisSink implements Sink {
     return {
       counts: all.reduce((sum: Counts, one) => addCounts(sum, one.counts), noCounts),
       findings: [restored, copied, converted, whole].flatMap((one) => one?.findings ?? []).concat(lost),
+      presumed: own + copied.presumed,
       ...(copied.stopped && { stopped: copied.stopped }),
     };
   }

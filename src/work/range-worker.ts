@@ -123,13 +123,14 @@ async function take(
 ): Promise<Claimed | undefined> {
   const owedMs = debtOf(migration, message, app);
   const takenAt = performance.now();
+  // Its counts have keys in them that nobody could tell any more: it begins at its start.
+  const from = row.inside && place === undefined ? backAtStart(row) : row;
   const claimed = await app.ledger.ranges.replace({
-    // Its counts have keys in them that nobody could tell any more: it begins at its start.
-    ...(row.inside && place === undefined ? backAtStart(row) : row),
+    ...from,
     state: migration.cancelRequested ? 'cancelled' : 'active',
     generation: row.generation + 1,
     // Whoever had it, and did not hand it on, may have written keys that are in no count.
-    wroteAhead: row.wroteAhead || row.state === 'active',
+    wroteAhead: from.wroteAhead || row.state === 'active',
     // Who pays off what another has taken tries nothing yet.
     tries: row.tries + (owedMs > 0 ? 0 : 1),
     restsUntil: null,

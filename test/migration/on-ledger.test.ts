@@ -603,6 +603,54 @@ describe('whoever runs', () => {
     expect(sent.sort()).toEqual([0, 1, 2, 3].map((number) => rangeName('look', number)));
   });
 
+  it('sends them once where the phase is walked again as well', async () => {
+    const { migration, messages } = await started({ verify: 'quick' });
+    for (const one of messages) await workOnRange(one, app);
+    await startPhase(migration.id, lookDue, app);
+    await workAll();
+    const due: DueStart = { phase: 'look', depth: 'existence', from: { phase: 'look', epoch: 0 } };
+    await Promise.all([
+      startPhase(migration.id, due, app),
+      ...Array.from({ length: 4 }, () => visitMigration(migration.id, process())),
+      startPhase(migration.id, due, process()),
+    ]);
+    const sent = (await app.takeMessages()).map(({ range }) => range);
+    expect(await app.ledger.migrations.get(migration.id)).toMatchObject({ phase: 'look', epoch: 1 });
+    expect(sent.sort()).toEqual([0, 1, 2, 3].map((number) => rangeName('look', number)));
+  });
+
+  it('sends the rest where storage failed while they were sent, also while others are at work', async () => {
+    const { migration, messages } = await started({ verify: 'quick' });
+    for (const one of messages) await workOnRange(one, app);
+    const queue = Object.create(app.queue) as typeof app.queue;
+    queue.send = async (all, delay) => {
+      await app.queue.send(all.slice(0, 1), delay);
+      throw new Error('storage is away');
+    };
+    await expect(startPhase(migration.id, lookDue, { ...app, queue })).rejects.toThrow('storage is away');
+    const sent = new Set((await app.takeMessages()).map(({ range }) => range));
+    const [taken = ''] = sent;
+    const rowOf = async () => (await app.ledger.ranges.get(migration.id, taken))!;
+    await app.ledger.ranges.replace({ ...(await rowOf()), state: 'active', generation: 1 });
+    const death = new AbortController();
+    const beating = (async () => {
+      while (!death.signal.aborted) {
+        await app.ledger.ranges.replace({ ...(await rowOf()), heartbeat: app.ledger.time() });
+        await sleep(100);
+      }
+    })();
+    const one = keeper();
+    await until(async () => {
+      await visitMigration(migration.id, process());
+      for (const { range } of await app.takeMessages()) sent.add(range);
+      return sent.size === messages.length;
+    });
+    death.abort();
+    await beating;
+    await one.stop();
+    expect((await app.ledger.migrations.get(migration.id))?.phasesWithRows).toContain('look');
+  });
+
   it('goes on where the clock was set back by an hour, and says so', async () => {
     const {
       migration: { id },
