@@ -78,7 +78,7 @@ describe('a range row', () => {
     const row = aRange(1, { state: 'done', cursor: '77', share: 1, cause: 'x', heartbeat: 'then', generation: 4 });
     expect(resetIfOlder(row, { epoch: 0, pass: 0 })).toBe(row);
     expect(resetIfOlder(row, { epoch: 1, pass: 2 })).toEqual(
-      aRange(1, { epoch: 1, pass: 2, cursor: '2', heartbeat: 'then', generation: 4 }),
+      aRange(1, { epoch: 1, pass: 2, cursor: '2', heartbeat: 'then', generation: 4, wroteAhead: true }),
     );
   });
 

@@ -8,6 +8,7 @@ import { workOnRange } from '../../src/work/range-worker';
 import { getFindings, getHistory, getRanges, getReport, listReports } from '../../src/api/read-migrations';
 import { rangesOf, startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
+import { until } from '../tools/app-process';
 import { Keeper } from '../../src/tally/keeper';
 import { visitMigration, type Visit } from '../../src/tally/tally-visit';
 import { watchMigrations } from '../../src/tally/watch-migrations';
@@ -132,7 +133,7 @@ describe('a range row that is lost', () => {
 
 describe('a start of a phase that was cut short', () => {
   it.each(['copy', 'look'] as const)(
-    'after the phase %s was written down is finished by the next visit',
+    'after the phase %s was written down is finished: its rows by the next visit, their messages by the keeper',
     async (phase) => {
       const migration = await start({ verify: 'quick' });
       if (phase === 'look') {
@@ -148,10 +149,15 @@ describe('a start of a phase that was cut short', () => {
         finished: false,
         status: { ranges: { total: 4 } },
       });
-      expect((await app.ledger.migrations.get(migration.id))?.phasesWithRows).toContain(phase);
-      await workOnRange({ migration: migration.id, range: rangeName(phase, 0) }, app);
-      for (const number of [1, 2, 3])
-        await workOnRange({ migration: migration.id, range: rangeName(phase, number) }, app);
+      const hasBegun = async () => (await app.ledger.migrations.get(migration.id))?.phasesWithRows.includes(phase);
+      expect(await hasBegun()).toBe(false);
+      const keeper = new Keeper({ ...app, settings: { ...app.settings, silenceSeconds: 0.5 } });
+      keeper.wake();
+      await until(async () => (await hasBegun()) === true);
+      await keeper.stop();
+      const sent = await app.takeMessages();
+      expect(sent.map(({ range }) => range).sort()).toEqual([0, 1, 2, 3].map((number) => rangeName(phase, number)));
+      for (const message of sent) await workOnRange(message, app);
       expect((await tally(migration.id)).status).toMatchObject({ state: 'completed', accountedKeys: KEYS });
     },
   );
