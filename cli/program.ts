@@ -174,7 +174,7 @@ function addBackup(program: Command, actions: Actions): void {
     )
     .option(
       '--rdb-version <n>',
-      'for servers older than the source: 9 for Redis 5 and 6, 10 for 7.0, 11 for 7.2',
+      'for servers older than the source: 8 for Redis 4.0, 9 for 5 and 6, 10 for 7.0, 11 for 7.2, 12 for 7.4 and 8.0, 80 for Valkey 9',
       parsePositive,
     )
     .option('--gzip', 'have gzip pack the file; servers load it once it is unpacked')

@@ -3,6 +3,7 @@
  * - refused: it does not let the app in
  * - noStore: there is no such container or folder
  * - noFile: there is no such file
+ * - isFolder: a folder has that name
  * - exists: a file of this name is there already
  * - changed: the file is another one than it was
  * - full: there is no room left
@@ -17,6 +18,7 @@ export type FileTrouble =
   | 'refused'
   | 'noStore'
   | 'noFile'
+  | 'isFolder'
   | 'exists'
   | 'changed'
   | 'full'
@@ -32,6 +34,7 @@ const WORDS: Readonly<Record<FileTrouble, string>> = {
     "it does not let the app in. Check its key, or that the app's identity is Storage Blob Data Contributor on the container, and the account's firewall",
   noStore: 'there is no such container, or folder: make it first',
   noFile: 'there is no such file',
+  isFolder: 'that is a folder, and no file: give the name of a file in it',
   exists:
     'a file of this name is there already. Choose another name, or have it replaced ("overwrite": true, or --overwrite)',
   changed: 'the file was written anew, or deleted, while it was read. Start again',

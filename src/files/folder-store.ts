@@ -24,6 +24,7 @@ export class FolderStore implements FileStore {
     return await this.onDisk(file, async () => {
       await this.mustBeThere();
       const found = await stat(this.pathOf(file)).catch(undefinedIfAbsent);
+      if (found?.isDirectory() === true) throw new FileError('isFolder', this.placeOf(file));
       return found?.isFile() === true ? { bytes: found.size, version: versionOf(found) } : undefined;
     });
   }

@@ -1,3 +1,4 @@
+import { CHECKSUM_IS_WRONG } from '../payload/file-layout';
 import { isAtLeast, type PayloadServer } from '../payload/payload-server';
 import { FIRST_OF_VALKEY, LAST_COMMON_VERSION } from '../payload/value-types';
 import type { VersionRanges } from '../payload/version-ranges';
@@ -120,3 +121,16 @@ export function namesFit(
 
 /** Of so many keys of one database of a file can be held what converters must know of them. */
 export const MOST_NOTED = 6_000_000;
+
+/**
+ * What damage to a file means for what is read of it, in a sentence or two; empty where it has none. That is told of all keys together:
+ * which value is wrong nobody can say where the checksum is, or was not reached.
+ */
+export function damageOf(file: Pick<SourceFile, 'damage' | 'bytes'> | undefined): string {
+  if (file?.damage === undefined) return '';
+  const { at, reason } = file.damage;
+  if (reason === CHECKSUM_IS_WRONG) {
+    return 'The checksum at the end of the file is wrong: any value in it may be another than was written.';
+  }
+  return `The file is damaged at byte ${at} of ${file.bytes}: ${reason}. Only what stands before that is read. Its checksum was not reached: values before that, the last one above all, may be others than were written.`;
+}

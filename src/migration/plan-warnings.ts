@@ -4,7 +4,7 @@ import { hashTag } from '../keyspace/hash-slot';
 import { isReplica, type ServerFacts } from '../redis/probe';
 import { warningsOfLibraries } from './libraries';
 import { sideNames, type SideName } from './phases';
-import { hasFunctions, MOST_NAMES, namesFit } from './file-facts';
+import { damageOf, hasFunctions, MOST_NAMES, namesFit } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
@@ -39,12 +39,15 @@ const RULES: readonly Rule[] = [
       () =>
         `${abilities.functions} function libraries on the source are not in the file: servers that read files of its version know none.`,
     ),
-  ({ source: { file } }) =>
-    when(
-      file?.damage !== undefined,
-      () =>
-        `The file is damaged at byte ${file?.damage?.at ?? 0} of ${file?.bytes ?? 0}: ${file?.damage?.reason ?? ''}. Only what stands before that is read.`,
-    ),
+  ({ source: { file } }) => when(file?.damage !== undefined, () => damageOf(file)),
+  ({ request, source: { file, databases }, choices }) => {
+    const known = new Set(databases.map(({ database }) => database));
+    const absent = choices.map(({ database }) => database).filter((database) => !known.has(database));
+    return when(
+      file !== undefined && request.databases !== 'all' && absent.length > 0,
+      () => `The file has no keys of database ${absent.join(', ')}.`,
+    );
+  },
   ({ request, source: { file } }) =>
     when(
       writes(request) && (file?.ofModules ?? 0) > 0,

@@ -91,6 +91,9 @@ export const layoutStateSchema = z.object({
 });
 export type LayoutState = z.infer<typeof layoutStateSchema>;
 
+/** Why a file that can be read to its end is damaged. */
+export const CHECKSUM_IS_WRONG = 'its checksum is wrong';
+
 /** Finds out what stands where in a file, in one pass over it. */
 export class LayoutReader {
   private window: Buffer = Buffer.alloc(0);
@@ -386,10 +389,7 @@ export class LayoutReader {
       const at = reader.take(8);
       this.sum(place);
       if (this.window.readBigUInt64LE(at) !== 0n && !this.crc.standsAt(this.window, at)) {
-        this.damage = {
-          at: this.base + at,
-          reason: 'its checksum is wrong, so that any value in it may be another than was written',
-        };
+        this.damage = { at: this.base + at, reason: CHECKSUM_IS_WRONG };
       }
     }
     this.ended = true;

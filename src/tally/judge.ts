@@ -64,7 +64,7 @@ export function doubtOfFile(
   if (file === undefined) return undefined;
   if (file.damage !== undefined) {
     const keys = sumOfKnown(file.databases.map((database) => database.keys)) ?? 0;
-    return `The file is damaged at byte ${file.damage.at} of ${file.bytes} (${file.damage.reason}): the ${keys} keys before that were read, and what stands behind it was not.`;
+    return `The file is damaged, as a warning says: ${keys} keys of it were read.`;
   }
   if (request.mode !== 'copy' || restarts.target === 0) return undefined;
   // No look at keys tells whether they are still there.

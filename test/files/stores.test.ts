@@ -87,6 +87,12 @@ it('a folder keeps its files apart from what is not whole yet', async () => {
   await expect(stores.folder!.read('sub/file', version, 0, 1)).rejects.toMatchObject({ trouble: 'changed' });
 });
 
+it('a folder is no file, to be read or written', async () => {
+  await stores.folder!.stage('within/file', 'writer', '1', Buffer.from('x'));
+  await stores.folder!.commit('within/file', 'writer', ['1'], false);
+  await expect(stores.folder!.find('within')).rejects.toMatchObject({ trouble: 'isFolder' });
+});
+
 it('a store that gives fewer bytes than it has is told, and never taken for a damaged file', async () => {
   const read = (_: string, __: string, start: number, length: number) =>
     Promise.resolve(Buffer.alloc(start === 20 ? length - 1 : length));
