@@ -52,7 +52,7 @@ it('a comparison, and a sync that deletes, get to their end with messages shorte
 });
 
 describe('what needs longer than a message', () => {
-  const MEMBERS = 20_000;
+  const MEMBERS = 40_000;
   let slow: TestApp;
   let big: TestServer;
 
