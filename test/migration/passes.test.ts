@@ -2,7 +2,7 @@ import { makePhases, phasesWithFormerNames, type Phase } from '../../src/migrati
 import type { MigrationRow } from '../../src/migration/rows';
 import { getFindings, getRanges, getReport } from '../../src/api/read-migrations';
 import { storageClients } from '../../src/ledger/storage-clients';
-import { rangesOf, startMigration } from '../../src/start/start-migration';
+import { ensureRows, rangesOf, startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
@@ -54,7 +54,7 @@ async function startWith(phases: readonly Phase[], request: Record<string, unkno
     state: 'planned',
     phasesWithRows: [],
   }));
-  return changed!;
+  return await ensureRows(changed!, app);
 }
 
 /** What a migration was in, "phase/pass/epoch", from its first phase to its end. */
