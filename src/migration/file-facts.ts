@@ -123,14 +123,16 @@ export function namesFit(
 export const MOST_NOTED = 6_000_000;
 
 /**
- * What damage to a file means for what is read of it, in a sentence or two; empty where it has none. That is told of all keys together:
- * which value is wrong nobody can say where the checksum is, or was not reached.
+ * What damage to a file means for what is read of it. That is told of all keys together: which value is wrong nobody can say where the
+ * checksum is, or was not reached.
  */
-export function damageOf(file: Pick<SourceFile, 'damage' | 'bytes'> | undefined): string {
-  if (file?.damage === undefined) return '';
+export function warningsOfDamage(file: Pick<SourceFile, 'damage' | 'bytes'> | undefined): readonly string[] {
+  if (file?.damage === undefined) return [];
   const { at, reason } = file.damage;
   if (reason === CHECKSUM_IS_WRONG) {
-    return 'The checksum at the end of the file is wrong: any value in it may be another than was written.';
+    return ['The checksum at the end of the file is wrong: any value in it may be another than was written.'];
   }
-  return `The file is damaged at byte ${at} of ${file.bytes}: ${reason}. Only what stands before that is read. Its checksum was not reached: values before that, the last one above all, may be others than were written.`;
+  return [
+    `The file is damaged at byte ${at} of ${file.bytes}: ${reason}. Only what stands before that is read. Its checksum was not reached: values before that, the last one above all, may be others than were written.`,
+  ];
 }

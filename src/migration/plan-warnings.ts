@@ -4,7 +4,7 @@ import { hashTag } from '../keyspace/hash-slot';
 import { isReplica, type ServerFacts } from '../redis/probe';
 import { warningsOfLibraries } from './libraries';
 import { sideNames, type SideName } from './phases';
-import { damageOf, hasFunctions, MOST_NAMES, namesFit } from './file-facts';
+import { hasFunctions, MOST_NAMES, namesFit, warningsOfDamage } from './file-facts';
 import type { PlanFacts } from './plan-facts';
 import type { Plan } from './plan';
 import { lostRights, type LackingRight } from './rights';
@@ -39,7 +39,7 @@ const RULES: readonly Rule[] = [
       () =>
         `${abilities.functions} function libraries on the source are not in the file: servers that read files of its version know none.`,
     ),
-  ({ source: { file } }) => when(file?.damage !== undefined, () => damageOf(file)),
+  ({ source: { file } }) => warningsOfDamage(file),
   ({ request, source: { file, databases }, choices }) => {
     const known = new Set(databases.map(({ database }) => database));
     const absent = choices.map(({ database }) => database).filter((database) => !known.has(database));

@@ -67,9 +67,8 @@ export async function continueChain(
     const name = rangeName(row.phase, next);
     const following = await app.ledger.ranges.get(migration.id, name);
     if (following === undefined || following.broken) continue;
-    const counting = resetIfOlder(following, migration);
     // Who works on it already would lose it.
-    if (!isSettled(counting) && counting.state !== 'active') {
+    if (resetIfOlder(following, migration).state === 'planned') {
       await app.queue.send([rangeMessage(migration, name, debt(owedMs, app.ledger.now()))]);
     }
     return;

@@ -111,9 +111,8 @@ export async function walkRange<Suspect = never, Seen = never>(
     let isInPage = true;
     for (const { part, outcome } of inWork) {
       const done = await outcome.catch(() => undefined);
-      if (done === undefined || done.stopped?.perhapsWritten === true) isAll = false;
-      if (done !== undefined && !(isInPage ? await progress.addAhead(done, part) : hasWrittenNothing(done)))
-        isAll = false;
+      const isTold = done && (isInPage ? await progress.addAhead(done, part) : hasWrittenNothing(done));
+      if (isTold !== true || done.stopped?.perhapsWritten === true) isAll = false;
       if (part.next !== undefined) isInPage = false;
     }
     return isAll;

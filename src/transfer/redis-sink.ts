@@ -7,7 +7,7 @@ import type { ReadKeys } from './page-reader';
 import { NothingSentError, type PayloadWriter } from './payload-writer';
 import type { Part } from './range-pages';
 import type { WholeCopier } from './whole-copier';
-import type { Sink } from './sink';
+import type { Sink, SinkOutcome } from './sink';
 
 /** What became of keys, and what there is to say of them. */
 export interface Written {
@@ -68,7 +68,7 @@ export class RedisSink implements Sink {
     return this.reads === 'always' || (this.reads === 'whileTaken' && this.unread === 0);
   }
 
-  async write({ page, claims, counts }: Part): Promise<Pick<Copied, 'counts' | 'findings' | 'stopped' | 'presumed'>> {
+  async write({ page, claims, counts }: Part): Promise<SinkOutcome> {
     const restored = await this.payloads.write(page).catch((error: unknown) => {
       // Of keys that a converter has read it cannot be told here which they are.
       if (error instanceof NothingSentError && claims.length === 0) return error;

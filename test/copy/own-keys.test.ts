@@ -2,8 +2,7 @@ import { startCursor } from '../../src/keyspace/cursor';
 import { noCounts } from '../../src/migration/counts';
 import { workOnRange } from '../../src/work/range-worker';
 import { startMigration } from '../../src/start/start-migration';
-import { sumRanges, type Sum } from '../../src/tally/sum';
-import { run } from '../tools/modes';
+import { run, sumOf } from '../tools/modes';
 import { startCuttingProxy, type CuttingProxy } from '../tools/cutting-proxy';
 import { aRequest } from '../tools/rows';
 import { Stage } from '../tools/stage';
@@ -51,7 +50,7 @@ describe('with onConflict "skip", keys that the migration wrote itself are no co
       await app.ledger.ranges.replace({ ...row, state, wroteAhead, cursor, share: 0, counts: noCounts });
     }
     for (const message of messages) await workOnRange(message, app);
-    expect(await summed(id)).toMatchObject({
+    expect(await sumOf(app, id)).toMatchObject({
       counts: { copied: KEYS - 2, skippedByConflict: 2 },
       presumedOwn: KEYS - 2,
     });
@@ -69,7 +68,7 @@ describe('with onConflict "skip", keys that the migration wrote itself are no co
       await app.ledger.ranges.replace({ ...row, state: 'planned', inside: true, cursor, share: 0 });
     }
     for (const message of messages) await workOnRange(message, app);
-    expect(await summed(id)).toMatchObject({ counts: { copied: KEYS - 2, skippedByConflict: 2 } });
+    expect(await sumOf(app, id)).toMatchObject({ counts: { copied: KEYS - 2, skippedByConflict: 2 } });
     await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   });
 
@@ -95,12 +94,7 @@ describe('with onConflict "skip", keys that were there before are conflicts', ()
       handedOn += messages.length;
     }
     expect(handedOn).toBeGreaterThan(3);
-    expect(await summed(id)).toMatchObject({ counts: { copied: 1, skippedByConflict: KEYS - 1 }, presumedOwn: 0 });
+    expect(await sumOf(app, id)).toMatchObject({ counts: { copied: 1, skippedByConflict: KEYS - 1 }, presumedOwn: 0 });
     await app.ledger.migrations.update(id, (row) => ({ ...row, state: 'cancelled', finishedAt: 'now' }));
   });
 });
-
-async function summed(id: string): Promise<Sum> {
-  const migration = await app.ledger.migrations.get(id);
-  return sumRanges(migration!, await app.ledger.ranges.list(id));
-}

@@ -4,6 +4,7 @@ import { getReport } from '../../src/api/read-migrations';
 import { parseMigrationRequest } from '../../src/migration/request';
 import { startMigration } from '../../src/start/start-migration';
 import { startPhase } from '../../src/tally/start-phase';
+import { sumRanges, type Sum } from '../../src/tally/sum';
 import { visitMigration } from '../../src/tally/tally-visit';
 import { workOnRange } from '../../src/work/range-worker';
 import type { TestApp } from './test-app';
@@ -68,4 +69,11 @@ export async function run(app: TestApp, request: Record<string, unknown>, events
     continuation = page?.continuation ?? undefined;
   } while (continuation !== undefined);
   return { report, findings: findings.sort(), messages };
+}
+
+/** What the range rows of a migration say together. */
+export async function sumOf(app: TestApp, id: string): Promise<Sum> {
+  const migration = await app.ledger.migrations.get(id);
+  if (migration === undefined) throw new Error('no migration');
+  return sumRanges(migration, await app.ledger.ranges.list(id));
 }

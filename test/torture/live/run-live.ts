@@ -60,7 +60,7 @@ export async function runLive(scenario: LiveScenario): Promise<LiveOutcome> {
       const { report, longestLagMs, pauseMs } = run;
       return { scenario, wrong, report, longestLagMs, pauseMs, ms: performance.now() - began, log: app.log };
     } finally {
-      await run?.stopWriter();
+      await run?.end();
       await slow.close();
     }
   } finally {
@@ -83,7 +83,8 @@ class LiveRun {
     private readonly neu: Side,
   ) {}
 
-  async stopWriter(): Promise<void> {
+  /** Nothing is written or watched any more, however it ended. */
+  async end(): Promise<void> {
     this.isOver = true;
     await this.writer?.stop().catch(() => undefined);
   }
